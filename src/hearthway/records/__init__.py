@@ -1,0 +1,1 @@
+"""The nouns every part of Hearthway shares: frozen, validated, without IO."""

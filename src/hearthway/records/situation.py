@@ -1,0 +1,71 @@
+"""What is going on now, and where it leads: the input of every suggestion."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from .life import Place, Routine
+
+
+class Destination(Struct, frozen=True, kw_only=True):
+    """One candidate of the posterior over this person's places."""
+
+    place: Place
+    p: float
+
+
+class Battery(Struct, frozen=True, kw_only=True):
+    """State of charge now and as expected; percentages. None reads "unknown"."""
+
+    soc_pct: float
+    age_s: float
+    at_arrival_pct: float | None = None
+    at_home_pct: float | None = None
+    pct_per_km: float | None = None
+    trips: int = 0  # how many past trips the consumption was learned from
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """A datum that was used: for the receipt and for `why`."""
+
+    key: str
+    source: str
+    age_s: float
+    person: str = ""
+
+
+class Situation(Struct, frozen=True, kw_only=True):
+    """Who, where, doing what, heading where, with what battery. Derived; never stored by another node."""
+
+    time_s: float
+    utc_offset_s: int
+    person: str
+    mode: str  # "driving", "walking", "staying", "unknown"
+    lat: float
+    lon: float
+    speed_mps: float | None = None
+    trip_start_s: float | None = None
+    trip_distance_m: float = 0.0
+    origin: Place | None = None
+    destinations: tuple[Destination, ...] = ()  # the most probable first
+    p_new: float = 1.0  # "somewhere new"
+    places_known: int = 0
+    stays_known: int = 0
+    days_known: int = 0  # days of history: day one is honest about itself
+    routines: tuple[Routine, ...] = ()
+    home: Place | None = None
+    battery: Battery | None = None
+    evidence: tuple[Evidence, ...] = ()
+    last_meal_s: float | None = None  # end of the last visit at a food POI
+
+
+class MealVisit(Struct, frozen=True, kw_only=True):
+    """A stay at a food POI: what routines and tastes are learned from."""
+
+    start_s: float
+    end_s: float
+    osm_id: str  # the nearest candidate; empty where several fit equally
+    candidates: tuple[str, ...] = ()
+    cuisines: tuple[str, ...] = ()
+    lat: float = 0.0
+    lon: float = 0.0
