@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,9 +15,14 @@ _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 _JSON = msgspec.json.Encoder(order="deterministic")
 
 
-@lru_cache(maxsize=128)
-def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
-    return msgspec.msgpack.Decoder(kind)
+_DECODERS: dict[Any, msgspec.msgpack.Decoder[Any]] = {}  # one a record kind: a fixed, small set
+
+
+def _decoder(kind: type[T]) -> msgspec.msgpack.Decoder[T]:
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        decoder = _DECODERS[kind] = msgspec.msgpack.Decoder(kind)
+    return decoder
 
 
 def pack(record: object) -> bytes:
@@ -29,7 +33,7 @@ def pack(record: object) -> bytes:
 def unpack(data: bytes, kind: type[T]) -> T:
     """The record in `data`, validated against `kind`; WireError when it does not fit."""
     try:
-        return _decoder(kind).decode(data)  # type: ignore[no-any-return]  # the cache erases T
+        return _decoder(kind).decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as why:
         raise WireError(
             f"A {kind.__name__} does not decode: {why}.",

@@ -9,7 +9,7 @@ HearthwayError
 │   ├── PairingError   codes, attempts, a machine in the middle
 │   └── WireError      a frame that does not decode, verify or belong
 ├── RuleError          a rules file that does not parse
-│   └── RuleDenied     the owner's rules forbid this crossing
+│   └── RuleDeniedError     the owner's rules forbid this crossing
 ├── StoreError         the node's database
 └── ReceiptError       a chain that does not verify
 """
@@ -71,7 +71,7 @@ class RuleError(HearthwayError):
     exit_code = 2
 
 
-class RuleDenied(RuleError):
+class RuleDeniedError(RuleError):
     """The owner's rules forbid this crossing."""
 
     exit_code = 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from msgspec import Struct
 
 
-class Role(str, Enum):
+class Role(StrEnum):
     """What a node does in a household. A venue is never a member: it only has the role of its own process."""
 
     PHONE = "phone"

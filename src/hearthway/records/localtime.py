@@ -1,0 +1,60 @@
+"""Local time from coordinates, where the data carries no zone. Boundaries: tzf; rules: the IANA database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from tzfpy import get_tz
+
+DAY_S = 86_400
+
+
+@lru_cache(maxsize=65_536)
+def _zone_of_cell(lat_cell: int, lon_cell: int) -> str:
+    return get_tz(lon_cell / 50.0, lat_cell / 50.0) or "UTC"
+
+
+def zone_at(lat: float, lon: float) -> str:
+    """IANA zone name at a point, resolved on a 0.02 degree grid (about 2 km)."""
+    return _zone_of_cell(round(lat * 50.0), round(lon * 50.0))
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+@lru_cache(maxsize=65_536)
+def _offset_in_quarter(name: str, quarter: int) -> int:
+    moment = datetime.fromtimestamp(quarter * 900, UTC).astimezone(_zone(name))
+    offset = moment.utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
+
+
+def utc_offset_s(lat: float, lon: float, time_s: float) -> int:
+    """Seconds to add to Unix time for local time there and then (DST included)."""
+    return _offset_in_quarter(zone_at(lat, lon), int(time_s // 900))
+
+
+def local_second(time_s: float, offset_s: int) -> float:
+    """Seconds since local midnight, in [0, 86400)."""
+    return (time_s + offset_s) % DAY_S
+
+
+def local_day(time_s: float, offset_s: int) -> int:
+    """Local days since 1970-01-01 (a Thursday)."""
+    return int((time_s + offset_s) // DAY_S)
+
+
+def weekday(day: int) -> int:
+    """0 = Monday for a `local_day`."""
+    return (day + 3) % 7
+
+
+def clock(time_s: float, offset_s: int, *, seconds: bool = False) -> str:
+    """Local "18:05" or "18:05:09"."""
+    total = int(local_second(time_s, offset_s))
+    text = f"{total // 3600:02d}:{total % 3600 // 60:02d}"
+    return f"{text}:{total % 60:02d}" if seconds else text
