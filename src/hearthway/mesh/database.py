@@ -1,0 +1,199 @@
+"""One SQLite file: opened with care, migrated, never overwritten; SQLite's errors become sentences."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from hearthway.records.errors import StoreError
+
+from .schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+
+BUSY_S = 10.0
+_MAGIC = b"SQLite format 3\x00"
+
+
+def store_error(why: sqlite3.Error, path: Path) -> StoreError:
+    """What SQLite's error means to the person, and what to do next."""
+    name = getattr(why, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_FULL") or "IOERR_WRITE" in name:
+        return StoreError(
+            f"The disk is full: {path} could not be written. What was acknowledged is kept.",
+            "Free some space, then start again.",
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "malformed" in str(why):
+        return StoreError(
+            f"{path} is damaged ({why}). It was left as it is.",
+            "Keep a copy of it, then `hearthway restore` from the last backup.",
+        )
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StoreError(
+            f"{path} is in use by another process for more than {BUSY_S:.0f} s.",
+            "Wait for it to finish, or stop it, then try again.",
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return StoreError(
+            f"No permission to write {path} or its directory.",
+            f"`ls -ld {path.parent}` shows the owner; run as that user or choose another data directory.",
+        )
+    return StoreError(f"{path}: {why}.", "`hearthway doctor` checks the database.")
+
+
+class Database:
+    """A connection with transactions. Safe from several threads of a process, and from several processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        _prepare(path)
+        try:
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as why:
+            raise store_error(why, path) from None
+        try:
+            self._check_and_set_up()
+        except sqlite3.Error as why:
+            self._db.close()
+            raise store_error(why, path) from None
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _check_and_set_up(self) -> None:
+        db, path = self._db, self.path
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if tables and application != APPLICATION_ID:
+            raise StoreError(
+                f"{path} is a database of another program. It was left as it is.",
+                "Choose another data directory.",
+            )
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{path} was written by a newer Hearthway (schema {version}; this one knows {SCHEMA_VERSION}).",
+                "Update Hearthway on this node; nothing was changed.",
+            )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA trusted_schema = OFF")
+        if version < SCHEMA_VERSION:
+            self._migrate()
+
+    def _migrate(self) -> None:
+        with self.transaction():
+            # read again under the lock: another process may have been first
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            for number in range(version + 1, SCHEMA_VERSION + 1):
+                for statement in MIGRATIONS[number - 1]:
+                    self._db.execute(statement)
+            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._db.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('salt', ?)", (secrets.token_bytes(16),)
+            )
+
+    @contextmanager
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """All or nothing; nested ones join the outer. Not `durable`: a power cut may lose it, a kill may not."""
+        with self._lock:
+            if self._depth:
+                self._depth += 1
+                try:
+                    yield self._db
+                finally:
+                    self._depth -= 1
+                return
+            try:
+                self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._db.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as why:
+                raise store_error(why, self.path) from None
+            self._depth = 1
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except sqlite3.Error as why:
+                self._roll_back()
+                raise store_error(why, self.path) from None
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._depth = 0
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # a full disk rolls back by itself
+            self._db.execute("ROLLBACK")
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query, read at once: no statement stays open behind the caller's back."""
+        with self._lock:
+            try:
+                return self._db.execute(sql, values).fetchall()
+            except sqlite3.Error as why:
+                raise store_error(why, self.path) from None
+
+    def row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        found = self.rows(sql, values)
+        return found[0] if found else None
+
+    def scrub(self) -> None:
+        """No deleted byte remains in the file, its WAL or free pages; StoreError while another process reads."""
+        with self._lock:
+            try:
+                self._checkpoint()
+                self._db.execute("VACUUM")
+                self._checkpoint()
+            except sqlite3.Error as why:
+                raise store_error(why, self.path) from None
+
+    def _checkpoint(self) -> None:
+        (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreError(
+                f"{self.path} is being read by another process, so deleted pages cannot be wiped yet.",
+                "It is tried again at the next start of the node.",
+            )
+
+    def problems(self) -> list[str]:
+        """What SQLite's own integrity check finds; empty is sound."""
+        return [str(row[0]) for row in self.rows("PRAGMA integrity_check(20)") if row[0] != "ok"]
+
+    def close(self) -> None:
+        """Close the file; closing twice is fine."""
+        with self._lock:
+            self._db.close()
+
+
+def _prepare(path: Path) -> None:
+    """The directory (0700) and the file (0600) are there, and the file is a database or empty."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with path.open("r+b") as file:
+            start = file.read(len(_MAGIC))
+        path.chmod(0o600)
+    except OSError as why:
+        raise StoreError(
+            f"{path} cannot be opened: {why.strerror or why}.",
+            f"`ls -ld {path.parent}` shows the owner; run as that user or choose another data directory.",
+        ) from None
+    if start and start != _MAGIC:
+        raise StoreError(
+            f"{path} is not a database, or its beginning is damaged. It was left as it is.",
+            "Keep a copy of it, then `hearthway restore` from the last backup.",
+        )

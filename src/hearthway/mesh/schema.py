@@ -1,0 +1,75 @@
+"""The node's database, as numbered migrations. A released one is never edited: a change is the next number."""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x48525457  # "HRTW" in the file's header: a foreign database is never touched
+
+_V1 = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
+    # person 0 is nobody: a thing's own readings
+    """CREATE TABLE persons (
+        person_no INTEGER PRIMARY KEY, person_id TEXT NOT NULL UNIQUE,
+        name TEXT, name_fold TEXT UNIQUE) STRICT""",
+    "INSERT INTO persons (person_no, person_id) VALUES (0, '')",
+    "CREATE TABLE sources (source_no INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE) STRICT",
+    """CREATE TABLE fixes (
+        person_no INTEGER NOT NULL REFERENCES persons, time_s REAL NOT NULL,
+        lat REAL NOT NULL, lon REAL NOT NULL, accuracy_m REAL, speed_mps REAL,
+        source_no INTEGER NOT NULL,
+        PRIMARY KEY (person_no, time_s)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE signals (
+        person_no INTEGER NOT NULL REFERENCES persons, time_s REAL NOT NULL,
+        key TEXT NOT NULL, source TEXT NOT NULL, unit TEXT NOT NULL, value BLOB NOT NULL,
+        PRIMARY KEY (person_no, time_s, key, source)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE registers (
+        key TEXT PRIMARY KEY, value BLOB NOT NULL, hlc TEXT NOT NULL,
+        person_no INTEGER NOT NULL REFERENCES persons, time_s REAL, lat REAL, lon REAL)
+        STRICT, WITHOUT ROWID""",
+    # a forgotten register must not come back from a node that was away: salted hash, never the key
+    "CREATE TABLE tombstones (key_hash BLOB PRIMARY KEY, hlc TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE suggestions (
+        suggestion_id TEXT PRIMARY KEY, person_no INTEGER NOT NULL REFERENCES persons,
+        time_s REAL NOT NULL, body BLOB NOT NULL) STRICT""",
+    "CREATE INDEX suggestions_by_person ON suggestions (person_no, time_s)",
+    """CREATE TABLE answers (
+        answer_id TEXT PRIMARY KEY, person_no INTEGER NOT NULL REFERENCES persons,
+        suggestion_id TEXT NOT NULL, time_s REAL NOT NULL, lat REAL, lon REAL,
+        body BLOB NOT NULL) STRICT""",
+    "CREATE INDEX answers_by_person ON answers (person_no, time_s)",
+    """CREATE TABLE events (
+        event_id TEXT PRIMARY KEY, kind TEXT NOT NULL,
+        person_no INTEGER NOT NULL REFERENCES persons, time_s REAL NOT NULL,
+        suggestion_id TEXT NOT NULL, lat REAL, lon REAL, body BLOB NOT NULL) STRICT""",
+    "CREATE INDEX events_by_kind ON events (kind, person_no, time_s)",
+    """CREATE TABLE models (
+        person_no INTEGER NOT NULL REFERENCES persons, kind TEXT NOT NULL,
+        until_s REAL NOT NULL, data BLOB NOT NULL,
+        PRIMARY KEY (person_no, kind)) STRICT""",
+    """CREATE TABLE followed (
+        person_no INTEGER NOT NULL REFERENCES persons, osm_id TEXT NOT NULL, body BLOB NOT NULL,
+        PRIMARY KEY (person_no, osm_id)) STRICT""",
+    "CREATE TABLE serials (osm_id TEXT PRIMARY KEY, serial INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE TABLE own_wait (osm_id TEXT PRIMARY KEY, serial INTEGER NOT NULL, signed BLOB) STRICT",
+    """CREATE TABLE chain (
+        seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, time_s REAL NOT NULL,
+        commitment BLOB NOT NULL, erases BLOB NOT NULL, prev_hash BLOB NOT NULL,
+        hash BLOB NOT NULL, signature BLOB NOT NULL) STRICT""",
+    """CREATE TABLE bodies (
+        seq INTEGER PRIMARY KEY, suggestion_id TEXT NOT NULL,
+        person_no INTEGER NOT NULL REFERENCES persons, time_s REAL NOT NULL,
+        salt BLOB NOT NULL, body BLOB NOT NULL) STRICT""",
+    "CREATE INDEX bodies_by_suggestion ON bodies (suggestion_id)",
+    """CREATE TABLE countersigns (
+        node TEXT NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, witness BLOB NOT NULL,
+        body BLOB NOT NULL, PRIMARY KEY (node, seq, hash, witness)) STRICT, WITHOUT ROWID""",
+    "CREATE TABLE enrolments (node TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT",
+    # state: started -> deleted -> clean; scope is emptied as soon as the deletion is done
+    """CREATE TABLE orders (
+        order_id TEXT PRIMARY KEY, time_s REAL NOT NULL, state TEXT NOT NULL,
+        scope BLOB, body BLOB, counts BLOB, erased BLOB) STRICT""",
+    """CREATE TABLE orders_pending (
+        order_id TEXT NOT NULL, node TEXT NOT NULL, PRIMARY KEY (order_id, node)) STRICT, WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1,)  # index + 1 is the number
+SCHEMA_VERSION = len(MIGRATIONS)
