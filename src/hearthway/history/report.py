@@ -1,0 +1,44 @@
+"""What a history file held: kept, skipped and why. Said to the person, never swallowed."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+MISSING = "missing"
+OUT_OF_RANGE = "out of range"
+BAD_TIME = "unparsable time"
+BAD_NUMBER = "not a number"
+
+
+class ReadReport(Struct, kw_only=True):
+    """Running counts of a read; complete once the history was iterated to its end."""
+
+    path: str = ""
+    form: str = ""  # "csv", "gpx", "plt"
+    compressed: bool = False
+    rows: int = 0
+    kept: int = 0
+    skipped: dict[str, int] = {}
+    duplicates: int = 0  # same person, same instant: the first in the file is kept
+    out_of_order: int = 0  # older than the row before it; sorted, not lost
+    first_bad_line: int | None = None
+    truncated: bool = False  # the file ends in the middle; what was read is usable
+    notes: list[str] = []
+
+    def skip(self, reason: str, line: int) -> None:
+        """Count a row that gives no fix, and remember where the first one stands."""
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+        if self.first_bad_line is None:
+            self.first_bad_line = line
+
+    def words(self) -> str:
+        """One line for people."""
+        text = f"{self.kept:,} of {self.rows:,} points read"
+        if self.skipped:
+            reasons = ", ".join(f"{self.skipped[k]:,} {k}" for k in sorted(self.skipped))
+            text += f"; skipped: {reasons} (first in line {self.first_bad_line})"
+        if self.duplicates:
+            text += f"; {self.duplicates:,} duplicates"
+        if self.out_of_order:
+            text += f"; {self.out_of_order:,} out of order, sorted"
+        return "; ".join([text, *self.notes])

@@ -1,0 +1,108 @@
+"""The bytes of a history file: opened safely, gunzipped where needed, cut off cleanly where the file ends early."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from hearthway.records.errors import InputError
+
+from .report import ReadReport
+
+GZIP_MAGIC = b"\x1f\x8b"
+CHUNK = 1 << 16
+MAX_LINE = 1 << 16  # a longer "line" is not text that a logger wrote
+
+
+def check_readable(path: Path) -> None:
+    """InputError where `path` is no readable, non-empty file."""
+    try:
+        if path.is_dir():
+            raise InputError(
+                f"{path} is a directory.", "Name one history file: a .csv, .csv.gz, .gpx or .plt."
+            )
+        with path.open("rb") as raw:
+            first = raw.read(1)
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}.", "Check the path.") from None
+    except PermissionError:
+        raise InputError(
+            f"No permission to read {path}.", f"Try `chmod u+r {path}`, or copy the file."
+        ) from None
+    except OSError as why:
+        raise InputError(f"{path} cannot be read: {why.strerror}.", "Check the path.") from None
+    if not first:
+        raise InputError(f"{path} is empty.", "Export the history again.")
+
+
+def open_bytes(path: Path) -> tuple[IO[bytes], bool]:
+    """The (decompressed) byte stream of a file, and whether it was gzip."""
+    check_readable(path)
+    raw = path.open("rb")
+    magic = raw.read(2)
+    raw.seek(0)
+    if magic == GZIP_MAGIC:
+        return io.BufferedReader(gzip.GzipFile(fileobj=raw, mode="rb")), True
+    return raw, False
+
+
+def chunks(path: Path, report: ReadReport) -> Iterator[bytes]:
+    """The file's content in pieces. A gzip cut off or damaged ends there, and the report says so."""
+    stream, report.compressed = open_bytes(path)
+    with stream:
+        while True:
+            try:
+                piece = stream.read1(CHUNK) if hasattr(stream, "read1") else stream.read(CHUNK)
+            except (EOFError, zlib.error, gzip.BadGzipFile):
+                report.truncated = True
+                report.notes.append(
+                    f"{path.name} is damaged or cut off (gzip ends early): what came before is used"
+                )
+                return
+            except OSError as why:
+                raise InputError(
+                    f"{path} cannot be read to its end: {why}.", "Copy it to a healthy disk."
+                ) from None
+            if not piece:
+                return
+            yield piece
+
+
+def lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
+    """(line number, text without line end), UTF-8 with or without BOM; InputError elsewhere."""
+    rest = b""
+    number = 0
+    for piece in chunks(path, report):
+        rest += piece
+        parts = rest.split(b"\n")
+        rest = parts.pop()
+        if len(rest) > MAX_LINE:
+            raise _not_text(path, number + 1)
+        for part in parts:
+            number += 1
+            yield number, _text(path, part, number)
+    if rest:
+        yield number + 1, _text(path, rest, number + 1)
+
+
+def _text(path: Path, raw: bytes, number: int) -> str:
+    if b"\x00" in raw:
+        raise _not_text(path, number)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _not_text(path, number) from None
+    if number == 1:
+        text = text.removeprefix("\ufeff")
+    return text.rstrip("\r")
+
+
+def _not_text(path: Path, number: int) -> InputError:
+    return InputError(
+        f"{path} is not UTF-8 text (line {number}).",
+        "Save it as UTF-8, or name the file that the logger wrote.",
+    )

@@ -1,0 +1,1 @@
+"""Raw readings -> signals: one catalogue of keys, units checked, positions joined into fixes."""
