@@ -1,0 +1,1 @@
+"""Situation -> Suggestion | Silence: need, candidates, ranking, the interruption gate, explanation. Pure."""

@@ -1,0 +1,140 @@
+"""Where one could eat: around the destination on foot, and along the way ahead; open at arrival or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from hearthway.records.geo import distance_m
+from hearthway.records.life import Place
+from hearthway.records.localtime import local_second
+from hearthway.records.poi import MEAL, Detour, Opening, OpenState, Poi, PoiIndex, RoadGraph, Route
+from hearthway.records.situation import Situation
+
+from .settings import DRIVE_FACTOR, DRIVE_MPS, STREET_FACTOR, WALK_MPS, GateSettings
+from .taste import Taste
+
+MAX_VIAS = 20
+MAX_DETOUR_S = 600.0
+ACT_S = 45.0  # a stop that is reached sooner than this cannot be turned into
+# The map's own share of open places is believed as far as it outweighs three places of which two are open.
+PRIOR_OPEN, PRIOR_KNOWN = 2.0, 3.0
+OWN_VISITS_PRIOR = 1.0
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """A POI that can be reached, with what reaching it costs and the chance that it is open."""
+
+    poi: Poi
+    opening: Opening
+    arrive_s: float  # Unix time at the table
+    detour_s: float
+    walk_m: float
+    p_open: float
+    visits_then: int = 0  # own meals there at this time of day
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What the map offers: candidates, and how many are closed or known to be open then."""
+
+    candidates: tuple[Candidate, ...]
+    known_open: int
+    closed: int
+
+
+def eta_s(situation: Situation, place: Place, roads: RoadGraph | None) -> tuple[float, Route]:
+    """Seconds to `place` and the way there; a bee-line estimate where the map has no roads."""
+    here, there = (situation.lat, situation.lon), (place.lat, place.lon)
+    if roads is not None and roads.covers(*here) and roads.covers(*there):
+        route = roads.route(here, there)
+        if route is not None:
+            return route.duration_s, route
+    metres = distance_m(*here, *there) * DRIVE_FACTOR
+    seconds = metres / max(DRIVE_MPS, situation.speed_mps or 0.0)
+    return seconds, Route(distance_m=metres, duration_s=seconds, on_road=False)
+
+
+def find(
+    situation: Situation,
+    place: Place,
+    route: Route,
+    *,
+    pois: PoiIndex,
+    roads: RoadGraph | None,
+    taste: Taste,
+    unwanted: frozenset[str],
+    settings: GateSettings,
+) -> Found:
+    """Named meal POIs on foot from `place` and along `route`, without the closed and the unwanted."""
+    arrive_s = situation.time_s + route.duration_s
+    ways: dict[str, tuple[Poi, float, float, float]] = {}  # poi, arrive_s, detour_s, walk_m
+    for poi in pois.near(place.lat, place.lon, settings.walk_radius_m, MEAL):
+        walk_m = distance_m(place.lat, place.lon, poi.lat, poi.lon) * STREET_FACTOR
+        ways[poi.osm_id] = (poi, arrive_s + walk_m / WALK_MPS, 0.0, walk_m)
+    if route.on_road and roads is not None and len(route.points) > 1:
+        for poi, stop in _along(situation, place, route, pois, roads, settings):
+            if stop.extra_s > MAX_DETOUR_S or stop.reach_s < ACT_S:
+                continue
+            known = ways.get(poi.osm_id)
+            if known is None or stop.extra_s < known[3] / WALK_MPS:
+                ways[poi.osm_id] = (poi, situation.time_s + stop.reach_s, stop.extra_s, 0.0)
+    named = [
+        w for _, w in sorted(ways.items()) if w[0].name.strip() and w[0].osm_id not in unwanted
+    ]
+    opened = [(w, pois.opening(w[0], w[1])) for w in named]
+    is_open = sum(o.state is OpenState.OPEN for _, o in opened)
+    closed = sum(o.state is OpenState.CLOSED for _, o in opened)
+    share = (is_open + PRIOR_OPEN) / (is_open + closed + PRIOR_KNOWN)
+    return Found(
+        candidates=tuple(
+            _candidate(way, opening, share, taste, situation)
+            for way, opening in opened
+            if opening.state is not OpenState.CLOSED
+        ),
+        known_open=is_open,
+        closed=closed,
+    )
+
+
+def _along(
+    situation: Situation,
+    place: Place,
+    route: Route,
+    pois: PoiIndex,
+    roads: RoadGraph,
+    settings: GateSettings,
+) -> list[tuple[Poi, Detour]]:
+    beside: Sequence[Poi] = pois.along(route.points, settings.corridor_m, MEAL)[:MAX_VIAS]
+    if not beside:
+        return []
+    stops = roads.detours(
+        (situation.lat, situation.lon),
+        (place.lat, place.lon),
+        [(p.lat, p.lon) for p in beside],
+    )
+    return [(p, s) for p, s in zip(beside, stops, strict=True) if s is not None and s.on_road]
+
+
+def _candidate(
+    way: tuple[Poi, float, float, float],
+    opening: Opening,
+    share: float,
+    taste: Taste,
+    situation: Situation,
+) -> Candidate:
+    poi, arrive_s, detour_s, walk_m = way
+    quarter = int(local_second(arrive_s, situation.utc_offset_s) // 900)
+    own = taste.eaten_here_then(poi.osm_id, quarter)
+    p_open = 1.0
+    if opening.state is OpenState.UNKNOWN:
+        p_open = (own + OWN_VISITS_PRIOR * share) / (own + OWN_VISITS_PRIOR)
+    return Candidate(
+        poi=poi,
+        opening=opening,
+        arrive_s=arrive_s,
+        detour_s=detour_s,
+        walk_m=walk_m,
+        p_open=p_open,
+        visits_then=own,
+    )

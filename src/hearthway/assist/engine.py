@@ -1,0 +1,317 @@
+"""Situation -> Suggestion | Silence. `propose` needs no wait; `decide` ranks with the waits and holds the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from msgspec import Struct
+
+from hearthway.records import codec
+from hearthway.records.geo import distance_m
+from hearthway.records.life import Place
+from hearthway.records.poi import OpenState, PoiIndex, RoadGraph
+from hearthway.records.situation import Situation
+from hearthway.records.suggestion import AnswerKind, Silence, Suggestion
+from hearthway.records.venue import Wait
+
+from . import gate, moment
+from .candidates import Candidate, Found, eta_s, find
+from .memory import Memory
+from .need import MIN_APPETITE, Need, need_at, usable
+from .rank import best, option_of
+from .settings import AREA_M, GateSettings
+from .silences import silence
+from .taste import taste_of
+
+NameOf = Callable[[float, float], "str | None"]
+BEST_OPTION_MIN = (
+    25.0  # no option is worth more than this beyond a plain one: the bound for early silence
+)
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """A moment that may be worth a word: what the app fetches waits for, and what `decide` needs."""
+
+    situation: Situation
+    need: Need
+    place: Place
+    place_name: str
+    p_destination: float  # of the place itself
+    p_area: float  # of every destination that shares its options
+    p_useful: float  # destination in the area and need there, before the person's offset
+    eta_s: float
+    distance_m: float
+    candidates: tuple[Candidate, ...]
+    known_open: int
+    closed: int
+
+    @property
+    def osm_ids(self) -> tuple[str, ...]:
+        """The POIs whose waits are worth fetching."""
+        return tuple(c.poi.osm_id for c in self.candidates)
+
+
+class _Target(Struct, frozen=True):
+    place: Place
+    need: Need
+    p: float
+    p_area: float
+    p_useful: float
+
+
+class Assistant:
+    """Decides for one person whether to speak, and what to say. Holds no state between calls."""
+
+    def __init__(
+        self,
+        person: str,
+        *,
+        pois: PoiIndex | None,
+        roads: RoadGraph | None,
+        name_of: NameOf | None = None,
+        settings: GateSettings | None = None,
+        synthetic: bool = False,
+    ) -> None:
+        """`pois` and `roads` are None without a map; `name_of` names a destination from the map."""
+        self.person = person
+        self.settings = settings or GateSettings()
+        self._pois = pois
+        self._roads = roads
+        self._name_of = name_of
+        self._synthetic = synthetic
+
+    def consider(
+        self, situation: Situation, memory: Memory, waits: Mapping[str, Wait] | None = None
+    ) -> Suggestion | Silence:
+        """`propose`, then `decide` with the waits known."""
+        proposal = self.propose(situation, memory)
+        if isinstance(proposal, Silence):
+            return proposal
+        return self.decide(proposal, waits or {}, memory)
+
+    def propose(self, situation: Situation, memory: Memory) -> Proposal | Silence:
+        """Is there anything to say at all? The cheap questions first, the map last."""
+        settings = self.settings
+        if situation.mode != "driving":
+            return silence(situation, "not-driving")
+        if not usable(situation, settings):
+            return silence(situation, "no-routine-yet")
+        if not situation.destinations or situation.p_new > 1.0 - settings.min_destination_p:
+            return silence(situation, "unknown-destination")
+        if self._pois is None:
+            return silence(situation, "needs-a-map")
+        quiet = self._asked_for_quiet(situation, memory)
+        if quiet is not None:
+            return quiet
+        target = self._target(situation, memory)
+        if isinstance(target, Silence):
+            return target
+        if not self._pois.covers(target.place.lat, target.place.lon):
+            return silence(situation, "off-map")
+        bound = gate.weigh(
+            situation,
+            memory,
+            settings,
+            p=gate.shift(target.p_useful, memory.offset(situation.time_s)),
+            lead_s=settings.max_lead_s,
+            option_utility=BEST_OPTION_MIN,
+            option_words="",
+        )
+        if not bound.speaks:
+            return self._not_worth(situation, bound)
+        seconds, route = eta_s(situation, target.place, self._roads)
+        timing = self._reach(situation, seconds)
+        if timing is not None:
+            return timing
+        found = find(
+            situation,
+            target.place,
+            route,
+            pois=self._pois,
+            roads=self._roads,
+            taste=taste_of(memory, situation.time_s),
+            unwanted=memory.unwanted(),
+            settings=settings,
+        )
+        if not found.candidates:
+            return silence(situation, "nothing-open" if found.closed else "no-places-near")
+        return self._proposal(situation, target, found, seconds, route.distance_m)
+
+    def decide(
+        self, proposal: Proposal, waits: Mapping[str, Wait], memory: Memory
+    ) -> Suggestion | Silence:
+        """Rank with the waits, then speak only where it is expected to win."""
+        situation, settings = proposal.situation, self.settings
+        quiet = self._asked_for_quiet(situation, memory)
+        if quiet is not None:
+            return quiet
+        repeated = self._repeated(situation, memory, proposal.need.name)
+        if repeated is not None:
+            return repeated
+        taste, unwanted = taste_of(memory, situation.time_s), memory.unwanted()
+        options = best(
+            [
+                option_of(c, waits.get(c.poi.osm_id) or Wait(osm_id=c.poi.osm_id), taste)
+                for c in proposal.candidates
+                if c.poi.osm_id not in unwanted
+            ],
+            settings.max_options,
+        )
+        if not options:
+            return silence(situation, "no-places-near")
+        first = max(options, key=lambda o: o.utility)
+        verdict = gate.weigh(
+            situation,
+            memory,
+            settings,
+            p=gate.shift(proposal.p_useful, memory.offset(situation.time_s)),
+            lead_s=proposal.eta_s,
+            option_utility=first.utility,
+            option_words=f"{moment.plain(first.poi.name)}: {first.utility:+.1f} min",
+        )
+        if not verdict.speaks:
+            return self._not_worth(situation, verdict)
+        if gate.driving_load(situation) > settings.max_load:
+            return silence(
+                situation,
+                "high-driving-load",
+                utility=verdict.utility,
+                threshold=verdict.threshold,
+            )
+        if verdict.wait_gain_min > 0:
+            return silence(
+                situation, "too-early", utility=verdict.utility, threshold=verdict.threshold
+            )
+        unknown = sum(c.opening.state is OpenState.UNKNOWN for c in proposal.candidates)
+        lines = [
+            moment.routine_line(proposal.need, proposal.known_open, unknown),
+            *moment.option_lines(options),
+            moment.battery_line(situation.battery),
+            *([moment.SYNTHETIC] if self._synthetic else []),
+            moment.ANSWERS,
+        ]
+        suggestion = Suggestion(
+            suggestion_id="",
+            need=proposal.need.name,
+            person=situation.person,
+            time_s=situation.time_s,
+            utc_offset_s=situation.utc_offset_s,
+            headline=moment.headline(
+                situation,
+                proposal.place,
+                proposal.place_name,
+                proposal.p_destination,
+                proposal.distance_m,
+            ),
+            lines=tuple(lines),
+            options=options,
+            reasons=verdict.reasons,
+            p_useful=verdict.p,
+            utility=verdict.utility,
+            threshold=verdict.threshold,
+            propensity=1.0,  # the gate is a rule: in this situation it always speaks
+            situation=situation,
+            synthetic=self._synthetic,
+        )
+        return msgspec.structs.replace(suggestion, suggestion_id=codec.digest(suggestion))
+
+    def _asked_for_quiet(self, situation: Situation, memory: Memory) -> Silence | None:
+        for note in reversed(memory.answers):
+            if 0 <= situation.time_s - note.time_s < self.settings.not_now_s and (
+                note.kind in (AnswerKind.NOT_NOW, AnswerKind.DISMISS)
+            ):
+                return silence(situation, "not-now")
+        if gate.said_today(situation, memory) >= self.settings.daily_budget:
+            return silence(situation, "budget")
+        return None
+
+    def _repeated(self, situation: Situation, memory: Memory, need: str) -> Silence | None:
+        start_s = situation.trip_start_s
+        for note in memory.said:
+            recent = 0 <= situation.time_s - note.time_s < self.settings.repeat_s
+            this_trip = start_s is not None and start_s <= note.time_s <= situation.time_s
+            if note.need == need and (recent or this_trip):
+                return silence(situation, "said-already")
+        return None
+
+    def _target(self, situation: Situation, memory: Memory) -> _Target | Silence:
+        """The destination and need with most to say, or why there is none."""
+        settings = self.settings
+        top = situation.destinations[0]
+        needs = self._needs(situation, top.place, memory)
+        targets = []
+        for goal in situation.destinations:
+            if goal.p < settings.min_destination_p / 4:
+                continue
+            need = max(self._needs(situation, goal.place, memory), key=lambda n: (n.p, n.name))
+            around = [
+                d
+                for d in situation.destinations
+                if distance_m(d.place.lat, d.place.lon, goal.place.lat, goal.place.lon) <= AREA_M
+            ]
+            useful = sum(
+                d.p
+                * max(n.p for n in self._needs(situation, d.place, memory) if n.name == need.name)
+                for d in around
+            )
+            targets.append(_Target(goal.place, need, goal.p, sum(d.p for d in around), useful))
+        if not targets:
+            return silence(situation, "unknown-destination")
+        target = max(targets, key=lambda t: (t.p_useful, t.p, t.place.place_id))
+        at_top = max(needs, key=lambda n: (n.window_mass, n.name))
+        if at_top.window_mass < settings.min_window_mass:
+            return silence(situation, "not-mealtime")
+        if at_top.appetite < MIN_APPETITE:
+            return silence(situation, "ate-recently")
+        homeward = situation.home is not None and top.place.place_id == situation.home.place_id
+        if target.p_area < settings.min_destination_p:
+            return silence(situation, "heading-home" if homeward else "unknown-destination")
+        if target.need.p < settings.min_need_p:
+            return silence(situation, "heading-home" if homeward else "not-an-eating-drive")
+        return target
+
+    def _needs(self, situation: Situation, place: Place, memory: Memory) -> list[Need]:
+        seconds, _ = eta_s(situation, place, None)
+        arrive_s = situation.time_s + seconds
+        return [
+            need_at(situation, routine, place, memory, arrive_s)
+            for routine in usable(situation, self.settings)
+        ]
+
+    def _reach(self, situation: Situation, seconds: float) -> Silence | None:
+        if seconds > self.settings.max_lead_s:
+            return silence(situation, "too-far")
+        if seconds < self.settings.min_lead_s:
+            return silence(situation, "too-late")
+        return None
+
+    def _not_worth(self, situation: Situation, verdict: gate.Verdict) -> Silence:
+        return silence(
+            situation,
+            "not-worth-interrupting",
+            detail=f"Useful with p {verdict.p:.2f}; {min(1.0, verdict.p_needed):.2f} is needed.",
+            utility=verdict.utility,
+            threshold=verdict.threshold,
+        )
+
+    def _proposal(
+        self, situation: Situation, target: _Target, found: Found, eta: float, distance: float
+    ) -> Proposal:
+        name = None
+        if self._name_of is not None:
+            name = self._name_of(target.place.lat, target.place.lon)
+        return Proposal(
+            situation=situation,
+            need=target.need,
+            place=target.place,
+            place_name=name or "",
+            p_destination=target.p,
+            p_area=target.p_area,
+            p_useful=min(1.0, target.p_useful),
+            eta_s=eta,
+            distance_m=distance,
+            candidates=found.candidates,
+            known_open=found.known_open,
+            closed=found.closed,
+        )

@@ -1,0 +1,146 @@
+"""Whether to speak: expected worth against the cost of interrupting, in minutes; and whether now.
+
+Speaking is worth p·benefit - (1-p)·cost, silence is worth 0. The cost rises with the driving load, at
+night, with what was said today and with recent refusals. The moment: speak as soon as waiting half a
+minute more would cost more (benefit that can no longer be acted on) than it saves (doubt that the way
+driven meanwhile would resolve).
+"""
+
+from __future__ import annotations
+
+from math import exp, fsum, log
+
+from msgspec import Struct
+
+from hearthway.records.localtime import local_day, local_second
+from hearthway.records.situation import Situation
+from hearthway.records.suggestion import AnswerKind, Reason
+
+from .memory import DAY_S, Memory, fade
+from .settings import DECIDING_MIN, INTERRUPTION_MIN, GateSettings
+
+STEP_S = 30.0  # the wait that is weighed against speaking now
+RESOLVE_S = 300.0  # e-folding time in which the way driven tells the destination
+ACT_S = 120.0  # e-folding of what can still be acted on, by seconds left before arrival
+REFUSAL_HALF_LIFE_S = 7 * DAY_S
+SETTING_OFF_S = 60.0
+LOAD_SETTING_OFF, LOAD_UNKNOWN = 0.9, 0.5
+FAST_MPS = 40.0  # 144 km/h: full load by speed alone
+NIGHT_FROM_S, NIGHT_TO_S = 22 * 3600.0, 6 * 3600.0
+LOAD_COST, NIGHT_COST, SAID_COST, REFUSAL_COST = 1.0, 0.5, 0.5, 0.5  # shares of the base cost each
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What the gate weighed. `utility` is the sum of the weights of `reasons`."""
+
+    p: float
+    benefit_min: float
+    cost_min: float
+    utility: float
+    threshold: float
+    wait_gain_min: float  # what waiting `STEP_S` saves, less what it costs
+    reasons: tuple[Reason, ...]
+
+    @property
+    def speaks(self) -> bool:
+        """Is speaking worth it at all?"""
+        return self.utility >= self.threshold
+
+    @property
+    def p_needed(self) -> float:
+        """The probability of being useful at which the gate would just have spoken."""
+        return (self.threshold + self.cost_min) / max(1e-9, self.benefit_min + self.cost_min)
+
+
+def driving_load(situation: Situation) -> float:
+    """0 (standing) to 1: from the speed and from having only just set off; 0.5 where unknown."""
+    setting_off = (
+        situation.trip_start_s is not None
+        and situation.time_s - situation.trip_start_s < SETTING_OFF_S
+    )
+    if setting_off:
+        return LOAD_SETTING_OFF
+    if situation.speed_mps is None:
+        return LOAD_UNKNOWN
+    return min(1.0, max(0.0, situation.speed_mps) / FAST_MPS)
+
+
+def said_today(situation: Situation, memory: Memory) -> int:
+    """Suggestions made on this local day so far."""
+    today = local_day(situation.time_s, situation.utc_offset_s)
+    return sum(n.day == today and n.time_s <= situation.time_s for n in memory.said)
+
+
+def refusals(situation: Situation, memory: Memory) -> float:
+    """Recent refusals, fading: a dismissal counts 1, "not now" a half, an ignored one a quarter."""
+    weight = {AnswerKind.DISMISS: 1.0, AnswerKind.NOT_NOW: 0.5, AnswerKind.IGNORED: 0.25}
+    return fsum(
+        weight.get(n.kind, 0.0) * fade(situation.time_s - n.time_s, REFUSAL_HALF_LIFE_S)
+        for n in memory.answers
+        if n.time_s <= situation.time_s
+    )
+
+
+def costs(situation: Situation, memory: Memory, settings: GateSettings) -> tuple[Reason, ...]:
+    """What an unwanted word costs now, minute by minute, each part with its words."""
+    base = INTERRUPTION_MIN[settings.dial]
+    load, said = driving_load(situation), said_today(situation, memory)
+    refused = refusals(situation, memory)
+    second = local_second(situation.time_s, situation.utc_offset_s)
+    night = second >= NIGHT_FROM_S or second < NIGHT_TO_S
+    parts = (
+        ("interruption", base, f"an unwanted word costs {base:.0f} min (dial: {settings.dial})"),
+        ("load", base * LOAD_COST * load, f"driving load {load:.2f}"),
+        ("night", base * NIGHT_COST * night, "it is night"),
+        ("said-today", base * SAID_COST * said, f"{said} said today already"),
+        ("refusals", base * REFUSAL_COST * refused, f"recent refusals, faded: {refused:.2f}"),
+    )
+    return tuple(Reason(feature=f, weight=w, words=t) for f, w, t in parts if w > 0)
+
+
+def shift(p: float, offset: float) -> float:
+    """`p` moved by `offset` log-odds; 0 and 1 stay."""
+    if p <= 0.0 or p >= 1.0:
+        return min(1.0, max(0.0, p))
+    return 1.0 / (1.0 + exp(-(log(p / (1.0 - p)) + offset)))
+
+
+def weigh(
+    situation: Situation,
+    memory: Memory,
+    settings: GateSettings,
+    *,
+    p: float,
+    lead_s: float,
+    option_utility: float,
+    option_words: str,
+) -> Verdict:
+    """Speaking now against silence: `p` of being useful, `lead_s` before arrival, best option's minutes."""
+    benefit = max(0.0, DECIDING_MIN + option_utility)
+    parts = costs(situation, memory, settings)
+    cost = fsum(r.weight for r in parts)
+    reasons = [
+        Reason(
+            feature="deciding-early",
+            weight=p * DECIDING_MIN,
+            words=f"deciding before you arrive is worth {DECIDING_MIN:.0f} min, with p {p:.2f}",
+        ),
+        Reason(
+            feature="best-option",
+            weight=p * (benefit - DECIDING_MIN),
+            words=option_words,
+        ),
+        *(Reason(feature=r.feature, weight=-(1.0 - p) * r.weight, words=r.words) for r in parts),
+    ]
+    doubt = (1.0 - p) * cost * (1.0 - exp(-STEP_S / RESOLVE_S))
+    later_s = max(0.0, lead_s - STEP_S)
+    lost = p * benefit * (exp(-later_s / ACT_S) - exp(-lead_s / ACT_S))
+    return Verdict(
+        p=p,
+        benefit_min=benefit,
+        cost_min=cost,
+        utility=fsum(r.weight for r in reasons),
+        threshold=settings.threshold_min,
+        wait_gain_min=doubt - lost,
+        reasons=tuple(reasons),
+    )

@@ -1,0 +1,115 @@
+"""The moment as lines of plain text: every figure comes from a field, and what is not known reads "unknown"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hearthway.records.life import Place
+from hearthway.records.localtime import clock
+from hearthway.records.poi import OpenState
+from hearthway.records.situation import Battery, Situation
+from hearthway.records.suggestion import Option, Suggestion
+from hearthway.records.venue import Wait
+
+from .need import Need
+from .settings import WALK_MPS
+
+INDENT = " " * 10
+ANSWERS = "why · not now · never here"
+SYNTHETIC = "synthetic household: this is nobody's real life"
+ON_THE_WAY_S = 60.0
+MAX_NAME = 40
+
+
+def plain(text: str) -> str:
+    """`text` as one printable line of at most `MAX_NAME` signs: names on maps are anybody's words."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= MAX_NAME else line[: MAX_NAME - 1] + "…"
+
+
+def metres(distance_m: float) -> str:
+    """ "850 m" or "1.4 km"."""
+    if distance_m < 995.0:
+        return f"{round(distance_m, -1):.0f} m"
+    return f"{distance_m / 1000:.1f} km"
+
+
+def ago(age_s: float) -> str:
+    """ "just now", "2 min ago", "3 h ago"."""
+    if age_s < 60:
+        return "just now"
+    if age_s < 5400:
+        return f"{age_s / 60:.0f} min ago"
+    return f"{age_s / 3600:.0f} h ago"
+
+
+def headline(situation: Situation, place: Place, name: str, p: float, distance_m: float) -> str:
+    """How far before which destination, with its probability among the places known."""
+    of = f"(p {p:.2f} of {situation.places_known} places)"
+    label = plain(name) or plain(place.label)
+    if not label:
+        return f"heading to your regular place {metres(distance_m)} ahead {of}"
+    heading = "heading home" if label == "home" else f"heading to {label}"
+    return f"{metres(distance_m)} before arrival · {heading} {of}"
+
+
+def routine_line(need: Need, known_open: int, unknown: int) -> str:
+    """When this meal is for this person, and what is open then."""
+    routine = need.routine
+    unit = "evening" if need.name == "dinner" else "day"
+    days = f"{routine.days} {unit}" + ("" if routine.days == 1 else "s")
+    start, end = clock(routine.start_s, 0), clock(routine.end_s, 0)
+    if known_open:
+        opened = f"{known_open} open when you arrive"
+    else:
+        opened = "0 known to be open when you arrive"
+    more = f", {unknown} with hours unknown" if unknown else ""
+    return f"{need.name}time for you is {start}-{end} ({days}) · {opened}{more}:"
+
+
+def reach(option: Option) -> str:
+    """How one gets there."""
+    if option.walk_m > 0.0:
+        return f"{max(1.0, option.walk_m / WALK_MPS / 60):.0f} min on foot"
+    if option.detour_s <= ON_THE_WAY_S:
+        return "on your way"
+    return f"{option.detour_s / 60:.0f} min detour"
+
+
+def wait_words(wait: Wait) -> str:
+    """ "wait 15 min (told by the place, 2 min ago)" or "wait unknown"."""
+    if wait.minutes is None:
+        return "wait unknown"
+    facts = [wait.source] if wait.source else []
+    facts.append("age unknown" if wait.age_s is None else ago(wait.age_s))
+    return f"wait {wait.minutes:.0f} min ({', '.join(facts)})"
+
+
+def option_lines(options: Sequence[Option]) -> list[str]:
+    """One line an option, in columns, each with its OSM id."""
+    names = [plain(o.poi.name) for o in options]
+    ways = [reach(o) for o in options]
+    wide, far = max(map(len, names), default=0), max(map(len, ways), default=0)
+    lines = []
+    for option, name, way in zip(options, names, ways, strict=True):
+        hours = " · hours unknown" if option.opening.state is OpenState.UNKNOWN else ""
+        lines.append(
+            f"{name:<{wide}}  {way:<{far}} · {wait_words(option.wait)}{hours} ({option.poi.osm_id})"
+        )
+    return lines
+
+
+def battery_line(battery: Battery | None) -> str:
+    """The charge now and on reaching home."""
+    if battery is None:
+        return "battery unknown"
+    home = battery.at_home_pct
+    return f"battery {battery.soc_pct:.0f} % -> home " + (
+        "unknown" if home is None else f"with {max(0.0, home):.0f} %"
+    )
+
+
+def render(suggestion: Suggestion) -> list[str]:
+    """The moment as it is shown: local time and headline, then the lines beneath it."""
+    at = clock(suggestion.time_s, suggestion.utc_offset_s, seconds=True)
+    return [f"{at}  {suggestion.headline}", *(INDENT + line for line in suggestion.lines)]

@@ -1,0 +1,135 @@
+"""Does this person want to eat on arrival? From their own meals, at the predicted time and destination.
+
+Two sources are joined. The routine gives a hazard: the chance that a meal out begins around the arrival,
+given that none has begun before. The place gives a count: of the arrivals there around this time, how many
+were for a meal. The hazard stands for `PRIOR_ARRIVALS` arrivals, so that a place without history says what
+the routine says, and a home with 150 arrivals and no meal out says no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from hearthway.records.geo import distance_m
+from hearthway.records.life import Place, Routine
+from hearthway.records.localtime import local_day, local_second
+from hearthway.records.situation import Situation
+
+from .memory import Meal, Memory
+from .settings import PLACE_REACH_M, GateSettings
+
+NEEDS = ("breakfast", "lunch", "dinner")
+QUARTERS = 96
+BEFORE_Q, AFTER_Q = 1, 5  # a meal "on arrival" begins from 15 min before to 75 min after
+EARLIER_Q = 28  # a meal begun in the seven hours before counts as this one already eaten
+WAKING_Q = 64  # arrivals that are not for a meal: taken as even over 16 waking hours
+PRIOR_ARRIVALS = 3.0
+# Having eaten: nothing more is wanted for a while, then appetite returns.
+SATED_S, HUNGRY_S = 90 * 60.0, 4 * 3600.0
+MIN_APPETITE = 0.25
+
+
+class Need(Struct, frozen=True, kw_only=True):
+    """A need at one destination, with the counts it was concluded from."""
+
+    name: str
+    routine: Routine
+    p: float  # probability that the person wants it on arrival
+    hazard: float  # the routine's own part
+    window_mass: float
+    appetite: float  # 1 where nothing was eaten lately
+    meals_here: int  # meals of this person there, around this time of day
+    arrivals_here: float  # arrivals there around this time of day, estimated
+
+
+def mass(routine: Routine, first: int, count: int) -> float:
+    """Share of the routine's evidence in `count` quarter hours from `first`, around midnight too."""
+    if len(routine.density) != QUARTERS:
+        return 0.0
+    return sum(routine.density[(first + i) % QUARTERS] for i in range(count))
+
+
+def hazard(routine: Routine, quarter: int) -> tuple[float, float]:
+    """(chance that a meal begins around local `quarter` given none before, its share of the evidence)."""
+    window = mass(routine, quarter - BEFORE_Q, BEFORE_Q + AFTER_Q)
+    earlier = mass(routine, quarter - BEFORE_Q - EARLIER_Q, EARLIER_Q)
+    share = believed_share(routine)
+    return min(1.0, share * window / max(1e-9, 1.0 - share * earlier)), min(1.0, window)
+
+
+def believed_share(routine: Routine) -> float:
+    """`share_of_days` shrunk towards one day in ten while the days are few."""
+    if routine.days <= 0 or routine.share_of_days <= 0:
+        return 0.0
+    possible = routine.days / min(1.0, routine.share_of_days)
+    return (routine.days + 0.5) / (possible + 5.0)
+
+
+def appetite(situation: Situation, memory: Memory, routine: Routine, arrive_s: float) -> float:
+    """1 where nothing was eaten lately, 0 just after a meal or where this meal was had today."""
+    ended = [m.end_s for m in memory.meals if m.end_s <= situation.time_s][-1:]
+    if situation.last_meal_s is not None and situation.last_meal_s <= situation.time_s:
+        ended.append(situation.last_meal_s)
+    if not ended:
+        return 1.0
+    last = max(ended)
+    today = local_day(arrive_s, situation.utc_offset_s)
+    if local_day(last, situation.utc_offset_s) == today and arrive_s - last < HUNGRY_S * 2:
+        quarter = int(local_second(last, situation.utc_offset_s) // 900)
+        if mass(routine, quarter - 5, 6) >= 0.1:  # it began within the 75 min before its end
+            return 0.0
+    return min(1.0, max(0.0, (arrive_s - last - SATED_S) / (HUNGRY_S - SATED_S)))
+
+
+def meals_at(place: Place, places: Iterable[Place], memory: Memory, now_s: float) -> list[Meal]:
+    """The meals eaten at `place`: within reach of it and of no other known place more nearly."""
+    others = [(p.lat, p.lon, p.place_id) for p in places]
+    found = []
+    for meal in memory.meals:
+        if meal.end_s > now_s:
+            continue
+        near = distance_m(meal.lat, meal.lon, place.lat, place.lon)
+        if near > PLACE_REACH_M:
+            continue
+        if all(distance_m(meal.lat, meal.lon, lat, lon) >= near for lat, lon, _ in others):
+            found.append(meal)
+    return found
+
+
+def usable(situation: Situation, settings: GateSettings) -> list[Routine]:
+    """The meal routines of this person with enough days of evidence."""
+    return [
+        r
+        for r in situation.routines
+        if r.name in NEEDS and r.days >= settings.min_days and len(r.density) == QUARTERS
+    ]
+
+
+def need_at(
+    situation: Situation, routine: Routine, place: Place, memory: Memory, arrive_s: float
+) -> Need:
+    """How probably the person wants this meal on arriving at `place` at `arrive_s` (Unix)."""
+    quarter = int(local_second(arrive_s, situation.utc_offset_s) // 900)
+    chance, window = hazard(routine, quarter)
+    places = [d.place for d in situation.destinations]
+    if situation.home is not None:
+        places.append(situation.home)
+    meals = meals_at(place, places, memory, situation.time_s)
+    span = range(quarter - BEFORE_Q, quarter + AFTER_Q)
+    slots = {q % QUARTERS for q in span}
+    here = sum(m.quarter in slots for m in meals)
+    other = max(0, place.visits - len(meals)) * len(slots) / WAKING_Q
+    hungry = appetite(situation, memory, routine, arrive_s)
+    p = (here + PRIOR_ARRIVALS * chance) / (here + other + PRIOR_ARRIVALS)
+    return Need(
+        name=routine.name,
+        routine=routine,
+        p=p * hungry,
+        hazard=chance,
+        window_mass=window,
+        appetite=hungry,
+        meals_here=here,
+        arrivals_here=here + other,
+    )

@@ -1,0 +1,106 @@
+"""The utility of an option, in minutes of the person's time: a sum of reasons and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import fsum, log2
+
+from hearthway.records.poi import OpenState
+from hearthway.records.suggestion import Option, Reason
+from hearthway.records.venue import Wait
+
+from .candidates import Candidate
+from .settings import (
+    CLOSED_DOOR_MIN,
+    LAST_ORDERS_MIN,
+    LAST_ORDERS_S,
+    UNKNOWN_WAIT_MIN,
+    WALK_MPS,
+)
+from .taste import Taste
+
+FAMILIAR_MIN, FAMILIAR_MAX_MIN = 3.0, 12.0  # each doubling of own visits is worth this walk
+CUISINE_MIN, KIND_MIN = 10.0, 4.0  # a cuisine that is all one eats; the same for the kind of house
+VERDICT_MIN, VERDICT_MAX_MIN = 3.0, 9.0
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def reasons_of(candidate: Candidate, wait: Wait, taste: Taste) -> tuple[Reason, ...]:
+    """Every contribution to this option's utility, the constant ones left out."""
+    poi = candidate.poi
+    found: list[Reason] = []
+
+    def add(feature: str, weight: float, words: str) -> None:
+        if weight != 0.0:
+            found.append(Reason(feature=feature, weight=weight, words=words))
+
+    walk_min, detour_min = candidate.walk_m / WALK_MPS / 60, candidate.detour_s / 60
+    add("walk", -walk_min, f"{walk_min:.0f} min on foot")
+    add("detour", -detour_min, f"{detour_min:.0f} min of detour")
+    minutes = wait.minutes
+    if minutes is None:
+        add("wait", -UNKNOWN_WAIT_MIN, f"wait unknown, charged as {UNKNOWN_WAIT_MIN:.0f} min")
+    else:
+        add("wait", -max(0.0, minutes), f"wait {minutes:.0f} min ({wait.source or 'told'})")
+    if candidate.opening.state is OpenState.UNKNOWN:
+        how = (
+            f"your {_plural(candidate.visits_then, 'meal')} there at this hour"
+            if candidate.visits_then
+            else "the map's other places then"
+        )
+        add(
+            "open",
+            -(1.0 - candidate.p_open) * CLOSED_DOOR_MIN,
+            f"hours unknown, open with p {candidate.p_open:.2f} by {how}",
+        )
+    elif candidate.opening.until_s is not None:
+        left_s = max(0.0, candidate.opening.until_s - candidate.arrive_s)
+        late = max(0.0, 1.0 - left_s / LAST_ORDERS_S)
+        add("closes-soon", -late * LAST_ORDERS_MIN, f"closes {left_s / 60:.0f} min after you come")
+    visits = taste.pois.get(poi.osm_id, 0.0)
+    count = taste.counts.get(poi.osm_id, 0)
+    add(
+        "familiar",
+        min(FAMILIAR_MAX_MIN, FAMILIAR_MIN * log2(1.0 + visits)),
+        f"you have eaten here {_plural(count, 'time')}" if count else "you may have eaten here",
+    )
+    cuisine, share = taste.favourite(poi)
+    add("cuisine", CUISINE_MIN * share, f"{cuisine} is {share:.0%} of what you eat out")
+    kind = taste.share(f"kind:{poi.kind}")
+    add("kind", KIND_MIN * kind, f"{poi.kind.replace('_', ' ')}: {kind:.0%} of your meals out")
+    verdict = max(
+        -VERDICT_MAX_MIN, min(VERDICT_MAX_MIN, VERDICT_MIN * taste.verdicts.get(poi.osm_id, 0.0))
+    )
+    add("answers", verdict, "you took it before" if verdict > 0 else "you turned it down before")
+    return tuple(found)
+
+
+def utility_of(reasons: Sequence[Reason]) -> float:
+    """The utility: exactly the sum of the reasons' weights (correctly rounded)."""
+    return fsum(r.weight for r in reasons)
+
+
+def option_of(candidate: Candidate, wait: Wait, taste: Taste) -> Option:
+    """The candidate with its wait, its reasons and its utility in minutes."""
+    reasons = reasons_of(candidate, wait, taste)
+    return Option(
+        poi=candidate.poi,
+        utility=utility_of(reasons),
+        opening=candidate.opening,
+        arrive_s=candidate.arrive_s,
+        detour_s=candidate.detour_s,
+        walk_m=candidate.walk_m,
+        wait=wait,
+        reasons=reasons,
+    )
+
+
+def best(options: Sequence[Option], count: int) -> tuple[Option, ...]:
+    """The `count` best by utility, those known to be open before those whose hours are unknown."""
+    top = sorted(options, key=lambda o: (-o.utility, o.poi.osm_id))[:count]
+    return tuple(
+        sorted(top, key=lambda o: (o.opening.state is OpenState.UNKNOWN, -o.utility, o.poi.osm_id))
+    )
