@@ -1,0 +1,1 @@
+"""The map a household carries: an OpenStreetMap extract as one compact SQLite file."""

@@ -1,0 +1,203 @@
+"""An atlas as opened: the POIs, the roads, and what it says of itself."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hearthway.records.errors import InputError, MapError
+from hearthway.records.poi import FOOD, Detour, Opening, Poi, Route
+
+from . import hours, schema
+from .graph import Roads as Arrays
+from .pois import REBUILD, Pois, damaged
+from .roads import RoadNetwork, validate
+
+BUNDLED = Path(__file__).parent / "data" / "helsinki.atlas"
+CHECKED_UP_TO_BYTES = 64 << 20  # a whole check of a bigger file would delay the start of a node
+DTYPES = {
+    "tail": "<i4",
+    "head": "<i4",
+    "speed_dkmh": "<i2",
+    "directions": "<i1",
+    "component": "<i2",
+    "shape": "<i4",
+    "lat": "<i4",
+    "lon": "<i4",
+    "length_m": "<f4",
+}
+
+
+class Atlas:
+    """A map a household carries. It is a PoiIndex (also `.pois`); its RoadGraph is `.roads`."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        path: Path,
+        meta: Mapping[str, str],
+        roads: RoadNetwork,
+        corrected: Mapping[str, str],
+        lock: threading.Lock,
+    ) -> None:
+        self._db, self._lock, self._meta = db, lock, dict(meta)
+        self._corrected = dict(corrected)
+        self.path = path
+        self.name = self._meta["name"]
+        self.attribution = self._meta["attribution"]
+        self.bounds = _bounds(self._meta["bounds"])
+        self.roads = roads
+        self.pois = Pois(db, lock, self.bounds, self._corrected)
+
+    @staticmethod
+    def open(path: Path) -> Atlas:
+        """The atlas in a file; MapError where it is none, of another version, or damaged."""
+        if not path.is_file():
+            raise MapError(f"There is no atlas at {path}.", REBUILD)
+        db: sqlite3.Connection | None = None
+        try:
+            uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+            db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            _check_kind(db, path)
+            if path.stat().st_size <= CHECKED_UP_TO_BYTES:
+                verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if verdict != "ok":
+                    raise damaged(verdict)
+            meta = {str(k): str(v) for k, v in db.execute("SELECT key, value FROM meta")}
+            if not {"name", "attribution", "bounds"} <= set(meta):
+                raise damaged("it does not say what it maps")
+            blobs = dict(db.execute("SELECT name, data FROM road"))
+            lock = threading.Lock()
+            return Atlas(db, path, meta, RoadNetwork(_arrays(blobs)), {}, lock)
+        except MapError:
+            if db is not None:
+                db.close()
+            raise
+        except (sqlite3.Error, OSError, ValueError) as why:
+            if db is not None:
+                db.close()
+            raise damaged(f"{path} does not read ({why})") from None
+
+    @staticmethod
+    def bundled() -> Atlas:
+        """Central Helsinki, which ships with Hearthway (© OpenStreetMap contributors, ODbL)."""
+        return Atlas.open(BUNDLED)
+
+    def with_hours(self, corrections: Mapping[str, str]) -> Atlas:
+        """This atlas with the owner's opening hours for some POIs; InputError for unknown or unreadable."""
+        for osm_id, expression in corrections.items():
+            if self.get(osm_id) is None:
+                raise InputError(
+                    f"The map {self.name} has no {osm_id}, so its hours cannot be corrected.",
+                    "Give an id as shown beside a place, such as node/123.",
+                )
+            if not hours.parses(expression):
+                raise InputError(
+                    f'The hours "{expression}" for {osm_id} do not read.',
+                    'Write them as OpenStreetMap does, such as "Mo-Su 10:00-22:00".',
+                )
+        merged = {**self._corrected, **corrections}
+        return Atlas(self._db, self.path, self._meta, self.roads, merged, self._lock)
+
+    def close(self) -> None:
+        """Closes the file (and that of every atlas made from this one by `with_hours`)."""
+        self._db.close()
+
+    def summary(self) -> dict[str, int]:
+        """How many POIs of each kind; "food", "food_with_hours" and "roads" (stretches) beside them."""
+        try:
+            with self._lock:
+                kinds = self._db.execute(
+                    "SELECT kind, count(*), sum(opening_hours <> '') FROM poi GROUP BY kind"
+                ).fetchall()
+        except sqlite3.Error as why:
+            raise damaged(why) from None
+        found = {str(kind): int(count) for kind, count, _ in kinds}
+        food = sum(found.get(kind, 0) for kind in FOOD)
+        with_hours = sum(int(n) for kind, _, n in kinds if kind in FOOD)
+        totals = {"food": food, "food_with_hours": with_hours, "roads": self.roads.chains}
+        return {**dict(sorted(found.items())), **totals}
+
+    def near(self, lat: float, lon: float, radius_m: float, kinds: Sequence[str]) -> list[Poi]:
+        """See Pois.near."""
+        return self.pois.near(lat, lon, radius_m, kinds)
+
+    def along(
+        self, points: Sequence[tuple[float, float]], corridor_m: float, kinds: Sequence[str]
+    ) -> list[Poi]:
+        """See Pois.along."""
+        return self.pois.along(points, corridor_m, kinds)
+
+    def get(self, osm_id: str) -> Poi | None:
+        """See Pois.get."""
+        return self.pois.get(osm_id)
+
+    def opening(self, poi: Poi, at_s: float) -> Opening:
+        """See Pois.opening."""
+        return self.pois.opening(poi, at_s)
+
+    def place_name(self, lat: float, lon: float) -> str | None:
+        """See Pois.place_name."""
+        return self.pois.place_name(lat, lon)
+
+    def covers(self, lat: float, lon: float) -> bool:
+        """Is this point on the map? (Whether a road is near: `roads.covers`.)"""
+        return self.pois.covers(lat, lon)
+
+    def route(self, a: tuple[float, float], b: tuple[float, float]) -> Route | None:
+        """See RoadNetwork.route."""
+        return self.roads.route(a, b)
+
+    def detours(
+        self,
+        a: tuple[float, float],
+        b: tuple[float, float],
+        vias: Sequence[tuple[float, float]],
+    ) -> list[Detour | None]:
+        """See RoadNetwork.detours."""
+        return self.roads.detours(a, b, vias)
+
+
+def _bounds(text: str) -> tuple[float, float, float, float]:
+    parts = text.split()
+    if len(parts) != 4:
+        raise damaged("its bounds do not read")
+    try:
+        south, west, north, east = (int(part) / 1e7 for part in parts)
+    except ValueError:
+        raise damaged("its bounds do not read") from None
+    return south, west, north, east
+
+
+def _check_kind(db: sqlite3.Connection, path: Path) -> None:
+    try:
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError:
+        application, version = 0, 0
+    if application != schema.APPLICATION_ID:
+        raise MapError(
+            f"{path} is not an atlas.",
+            "An atlas is made from an extract: hearthway map build EXTRACT.osm.pbf",
+        )
+    if version != schema.VERSION:
+        raise MapError(
+            f"The atlas {path} is of version {version}; this Hearthway reads version {schema.VERSION}.",
+            REBUILD,
+        )
+
+
+def _arrays(blobs: Mapping[str, object]) -> Arrays:
+    columns = []
+    for name, dtype in DTYPES.items():
+        blob = blobs.get(name)
+        if not isinstance(blob, bytes) or len(blob) % np.dtype(dtype).itemsize:
+            raise damaged(f"the road graph's {name} is missing or cut short")
+        columns.append(np.frombuffer(blob, dtype=dtype))
+    arrays = Arrays(*columns)
+    validate(arrays)
+    return arrays
