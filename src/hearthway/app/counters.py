@@ -153,9 +153,8 @@ def _no_route(proc_net: Path) -> int:
     total = int(values[keys.index("OutNoRoutes")])
     six = proc_net / "snmp6"
     for line in six.read_text().splitlines() if six.exists() else ():
-        name, _, value = line.partition(" ")
-        if name.strip() == "Ip6OutNoRoutes":
-            total += int(value)
+        if line.startswith("Ip6OutNoRoutes"):
+            total += int(line.split()[1])
     return total
 
 
