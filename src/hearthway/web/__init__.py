@@ -1,0 +1,1 @@
+"""The screens: one page a node serves of itself, to its own household."""
