@@ -102,6 +102,7 @@ def _gone(pid: int) -> bool:
 
 
 def test_no_default_route_and_no_ipv6(lan: Lan, run: Run) -> None:
+    assert Lan.why_not() == ""
     for name in lan.names:
         seen = lan.counters(name)
         assert seen.outward == ()
@@ -283,6 +284,8 @@ def test_missing_tools_lead_to_loopback_with_the_reason(
     assert "Install iproute2" in joined.why
     assert joined.address("car") == "127.0.0.1"
     assert joined.command("car", ["true"]) == ["true"]
+    assert joined.prefix("car") == []
+    assert Lan.why_not() == joined.why
     assert joined.sink_packets() is None
     with pytest.raises(MeshError, match="no cable"):
         joined.cut("car")

@@ -101,10 +101,14 @@ class Loopback:
         _index(self.names, name)
         return "127.0.0.1"
 
+    def prefix(self, name: str) -> list[str]:
+        """Nothing: a command runs as it is."""
+        _index(self.names, name)
+        return []
+
     def command(self, name: str, argv: Sequence[str]) -> list[str]:
         """The command unchanged."""
-        _index(self.names, name)
-        return list(argv)
+        return [*self.prefix(name), *argv]
 
     def cut(self, name: str) -> None:
         """Raises MeshError: loopback has no cable."""
@@ -179,6 +183,11 @@ class Lan:
         return LanPlan(kind=LanKind.LOOPBACK, why=f"{'; '.join(reasons)}. {step}")
 
     @classmethod
+    def why_not(cls) -> str:
+        """'' where namespaces are possible, else the reason and the next step."""
+        return cls.plan().why
+
+    @classmethod
     def create(
         cls, names: Sequence[str], *, sink: bool = False, plan: LanPlan | None = None
     ) -> Lan:
@@ -198,11 +207,15 @@ class Lan:
         """The node's IPv4 address on the private link."""
         return f"{SUBNET}.{_index(self.names, name) + 1}"
 
-    def command(self, name: str, argv: Sequence[str]) -> list[str]:
-        """`argv` run inside the node's namespace, as the same process and with its namespace marked as its own."""
+    def prefix(self, name: str) -> list[str]:
+        """What to put before a command: it becomes that process, in the node's namespace, marked as its own."""
         _index(self.names, name)
-        mark = f"{NAMESPACE_VARIABLE}={self._marks[name]}"
-        return [*self._enter(name), self._tools.env, mark, *argv]
+        enter = self._enter(name)
+        return [*enter, self._tools.env, f"{NAMESPACE_VARIABLE}={self._marks[name]}"]
+
+    def command(self, name: str, argv: Sequence[str]) -> list[str]:
+        """`argv` run inside the node's namespace."""
+        return [*self.prefix(name), *argv]
 
     def cut(self, name: str) -> None:
         """Pull the node's cable, at the switch: its routes stay, as with a real cable, so nothing looks like a leak."""
