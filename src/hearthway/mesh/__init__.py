@@ -1,0 +1,1 @@
+"""What makes devices one household: identity, pairing, links, rules, envelopes, receipts."""
