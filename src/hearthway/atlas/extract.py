@@ -93,6 +93,10 @@ def _tags(element: Any) -> dict[str, str]:
     return {tag.k: tag.v for tag in element.tags}
 
 
+def _kept(tags: dict[str, str]) -> dict[str, str]:
+    return {key: tags[key] for key in meaning.USED if key in tags}
+
+
 def _areas(
     osmium: Any, source: str
 ) -> tuple[list[tuple[str, str, dict[str, str], list[int]]], set[int]]:
@@ -108,7 +112,7 @@ def _areas(
         outer = [
             m.ref for m in relation.members if m.type == "w" and m.role in ("outer", "outline", "")
         ]
-        found.append((f"relation/{relation.id}", kind, tags, outer))
+        found.append((f"relation/{relation.id}", kind, _kept(tags), outer))
         wanted.update(outer)
     return found, wanted
 
@@ -162,7 +166,7 @@ def _ways(osmium: Any, source: str) -> tuple[RawRoads, list[Thing]]:
         kind = meaning.poi_kind(tags)
         if kind is not None:
             ring = tuple(node.ref for node in way.nodes)
-            things.append(Thing(f"way/{way.id}", kind, tags, None, (ring,)))
+            things.append(Thing(f"way/{way.id}", kind, _kept(tags), None, (ring,)))
     roads = RawRoads(
         np.array(refs, dtype=np.int64),
         np.array(starts, dtype=np.int64),
@@ -184,7 +188,7 @@ def _tagged_nodes(osmium: Any, source: str) -> tuple[list[Thing], Ints]:
         kind = meaning.poi_kind(tags)
         if kind is not None and node.location.valid():
             point = (_unit(node.lat), _unit(node.lon))
-            things.append(Thing(f"node/{node.id}", kind, tags, point, ()))
+            things.append(Thing(f"node/{node.id}", kind, _kept(tags), point, ()))
     return things, np.array(sorted(blocked), dtype=np.int64)
 
 

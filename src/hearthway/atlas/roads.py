@@ -157,11 +157,9 @@ class RoadNetwork:
         apart = np.hypot(ay + t * dy, ax + t * dx)
         components = self._arrays.component[owner]
         found: dict[int, Snap] = {}
-        for index in np.argsort(apart, kind="stable"):
+        for component in np.unique(components).tolist():
+            index = int(np.argmin(np.where(components == component, apart, inf)))
             if apart[index] > SNAP_M:
-                break
-            component = int(components[index])
-            if component in found:
                 continue
             segment, chain = int(begin[index]), int(owner[index])
             where = float(t[index])

@@ -55,6 +55,8 @@ NO_ENTRY = (
     "permit",
 )
 BLOCKING = ("block", "bollard", "jersey_barrier", "log", "debris", "planter", "sump_buster")
+_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+USED = ("name", "brand", "cuisine", "opening_hours", "type")  # of a POI: the rest is let go at once
 PASSABLE = ("yes", "permissive", "designated", "destination", "customers")
 
 
@@ -74,7 +76,11 @@ class RoadClass(NamedTuple):
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:
     """Text for people: any script, no control or direction-override characters, bounded length."""
-    kept = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else " " for c in text)
+    kept = "".join(
+        " " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c
+        for c in text[: 4 * limit]
+        if c not in _OVERRIDES
+    )
     return " ".join(kept.split())[:limit]
 
 
