@@ -30,7 +30,8 @@ from hearthway.records.forgetting import (
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m, valid_point
 from hearthway.records.suggestion import Suggestion
 
-from .receipts import ReceiptChain, signed_by
+from .receipts import ReceiptChain
+from .signing import signed_by
 from .store import Store
 
 _ORDER = b"hearthway-forget-order-1\x00"

@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hearthway.records.chain import (
     ERASED,
@@ -28,6 +27,7 @@ from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import ReceiptError, StoreError, WireError
 from hearthway.records.receipts import Measured, Receipt
 
+from .signing import public_bytes, signed_by
 from .store import Store
 
 # one prefix a purpose, so that a signature for one can never pass as a signature for another
@@ -36,20 +36,6 @@ _HEAD = b"hearthway-receipt-head-1\x00"
 _ENROL = b"hearthway-receipt-enrol-1\x00"
 _SALT_BYTES = 16
 _COLUMNS = "seq, kind, time_s, commitment, erases, prev_hash, hash, signature"
-
-
-def public_bytes(key: Ed25519PrivateKey) -> bytes:
-    """The raw 32 bytes of the public key."""
-    return key.public_key().public_bytes_raw()
-
-
-def signed_by(key: bytes, signature: bytes, data: bytes) -> bool:
-    """Did the holder of `key` sign `data`? Malformed keys and signatures are a plain no."""
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, data)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def commitment(salt: bytes, body: bytes) -> bytes:
