@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from hearthway.assist.engine import Assistant
 from hearthway.assist.memory import Memory
 from hearthway.learn.outcome import learn_visit
 from hearthway.records.geo import distance_m, offset
@@ -191,21 +192,29 @@ def drive(**changes: Any) -> Situation:
     return Situation(**{**facts, **changes})
 
 
-@pytest.fixture
-def town() -> Town:
-    return Town(POIS, dict(HOURS))
+class World:
+    """The doubles and builders above, for tests: `conftest` cannot be imported."""
+
+    mall, home, work, pois, hours = MALL, HOME, WORK, POIS, HOURS
+    town, streets = Town, Streets
+    at, drive, dining, routine = (
+        staticmethod(at),
+        staticmethod(drive),
+        staticmethod(dining),
+        staticmethod(routine),
+    )
+
+    @staticmethod
+    def assistant(person: str = "anna", **changes: Any) -> Assistant:
+        """An assistant of that town; `changes` replace its arguments."""
+        facts: dict[str, Any] = {
+            "pois": Town(POIS, dict(HOURS)),
+            "roads": Streets(),
+            "name_of": lambda lat, lon: "Forum",
+        }
+        return Assistant(person, **{**facts, **changes})
 
 
-@pytest.fixture
-def streets() -> Streets:
-    return Streets()
-
-
-@pytest.fixture
-def make_drive() -> Callable[..., Situation]:
-    return drive
-
-
-@pytest.fixture
-def make_memory() -> Callable[..., Memory]:
-    return dining
+@pytest.fixture(scope="session")
+def world() -> type[World]:
+    return World

@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.records import codec
-from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.poi import OpenState, PoiIndex, RoadGraph
 from hearthway.records.situation import Situation
@@ -18,16 +17,14 @@ from hearthway.records.venue import Wait
 from . import gate, moment
 from .candidates import Candidate, Found, eta_s, find
 from .memory import Memory
-from .need import MIN_APPETITE, Need, need_at, usable
-from .rank import best, option_of
-from .settings import AREA_M, GateSettings
+from .need import Need, usable, words_of
+from .rank import BEST_OPTION_MIN, best, option_of
+from .settings import GateSettings
 from .silences import silence
+from .target import Target, find_target
 from .taste import taste_of
 
 NameOf = Callable[[float, float], "str | None"]
-BEST_OPTION_MIN = (
-    25.0  # no option is worth more than this beyond a plain one: the bound for early silence
-)
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
@@ -50,14 +47,6 @@ class Proposal(Struct, frozen=True, kw_only=True):
     def osm_ids(self) -> tuple[str, ...]:
         """The POIs whose waits are worth fetching."""
         return tuple(c.poi.osm_id for c in self.candidates)
-
-
-class _Target(Struct, frozen=True):
-    place: Place
-    need: Need
-    p: float
-    p_area: float
-    p_useful: float
 
 
 class Assistant:
@@ -104,38 +93,40 @@ class Assistant:
         quiet = self._asked_for_quiet(situation, memory)
         if quiet is not None:
             return quiet
-        target = self._target(situation, memory)
+        target = find_target(situation, memory, settings)
         if isinstance(target, Silence):
             return target
         if not self._pois.covers(target.place.lat, target.place.lon):
             return silence(situation, "off-map")
-        bound = gate.weigh(
-            situation,
-            memory,
-            settings,
-            p=gate.shift(target.p_useful, memory.offset(situation.time_s)),
-            lead_s=settings.max_lead_s,
-            option_utility=BEST_OPTION_MIN,
-            option_words="",
-        )
-        if not bound.speaks:
-            return self._not_worth(situation, bound)
+        repeated = self._repeated(situation, memory, target.need.name)
+        if repeated is not None:
+            return repeated
         seconds, route = eta_s(situation, target.place, self._roads)
-        timing = self._reach(situation, seconds)
-        if timing is not None:
-            return timing
+        bound = self._weigh(situation, memory, target.p_useful, seconds, BEST_OPTION_MIN)
+        hopeless = self._not_now(situation, bound, seconds)
+        if hopeless is not None:
+            return hopeless
+        taste = taste_of(memory, situation.time_s)
         found = find(
             situation,
             target.place,
             route,
             pois=self._pois,
             roads=self._roads,
-            taste=taste_of(memory, situation.time_s),
+            taste=taste,
             unwanted=memory.unwanted(),
             settings=settings,
         )
         if not found.candidates:
             return silence(situation, "nothing-open" if found.closed else "no-places-near")
+        at_best = max(
+            option_of(c, Wait(osm_id=c.poi.osm_id, minutes=0.0), taste).utility
+            for c in found.candidates
+        )
+        bound = self._weigh(situation, memory, target.p_useful, seconds, at_best)
+        hopeless = self._not_now(situation, bound, seconds)
+        if hopeless is not None:  # whatever the waits are: nobody need be asked for one
+            return hopeless
         return self._proposal(situation, target, found, seconds, route.distance_m)
 
     def decide(
@@ -161,31 +152,23 @@ class Assistant:
         if not options:
             return silence(situation, "no-places-near")
         first = max(options, key=lambda o: o.utility)
-        verdict = gate.weigh(
+        need = proposal.need
+        verdict = self._weigh(
             situation,
             memory,
-            settings,
-            p=gate.shift(proposal.p_useful, memory.offset(situation.time_s)),
-            lead_s=proposal.eta_s,
-            option_utility=first.utility,
+            proposal.p_useful,
+            proposal.eta_s,
+            first.utility,
+            p_words=f" (heading there {proposal.p_area:.2f}, {need.name} then {need.p:.2f}:"
+            f" {words_of(need)})",
             option_words=f"{moment.plain(first.poi.name)}: {first.utility:+.1f} min",
         )
-        if not verdict.speaks:
-            return self._not_worth(situation, verdict)
-        if gate.driving_load(situation) > settings.max_load:
-            return silence(
-                situation,
-                "high-driving-load",
-                utility=verdict.utility,
-                threshold=verdict.threshold,
-            )
-        if verdict.wait_gain_min > 0:
-            return silence(
-                situation, "too-early", utility=verdict.utility, threshold=verdict.threshold
-            )
-        unknown = sum(c.opening.state is OpenState.UNKNOWN for c in proposal.candidates)
+        unfit = self._not_now(situation, verdict, proposal.eta_s)
+        if unfit is not None:
+            return unfit
+        unknown = sum(o.opening.state is OpenState.UNKNOWN for o in options)
         lines = [
-            moment.routine_line(proposal.need, proposal.known_open, unknown),
+            moment.routine_line(need, proposal.known_open, unknown),
             *moment.option_lines(options),
             moment.battery_line(situation.battery),
             *([moment.SYNTHETIC] if self._synthetic else []),
@@ -193,7 +176,7 @@ class Assistant:
         ]
         suggestion = Suggestion(
             suggestion_id="",
-            need=proposal.need.name,
+            need=need.name,
             person=situation.person,
             time_s=situation.time_s,
             utc_offset_s=situation.utc_offset_s,
@@ -235,56 +218,46 @@ class Assistant:
                 return silence(situation, "said-already")
         return None
 
-    def _target(self, situation: Situation, memory: Memory) -> _Target | Silence:
-        """The destination and need with most to say, or why there is none."""
-        settings = self.settings
-        top = situation.destinations[0]
-        needs = self._needs(situation, top.place, memory)
-        targets = []
-        for goal in situation.destinations:
-            if goal.p < settings.min_destination_p / 4:
-                continue
-            need = max(self._needs(situation, goal.place, memory), key=lambda n: (n.p, n.name))
-            around = [
-                d
-                for d in situation.destinations
-                if distance_m(d.place.lat, d.place.lon, goal.place.lat, goal.place.lon) <= AREA_M
-            ]
-            useful = sum(
-                d.p
-                * max(n.p for n in self._needs(situation, d.place, memory) if n.name == need.name)
-                for d in around
-            )
-            targets.append(_Target(goal.place, need, goal.p, sum(d.p for d in around), useful))
-        if not targets:
-            return silence(situation, "unknown-destination")
-        target = max(targets, key=lambda t: (t.p_useful, t.p, t.place.place_id))
-        at_top = max(needs, key=lambda n: (n.window_mass, n.name))
-        if at_top.window_mass < settings.min_window_mass:
-            return silence(situation, "not-mealtime")
-        if at_top.appetite < MIN_APPETITE:
-            return silence(situation, "ate-recently")
-        homeward = situation.home is not None and top.place.place_id == situation.home.place_id
-        if target.p_area < settings.min_destination_p:
-            return silence(situation, "heading-home" if homeward else "unknown-destination")
-        if target.need.p < settings.min_need_p:
-            return silence(situation, "heading-home" if homeward else "not-an-eating-drive")
-        return target
+    def _weigh(
+        self,
+        situation: Situation,
+        memory: Memory,
+        p: float,
+        lead_s: float,
+        option_utility: float,
+        *,
+        p_words: str = "",
+        option_words: str = "",
+    ) -> gate.Verdict:
+        return gate.weigh(
+            situation,
+            memory,
+            self.settings,
+            p=gate.shift(p, memory.offset(situation.time_s)),
+            lead_s=lead_s,
+            option_utility=option_utility,
+            p_words=p_words,
+            option_words=option_words,
+        )
 
-    def _needs(self, situation: Situation, place: Place, memory: Memory) -> list[Need]:
-        seconds, _ = eta_s(situation, place, None)
-        arrive_s = situation.time_s + seconds
-        return [
-            need_at(situation, routine, place, memory, arrive_s)
-            for routine in usable(situation, self.settings)
-        ]
-
-    def _reach(self, situation: Situation, seconds: float) -> Silence | None:
-        if seconds > self.settings.max_lead_s:
-            return silence(situation, "too-far")
-        if seconds < self.settings.min_lead_s:
-            return silence(situation, "too-late")
-        return None
+    def _not_now(
+        self, situation: Situation, verdict: gate.Verdict, lead_s: float
+    ) -> Silence | None:
+        """Why not to speak at this instant, if the best that can be said is worth `verdict`."""
+        if not verdict.speaks:
+            return self._not_worth(situation, verdict)
+        code = None
+        if lead_s > self.settings.max_lead_s:
+            code = "too-far"
+        elif lead_s < self.settings.min_lead_s:
+            code = "too-late"
+        elif gate.driving_load(situation) > self.settings.max_load:
+            code = "high-driving-load"
+        elif verdict.wait_gain_min > 0:
+            code = "too-early"
+        if code is None:
+            return None
+        return silence(situation, code, utility=verdict.utility, threshold=verdict.threshold)
 
     def _not_worth(self, situation: Situation, verdict: gate.Verdict) -> Silence:
         return silence(
@@ -296,7 +269,7 @@ class Assistant:
         )
 
     def _proposal(
-        self, situation: Situation, target: _Target, found: Found, eta: float, distance: float
+        self, situation: Situation, target: Target, found: Found, eta: float, distance: float
     ) -> Proposal:
         name = None
         if self._name_of is not None:

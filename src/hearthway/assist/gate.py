@@ -113,7 +113,8 @@ def weigh(
     p: float,
     lead_s: float,
     option_utility: float,
-    option_words: str,
+    p_words: str = "",
+    option_words: str = "",
 ) -> Verdict:
     """Speaking now against silence: `p` of being useful, `lead_s` before arrival, best option's minutes."""
     benefit = max(0.0, DECIDING_MIN + option_utility)
@@ -123,7 +124,7 @@ def weigh(
         Reason(
             feature="deciding-early",
             weight=p * DECIDING_MIN,
-            words=f"deciding before you arrive is worth {DECIDING_MIN:.0f} min, with p {p:.2f}",
+            words=f"deciding early is worth {DECIDING_MIN:.0f} min, with p {p:.2f}{p_words}",
         ),
         Reason(
             feature="best-option",

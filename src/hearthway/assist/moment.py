@@ -54,17 +54,18 @@ def headline(situation: Situation, place: Place, name: str, p: float, distance_m
 
 
 def routine_line(need: Need, known_open: int, unknown: int) -> str:
-    """When this meal is for this person, and what is open then."""
+    """When this meal is for this person, how many are known to be open, and whether some shown are not."""
     routine = need.routine
     unit = "evening" if need.name == "dinner" else "day"
     days = f"{routine.days} {unit}" + ("" if routine.days == 1 else "s")
     start, end = clock(routine.start_s, 0), clock(routine.end_s, 0)
     if known_open:
         opened = f"{known_open} open when you arrive"
+        if unknown:
+            opened += "; hours unknown last"
     else:
-        opened = "0 known to be open when you arrive"
-    more = f", {unknown} with hours unknown" if unknown else ""
-    return f"{need.name}time for you is {start}-{end} ({days}) · {opened}{more}:"
+        opened = "0 known to be open; hours unknown"
+    return f"{need.name}time for you is {start}-{end} ({days}) · {opened}:"
 
 
 def reach(option: Option) -> str:

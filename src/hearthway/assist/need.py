@@ -8,7 +8,7 @@ the routine says, and a home with 150 arrivals and no meal out says no.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -83,18 +83,18 @@ def appetite(situation: Situation, memory: Memory, routine: Routine, arrive_s: f
     return min(1.0, max(0.0, (arrive_s - last - SATED_S) / (HUNGRY_S - SATED_S)))
 
 
-def meals_at(place: Place, places: Iterable[Place], memory: Memory, now_s: float) -> list[Meal]:
-    """The meals eaten at `place`: within reach of it and of no other known place more nearly."""
-    others = [(p.lat, p.lon, p.place_id) for p in places]
-    found = []
+def meals_by_place(places: Sequence[Place], memory: Memory, now_s: float) -> dict[str, list[Meal]]:
+    """Meals eaten at each place: each meal belongs to the nearest place within reach, or to none."""
+    found: dict[str, list[Meal]] = {}
     for meal in memory.meals:
         if meal.end_s > now_s:
             continue
-        near = distance_m(meal.lat, meal.lon, place.lat, place.lon)
-        if near > PLACE_REACH_M:
-            continue
-        if all(distance_m(meal.lat, meal.lon, lat, lon) >= near for lat, lon, _ in others):
-            found.append(meal)
+        near, place_id = min(
+            ((distance_m(meal.lat, meal.lon, p.lat, p.lon), p.place_id) for p in places),
+            default=(PLACE_REACH_M + 1, ""),
+        )
+        if near <= PLACE_REACH_M:
+            found.setdefault(place_id, []).append(meal)
     return found
 
 
@@ -108,20 +108,20 @@ def usable(situation: Situation, settings: GateSettings) -> list[Routine]:
 
 
 def need_at(
-    situation: Situation, routine: Routine, place: Place, memory: Memory, arrive_s: float
+    situation: Situation,
+    routine: Routine,
+    place: Place,
+    meals: Sequence[Meal],
+    *,
+    arrive_s: float,
+    hungry: float = 1.0,
 ) -> Need:
-    """How probably the person wants this meal on arriving at `place` at `arrive_s` (Unix)."""
+    """How probably the person wants this meal on arriving at `place`, where they had `meals` before."""
     quarter = int(local_second(arrive_s, situation.utc_offset_s) // 900)
     chance, window = hazard(routine, quarter)
-    places = [d.place for d in situation.destinations]
-    if situation.home is not None:
-        places.append(situation.home)
-    meals = meals_at(place, places, memory, situation.time_s)
-    span = range(quarter - BEFORE_Q, quarter + AFTER_Q)
-    slots = {q % QUARTERS for q in span}
+    slots = {q % QUARTERS for q in range(quarter - BEFORE_Q, quarter + AFTER_Q)}
     here = sum(m.quarter in slots for m in meals)
     other = max(0, place.visits - len(meals)) * len(slots) / WAKING_Q
-    hungry = appetite(situation, memory, routine, arrive_s)
     p = (here + PRIOR_ARRIVALS * chance) / (here + other + PRIOR_ARRIVALS)
     return Need(
         name=routine.name,
@@ -133,3 +133,13 @@ def need_at(
         meals_here=here,
         arrivals_here=here + other,
     )
+
+
+def words_of(need: Need) -> str:
+    """What the need was concluded from."""
+    if need.meals_here:
+        return (
+            f"about {need.arrivals_here:.0f} arrivals of yours there around this time, "
+            f"{need.meals_here} of them for a meal"
+        )
+    return f"{need.routine.days} days of {need.name} out, and no meal there around this time yet"

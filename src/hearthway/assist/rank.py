@@ -22,6 +22,8 @@ from .taste import Taste
 FAMILIAR_MIN, FAMILIAR_MAX_MIN = 3.0, 12.0  # each doubling of own visits is worth this walk
 CUISINE_MIN, KIND_MIN = 10.0, 4.0  # a cuisine that is all one eats; the same for the kind of house
 VERDICT_MIN, VERDICT_MAX_MIN = 3.0, 9.0
+# No option is worth more than this beyond a nameless one without a walk or a wait.
+BEST_OPTION_MIN = FAMILIAR_MAX_MIN + CUISINE_MIN + KIND_MIN + VERDICT_MAX_MIN
 
 
 def _plural(count: int, noun: str) -> str:

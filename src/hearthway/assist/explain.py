@@ -1,0 +1,125 @@
+"""Why it was said: what weighed most, what would have changed it, and what data was used at what age.
+
+Everything here is computed from the suggestion itself, so `hearthway why ID` answers long after the moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import fsum
+
+from hearthway.records.localtime import clock
+from hearthway.records.suggestion import Option, Reason, Suggestion
+
+from .moment import SYNTHETIC, ago, plain, render
+
+TOP = 3
+NEGLIGIBLE_MIN = 0.05
+
+
+def why(suggestion: Suggestion) -> list[str]:
+    """The explanation as lines of plain text; figures in minutes of the person's time."""
+    lines = [render(suggestion)[0]]
+    if suggestion.synthetic:
+        lines.append(SYNTHETIC)
+    lines.append("")
+    lines.extend(_speaking(suggestion))
+    for rank, option in enumerate(suggestion.options, start=1):
+        lines.append("")
+        lines.extend(_option(rank, option))
+    changed = _what_would_change(suggestion)
+    if changed:
+        lines += ["", "What would change it:", *(f"  {line}" for line in changed)]
+    lines += ["", "Data used:", *(f"  {line}" for line in _data(suggestion))]
+    return lines
+
+
+def _strongest(reasons: Sequence[Reason], count: int) -> list[Reason]:
+    notable = [r for r in reasons if abs(r.weight) >= NEGLIGIBLE_MIN]
+    return sorted(notable, key=lambda r: (-abs(r.weight), r.feature))[:count]
+
+
+def _speaking(suggestion: Suggestion) -> list[str]:
+    won = f"speaking was expected to win {suggestion.utility:.1f} min"
+    asked = f"where {suggestion.threshold:.1f} are asked for"
+    lines = [f"Useful with p {suggestion.p_useful:.2f}: {won}, {asked}."]
+    lines += [f"  {r.weight:+6.1f}  {r.words}" for r in _strongest(suggestion.reasons, 6)]
+    needed = p_needed(suggestion)
+    if needed is not None:
+        lines.append(f"  Below p {needed:.2f} it would have stayed silent.")
+    return lines
+
+
+def p_needed(suggestion: Suggestion) -> float | None:
+    """The probability at which the gate would just have spoken, recomputed from the reasons."""
+    p = suggestion.p_useful
+    if not 0.0 < p < 1.0:
+        return None
+    worth = ("deciding-early", "best-option")
+    benefit = fsum(r.weight for r in suggestion.reasons if r.feature in worth) / p
+    cost = -fsum(r.weight for r in suggestion.reasons if r.feature not in worth) / (1.0 - p)
+    if benefit + cost <= 0.0:
+        return None
+    return min(1.0, max(0.0, (suggestion.threshold + cost) / (benefit + cost)))
+
+
+def _option(rank: int, option: Option) -> list[str]:
+    head = f"{rank}. {plain(option.poi.name)} ({option.poi.osm_id}): {option.utility:+.1f} min"
+    return [head, *(f"  {r.weight:+6.1f}  {r.words}" for r in _strongest(option.reasons, 6))]
+
+
+def _what_would_change(suggestion: Suggestion) -> list[str]:
+    """What would have put another option first, or nothing at all on the screen."""
+    ranked = sorted(suggestion.options, key=lambda o: (-o.utility, o.poi.osm_id))
+    lines: list[str] = []
+    if len(ranked) > 1:
+        first, second = ranked[0], ranked[1]
+        gap = first.utility - second.utility
+        lead, rival = plain(first.poi.name), plain(second.poi.name)
+        decisive = [r for r in _strongest(first.reasons, len(first.reasons)) if r.weight > gap]
+        lines += [f"Without “{r.words}”, {rival} would come before {lead}." for r in decisive[:TOP]]
+        if not decisive:
+            lines.append(f"No single reason: {lead} leads {rival} by {gap:.1f} min.")
+        if first.wait.minutes is not None:
+            lines.append(
+                f"A wait above {max(0.0, first.wait.minutes) + gap:.0f} min at {lead} "
+                f"would put {rival} first."
+            )
+    needed = p_needed(suggestion)
+    goal = suggestion.situation.destinations
+    if needed is not None and goal:
+        lines.append(
+            f"Had it been less likely that you were heading there to eat (p {needed:.2f} "
+            f"instead of {suggestion.p_useful:.2f}), nothing would have been said."
+        )
+    return lines
+
+
+def _data(suggestion: Suggestion) -> list[str]:
+    situation = suggestion.situation
+    lines = [
+        f"{e.key} from {e.source or 'unknown'}, {ago(e.age_s)}"
+        for e in sorted(situation.evidence, key=lambda e: (e.key, e.source))
+    ]
+    routine = next((r for r in situation.routines if r.name == suggestion.need), None)
+    if routine is not None:
+        lines.append(
+            f"your {routine.name} routine: {routine.days} days of meals out, "
+            f"{clock(routine.start_s, 0)}-{clock(routine.end_s, 0)}"
+        )
+    lines.append(
+        f"your history: {situation.places_known} places, {situation.stays_known} stays, "
+        f"{situation.days_known} days"
+    )
+    for option in suggestion.options:
+        hours = plain(option.poi.opening_hours) or "unknown"
+        lines.append(f"hours of {plain(option.poi.name)}: {hours} ({option.poi.osm_id}, the map)")
+        if option.wait.minutes is not None and option.wait.age_s is not None:
+            source = option.wait.source or "source unknown"
+            lines.append(f"wait at {plain(option.poi.name)}: {source}, {ago(option.wait.age_s)}")
+    if situation.battery is not None:
+        lines.append(
+            f"battery {situation.battery.soc_pct:.0f} %, {ago(situation.battery.age_s)}; "
+            f"consumption from {situation.battery.trips} trips"
+        )
+    return lines or ["unknown"]

@@ -1,0 +1,76 @@
+"""Heading where, and wanting what there: the destination and need a word could be about, or why there is none."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from hearthway.records.geo import distance_m
+from hearthway.records.life import Place
+from hearthway.records.situation import Situation
+from hearthway.records.suggestion import Silence
+
+from .candidates import eta_s
+from .memory import Memory
+from .need import MIN_APPETITE, Need, appetite, meals_by_place, need_at, usable
+from .settings import AREA_M, GateSettings
+from .silences import silence
+
+MIN_CONSIDERED_P, MAX_CONSIDERED = 0.02, 12  # destinations looked at: the rest carry no word
+
+
+class Target(Struct, frozen=True):
+    """A destination, the need there, and what is believed about both (probabilities)."""
+
+    place: Place
+    need: Need
+    p: float
+    p_area: float  # of every destination within `AREA_M`: they share their options
+    p_useful: float  # one of these is the destination, and the need is felt there
+
+
+def _apart_m(a: Place, b: Place) -> float:
+    return distance_m(a.lat, a.lon, b.lat, b.lon)
+
+
+def find_target(situation: Situation, memory: Memory, settings: GateSettings) -> Target | Silence:
+    """The destination and need with most to say, or why there is none."""
+    routines = usable(situation, settings)
+    goals = [d for d in situation.destinations if d.p >= MIN_CONSIDERED_P][:MAX_CONSIDERED]
+    if not goals:
+        return silence(situation, "unknown-destination")
+    top = goals[0].place
+    arrivals = {
+        d.place.place_id: situation.time_s + eta_s(situation, d.place, None)[0] for d in goals
+    }
+    at_top = [need_at(situation, r, top, (), arrive_s=arrivals[top.place_id]) for r in routines]
+    if max(n.window_mass for n in at_top) < settings.min_window_mass:
+        return silence(situation, "not-mealtime")
+    hungry = {r.name: appetite(situation, memory, r, arrivals[top.place_id]) for r in routines}
+    due = max(at_top, key=lambda n: (n.window_mass, n.name))
+    if hungry[due.name] < MIN_APPETITE:
+        return silence(situation, "ate-recently")
+    home = situation.home
+    places = [d.place for d in goals] + ([] if home is None else [home])
+    meals = meals_by_place(places, memory, situation.time_s)
+
+    def needs(place: Place) -> dict[str, Need]:
+        arrive_s, here = arrivals[place.place_id], meals.get(place.place_id, [])
+        return {
+            r.name: need_at(situation, r, place, here, arrive_s=arrive_s, hungry=hungry[r.name])
+            for r in routines
+        }
+
+    wants = {d.place.place_id: needs(d.place) for d in goals}
+    targets = []
+    for goal in goals:
+        need = max(wants[goal.place.place_id].values(), key=lambda n: (n.p, n.name))
+        around = [d for d in goals if _apart_m(d.place, goal.place) <= AREA_M]
+        useful = sum(d.p * wants[d.place.place_id][need.name].p for d in around)
+        targets.append(Target(goal.place, need, goal.p, sum(d.p for d in around), useful))
+    target = max(targets, key=lambda t: (t.p_useful, t.p, t.place.place_id))
+    homeward = home is not None and top.place_id == home.place_id
+    if target.p_area < settings.min_destination_p:
+        return silence(situation, "heading-home" if homeward else "unknown-destination")
+    if target.need.p < settings.min_need_p:
+        return silence(situation, "heading-home" if homeward else "not-an-eating-drive")
+    return target
