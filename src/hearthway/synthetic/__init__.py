@@ -1,0 +1,1 @@
+"""The seeded generator of a synthetic household: whatever it makes is synthetic and says so."""
