@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hearthway.app import counters
 from hearthway.app.counters import InternetWatch, is_household_host, read_counters
-from hearthway.app.namespaces import Lan
+from hearthway.app.namespaces import Lan, LanPlan
 
 WATCH = """
 import json, socket, sys
@@ -114,6 +114,16 @@ def test_with_a_route_the_bytes_are_counted_exactly_and_household_bytes_are_not(
 
 
 @pytest.mark.netns
+def test_a_route_in_another_table_is_seen(plan: LanPlan) -> None:
+    with Lan.create(("phone",), plan=plan) as lan:
+        assert not lan.counters("phone").outward_elsewhere
+        for what in (["route", "add", "default", "dev", "eth0"], ["rule", "add"]):
+            argv = lan.command("phone", ["ip", *what, "table", "77"])
+            subprocess.run(argv, timeout=10, check=True)
+        assert lan.counters("phone").outward_elsewhere
+
+
+@pytest.mark.netns
 def test_a_namespace_that_is_not_its_own_is_not_claimed(lan: Lan) -> None:
     env = {**os.environ, counters.NAMESPACE_VARIABLE: "net:[1]"}
     argv = [sys.executable, "-c", WATCH, "pass"]
@@ -191,6 +201,23 @@ def test_a_shared_machine_says_so(tmp_path: Path) -> None:
     read = watch.read()
     assert (read.internet_bytes, read.internet_refused) == (None, 0)
     assert "shared with the rest of the machine" in read.how
+
+
+@little_endian
+@pytest.mark.parametrize(
+    ("kind", "destination", "measured"),
+    [("UNICAST", "0.0.0.0", None), ("UNREACHABLE", "0.0.0.0", 0), ("UNICAST", "10.0.0.0", 0)],
+)
+def test_a_further_routing_table_is_not_overlooked(
+    tmp_path: Path, kind: str, destination: str, measured: int | None
+) -> None:
+    prefix = "/0" if destination == "0.0.0.0" else "/8"
+    (tmp_path / "fib_trie").write_text(
+        f"Id 51820:\n  |-- {destination}\n     {prefix} link {kind}\n"
+        "Main:\n  |-- 192.168.2.0\n     /24 link UNICAST\n"
+    )
+    read = InternetWatch.start(own_namespace=True, proc_net=_proc(tmp_path, LINK)).read()
+    assert read.internet_bytes == measured
 
 
 def test_without_kernel_counters_only_attempts_are_known(tmp_path: Path) -> None:

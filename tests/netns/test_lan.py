@@ -262,6 +262,23 @@ def test_a_lost_holder_is_said(plan: LanPlan) -> None:
             lan.command("car", ["true"])
 
 
+def test_a_link_that_cannot_be_built_says_why_and_leaves_nothing(
+    plan: LanPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _namespaces()
+    monkeypatch.setattr("hearthway.app.namespaces.SUBNET", "no.such.net")
+    with pytest.raises(MeshError, match=r"could not be set up.*no\.such\.net"):
+        Lan.create(("phone", "car"), sink=True, plan=plan)
+    assert _wait(lambda: _namespaces() <= before)
+
+
+def test_many_links_one_after_the_other(plan: LanPlan, run: Run) -> None:
+    for _ in range(8):
+        with Lan.create(("phone", "car"), sink=True, plan=plan) as lan:
+            assert run(lan, "car", DATAGRAM, lan.address("phone")) == "sent"
+            assert lan.sink_packets() == 0
+
+
 @pytest.mark.parametrize("names", [[], ["car", "car"], ["switch"], ["sink"], ["a b"], ["Car"]])
 def test_bad_names_are_refused(names: list[str]) -> None:
     with pytest.raises(ConfigError):

@@ -60,6 +60,9 @@ class Counters(Struct, frozen=True, kw_only=True):
     interfaces: dict[str, InterfaceCounters]
     outward: tuple[str, ...]  # interfaces with a route to addresses outside the household
     household: tuple[str, ...]  # interfaces (not lo) with a route to household addresses
+    outward_elsewhere: (
+        bool  # a further routing table (VPN, Android) leads out, by an interface not named in /proc
+    )
     no_route: int  # sends the kernel refused for want of a route, since the namespace was made
 
 
@@ -113,6 +116,7 @@ def read_counters(proc_net: Path = Path("/proc/self/net")) -> Counters:
         interfaces=interfaces,
         outward=tuple(sorted(outward)),
         household=tuple(sorted(household)),
+        outward_elsewhere=_outward_elsewhere(proc_net),
         no_route=_no_route(proc_net),
     )
 
@@ -143,6 +147,28 @@ def _routes(
             net = ipaddress.IPv6Network((bytes.fromhex(part[0]), int(part[1], 16)))
             found.append((part[9], net))
     return found
+
+
+def _outward_elsewhere(proc_net: Path) -> bool:
+    """True where an IPv4 table beside main and local has a usable route beyond the household.
+
+    /proc/net/route shows the main table only, fib_trie all of them: a leaf `|-- 0.0.0.0`, then its `/0 scope type`.
+    """
+    trie = proc_net / "fib_trie"
+    if not trie.exists():
+        return False
+    table = leaf = ""
+    for line in trie.read_text().splitlines():
+        part = line.split()
+        if not line.startswith(" "):
+            table = line.rstrip(":")
+        elif part[0] == "|--":
+            leaf = part[1]
+        elif part[0].startswith("/") and part[2] == "UNICAST" and table not in ("Main", "Local"):
+            net = ipaddress.IPv4Network(leaf + part[0], strict=False)
+            if not _inside_household(net):
+                return True
+    return False
 
 
 def _no_route(proc_net: Path) -> int:
@@ -272,6 +298,8 @@ class InternetWatch:
     def _bytes(
         self, before: Counters, now: Counters, outward: tuple[str, ...]
     ) -> tuple[int | None, str]:
+        if before.outward_elsewhere or now.outward_elsewhere:
+            return None, "bytes: not measurable here, a further routing table leads out"
         if not outward:
             return 0, "bytes: no interface has a route beyond the household"
         names = ", ".join(outward)

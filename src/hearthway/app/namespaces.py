@@ -244,9 +244,12 @@ class Lan:
         holder = self._holders["sink"]
         if holder.stdin is None or holder.poll() is not None:
             raise MeshError("The sink's process has ended.", "Start the drive again.")
-        holder.stdin.write("tally\n")
-        holder.stdin.flush()
-        rows = json.loads(_line(holder))
+        try:
+            holder.stdin.write("tally\n")
+            holder.stdin.flush()
+            rows = json.loads(_line(holder))
+        except (OSError, ValueError) as error:
+            raise MeshError("The sink's process does not answer.", "Try again.") from error
         return tuple(
             SinkEntry(
                 name=self.names[int(port[1:])],
@@ -307,10 +310,9 @@ class Lan:
             self._ready("sink")
         self._ip("switch", self._switch_batch())
         if not self.plan_used.bridge:
-            _finish(_start_in([*self._enter("switch"), tools.sh, "-c", _PROMPT], ""))
+            _finish([_start_in([*self._enter("switch"), tools.sh, "-c", _PROMPT], "")])
         nodes = [self._ip_start(name, self._node_batch(name)) for name in self.names]
-        for process in nodes:
-            _finish(process)
+        _finish(nodes)
         self._ip("switch", [line for name in self.names for line in self._port_batch(name)])
         if self._with_sink:
             self._ip("sink", [f"link set n{index} up" for index in range(len(self.names))])
@@ -383,9 +385,9 @@ class Lan:
         return [self._tools.nsenter, "-t", str(self._pid(name)), *user, "-n", "--"]
 
     def _ip(self, name: str, batch: list[str]) -> None:
-        _finish(self._ip_start(name, batch))
+        _finish([self._ip_start(name, batch)])
 
-    def _ip_start(self, name: str, batch: list[str]) -> tuple[subprocess.Popen[str], str]:
+    def _ip_start(self, name: str, batch: list[str]) -> subprocess.Popen[str]:
         argv = [*self._enter(name), self._tools.ip, "-batch", "-"]
         return _start_in(argv, "\n".join(batch) + "\n")
 
@@ -480,7 +482,8 @@ def _line(holder: subprocess.Popen[str]) -> str:
     return holder.stdout.readline().strip() if ready else "no answer in time"
 
 
-def _start_in(argv: list[str], text: str) -> tuple[subprocess.Popen[str], str]:
+def _start_in(argv: list[str], text: str) -> subprocess.Popen[str]:
+    """Start a command and give it its whole input, so that it ends whatever becomes of us."""
     process = subprocess.Popen(
         argv,
         stdin=subprocess.PIPE,
@@ -488,19 +491,29 @@ def _start_in(argv: list[str], text: str) -> tuple[subprocess.Popen[str], str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    return process, text
+    if process.stdin:
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(text)  # a few hundred bytes: it cannot block
+        process.stdin = None
+    return process
 
 
-def _finish(started: tuple[subprocess.Popen[str], str]) -> None:
-    process, batch = started
+def _finish(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Wait for all, then MeshError for the first that failed."""
+    said = [_outcome(process) for process in processes]
+    for words in said:
+        if words:
+            raise MeshError(
+                f"The private link could not be set up: {words}.", "Run hearthway doctor."
+            )
+
+
+def _outcome(process: subprocess.Popen[str]) -> str:
+    """'' where it succeeded, else what it said."""
     try:
-        _, said = process.communicate(batch, timeout=_TIMEOUT_S)
-    except subprocess.TimeoutExpired as error:
+        _, said = process.communicate(timeout=_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        raise MeshError("Setting up the private link took too long.", "Try again.") from error
-    if process.returncode != 0:
-        raise MeshError(
-            f"The private link could not be set up: {' '.join(said.split())}.",
-            "Run hearthway doctor.",
-        )
+        return "it took too long"
+    return " ".join(said.split()) or "no reason given" if process.returncode else ""
