@@ -22,7 +22,7 @@ _LIBRARY_ERRORS: tuple[type[Exception], ...] = tuple(
     getattr(opening_hours, name)
     for name in ("ParserError", "InvalidCoordinatesError", "UnknownCountryError")
 )
-_UNREADABLE = (
+_UNREADABLE: tuple[type[Exception], ...] = (
     *_LIBRARY_ERRORS,
     ZoneInfoNotFoundError,
     OSError,

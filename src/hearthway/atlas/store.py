@@ -63,6 +63,7 @@ class Atlas:
             uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
             db = sqlite3.connect(uri, uri=True, check_same_thread=False)
             _check_kind(db, path)
+            _check_whole(path)
             if path.stat().st_size <= CHECKED_UP_TO_BYTES:
                 verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 if verdict != "ok":
@@ -189,6 +190,16 @@ def _check_kind(db: sqlite3.Connection, path: Path) -> None:
             f"The atlas {path} is of version {version}; this Hearthway reads version {schema.VERSION}.",
             REBUILD,
         )
+
+
+def _check_whole(path: Path) -> None:
+    """SQLite reads a cut file up to where it was cut; its header says how long it should be."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    page = int.from_bytes(header[16:18], "big")
+    expected = (65_536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    if path.stat().st_size != expected:
+        raise damaged(f"{path} has {path.stat().st_size} bytes and should have {expected}")
 
 
 def _arrays(blobs: Mapping[str, object]) -> Arrays:
