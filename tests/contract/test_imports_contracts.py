@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,15 @@ from pathlib import Path
 
 import pytest
 
+FORBIDDEN = ("socket", "sqlite3", "asyncio", "zenoh", "osmium", "hearthway.mesh", "hearthway.atlas")
+# Import every module of a stage, then say which forbidden ones got loaded by whatever way.
+LOAD = """
+import importlib, pkgutil, sys
+stage = importlib.import_module(sys.argv[1])
+for module in pkgutil.walk_packages(stage.__path__, sys.argv[1] + "."):
+    importlib.import_module(module.name)
+print([name for name in sys.argv[2:] if name in sys.modules])
+"""
 PROJECT = Path(__file__).resolve().parents[2]
 DOWN, PURE = "imports point down", "sense, context, assist and learn are pure"
 
@@ -129,6 +139,26 @@ def test_an_indirect_violation_through_a_package_of_the_stage_is_named(tree: Pat
     assert status == 1
     assert f"hearthway/context/part/__init__.py:{inner}: contract '{PURE}'" in said
     assert f"hearthway/learn/planted.py:{outer}: contract '{PURE}'" in said
+
+
+def _loaded(tree: Path, stage: str) -> str:
+    argv = [sys.executable, "-P", "-c", LOAD, f"hearthway.{stage}", *FORBIDDEN]
+    env = {**os.environ, "PYTHONPATH": str(tree)}
+    done = subprocess.run(
+        argv, env=env, cwd=tree, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("stage", ["records", "sense", "context", "assist", "learn"])
+def test_a_pure_stage_loads_nothing_forbidden_however_hidden(clean_tree: Path, stage: str) -> None:
+    assert _loaded(clean_tree, stage) == "[]"
+
+
+def test_what_the_import_graph_cannot_see_is_found_by_loading(tree: Path) -> None:
+    _plant(tree, "sense/planted.py", "import urllib.request")
+    assert "socket" in _loaded(tree, "sense")
 
 
 @pytest.mark.parametrize(
