@@ -1,0 +1,290 @@
+"""Where this drive leads: a posterior over the person's places and "somewhere new".
+
+prior      past trips vote for their destinations. A vote is weighed by age, by how near its departure was in the
+           local day (circular kernel), by the kind of day, and by whether it left from the same place; the levels
+           back off into each other with Dirichlet smoothing, so that little evidence moves little.
+likelihood of the route so far, for each place d, against a route to an arbitrary place:
+           heading   von Mises on the excess of going via here: (origin->here + here->d - origin->d) / origin->here
+           leg       the same for the last few hundred metres
+           nearing   the nearer the route has come to d, relative to the start, the likelier d
+           following past trips to d that took the same streets count more, those that did not count less
+"Somewhere new" has the prior of this person's own rate of new destinations, and likelihood 1.
+All constants are fixed a priori for everybody; what is learned is the person's trips.
+"""
+
+from __future__ import annotations
+
+from math import cos, exp, log, pi
+
+from msgspec import Struct, field
+
+from hearthway.records.life import TRIP_MIN_M
+from hearthway.records.localtime import DAY_S
+
+from .flat import gap_m
+from .places import KnownPlace
+from .routes import Follower, RouteIndex, Track
+
+MAX_TRIPS = 4_000
+MAX_PATHS = 400
+PATH_POINTS = 96
+
+
+class Tuning(Struct, frozen=True, kw_only=True):
+    """The constants, in one place."""
+
+    half_life_days: float = 60.0
+    time_sigma_s: float = 5_400.0
+    other_weekday: float = 0.7
+    other_kind: float = 0.25
+    backoff: float = 1.5
+    new_backoff: float = 4.0
+    kappa: float = 2.0
+    kappa_leg: float = 0.8
+    leg_m: float = 500.0
+    near_power: float = 1.0
+    near_m: float = 300.0
+    follow_gain: float = 4.0
+    follow_pivot: float = 0.4
+    follow_from_m: float = 400.0
+    unseen_path: float = 0.5
+
+
+TUNING = Tuning()
+
+
+class PastTrip(Struct):
+    """What is kept of a trip. `path` is thinned; old trips lose it first."""
+
+    origin: int
+    destination: int
+    depart_s: float  # Unix time
+    local_s: float  # seconds after local midnight at departure
+    weekday: int
+    new: bool
+    length_m: float
+    duration_s: float
+    path: list[tuple[float, float]] = field(default_factory=list)
+
+
+class Departure(Struct, frozen=True):
+    """The circumstances of a trip's start."""
+
+    origin: int | None
+    time_s: float
+    local_s: float
+    weekday: int
+
+
+class Posterior(Struct, frozen=True):
+    """Probabilities by place index, the likeliest first; they and `new` sum to 1."""
+
+    places: tuple[tuple[int, float], ...]
+    new: float
+
+
+def _log_i0(kappa: float) -> float:
+    """log of the modified Bessel function I0, by its series (kappa < 30)."""
+    term = total = 1.0
+    for k in range(1, 80):
+        term *= (kappa / (2.0 * k)) ** 2
+        total += term
+    return log(total)
+
+
+class DestinationModel:
+    """Learns from finished trips; asked at any moment of the next one."""
+
+    def __init__(self, trips: list[PastTrip], *, tuning: Tuning = TUNING) -> None:
+        self.trips = trips
+        self.tuning = tuning
+        self.index = RouteIndex()
+        self._norm = log_norm(tuning.kappa)
+        self._norm_leg = log_norm(tuning.kappa_leg)
+        for at, trip in enumerate(trips):
+            self.index.add(at, trip.path)
+
+    def learn(self, trip: PastTrip) -> None:
+        """A trip is over."""
+        self.trips.append(trip)
+        self.index.add(len(self.trips) - 1, trip.path)
+        if len(self.trips) > MAX_PATHS:
+            old = self.trips[len(self.trips) - 1 - MAX_PATHS]
+            if old.path:
+                old.path = []
+        if len(self.trips) > MAX_TRIPS:
+            del self.trips[: MAX_TRIPS // 8]
+            self.index = RouteIndex()
+            for at, past in enumerate(self.trips):
+                self.index.add(at, past.path)
+
+    def posterior(
+        self,
+        departure: Departure,
+        places: list[KnownPlace],
+        track: Track | None = None,
+        follower: Follower | None = None,
+    ) -> Posterior:
+        """The posterior now; without a track it is the prior."""
+        votes, p_new, vote_of_trip = self._prior(departure, places)
+        if not votes:
+            return Posterior((), 1.0)
+        scores = {place: log(p) for place, p in votes.items()}
+        if track is not None and track.points and track.last is not None:
+            follow = self._follow(follower, vote_of_trip, votes)
+            for place in scores:
+                scores[place] += self._heading(places[place], track) + follow.get(place, 0.0)
+        new = log(p_new)
+        top = max(new, max(scores.values()))
+        weights = {place: exp(score - top) for place, score in scores.items()}
+        new_weight = exp(new - top)
+        total = new_weight + sum(weights.values())
+        ranked = sorted(
+            ((place, weight / total) for place, weight in weights.items()),
+            key=lambda pair: (-pair[1], pair[0]),
+        )
+        return Posterior(tuple(ranked), new_weight / total)
+
+    def _prior(
+        self, departure: Departure, places: list[KnownPlace]
+    ) -> tuple[dict[int, float], float, list[float]]:
+        """(probability by place, of somewhere new, the weight of each past trip's vote)."""
+        tune = self.tuning
+        here = (
+            places[departure.origin]
+            if departure.origin is not None and departure.origin < len(places)
+            else None
+        )
+        allowed = [
+            p
+            for p in places
+            if here is None or gap_m(here.lat, here.lon, p.lat, p.lon) > TRIP_MIN_M * 0.8
+        ]
+        if not allowed:
+            return {}, 1.0, []
+        base = dict.fromkeys((p.index for p in allowed), 0.0)
+        total_visits = sum(p.visits for p in allowed)
+        for place in allowed:
+            base[place.index] = (place.visits + 0.2) / (total_visits + 0.2 * len(allowed))
+        n = [0.0, 0.0, 0.0, 0.0]  # evidence at each level: all, by origin, by time, by both
+        fresh = [0.0, 0.0, 0.0, 0.0]
+        levels: list[dict[int, float]] = [{}, {}, {}, {}]
+        vote_of_trip = []
+        inv = 1.0 / (tune.time_sigma_s * 2 * pi / DAY_S) ** 2
+        for trip in self.trips:
+            age = 0.5 ** (max(0.0, departure.time_s - trip.depart_s) / DAY_S / tune.half_life_days)
+            angle = (trip.local_s - departure.local_s) * 2 * pi / DAY_S
+            clock = exp(inv * (cos(angle) - 1.0))
+            if trip.weekday == departure.weekday:
+                day = 1.0
+            elif (trip.weekday < 5) == (departure.weekday < 5):
+                day = tune.other_weekday
+            else:
+                day = tune.other_kind
+            same = departure.origin is not None and trip.origin == departure.origin
+            weights = (
+                age,
+                age if same else 0.0,
+                age * clock * day,
+                age * clock * day if same else 0.0,
+            )
+            vote_of_trip.append(age * (0.1 + clock * day) * (1.0 if same else 0.15))
+            for level in range(4):
+                weight = weights[level]
+                if weight <= 0.0:
+                    continue
+                if trip.new:
+                    fresh[level] += weight
+                n[level] += weight
+                if trip.destination in base:
+                    levels[level][trip.destination] = (
+                        levels[level].get(trip.destination, 0.0) + weight
+                    )
+        p_new = (fresh[0] + 1.0) / (n[0] + 2.0)
+        for level in (1, 2, 3):
+            p_new = (fresh[level] + tune.new_backoff * p_new) / (n[level] + tune.new_backoff)
+        mixed = self._backed_off(base, levels)
+        known = sum(mixed.values())
+        return (
+            {place: (1.0 - p_new) * p / known for place, p in mixed.items()},
+            p_new,
+            vote_of_trip,
+        )
+
+    def _backed_off(
+        self, base: dict[int, float], levels: list[dict[int, float]]
+    ) -> dict[int, float]:
+        k = self.tuning.backoff
+
+        def smooth(counts: dict[int, float], under: dict[int, float]) -> dict[int, float]:
+            total = sum(counts.values())
+            return {p: (counts.get(p, 0.0) + k * q) / (total + k) for p, q in under.items()}
+
+        overall = smooth(levels[0], base)
+        by_origin = smooth(levels[1], overall)
+        by_time = smooth(levels[2], overall)
+        # Origin and hour as independent witnesses, where both have not been seen together.
+        product = {p: by_origin[p] * by_time[p] / overall[p] for p in base}
+        norm = sum(product.values())
+        return smooth(levels[3], {p: q / norm for p, q in product.items()})
+
+    def _heading(self, place: KnownPlace, track: Track) -> float:
+        tune = self.tuning
+        first, last = track.points[0], track.last
+        if last is None:
+            return 0.0
+        gone = gap_m(first[1], first[2], last[1], last[2])
+        left = gap_m(last[1], last[2], place.lat, place.lon)
+        whole = gap_m(first[1], first[2], place.lat, place.lon)
+        score = tune.near_power * log((whole + tune.near_m) / (left + tune.near_m))
+        if gone > 50.0:
+            ramp = gone / (gone + 300.0)
+            excess = max(0.0, gone + left - whole) / gone
+            score += ramp * (tune.kappa * (1.0 - excess) - self._norm)
+        back = _point_behind(track, tune.leg_m)
+        leg = gap_m(back[1], back[2], last[1], last[2])
+        if leg > 100.0:
+            before = gap_m(back[1], back[2], place.lat, place.lon)
+            excess = max(0.0, leg + left - before) / leg
+            score += tune.kappa_leg * (1.0 - excess) - self._norm_leg
+        return score
+
+    def _follow(
+        self, follower: Follower | None, vote_of_trip: list[float], votes: dict[int, float]
+    ) -> dict[int, float]:
+        """Log-likelihood ratio by place of taking these streets, from the trips that went there."""
+        tune = self.tuning
+        if follower is None or follower.seen_m <= 0.0:
+            return {}
+        ramp = follower.seen_m / (follower.seen_m + tune.follow_from_m)
+        weight: dict[int, float] = {}
+        value: dict[int, float] = {}
+        for at, trip in enumerate(self.trips):
+            if not trip.path or trip.destination not in votes:
+                continue
+            vote = vote_of_trip[at]
+            score = ramp * tune.follow_gain * (follower.share(at) - tune.follow_pivot)
+            weight[trip.destination] = weight.get(trip.destination, 0.0) + vote
+            value[trip.destination] = value.get(trip.destination, 0.0) + vote * exp(score)
+        return {
+            place: log((value[place] + tune.unseen_path * 1.0) / (weight[place] + tune.unseen_path))
+            for place in weight
+        }
+
+
+def log_norm(kappa: float) -> float:
+    """Log of the mean of exp(kappa cos) over all directions: an arbitrary heading then has ratio 1."""
+    return _log_i0(kappa)
+
+
+def _point_behind(track: Track, metres: float) -> tuple[float, float, float]:
+    """The route's point about `metres` before its end, along the way."""
+    points = track.points
+    want = metres
+    here = track.last if track.last is not None else points[-1]
+    for point in reversed(points):
+        want -= gap_m(point[1], point[2], here[1], here[2])
+        here = point
+        if want <= 0.0:
+            return point
+    return points[0]

@@ -1,0 +1,344 @@
+"""`Life`: one person's days, learned as they happen. Replay and live feed it the same way, one fix at a time.
+
+Nothing looks ahead: a stay is certain after 20 minutes, a trip after its destination's stay is, and both are
+learned then. `dump` and `load` carry everything, so that stopping and going on equals never having stopped.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import msgspec
+
+from hearthway.records.codec import pack
+from hearthway.records.errors import InputError, StoreError
+from hearthway.records.life import TRIP_MIN_M, Place, Stay, Trip
+from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
+from hearthway.records.poi import FOOD, PoiIndex
+from hearthway.records.signals import Fix, Signal
+from hearthway.records.situation import MealVisit, Situation
+from hearthway.sense.catalogue import ODOMETER, PHONE_POSITION, SOC
+from hearthway.sense.fixes import FixAssembler
+
+from .destination import PATH_POINTS, Departure, DestinationModel, PastTrip, Posterior
+from .events import LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
+from .flat import gap_m
+from .motion import implied_speed, remember
+from .places import KnownPlace, PlaceBook
+from .routes import Follower, Track
+from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
+from .state import VERSION, LifeState, Moment
+from .stays import StayDetector
+from .view import situation_of
+
+_STATE = msgspec.msgpack.Decoder(LifeState)
+EQUAL_M = 15.0  # two POIs whose distances differ by less fit a visit equally
+
+
+class Life:
+    """Feed fixes and signals in event time; ask for the situation at any moment."""
+
+    def __init__(
+        self, person: str, *, pois: PoiIndex | None = None, state: LifeState | None = None
+    ) -> None:
+        self.state = state if state is not None else LifeState(person=person)
+        self.person = person
+        self._pois = pois
+        self._book = PlaceBook(self.state.places)
+        self._stays = StayDetector(self.state.window)
+        self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
+        self.model = DestinationModel(self.state.trips)
+        self._follower = self._follow_again()
+        self._assembler = FixAssembler()
+
+    # --- what comes in
+
+    def observe(
+        self, fix: Fix, *, source: str = "history", prefix: str = PHONE_POSITION
+    ) -> list[LifeEvent]:
+        """Take the next fix of this person; what became certain with it. Fixes not newer than the last are dropped."""
+        state = self.state
+        if state.last is not None and fix.time_s <= state.last.time_s:
+            state.dropped += 1
+            return []
+        if state.first_s is None:
+            state.first_s = fix.time_s
+        self._sense(fix, source, prefix)
+        events: list[LifeEvent] = []
+        outcome = self._stays.feed(fix)
+        if outcome.ended is not None:
+            events += self._leave(outcome.ended, fix)
+        if state.here is None:
+            self._move(fix)
+        if outcome.started is not None:
+            events += self._arrive(outcome.started)
+        events += self._dwell(fix)
+        return events
+
+    def observe_signal(self, signal: Signal) -> list[LifeEvent]:
+        """Take a normalised signal: charge, odometer, or a part of a position (which may complete a fix)."""
+        value = signal.value
+        if isinstance(value, float | int) and not isinstance(value, bool):
+            if signal.key == SOC:
+                self.state.battery.reading(float(value), signal.time_s, signal.source)
+            elif signal.key == ODOMETER:
+                self.state.odometer_m = float(value)
+                if self.state.odometer_start_m is None:
+                    self.state.odometer_start_m = float(value)
+        located = self._assembler.feed(signal)
+        if located is None:
+            return []
+        return self.observe(located.fix, source=located.source, prefix=located.prefix)
+
+    def rename(self, place_id: str, label: str) -> None:
+        """The owner names a place; an empty label returns it to habit. InputError for an unknown place."""
+        for place in self.state.places:
+            if f"p{place.index}" == place_id:
+                place.name = label
+                self._book = PlaceBook(self.state.places)
+                return
+        raise InputError(f"There is no place {place_id}.", "`hearthway status` lists the places.")
+
+    # --- what is known
+
+    def situation(self, now_s: float) -> Situation:
+        """What is going on at `now_s`, from what was observed so far."""
+        return situation_of(self.state, self._book, self.posterior(), now_s)
+
+    def posterior(self) -> Posterior | None:
+        """Where this trip leads; None while staying."""
+        state = self.state
+        if state.here is not None or state.departure is None:
+            return None
+        return self.model.posterior(state.departure, state.places, state.track, self._follower)
+
+    def places(self) -> list[Place]:
+        """The places of this life, in the order of first stay."""
+        return [self._book.record(place) for place in self.state.places]
+
+    def place(self, index: int) -> Place:
+        """One place by its index in `trips`."""
+        return self._book.record(self.state.places[index])
+
+    @property
+    def trips(self) -> list[PastTrip]:
+        """The trips learned from."""
+        return self.state.trips
+
+    @property
+    def meals(self) -> list[MealVisit]:
+        """Visits at food POIs."""
+        return [meal.visit for meal in self.state.meals]
+
+    @property
+    def origin_index(self) -> int | None:
+        """Place index of the stay that this trip left, or that is going on."""
+        return self.state.here if self.state.here is not None else self.state.previous_place
+
+    def dump(self) -> bytes:
+        """The whole learned state; equal histories give equal bytes."""
+        return pack(self.state)
+
+    @classmethod
+    def load(cls, data: bytes, *, pois: PoiIndex | None = None) -> Life:
+        """Go on where `dump` stopped; StoreError when the bytes are no life of this version."""
+        try:
+            state = _STATE.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
+            raise StoreError(
+                f"The learned state does not decode: {why}.", "Learn it again from the history."
+            ) from None
+        if state.version != VERSION:
+            raise StoreError(
+                f"The learned state has version {state.version}, here is {VERSION}.",
+                "Learn it again from the history.",
+            )
+        return cls(state.person, pois=pois, state=state)
+
+    # --- steps
+
+    def _sense(self, fix: Fix, source: str, prefix: str) -> None:
+        state = self.state
+        speed = fix.speed_mps
+        state.had_speed = speed is not None
+        if speed is None:
+            speed = implied_speed(state.recent, fix.time_s, fix.lat, fix.lon)
+        moment = Moment(fix.time_s, fix.lat, fix.lon, speed)
+        remember(state.recent, moment)
+        state.last = moment
+        state.source, state.prefix, state.accuracy_m = source, prefix, fix.accuracy_m
+        day = local_day(fix.time_s, utc_offset_s(fix.lat, fix.lon, fix.time_s))
+        if day != state.last_day:
+            state.days += 1
+            state.last_day = day
+
+    def _leave(self, stay: Stay, fix: Fix) -> list[LifeEvent]:
+        state = self.state
+        if state.here is None or state.began is None:
+            return []
+        place = state.places[state.here]
+        self._book.leave(place, state.began, stay)
+        state.previous, state.previous_place = stay, state.here
+        state.here = state.began = None
+        state.track = Track()
+        self._follower = Follower(self.model.index)
+        state.departure = self._departing(fix, place.index)
+        state.battery.depart()
+        state.odometer_start_m = state.odometer_m
+        record = self._book.record(place)
+        return [StayEnded(stay, record), TripStarted(fix.time_s, record)]
+
+    def _departing(self, fix: Fix, origin: int | None) -> Departure:
+        offset = utc_offset_s(fix.lat, fix.lon, fix.time_s)
+        return Departure(
+            origin,
+            fix.time_s,
+            local_second(fix.time_s, offset),
+            weekday(local_day(fix.time_s, offset)),
+        )
+
+    def _move(self, fix: Fix) -> None:
+        state = self.state
+        if state.departure is None:
+            state.departure = self._departing(fix, None)
+        halved = state.track.step_m
+        if state.track.extend(fix.time_s, fix.lat, fix.lon):
+            if state.track.step_m != halved:
+                self._follower = self._follow_again()
+            else:
+                self._follower.step(fix.lat, fix.lon)
+
+    def _follow_again(self) -> Follower:
+        follower = Follower(self.model.index)
+        for _, lat, lon in self.state.track.points:
+            follower.step(lat, lon)
+        return follower
+
+    def _arrive(self, stay: Stay) -> list[LifeEvent]:
+        state = self.state
+        place, new = self._book.arrive(stay)
+        state.stays += 1
+        events: list[LifeEvent] = [StayStarted(stay, self._book.record(place))]
+        origin, departure = state.previous, state.departure
+        if (
+            origin is not None
+            and departure is not None
+            and state.previous_place is not None
+            and gap_m(origin.lat, origin.lon, stay.lat, stay.lon) > TRIP_MIN_M
+        ):
+            events.append(self._learn_trip(origin, stay, place, departure, new=new))
+        state.here, state.began = place.index, stay
+        state.track = Track()
+        state.departure = None
+        self._follower = Follower(self.model.index)
+        return events
+
+    def _learn_trip(
+        self, origin: Stay, stay: Stay, place: KnownPlace, departure: Departure, *, new: bool
+    ) -> TripEnded:
+        state = self.state
+        last_raw = state.window.before
+        fixes = max(0, state.track.fixes - stay.fixes) if last_raw is not None else 0
+        path = [(lat, lon) for time_s, lat, lon in state.track.points if time_s < stay.start_s]
+        start_s, end_s = departure.time_s, stay.start_s
+        last_lat, last_lon = stay.lat, stay.lon
+        if last_raw is not None and fixes:
+            end_s, last_lat, last_lon = last_raw
+            path.append((last_lat, last_lon))
+        length_m = sum(gap_m(*a, *b) for a, b in pairwise(path))
+        direct_m = gap_m(origin.lat, origin.lon, stay.lat, stay.lon)
+        state.way_m += max(length_m, direct_m)
+        state.direct_m += direct_m
+        state.trip_count += 1
+        driven = state.odometer_m, state.odometer_start_m
+        driven_m = (
+            driven[0] - driven[1]
+            if driven[0] is not None and driven[1] is not None and driven[0] > driven[1]
+            else max(length_m, direct_m)
+        )
+        state.battery.arrive(driven_m)
+        origin_index = state.previous_place if state.previous_place is not None else place.index
+        self.model.learn(
+            PastTrip(
+                origin=origin_index,
+                destination=place.index,
+                depart_s=start_s,
+                local_s=departure.local_s,
+                weekday=departure.weekday,
+                new=new,
+                length_m=length_m,
+                duration_s=max(0.0, end_s - start_s),
+                path=_thin(path) if fixes else [],
+            )
+        )
+        return TripEnded(
+            Trip(
+                origin=origin,
+                destination=stay,
+                start_s=start_s,
+                end_s=end_s,
+                last_lat=last_lat,
+                last_lon=last_lon,
+            ),
+            self._book.record(state.places[origin_index]),
+            self._book.record(place),
+            new,
+            fixes,
+        )
+
+    def _dwell(self, fix: Fix) -> list[LifeEvent]:
+        if self._pois is None:
+            return []
+        state = self.state
+        outcome = self._dwells.feed(fix)
+        events: list[LifeEvent] = []
+        if outcome.ended is not None:
+            visit = self._meal(outcome.ended)
+            state.dwell_at_food = False
+            if visit is not None:
+                events.append(MealVisited(visit))
+        if outcome.started is not None:
+            near = self._pois.near(outcome.started.lat, outcome.started.lon, NEAR_FOOD_M, FOOD)
+            state.dwell_at_food = bool(near)
+        return events
+
+    def _meal(self, stay: Stay) -> MealVisit | None:
+        if self._pois is None or not MIN_MEAL_S <= stay.end_s - stay.start_s <= MAX_MEAL_S:
+            return None
+        pois = self._pois.near(stay.lat, stay.lon, NEAR_FOOD_M, FOOD)
+        if not pois:
+            return None
+        away = [gap_m(stay.lat, stay.lon, poi.lat, poi.lon) for poi in pois]
+        sure = len(pois) == 1 or away[1] - away[0] > EQUAL_M
+        visit = MealVisit(
+            start_s=stay.start_s,
+            end_s=stay.end_s,
+            osm_id=pois[0].osm_id if sure else "",
+            candidates=tuple(poi.osm_id for poi in pois[:8]),
+            cuisines=pois[0].cuisines if sure else (),
+            lat=stay.lat,
+            lon=stay.lon,
+        )
+        offset = utc_offset_s(stay.lat, stay.lon, stay.start_s)
+        day = local_day(stay.start_s, offset)
+        place = self._book.nearest(stay.lat, stay.lon)
+        self.state.meals.append(
+            Meal(
+                visit=visit,
+                day=day,
+                local_s=local_second(stay.start_s, offset),
+                weekday=weekday(day),
+                place=place.index if place is not None else -1,
+                coffee=all(poi.kind == "cafe" for poi in pois),
+            )
+        )
+        del self.state.meals[:-MAX_VISITS]
+        return visit
+
+
+def _thin(path: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most `PATH_POINTS` points, evenly taken, rounded to about a metre: bounded memory a trip."""
+    count = len(path)
+    if count > PATH_POINTS:
+        path = [path[i * (count - 1) // (PATH_POINTS - 1)] for i in range(PATH_POINTS)]
+    return [(round(lat, 5), round(lon, 5)) for lat, lon in path]

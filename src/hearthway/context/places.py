@@ -1,0 +1,134 @@
+"""Places of a life: stays within a stay radius of a place belong to it; labels come from habit."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from hearthway.records.life import STAY_RADIUS_M, Place, Stay
+from hearthway.records.localtime import DAY_S, utc_offset_s, weekday
+
+from .flat import gap_m
+
+HALF_HOURS = 48
+MIN_HOME_S = 6 * 3600.0  # of night spent there before a place may be called home
+MIN_WORK_DAYS = 3
+
+
+class KnownPlace(Struct):
+    """A place as it is learned."""
+
+    index: int
+    lat: float
+    lon: float
+    visits: int = 0
+    first_s: float = 0.0
+    last_s: float = 0.0
+    night_s: float = 0.0  # seconds stayed between 22:00 and 06:00
+    office_s: float = 0.0  # seconds stayed on weekdays between 09:00 and 17:00
+    office_days: int = 0
+    last_office_day: int = -1
+    total_s: float = 0.0
+    name: str = ""  # given by the owner
+
+
+class PlaceBook:
+    """All places of one person, in the order in which they were first stayed at."""
+
+    def __init__(self, places: list[KnownPlace] | None = None) -> None:
+        self.places = places if places is not None else []
+        self._labels: dict[int, str] | None = None
+
+    def nearest(self, lat: float, lon: float, within_m: float = STAY_RADIUS_M) -> KnownPlace | None:
+        """The nearest place within `within_m`; the older one where two are equally near."""
+        best, best_m = None, within_m
+        band = within_m / 110_000.0
+        for place in self.places:
+            if abs(place.lat - lat) > band:
+                continue
+            away = gap_m(place.lat, place.lon, lat, lon)
+            if away < best_m or (away == best_m and best is None):
+                best, best_m = place, away
+        return best
+
+    def arrive(self, stay: Stay) -> tuple[KnownPlace, bool]:
+        """The place of a stay that has become certain, and whether it is a new one."""
+        self._labels = None
+        place = self.nearest(stay.lat, stay.lon)
+        new = place is None
+        if place is None:
+            place = KnownPlace(
+                index=len(self.places), lat=stay.lat, lon=stay.lon, first_s=stay.start_s
+            )
+            self.places.append(place)
+        place.visits += 1
+        place.last_s = stay.start_s
+        place.lat += (stay.lat - place.lat) / place.visits
+        place.lon += _turn(stay.lon - place.lon) / place.visits
+        return place, new
+
+    def leave(self, place: KnownPlace, began: Stay, stay: Stay) -> None:
+        """A stay is over: its final centre replaces the first one, its hours count towards the labels."""
+        self._labels = None
+        place.lat += (stay.lat - began.lat) / place.visits
+        place.lon += _turn(stay.lon - began.lon) / place.visits
+        place.last_s = stay.end_s
+        place.total_s += stay.end_s - stay.start_s
+        offset = utc_offset_s(stay.lat, stay.lon, stay.start_s)
+        begin, end = stay.start_s + offset, min(stay.end_s, stay.start_s + 14 * DAY_S) + offset
+        for day in range(int(begin // DAY_S) - 1, int(end // DAY_S) + 1):
+            place.night_s += _overlap(
+                begin, end, day * DAY_S + 22 * 3600, (day + 1) * DAY_S + 21600
+            )
+            if weekday(day) < 5:
+                hours = _overlap(begin, end, day * DAY_S + 9 * 3600, day * DAY_S + 17 * 3600)
+                place.office_s += hours
+                if hours > 3600.0 and day != place.last_office_day:
+                    place.office_days += 1
+                    place.last_office_day = day
+
+    def labels(self) -> dict[int, str]:
+        """Labels by place index: the owner's name, else home (most nights), else work (most office hours)."""
+        if self._labels is None:
+            self._labels = self._habits()
+        return self._labels
+
+    def home(self) -> KnownPlace | None:
+        """Where the nights are spent; None before that is known."""
+        for index, label in self.labels().items():
+            if label == "home":
+                return self.places[index]
+        return None
+
+    def record(self, place: KnownPlace) -> Place:
+        """The place as other parts see it."""
+        return Place(
+            place_id=f"p{place.index}",
+            lat=place.lat,
+            lon=place.lon,
+            visits=place.visits,
+            label=self.labels().get(place.index, ""),
+            last_s=place.last_s,
+        )
+
+    def _habits(self) -> dict[int, str]:
+        labels: dict[int, str] = {}
+        nights = [p for p in self.places if p.night_s >= MIN_HOME_S]
+        if nights:
+            labels[max(nights, key=lambda p: (p.night_s, -p.index)).index] = "home"
+        offices = [
+            p for p in self.places if p.office_days >= MIN_WORK_DAYS and p.index not in labels
+        ]
+        if offices:
+            labels[max(offices, key=lambda p: (p.office_s, -p.index)).index] = "work"
+        for place in self.places:
+            if place.name:
+                labels[place.index] = place.name
+        return labels
+
+
+def _overlap(a: float, b: float, c: float, d: float) -> float:
+    return max(0.0, min(b, d) - max(a, c))
+
+
+def _turn(degrees: float) -> float:
+    return (degrees + 180.0) % 360.0 - 180.0

@@ -1,0 +1,61 @@
+"""Everything a life has learned and has open: one struct, so that stopping and going on changes nothing."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from hearthway.records.life import Stay
+
+from .battery import BatteryState
+from .destination import Departure, PastTrip
+from .places import KnownPlace
+from .routes import Track
+from .routines import Meal
+from .stays import Window
+
+VERSION = 1
+
+
+class Moment(Struct, frozen=True, array_like=True):
+    """A recent fix, with its own speed or the one it implies."""
+
+    time_s: float
+    lat: float
+    lon: float
+    speed_mps: float | None = None
+
+
+class LifeState(Struct, kw_only=True):
+    """The fold of all fixes and signals of one person so far."""
+
+    version: int = VERSION
+    person: str = ""
+    first_s: float | None = None
+    last: Moment | None = None
+    recent: list[Moment] = field(default_factory=list)
+    source: str = ""
+    prefix: str = ""
+    accuracy_m: float | None = None
+    had_speed: bool = False
+    dropped: int = 0  # fixes not newer than the one before
+    last_day: int = -1
+    days: int = 0
+    stays: int = 0
+    window: Window = field(default_factory=Window)
+    dwell: Window = field(default_factory=Window)
+    dwell_at_food: bool = False
+    places: list[KnownPlace] = field(default_factory=list)
+    here: int | None = None  # place of the stay that is going on
+    began: Stay | None = None  # that stay when it became certain
+    previous: Stay | None = None  # the last finished stay: a trip's origin
+    previous_place: int | None = None
+    track: Track = field(default_factory=Track)
+    departure: Departure | None = None
+    trips: list[PastTrip] = field(default_factory=list)
+    trip_count: int = 0
+    way_m: float = 0.0  # of all trips, along the way
+    direct_m: float = 0.0  # of all trips, bee-line
+    battery: BatteryState = field(default_factory=BatteryState)
+    odometer_m: float | None = None
+    odometer_start_m: float | None = None
+    meals: list[Meal] = field(default_factory=list)

@@ -1,0 +1,132 @@
+"""State -> Situation: every field from what was observed, or left unknown."""
+
+from __future__ import annotations
+
+from hearthway.records.localtime import utc_offset_s
+from hearthway.records.situation import Battery, Destination, Evidence, Situation
+from hearthway.sense.catalogue import SOC
+
+from .battery import ROAD_FACTOR
+from .destination import Posterior
+from .flat import gap_m
+from .motion import SILENT_S, mode_of
+from .places import PlaceBook
+from .routines import Meal, routines_of
+from .state import LifeState
+
+SHOWN = 24  # candidates in a situation; the rest of the mass is spread over many
+ENOUGH_TRIPS = 5
+
+
+def situation_of(
+    state: LifeState, book: PlaceBook, posterior: Posterior | None, now_s: float
+) -> Situation:
+    """The situation at `now_s`; None and empty where something is not known."""
+    last = state.last
+    if last is None:
+        return Situation(
+            time_s=now_s, utc_offset_s=0, person=state.person, mode="unknown", lat=0.0, lon=0.0
+        )
+    staying = state.here is not None
+    destinations: tuple[Destination, ...] = ()
+    p_new = 1.0
+    if posterior is not None:
+        destinations = tuple(
+            Destination(place=book.record(state.places[index]), p=p)
+            for index, p in posterior.places[:SHOWN]
+        )
+        p_new = posterior.new
+    origin = state.here if staying else state.previous_place
+    home = book.home()
+    fresh = now_s - last.time_s <= SILENT_S
+    meals = eaten_out(state, book)
+    return Situation(
+        time_s=now_s,
+        utc_offset_s=utc_offset_s(last.lat, last.lon, now_s),
+        person=state.person,
+        mode=mode_of(state.recent, staying=staying, now_s=now_s),
+        lat=last.lat,
+        lon=last.lon,
+        speed_mps=last.speed_mps if fresh else None,
+        trip_start_s=state.departure.time_s if state.departure is not None else None,
+        trip_distance_m=state.track.length_m,
+        origin=book.record(state.places[origin]) if origin is not None else None,
+        destinations=destinations,
+        p_new=p_new,
+        places_known=len(state.places),
+        stays_known=state.stays,
+        days_known=state.days,
+        routines=routines_of(meals, state.days),
+        home=book.record(home) if home is not None else None,
+        battery=_battery(state, book, destinations, now_s),
+        evidence=_evidence(state, now_s),
+        last_meal_s=_last_meal(state, meals),
+    )
+
+
+def eaten_out(state: LifeState, book: PlaceBook) -> list[Meal]:
+    """Meal visits that do not stand at home or work: living above a restaurant is no dinner."""
+    labels = book.labels()
+    return [meal for meal in state.meals if labels.get(meal.place) not in ("home", "work")]
+
+
+def _last_meal(state: LifeState, meals: list[Meal]) -> float | None:
+    if state.dwell.staying and state.dwell_at_food:
+        return state.dwell.end_s
+    return meals[-1].visit.end_s if meals else None
+
+
+def _battery(
+    state: LifeState, book: PlaceBook, destinations: tuple[Destination, ...], now_s: float
+) -> Battery | None:
+    battery = state.battery
+    last, soc = state.last, battery.soc_pct
+    if soc is None or last is None:
+        return None
+    rate = battery.pct_per_km()
+    at_arrival = at_home = None
+    if rate is not None:
+        factor = ROAD_FACTOR
+        if state.trip_count >= ENOUGH_TRIPS and state.direct_m > 0.0:
+            factor = min(2.0, max(1.05, state.way_m / state.direct_m))
+        lat, lon, left = last.lat, last.lon, soc
+        if destinations:
+            goal = destinations[0].place
+            left -= rate * factor * gap_m(lat, lon, goal.lat, goal.lon) / 1000.0
+            at_arrival = max(0.0, left)
+            lat, lon = goal.lat, goal.lon
+        home = book.home()
+        if home is not None:
+            left -= rate * factor * gap_m(lat, lon, home.lat, home.lon) / 1000.0
+            at_home = max(0.0, left)
+    return Battery(
+        soc_pct=soc,
+        age_s=max(0.0, now_s - battery.soc_time_s),
+        at_arrival_pct=at_arrival,
+        at_home_pct=at_home,
+        pct_per_km=rate,
+        trips=len(battery.used),
+    )
+
+
+def _evidence(state: LifeState, now_s: float) -> tuple[Evidence, ...]:
+    last = state.last
+    if last is None:
+        return ()
+    age_s = max(0.0, now_s - last.time_s)
+    names = ["Latitude", "Longitude"]
+    used = [
+        Evidence(
+            key=f"{state.prefix}.{name}", source=state.source, age_s=age_s, person=state.person
+        )
+        for name in names
+    ]
+    if state.battery.soc_pct is not None:
+        used.append(
+            Evidence(
+                key=SOC,
+                source=state.battery.source,
+                age_s=max(0.0, now_s - state.battery.soc_time_s),
+            )
+        )
+    return tuple(used)
