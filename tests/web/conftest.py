@@ -78,11 +78,15 @@ def suggestion(suggestion_id: str = "5f0c1d2e3a4b5c6d") -> Suggestion:
         person="p-1",
         time_s=T0,
         utc_offset_s=OFFSET_S,
-        headline="1.4 km before Forum: dinner near there?",
+        headline="1.4 km before arrival · heading to Forum (p 0.81 of 214 places)",
         lines=(
-            "dinnertime for you is 18:05-19:40 (61 evenings)",
-            "Ravintola Kuusi  9 min on foot",
+            "dinnertime for you is 18:05-19:40 (61 evenings) · 2 open when you arrive; hours unknown last:",
+            "Ravintola Kuusi    2 min on foot · wait 15 min (told by the place, 2 min ago) (node/11)",
+            "Pizzeria Vuori     3 min detour  · wait unknown · hours unknown (node/12)",
+            "<b>Koti & Käki</b> 3 min on foot · wait unknown (node/13)",
             "battery 31 % -> home with 12 %",
+            "synthetic household: this is nobody's real life",
+            "why · not now · never here",
         ),
         options=(
             Option(
@@ -101,7 +105,7 @@ def suggestion(suggestion_id: str = "5f0c1d2e3a4b5c6d") -> Suggestion:
                 opening=Opening(state=OpenState.UNKNOWN),
                 arrive_s=T0 + 420,
                 detour_s=190.0,
-                walk_m=305.0,
+                walk_m=0.0,
                 wait=Wait(osm_id=second.osm_id, why="the place publishes no wait"),
             ),
             Option(

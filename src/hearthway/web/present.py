@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hearthway.assist.moment import ANSWERS, SYNTHETIC, plain, reach
 from hearthway.records.household import Peer
 from hearthway.records.localtime import clock
 from hearthway.records.page import MapShapes, PageState, Point, Why
@@ -16,7 +18,10 @@ from hearthway.records.suggestion import Option, Suggestion
 View = dict[str, Any]
 
 MAX_TRACK = 400
-WALK_M_PER_MIN = 80.0  # 4.8 km/h
+# "1.4 km before arrival · heading to Forum (p 0.81 of 214 places)": each part has its own place on the card.
+_HEADLINE = re.compile(
+    r"(?:(?P<before>[^·]*) · )?(?P<title>.*?)(?: \((?P<odds>p [^()]*)\))?", re.DOTALL
+)
 
 
 def state_view(state: PageState) -> View:
@@ -44,21 +49,26 @@ def state_view(state: PageState) -> View:
 
 
 def moment_view(suggestion: Suggestion, state: PageState) -> View:
-    """A suggestion as a card. Lines that the options and the battery repeat are left to those."""
-    names = [option.poi.name for option in suggestion.options if option.poi.name]
+    """A suggestion as a card. Lines that the options, the battery and the buttons repeat are left to those."""
+    ids = [f"({option.poi.osm_id})" for option in suggestion.options]
+    lines = [line.strip() for line in suggestion.lines]
+    parts = _HEADLINE.fullmatch(suggestion.headline)
+    title = (parts and parts["title"]) or suggestion.headline
     return {
         "id": suggestion.suggestion_id,
         "need": suggestion.need,
         "clock": clock(suggestion.time_s, suggestion.utc_offset_s),
-        "headline": suggestion.headline,
+        "before": (parts and parts["before"]) or "",
+        "title": title[:1].upper() + title[1:],
+        "odds": (parts and parts["odds"]) or "",
         "lines": [
-            line
-            for line in suggestion.lines
-            if line != suggestion.headline
-            and not line.lstrip().lower().startswith("battery")
-            and not any(name in line for name in names)
+            line.removesuffix(":")
+            for line in lines
+            if line not in (ANSWERS, SYNTHETIC, suggestion.headline)
+            and not line.startswith("battery ")
+            and not line.endswith(tuple(ids))
         ],
-        "spoken": ". ".join((suggestion.headline, *suggestion.lines)),
+        "spoken": ". ".join((suggestion.headline, *(x for x in lines if x != ANSWERS))),
         "options": [
             _option(option, number, suggestion.utc_offset_s)
             for number, option in enumerate(suggestion.options, 1)
@@ -82,7 +92,7 @@ def why_view(why: Why) -> View:
         "options": [
             {
                 "n": number,
-                "name": option.poi.name or option.poi.kind.replace("_", " "),
+                "name": plain(option.poi.name) or option.poi.kind.replace("_", " "),
                 "osm_id": option.poi.osm_id,
                 "reasons": [
                     {"words": reason.words, "weight": round(reason.weight, 3)}
@@ -162,22 +172,14 @@ def _doing(situation: Situation | None) -> str:
 
 def _option(option: Option, number: int, offset_s: int) -> View:
     poi = option.poi
-    facts: list[View] = []
-    if option.detour_s >= 60:
-        facts.append({"kind": "way", "words": f"{option.detour_s / 60:.0f} min detour"})
-    else:
-        facts.append({"kind": "way", "words": "on your way"})
-    if option.walk_m >= 40:
-        minutes = max(1, round(option.walk_m / WALK_M_PER_MIN))
-        facts.append({"kind": "walk", "words": f"{minutes} min on foot"})
-    facts.append(_opening(option, offset_s))
-    facts.append(_wait(option))
+    facts = [_opening(option, offset_s), _wait(option)]
     return {
         "n": number,
         "osm_id": poi.osm_id,
-        "name": poi.name or f"{poi.kind.replace('_', ' ')} without a name",
+        "name": plain(poi.name) or f"{poi.kind.replace('_', ' ')} without a name",
         "kind": ", ".join(cuisine.replace("_", " ") for cuisine in poi.cuisines[:3])
         or poi.kind.replace("_", " "),
+        "reach": reach(option),
         "arrive": clock(option.arrive_s, offset_s),
         "facts": facts,
         "lat": poi.lat,
@@ -200,9 +202,8 @@ def _wait(option: Option) -> View:
     wait = option.wait
     if wait.minutes is None:
         return {"kind": "unknown", "words": "wait unknown", "title": wait.why}
-    words = f"wait {wait.minutes:.0f} min"
     told = "told by the place" if wait.age_s is None else f"told {age_words(wait.age_s)} ago"
-    return {"kind": "wait", "words": f"{words}, {told}", "title": wait.source}
+    return {"kind": "wait", "words": f"wait {wait.minutes:.0f} min, {told}", "title": wait.source}
 
 
 def _battery(battery: Battery | None) -> View | None:

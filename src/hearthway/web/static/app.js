@@ -31,9 +31,10 @@ function drawMoment(moment) {
   const options = moment.options;
   chosen = Math.min(chosen, Math.max(0, options.length - 1));
   return [
-    h("p", { class: "eyebrow" }, h("time", {}, moment.clock), moment.need ? ` · ${moment.need}` : ""),
-    h("h2", { id: "headline" }, moment.headline),
-    moment.lines.map((line) => h("p", { class: "line" }, line.trim())),
+    h("p", { class: "eyebrow" }, h("time", {}, moment.clock), [moment.need, moment.before].filter(Boolean).map((part) => ` · ${part}`)),
+    h("h2", { id: "headline" }, moment.title),
+    moment.odds ? h("p", { class: "odds" }, moment.odds) : null,
+    moment.lines.map((line) => h("p", { class: "line" }, line)),
     options.length ? h("ol", { class: "options", "aria-label": "Options" }, options.map(drawOption)) : null,
     drawBattery(moment.battery),
     moment.answered ? drawAnswered(moment.answered) : drawButtons(moment),
@@ -49,7 +50,7 @@ function drawOption(option, index) {
       h("span", { class: "number", "aria-hidden": "true" }, String(option.n)),
       h("span", { class: "what" },
         h("span", { class: "name" }, option.name),
-        h("span", { class: "kind" }, `${option.kind} · there at ${option.arrive}`),
+        h("span", { class: "kind" }, `${option.kind} · ${option.reach} · there at ${option.arrive}`),
         h("span", { class: "facts" }, option.facts.map((fact) =>
           h("span", { class: `fact ${fact.kind}`, title: fact.title || null }, fact.words)))),
     ));
@@ -135,6 +136,7 @@ async function ask(path, options = {}) {
 
 // ---- the receipt ------------------------------------------------------------------------------------------------
 
+const UNMEASURED = "not measurable here";
 const dialog = byId("receipt");
 byId("receipt-close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
@@ -181,10 +183,11 @@ function drawTraffic(traffic) {
   if (!traffic.length) return null;
   return h("div", { class: "traffic" }, traffic.map((node) => h("div", { class: "tile" },
     h("p", { class: "role" }, node.role || node.node),
-    h("p", { class: "figure" }, node.internet),
-    h("p", { class: "age" }, `to the internet, ${node.refused === "not measurable here" ? "refused attempts not measurable here" : `${node.refused} attempts refused`}`),
+    h("p", { class: node.internet === UNMEASURED ? "figure unknown" : "figure" }, node.internet),
+    h("p", { class: "age" }, `to the internet${node.refused === UNMEASURED ? "" : `, ${node.refused} attempts refused`}`),
     node.bytes_to.map((peer) => h("p", { class: "peerbytes" }, h("span", {}, `→ ${peer.node}`), h("span", {}, peer.words))),
-    h("p", { class: "age", title: node.how || null }, `computed in ${node.latency}`))));
+    node.latency === UNMEASURED ? null : h("p", { class: "age" }, `computed in ${node.latency}`),
+    node.how ? h("p", { class: "age" }, node.how) : null)));
 }
 
 function reasons(list) {
@@ -216,8 +219,8 @@ let spoken = "";
 let drawn = "";
 
 function draw() {
-  const who = state.person ? ` · ${state.person}` : "";
-  byId("where").textContent = `${state.role} ${state.node === state.role ? "" : state.node}${who}${state.clock ? ` · ${state.clock}` : ""}`;
+  byId("where").textContent = [state.person ? `${state.person}’s ${state.role}` : state.role, state.clock].filter(Boolean).join(" · ");
+  byId("where").title = state.node;
   byId("synthetic").hidden = !state.synthetic;
   byId("peers").replaceChildren(...state.peers.map((peer) => h("li", {
     class: peer.alive ? "alive" : "gone", title: peer.detail || peer.id,

@@ -4,6 +4,7 @@ const METRES_PER_DEGREE = 111195;
 const MAX_BOX_DEG = 0.9;
 const MIN_SCALE = 0.0004; // pixels a metre
 const MAX_SCALE = 4;
+const INSET = { left: 36, right: 74, top: 72, bottom: 52 }; // pixels that other things stand on
 
 export class HouseholdMap {
   constructor(canvas, attribution) {
@@ -75,7 +76,11 @@ export class HouseholdMap {
     this.centre = [(south + north) / 2, (west + east) / 2];
     const high = Math.max(250, (north - south) * METRES_PER_DEGREE);
     const wide = Math.max(250, (east - west) * METRES_PER_DEGREE * this.#squeeze());
-    this.scale = Math.min(MAX_SCALE, Math.max(MIN_SCALE, Math.min((this.width - 96) / wide, (this.height - 120) / high, 0.9)));
+    const [left, right] = [INSET.left, INSET.right];
+    const [top, bottom] = [INSET.top, INSET.bottom];
+    const fits = Math.min((this.width - left - right) / wide, (this.height - top - bottom) / high, 0.9);
+    this.scale = Math.min(MAX_SCALE, Math.max(MIN_SCALE, fits));
+    this.#pan((left - right) / 2, (top - bottom) / 2); // clear of the buttons and the line above
   }
 
   #squeeze() { return Math.max(0.05, Math.cos((this.centre[0] * Math.PI) / 180)); }
@@ -229,7 +234,12 @@ export class HouseholdMap {
     context.arc(x, y, 3.5, 0, 7);
     context.fillStyle = colour("flag");
     context.fill();
-    if (this.what.destination.label) this.#label(this.what.destination.label, x, y - 20, colour);
+    if (!this.what.destination.label) return;
+    const above = this.options.some((option) => {
+      const [px, py] = this.#screen([option.lat, option.lon]);
+      return Math.abs(px - x) < 110 && py < y && y - py < 80;
+    });
+    this.#label(this.what.destination.label, x, above ? y + 21 : y - 20, colour);
   }
 
   #person(colour) {
