@@ -20,9 +20,10 @@ def plan() -> LanPlan:
     """What this machine allows; skips where it allows nothing, fails in CI."""
     found = Lan.plan()
     if not found.possible:
+        reason = f"{found.why}. {found.next_step}"
         if os.environ.get("CI") == "true":
-            pytest.fail(found.why)
-        pytest.skip(found.why)
+            pytest.fail(reason)
+        pytest.skip(reason)
     return found
 
 

@@ -311,7 +311,8 @@ def test_missing_tools_lead_to_loopback_with_the_reason(
     monkeypatch.setattr("hearthway.app.namespaces.shutil.which", lambda *_, **__: None)
     joined = open_lan(["phone", "car"])
     assert isinstance(joined, Loopback)
-    assert "Install iproute2" in joined.why
+    assert "ip, unshare, nsenter, sh, env is missing" in joined.why
+    assert "Install iproute2" in Lan.plan().next_step
     assert joined.address("car") == "127.0.0.1"
     assert joined.command("car", ["true"]) == ["true"]
     assert joined.prefix("car") == []
@@ -326,3 +327,11 @@ def test_missing_tools_lead_to_loopback_with_the_reason(
 def test_other_systems_lead_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hearthway.app.namespaces.sys.platform", "darwin")
     assert "Linux only" in Lan.plan().why
+
+
+def test_a_refusal_names_the_reason_and_what_would_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hearthway.app.namespaces._PROBE_VETH", "echo no such right >&2; exit 1")
+    why = Lan.why_not()
+    assert why.endswith("network namespaces in a user namespace refused: no such right")
+    with pytest.raises(MeshError, match=r"no such right\. Run as root, or allow unprivileged"):
+        Lan.create(["phone"])

@@ -64,10 +64,11 @@ class LanKind(StrEnum):
 
 
 class LanPlan(Struct, frozen=True, kw_only=True):
-    """What this machine allows. `why` is a reason and a next step where it is loopback, else empty."""
+    """What this machine allows. Where that is loopback only, `why` is the reason and `next_step` what would help."""
 
     kind: LanKind
     why: str = ""
+    next_step: str = ""
     bridge: bool = True  # False: the switch routes between its ports instead
 
     @property
@@ -112,11 +113,11 @@ class Loopback:
 
     def cut(self, name: str) -> None:
         """Raises MeshError: loopback has no cable."""
-        raise MeshError(f"There is no cable to cut on loopback: {self.why}")
+        raise MeshError(f"There is no cable to cut on loopback: {self.why}.")
 
     def join(self, name: str) -> None:
         """Raises MeshError: loopback has no cable."""
-        raise MeshError(f"There is no cable to join on loopback: {self.why}")
+        raise MeshError(f"There is no cable to join on loopback: {self.why}.")
 
     def counters(self, name: str) -> Counters:
         """The whole machine's counters; MeshError where the system shows none."""
@@ -160,11 +161,12 @@ class Lan:
     def plan() -> LanPlan:
         """What this machine allows, found by trying it in a throw-away namespace (about 30 ms)."""
         if not sys.platform.startswith("linux"):
-            return LanPlan(kind=LanKind.LOOPBACK, why="Network namespaces exist on Linux only.")
+            return LanPlan(kind=LanKind.LOOPBACK, why="network namespaces exist on Linux only")
         try:
             tools = _Tools.find()
         except ConfigError as error:
-            return LanPlan(kind=LanKind.LOOPBACK, why=str(error))
+            why = error.message.rstrip(".")
+            return LanPlan(kind=LanKind.LOOPBACK, why=why, next_step=error.next_step)
         reasons = []
         for kind in (LanKind.ROOT, LanKind.USER):
             if kind is LanKind.ROOT and os.geteuid() != 0:
@@ -175,16 +177,16 @@ class Lan:
             if not refusal:
                 no_bridge = _refusal([*start, tools.sh, "-c", _PROBE_BRIDGE], tools)
                 return LanPlan(kind=kind, bridge=not no_bridge)
-            reasons.append(f"{kind.value} refused ({refusal})")
+            reasons.append(f"{kind.value} refused: {refusal.removeprefix('unshare: ')}")
         step = (
             "Run as root, or allow unprivileged user namespaces (sysctl user.max_user_namespaces, "
             "kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)."
         )
-        return LanPlan(kind=LanKind.LOOPBACK, why=f"{'; '.join(reasons)}. {step}")
+        return LanPlan(kind=LanKind.LOOPBACK, why="; ".join(reasons), next_step=step)
 
     @classmethod
     def why_not(cls) -> str:
-        """'' where namespaces are possible, else the reason and the next step."""
+        """'' where namespaces are possible, else the reason; plan() also knows the next step."""
         return cls.plan().why
 
     @classmethod
@@ -194,7 +196,9 @@ class Lan:
         """Build the link, nodes joined and up; MeshError with the reason where this machine does not allow it."""
         plan = plan or cls.plan()
         if not plan.possible:
-            raise MeshError("This machine does not allow network namespaces:", plan.why)
+            raise MeshError(
+                f"This machine does not allow network namespaces: {plan.why}.", plan.next_step
+            )
         lan = cls(names, plan, sink=sink)
         try:
             lan._build()
@@ -419,7 +423,7 @@ class _Tools(Struct, frozen=True):
         found = [shutil.which(name, path=path) or "" for name in names]
         missing = [name for name, where in zip(names, found, strict=True) if not where]
         if missing:
-            raise ConfigError(f"The command {' and '.join(missing)} is not installed.", _NEED_IP)
+            raise ConfigError(f"On this machine {', '.join(missing)} is missing.", _NEED_IP)
         ip, unshare, nsenter, sh, env = found
         return cls(ip, unshare, nsenter, sh, env, path)
 
