@@ -17,7 +17,7 @@ from hearthway.records.venue import Wait
 from . import gate, moment
 from .candidates import Candidate, Found, eta_s, find
 from .memory import Memory
-from .need import Need, usable, words_of
+from .need import Need, living, usable, words_of
 from .rank import BEST_OPTION_MIN, best, option_of
 from .settings import GateSettings
 from .silences import silence
@@ -106,7 +106,7 @@ class Assistant:
         hopeless = self._not_now(situation, bound, seconds)
         if hopeless is not None:
             return hopeless
-        taste = taste_of(memory, situation.time_s)
+        taste = taste_of(memory, situation.time_s, living(situation))
         found = find(
             situation,
             target.place,
@@ -140,7 +140,7 @@ class Assistant:
         repeated = self._repeated(situation, memory, proposal.need.name)
         if repeated is not None:
             return repeated
-        taste, unwanted = taste_of(memory, situation.time_s), memory.unwanted()
+        taste, unwanted = taste_of(memory, situation.time_s, living(situation)), memory.unwanted()
         options = best(
             [
                 option_of(c, waits.get(c.poi.osm_id) or Wait(osm_id=c.poi.osm_id), taste)

@@ -7,16 +7,19 @@ learned after forgetting equals, byte for byte, what is learned without the forg
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from hearthway.records import codec
+from hearthway.records.geo import distance_m
 from hearthway.records.suggestion import AnswerKind
 
 KEEP = 1_000  # newest notes kept of each sort: years of meals, and a bound on what a node holds
 DAY_S = 86_400.0
+LIVING_M = 100.0
 OFFSET_HALF_LIFE_S = 45 * DAY_S  # a bad month must not silence a person's assistant for ever
 OFFSET_LIMIT = 3.0
 USUAL_P = 0.7  # taken for a suggestion whose own probability has been forgotten
@@ -114,6 +117,16 @@ class Memory(Struct, frozen=True, kw_only=True):
         if note.kind is AnswerKind.NEVER_HERE and note.osm_id:
             never = tuple(sorted({*never, note.osm_id}))
         return msgspec.structs.replace(self, answers=with_note(self.answers, note), never=never)
+
+    def meals_out(self, now_s: float, living: Sequence[tuple[float, float]]) -> list[Meal]:
+        """Meals that were over by `now_s`, without those at the points lived at: who lives above a
+        restaurant is not dining out every evening."""
+        return [
+            meal
+            for meal in self.meals
+            if meal.end_s <= now_s
+            and all(distance_m(meal.lat, meal.lon, *point) > LIVING_M for point in living)
+        ]
 
     def shown(self, suggestion_id: str) -> tuple[str, ...]:
         """The POIs of a suggestion that was made."""

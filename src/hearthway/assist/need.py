@@ -17,9 +17,10 @@ from hearthway.records.life import Place, Routine
 from hearthway.records.localtime import local_day, local_second
 from hearthway.records.situation import Situation
 
-from .memory import Meal, Memory
+from .memory import Meal
 from .settings import PLACE_REACH_M, GateSettings
 
+LIVED = ("home", "work")
 NEEDS = ("breakfast", "lunch", "dinner")
 QUARTERS = 96
 BEFORE_Q, AFTER_Q = 1, 5  # a meal "on arrival" begins from 15 min before to 75 min after
@@ -67,9 +68,19 @@ def believed_share(routine: Routine) -> float:
     return (routine.days + 0.5) / (possible + 5.0)
 
 
-def appetite(situation: Situation, memory: Memory, routine: Routine, arrive_s: float) -> float:
+def living(situation: Situation) -> tuple[tuple[float, float], ...]:
+    """Where this person lives and works, as far as the situation tells."""
+    points = {(d.place.lat, d.place.lon) for d in situation.destinations if d.place.label in LIVED}
+    if situation.home is not None:
+        points.add((situation.home.lat, situation.home.lon))
+    return tuple(sorted(points))
+
+
+def appetite(
+    situation: Situation, meals: Sequence[Meal], routine: Routine, arrive_s: float
+) -> float:
     """1 where nothing was eaten lately, 0 just after a meal or where this meal was had today."""
-    ended = [m.end_s for m in memory.meals if m.end_s <= situation.time_s][-1:]
+    ended = [m.end_s for m in meals][-1:]
     if situation.last_meal_s is not None and situation.last_meal_s <= situation.time_s:
         ended.append(situation.last_meal_s)
     if not ended:
@@ -83,12 +94,10 @@ def appetite(situation: Situation, memory: Memory, routine: Routine, arrive_s: f
     return min(1.0, max(0.0, (arrive_s - last - SATED_S) / (HUNGRY_S - SATED_S)))
 
 
-def meals_by_place(places: Sequence[Place], memory: Memory, now_s: float) -> dict[str, list[Meal]]:
+def meals_by_place(places: Sequence[Place], meals: Sequence[Meal]) -> dict[str, list[Meal]]:
     """Meals eaten at each place: each meal belongs to the nearest place within reach, or to none."""
     found: dict[str, list[Meal]] = {}
-    for meal in memory.meals:
-        if meal.end_s > now_s:
-            continue
+    for meal in meals:
         near, place_id = min(
             ((distance_m(meal.lat, meal.lon, p.lat, p.lon), p.place_id) for p in places),
             default=(PLACE_REACH_M + 1, ""),

@@ -11,7 +11,7 @@ from hearthway.records.suggestion import Silence
 
 from .candidates import eta_s
 from .memory import Memory
-from .need import MIN_APPETITE, Need, appetite, meals_by_place, need_at, usable
+from .need import MIN_APPETITE, Need, appetite, living, meals_by_place, need_at, usable
 from .settings import AREA_M, GateSettings
 from .silences import silence
 
@@ -45,13 +45,14 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
     at_top = [need_at(situation, r, top, (), arrive_s=arrivals[top.place_id]) for r in routines]
     if max(n.window_mass for n in at_top) < settings.min_window_mass:
         return silence(situation, "not-mealtime")
-    hungry = {r.name: appetite(situation, memory, r, arrivals[top.place_id]) for r in routines}
+    out = memory.meals_out(situation.time_s, living(situation))
+    hungry = {r.name: appetite(situation, out, r, arrivals[top.place_id]) for r in routines}
     due = max(at_top, key=lambda n: (n.window_mass, n.name))
     if hungry[due.name] < MIN_APPETITE:
         return silence(situation, "ate-recently")
     home = situation.home
     places = [d.place for d in goals] + ([] if home is None else [home])
-    meals = meals_by_place(places, memory, situation.time_s)
+    meals = meals_by_place(places, out)
 
     def needs(place: Place) -> dict[str, Need]:
         arrive_s, here = arrivals[place.place_id], meals.get(place.place_id, [])

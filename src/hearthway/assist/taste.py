@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from hearthway.records.poi import Poi
@@ -53,17 +55,15 @@ class Taste(Struct, frozen=True, kw_only=True):
         return sum(seen.get((quarter + d) % 96, 0) for d in range(-reach, reach + 1))
 
 
-def taste_of(memory: Memory, now_s: float) -> Taste:
-    """The taste that follows from what is remembered up to `now_s`."""
+def taste_of(memory: Memory, now_s: float, living: Sequence[tuple[float, float]] = ()) -> Taste:
+    """The taste that follows from the answers and the meals out remembered up to `now_s`."""
     tags: dict[str, float] = {}
     pois: dict[str, float] = {}
     counts: dict[str, int] = {}
     quarters: dict[str, dict[int, int]] = {}
     verdicts: dict[str, float] = {}
     meals = 0.0
-    for meal in memory.meals:
-        if meal.end_s > now_s:
-            continue
+    for meal in memory.meals_out(now_s, living):
         left = fade(now_s - meal.end_s, TAG_HALF_LIFE_S)
         meals += left
         for tag, weight in meal.tags:
