@@ -20,11 +20,12 @@ import contextlib
 import hashlib
 import hmac
 import inspect
+import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
@@ -105,15 +106,10 @@ class _Admission(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     roster: bytes
 
 
-class CodeSource(Protocol):
-    """What draws codes: `secrets`, or a seeded `random.Random` in tests."""
-
-    def randbelow(self, exclusive_upper_bound: int) -> int: ...
-
-
-def new_code(rng: CodeSource | Any = secrets) -> str:
-    """Six digits, each code equally likely."""
-    return f"{rng.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+def new_code(rng: random.Random | None = None) -> str:
+    """Six digits, each code equally likely; a seeded `rng` is for tests only."""
+    source = rng if rng is not None else secrets.SystemRandom()
+    return f"{source.randrange(10**CODE_DIGITS):0{CODE_DIGITS}d}"
 
 
 class _Wire:
@@ -316,7 +312,7 @@ class PairingServer:
         proof = await wire.receive(_Answer)
         # No await between here and the claim: parallel connections cannot share one attempt.
         refusal = self._closed()
-        if refusal is None and not hmac.compare_digest(proof.content, keys.device_proof()):
+        if refusal is None and not hmac.compare_digest(_plain(proof), keys.device_proof()):
             self._attempts_left -= 1
             refusal = _Answer(b"", "code", "", self._attempts_left)
         if refusal is not None:
@@ -336,7 +332,7 @@ class PairingServer:
 
     async def _admit(self, wire: _Wire, keys: _Keys, offer: _Offer) -> Member:
         sealed = await wire.receive(_Answer)
-        wanted = _unseal(keys.to_home, keys.transcript, sealed.content, _Application)
+        wanted = _unseal(keys.to_home, keys.transcript, _plain(sealed), _Application)
         try:
             csr = x509.load_pem_x509_csr(wanted.request)
             key = csr.public_key().public_bytes(
@@ -478,7 +474,7 @@ async def _apply(
 def _open_answer(answer: _Answer) -> bytes:
     """The content; PairingError when the home refused. Refusals come unsealed, so they are only its word."""
     if not answer.refused:
-        return answer.content
+        return _plain(answer)
     new = "Ask the home for a new code."
     if answer.refused == "code":
         left = answer.attempts_left
@@ -496,6 +492,13 @@ def _open_answer(answer: _Answer) -> bytes:
     }.get(answer.refused, "The home refused.")
     told = f" It says: {answer.words[:200]}" if answer.words else ""
     raise PairingError(words + told, new if answer.refused in ("locked", "expired", "used") else "")
+
+
+def _plain(answer: _Answer) -> bytes:
+    """The content of a frame that says nothing else; WireError when it does."""
+    if answer != _Answer(answer.content):
+        raise WireError("A frame says more than it should.", "Pair again.")
+    return answer.content
 
 
 def _run_spake(spake: Any, message: bytes) -> tuple[bytes, bytes]:

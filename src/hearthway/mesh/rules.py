@@ -117,13 +117,15 @@ class _Reader:
         for name in data:
             if name not in ("version", "rule"):
                 self._fail(
-                    f'"{name}" is not known here', "Rules stand in [[rule]] tables.", name, 0
+                    f'"{name}" is not known here', "Rules stand in [[rule]] tables.", name, None
                 )
         if data.get("version") != 1 or isinstance(data.get("version"), bool):
-            self._fail("the version is missing or unknown", "Begin with: version = 1", "version", 0)
+            self._fail(
+                "the version is missing or unknown", "Begin with: version = 1", "version", None
+            )
         tables = data.get("rule", [])
         if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
-            self._fail('"rule" is not a list of tables', "Write [[rule]].", "rule", 0)
+            self._fail('"rule" is not a list of tables', "Write [[rule]].", "rule", None)
         rules: list[Rule] = []
         seen: dict[str, int] = {}
         for index, table in enumerate(tables):
@@ -186,17 +188,19 @@ class _Reader:
             self._fail(f'"{name}" is not a list of texts', f'Write {name} = ["..."].', name, index)
         return tuple(value)
 
-    def _line(self, name: str, index: int) -> int:
-        first = self._starts[index] if index < len(self._starts) and name != "version" else 1
-        last = self._starts[index + 1] - 1 if index + 1 < len(self._starts) else len(self._lines)
-        if not self._starts or (index == 0 and name not in _FIELDS):
-            first = 1
+    def _line(self, name: str, index: int | None) -> int:
+        """Where `name` stands in rule `index` (None: before and between them), else where that starts."""
+        first, last = 1, len(self._lines)
+        if index is not None and index < len(self._starts):
+            first = self._starts[index]
+            if index + 1 < len(self._starts):
+                last = self._starts[index + 1] - 1
         for n in range(first, last + 1):
             if name and re.match(rf'\s*\[*\s*"?{re.escape(name)}"?\s*[=\].]', self._lines[n - 1]):
                 return n
         return first
 
-    def _fail(self, what: str, next_step: str, name: str, index: int) -> NoReturn:
+    def _fail(self, what: str, next_step: str, name: str, index: int | None) -> NoReturn:
         raise RuleError(f"{self._source}, line {self._line(name, index)}: {what}.", next_step)
 
 

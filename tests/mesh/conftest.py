@@ -1,0 +1,76 @@
+"""Households to test with: real keys, real certificates, addresses on loopback."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hearthway.mesh.identity import (
+    DeviceIdentity,
+    HouseholdRoot,
+    create_household,
+    device_key,
+    keep_device,
+    request,
+)
+
+
+def free_address() -> str:
+    """An address on loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@dataclass
+class Household:
+    """A root and its devices' directories; every device has the whole roster."""
+
+    root: HouseholdRoot
+    path: Path
+    addresses: dict[str, str]
+
+    def add(self, device_id: str, role: str, *, tell: bool = True) -> None:
+        """Admit a device; with `tell` every device gets the new roster."""
+        address = self.addresses[device_id] = free_address()
+        keys = self.path / device_id
+        key = device_key(keys)
+        pem, _ = self.root.admit(request(key, device_id), device_id, role, time.time(), address)
+        keep_device(keys, key, pem, self.root.certificate_pem, self.root.signed_roster)
+        if tell:
+            self.tell()
+
+    def tell(self) -> None:
+        """Give every device the newest roster, as if the home had."""
+        for device_id in self.addresses:
+            (self.path / device_id / "roster.bin").write_bytes(self.root.signed_roster)
+
+    def identity(self, device_id: str) -> DeviceIdentity:
+        """That device, loaded from its directory."""
+        return DeviceIdentity.load(self.path / device_id, time.time())
+
+
+MakeHousehold = Callable[..., Household]
+
+
+@pytest.fixture(name="make_household")
+def _make_household(tmp_path: Path) -> MakeHousehold:
+    """make_household(phone="phone", car="car", ...): device ids and their roles."""
+    count = 0
+
+    def make(**roles: str) -> Household:
+        nonlocal count
+        count += 1
+        path = tmp_path / f"household-{count}"
+        household = Household(create_household(path / "root", "Test", time.time()), path, {})
+        for device_id, role in roles.items():
+            household.add(device_id, role, tell=False)
+        household.tell()
+        return household
+
+    return make

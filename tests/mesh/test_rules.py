@@ -1,0 +1,209 @@
+"""The owner's rules: what they let, what they never let, and what a typo says."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hearthway.mesh.rules import PURPOSES, Rules, compile_pattern, default_rules
+from hearthway.records.errors import RuleError
+from hearthway.records.household import Role, Rule
+
+RULE = '[[rule]]\nid = "a"\nkeys = ["Vehicle.Speed"]\nfrom = "car"\nto = ["phone"]\npurpose = "advise"\n'
+DEFAULTS = Rules.parse(default_rules(), "default")
+ROLES = [str(r) for r in Role]
+
+
+@pytest.mark.parametrize(
+    ("key", "sender", "receiver", "purpose"),
+    [
+        ("Vehicle.CurrentLocation.Latitude", "car", "phone", "anticipate"),
+        ("Vehicle.Speed", "car", "phone", "anticipate"),
+        ("Vehicle.TraveledDistance", "car", "phone", "anticipate"),
+        ("Vehicle.Powertrain.TractionBattery.StateOfCharge.Current", "car", "phone", "anticipate"),
+        ("Suggestion.Moment", "phone", "car", "advise"),
+        ("Answer.Given", "car", "phone", "learn"),
+        ("Receipt.Head", "phone", "home", "witness"),
+        ("Receipt.Head", "car", "home", "witness"),
+        ("Receipt.Countersign", "home", "phone", "witness"),
+        ("Receipt.Countersign", "home", "car", "witness"),
+        *(("Replay.Step", a, b, "replay") for a in ROLES[:3] for b in ROLES[:3] if a != b),
+        ("Venue.WaitRequest", "phone", "venue", "wait"),
+        ("Forget.Range", "phone", "car", "forget"),
+        ("Forget.Range", "phone", "home", "forget"),
+        ("Home.Presence.Anna", "home", "phone", "anticipate"),
+    ],
+)
+def test_the_defaults_let_the_story_happen_and_no_neighbour_of_it(
+    key: str, sender: str, receiver: str, purpose: str
+) -> None:
+    assert DEFAULTS.allows(key, sender, receiver, purpose) is not None
+    for other in ROLES:
+        if other != sender and purpose not in ("replay", "witness"):
+            assert DEFAULTS.allows(key, other, receiver, purpose) is None
+    for other in PURPOSES:
+        if other != purpose:
+            assert DEFAULTS.allows(key, sender, receiver, other) is None
+    assert DEFAULTS.allows("X" + key, sender, receiver, purpose) is None
+    assert DEFAULTS.allows(key.lower(), sender, receiver, purpose) is None
+    assert DEFAULTS.allows(key, sender, sender, purpose) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "sender", "receiver"),
+    [
+        ("Vehicle.Cabin.Microphone", "car", "phone"),
+        ("Vehicle.Speed", "car", "home"),
+        ("Vehicle.SpeedLimit", "car", "phone"),
+        ("Vehicle.CurrentLocation", "car", "phone"),
+        ("Person.Location", "phone", "home"),
+        ("Suggestion.Moment", "phone", "home"),
+        ("Suggestion.Moment", "phone", "venue"),
+        ("", "car", "phone"),
+    ],
+)
+def test_the_defaults_let_nothing_else(key: str, sender: str, receiver: str) -> None:
+    assert not any(DEFAULTS.allows(key, sender, receiver, purpose) for purpose in PURPOSES)
+
+
+def test_purposes_in_the_text_are_the_purposes() -> None:
+    text = default_rules()
+    for name, words in PURPOSES.items():
+        assert f"#   {name:<11} {words}\n" in text
+    assert {rule.purpose for rule in DEFAULTS.rules} == set(PURPOSES)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "fails"),
+    [
+        ("A.B", ["A.B"], ["A", "A.B.C", "AxB", "a.b"]),
+        ("A.*", ["A.B", "A.B.C"], ["A", "A.", "B.A.C", "A..B"]),
+        ("A.*.C", ["A.B.C"], ["A.C", "A.B.B.C", "A.B.C.D"]),
+        ("A.*.*", ["A.B.C", "A.B.C.D"], ["A.B"]),
+    ],
+)
+def test_patterns(pattern: str, fits: list[str], fails: list[str]) -> None:
+    compiled = compile_pattern(pattern)
+    assert [k for k in fits + fails if compiled.fullmatch(k)] == fits
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "*", "*.A", "A.", ".A", "A.**", "A.B*", "A B", "A.[a]", "A\n"]
+)
+def test_what_is_no_pattern(pattern: str) -> None:
+    with pytest.raises(RuleError):
+        compile_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("version = 2\n", 1, "version"),
+        ("", 1, "version"),
+        ("\n\nversion = true\n", 3, "version"),
+        ("version = 1\nrules = 3\n", 2, '"rules"'),
+        ("version = 1\n[[rules]]\nid = 'a'\n", 2, '"rules"'),
+        ("version = 1\nrule = 3\n", 2, "tables"),
+        ("version = 1\n" + RULE + "until = 3\n", 8, '"until"'),
+        ("version = 1\n" + RULE.replace('purpose = "advise"\n', ""), 2, '"purpose"'),
+        ("version = 1\n" + RULE.replace("advise", "advize"), 7, '"advize" is not a purpose'),
+        ("version = 1\n" + RULE.replace('"car"', '"kar"'), 5, '"kar" is not a role'),
+        ("version = 1\n" + RULE.replace('["phone"]', '["phone", "tv"]'), 6, '"tv" is not a role'),
+        ("version = 1\n" + RULE.replace('["phone"]', '["car"]'), 6, "itself"),
+        ("version = 1\n" + RULE.replace('["phone"]', '"phone"'), 6, "list of texts"),
+        ("version = 1\n" + RULE.replace('["phone"]', "[]"), 6, "list of texts"),
+        ("version = 1\n" + RULE.replace('"car"', '["car"]'), 5, "not a text"),
+        ("version = 1\n" + RULE.replace("Vehicle.Speed", "*"), 4, "not a key pattern"),
+        ("version = 1\n" + RULE.replace('"a"', '"A b"'), 3, "cannot be an id"),
+        ("version = 1\n" + RULE + "\n" + RULE, 10, "line 3 already"),
+        ("version = 1\n" + RULE + RULE.replace('"a"', '"b"').replace("car", "kar"), 11, '"kar"'),
+    ],
+)
+def test_a_wrong_rules_file_names_the_line(text: str, line: int, words: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        Rules.parse(text, "rules.toml")
+    assert f"rules.toml, line {line}:" in caught.value.message
+    assert words in caught.value.message
+    assert caught.value.next_step
+
+
+def test_broken_toml_names_the_line() -> None:
+    with pytest.raises(RuleError, match="line 2"):
+        Rules.parse("version = 1\nid = \n", "rules.toml")
+
+
+def test_a_missing_or_binary_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RuleError, match="cannot be read"):
+        Rules.load(tmp_path / "rules.toml")
+    (tmp_path / "rules.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RuleError, match="cannot be read"):
+        Rules.load(tmp_path / "rules.toml")
+    (tmp_path / "rules.toml").write_text(default_rules())
+    assert Rules.load(tmp_path / "rules.toml").rules == DEFAULTS.rules
+
+
+def test_no_rules_let_nothing() -> None:
+    assert Rules.parse("version = 1\n", "rules.toml").receivers("A.B", "car", "learn") == []
+
+
+def test_receivers_are_ordered_and_named() -> None:
+    found = DEFAULTS.receivers("Replay.Step", "home", "replay")
+    assert [(role, rule.id) for role, rule in found] == [
+        ("phone", "replay-from-home"),
+        ("car", "replay-from-home"),
+    ]
+
+
+def test_answers_are_cached_and_the_cache_is_bounded() -> None:
+    rules = Rules.parse(default_rules(), "default")
+    for n in range(20_000):
+        rules.allows(f"Vehicle.X{n}", "car", "phone", "anticipate")
+    assert len(rules._cache) <= 16_384
+    start_s = time.perf_counter()
+    for _ in range(10_000):
+        rules.allows("Vehicle.Speed", "car", "phone", "anticipate")
+    assert (time.perf_counter() - start_s) / 10_000 < 100e-6  # a look-up, not a search
+
+
+_names = st.sampled_from(["A", "B", "C"])
+_keys = st.lists(_names, min_size=1, max_size=4).map(".".join)
+_patterns = st.tuples(_names, st.lists(st.sampled_from(["A", "B", "C", "*"]), max_size=3)).map(
+    lambda t: ".".join([t[0], *t[1]])
+)
+
+
+def _fits(pattern: list[str], key: list[str]) -> bool:
+    """The definition, written the slow way."""
+    if not pattern or not key:
+        return not pattern and not key
+    if pattern == ["*"]:
+        return True
+    return pattern[0] in ("*", key[0]) and _fits(pattern[1:], key[1:])
+
+
+@given(_patterns, _keys)
+def test_patterns_mean_what_the_definition_says(pattern: str, key: str) -> None:
+    assert bool(compile_pattern(pattern).fullmatch(key)) == _fits(
+        pattern.split("."), key.split(".")
+    )
+
+
+@given(st.lists(_patterns, min_size=1, max_size=3), _keys, st.sampled_from(ROLES), st.booleans())
+def test_a_rule_lets_exactly_its_own_crossings(
+    patterns: list[str], key: str, asked: str, same_purpose: bool
+) -> None:
+    rule = Rule(id="a", keys=tuple(patterns), sender="car", receivers=("phone",), purpose="learn")
+    purpose = "learn" if same_purpose else "advise"
+    expected = (
+        same_purpose
+        and asked == "phone"
+        and any(_fits(p.split("."), key.split(".")) for p in patterns)
+    )
+    rules = Rules([rule])
+    assert (rules.allows(key, "car", asked, purpose) is not None) == expected
+    assert (rules.allows(key, "car", asked, purpose) is not None) == expected  # cached
+    assert rules.allows(key, "home", asked, purpose) is None
