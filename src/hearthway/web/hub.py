@@ -60,6 +60,7 @@ class Hub:
 
     def start(self) -> None:
         """Begins to follow the node; from within the event loop."""
+        self._closed = False
         self._paint()
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._pace())]
 
