@@ -308,7 +308,7 @@ def test_an_unknown_name_is_refused(lan: Lan) -> None:
 def test_missing_tools_lead_to_loopback_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("hearthway.app.namespaces.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     joined = open_lan(["phone", "car"])
     assert isinstance(joined, Loopback)
     assert "ip, unshare, nsenter, sh, env is missing" in joined.why
@@ -325,7 +325,7 @@ def test_missing_tools_lead_to_loopback_with_the_reason(
 
 
 def test_other_systems_lead_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hearthway.app.namespaces.sys.platform", "darwin")
+    monkeypatch.setattr("sys.platform", "darwin")
     assert "Linux only" in Lan.plan().why
 
 

@@ -14,28 +14,32 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
-import select
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from msgspec import Struct
 
-from hearthway.app.counters import NAMESPACE_VARIABLE, Counters, own_namespace_id, read_counters
+from hearthway.app.commands import Tools, finish_all, next_line, refusal_of, start_with_input
+from hearthway.app.counters import NAMESPACE_VARIABLE, Counters, own_namespace_id
+from hearthway.app.loopback import (
+    LanKind,
+    Loopback,
+    SinkEntry,
+    checked_names,
+    counters_at,
+    index_of,
+)
 from hearthway.records.errors import ConfigError, MeshError
+
+__all__ = ["Lan", "LanKind", "LanPlan", "Loopback", "SinkEntry", "open_lan"]
 
 SUBNET = "10.77.0"  # isolated, so it clashes with nothing; /24
 _GATEWAY = "169.254.77.1"  # the sink's, reached on-link
 _GATEWAY_MAC = "02:68:77:00:00:01"
-_TIMEOUT_S = 10.0
-_MOST_NAMES = 100
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 # In a fresh namespace: no IPv6 (an idle link would speak by itself), and no forwarding whatever the host does.
 _QUIET = (
@@ -52,15 +56,6 @@ _HOLD_SINK = f'set -e; {_QUIET} exec "$@"'
 _PROMPT = "for f in /proc/sys/net/ipv4/neigh/p*/proxy_delay; do echo 0 > $f; done"
 _PROBE_VETH = f"set -e; {_QUIET} ip link add e0 type veth peer name p0"
 _PROBE_BRIDGE = "set -e; ip link add b0 type bridge"
-_NEED_IP = "Install iproute2 and util-linux (Debian: apt install iproute2 util-linux)."
-
-
-class LanKind(StrEnum):
-    """How nodes on one machine are joined."""
-
-    ROOT = "network namespaces"
-    USER = "network namespaces in a user namespace"
-    LOOPBACK = "loopback"
 
 
 class LanPlan(Struct, frozen=True, kw_only=True):
@@ -77,71 +72,6 @@ class LanPlan(Struct, frozen=True, kw_only=True):
         return self.kind is not LanKind.LOOPBACK
 
 
-class SinkEntry(Struct, frozen=True, kw_only=True):
-    """Packets of one node towards one destination outside the link, as the sink saw them."""
-
-    name: str
-    destination: str
-    protocol: str
-    port: int
-    packets: int
-
-
-class Loopback:
-    """The Lan interface where namespaces are not possible; `why` says so."""
-
-    kind = LanKind.LOOPBACK
-    namespaces = False
-
-    def __init__(self, names: Sequence[str], why: str) -> None:
-        self.names = _checked(names)
-        self.why = why
-
-    def address(self, name: str) -> str:
-        """127.0.0.1 for every node: ports tell them apart."""
-        _index(self.names, name)
-        return "127.0.0.1"
-
-    def prefix(self, name: str) -> list[str]:
-        """Nothing: a command runs as it is."""
-        _index(self.names, name)
-        return []
-
-    def command(self, name: str, argv: Sequence[str]) -> list[str]:
-        """The command unchanged."""
-        return [*self.prefix(name), *argv]
-
-    def cut(self, name: str) -> None:
-        """Raises MeshError: loopback has no cable."""
-        raise MeshError(f"There is no cable to cut on loopback: {self.why}.")
-
-    def join(self, name: str) -> None:
-        """Raises MeshError: loopback has no cable."""
-        raise MeshError(f"There is no cable to join on loopback: {self.why}.")
-
-    def counters(self, name: str) -> Counters:
-        """The whole machine's counters; MeshError where the system shows none."""
-        _index(self.names, name)
-        return _counters(Path("/proc/self/net"))
-
-    def sink_packets(self) -> int | None:
-        """None: not measurable on loopback."""
-        return None
-
-    def sink_log(self) -> tuple[SinkEntry, ...]:
-        """Empty: loopback has no sink."""
-        return ()
-
-    def close(self) -> None:
-        """Nothing to undo."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
 class Lan:
     """One namespace a node and a switch between them, gone when closed or when this process ends."""
 
@@ -149,10 +79,10 @@ class Lan:
     why = ""
 
     def __init__(self, names: Sequence[str], plan: LanPlan, *, sink: bool) -> None:
-        self.names = _checked(names)
+        self.names = checked_names(names)
         self.plan_used = plan
         self.kind = plan.kind
-        self._tools = _Tools.find()
+        self._tools = Tools.find()
         self._holders: dict[str, subprocess.Popen[str]] = {}
         self._marks: dict[str, str] = {}
         self._with_sink = sink
@@ -163,7 +93,7 @@ class Lan:
         if not sys.platform.startswith("linux"):
             return LanPlan(kind=LanKind.LOOPBACK, why="network namespaces exist on Linux only")
         try:
-            tools = _Tools.find()
+            tools = Tools.find()
         except ConfigError as error:
             why = error.message.rstrip(".")
             return LanPlan(kind=LanKind.LOOPBACK, why=why, next_step=error.next_step)
@@ -172,10 +102,10 @@ class Lan:
             if kind is LanKind.ROOT and os.geteuid() != 0:
                 reasons.append("not root")
                 continue
-            start = tools.unshare(kind)
-            refusal = _refusal([*start, tools.sh, "-c", _PROBE_VETH], tools)
+            start = tools.unshare(user=kind is LanKind.USER)
+            refusal = refusal_of([*start, tools.sh, "-c", _PROBE_VETH], tools)
             if not refusal:
-                no_bridge = _refusal([*start, tools.sh, "-c", _PROBE_BRIDGE], tools)
+                no_bridge = refusal_of([*start, tools.sh, "-c", _PROBE_BRIDGE], tools)
                 return LanPlan(kind=kind, bridge=not no_bridge)
             reasons.append(f"{kind.value} refused: {refusal.removeprefix('unshare: ')}")
         step = (
@@ -209,11 +139,11 @@ class Lan:
 
     def address(self, name: str) -> str:
         """The node's IPv4 address on the private link."""
-        return f"{SUBNET}.{_index(self.names, name) + 1}"
+        return f"{SUBNET}.{index_of(self.names, name) + 1}"
 
     def prefix(self, name: str) -> list[str]:
         """What to put before a command: it becomes that process, in the node's namespace, marked as its own."""
-        _index(self.names, name)
+        index_of(self.names, name)
         enter = self._enter(name)
         return [*enter, self._tools.env, f"{NAMESPACE_VARIABLE}={self._marks[name]}"]
 
@@ -223,7 +153,7 @@ class Lan:
 
     def cut(self, name: str) -> None:
         """Pull the node's cable, at the switch: its routes stay, as with a real cable, so nothing looks like a leak."""
-        self._ip("switch", [f"link set p{_index(self.names, name)} down"])
+        self._ip("switch", [f"link set p{index_of(self.names, name)} down"])
 
     def join(self, name: str) -> None:
         """Put the node's cable back."""
@@ -231,14 +161,14 @@ class Lan:
 
     def counters(self, name: str) -> Counters:
         """The node's namespace as the kernel counts it."""
-        _index(self.names, name)
-        return _counters(Path(f"/proc/{self._pid(name)}/net"))
+        index_of(self.names, name)
+        return counters_at(Path(f"/proc/{self._pid(name)}/net"))
 
     def sink_packets(self) -> int | None:
         """Packets that arrived in the sink (the kernel's count); None without a sink."""
         if not self._with_sink:
             return None
-        seen = _counters(Path(f"/proc/{self._pid('sink')}/net")).interfaces
+        seen = counters_at(Path(f"/proc/{self._pid('sink')}/net")).interfaces
         return sum(seen[f"n{index}"].rx_packets for index in range(len(self.names)))
 
     def sink_log(self) -> tuple[SinkEntry, ...]:
@@ -251,7 +181,7 @@ class Lan:
         try:
             holder.stdin.write("tally\n")
             holder.stdin.flush()
-            rows = json.loads(_line(holder))
+            rows = json.loads(next_line(holder))
         except (OSError, ValueError) as error:
             raise MeshError("The sink's process does not answer.", "Try again.") from error
         return tuple(
@@ -297,16 +227,18 @@ class Lan:
     def _build(self) -> None:
         tools = self._tools
         hold_switch = _HOLD if self.plan_used.bridge else _HOLD_ROUTED
-        self._start("switch", [*tools.unshare(self.kind), tools.sh, "-c", hold_switch])
+        self._start(
+            "switch", [*tools.unshare(user=self.kind is LanKind.USER), tools.sh, "-c", hold_switch]
+        )
         self._ready("switch")
         # unprivileged: the others must be born inside the switch's user namespace to be wired to it
         born = [] if self.kind is LanKind.ROOT else self._enter("switch")
         if self._with_sink:
             program = [sys.executable, "-I", "-S", str(Path(__file__).with_name("sink.py"))]
             hold = [tools.sh, "-c", _HOLD_SINK, "sh", *program]
-            self._start("sink", [*born, *tools.unshare(LanKind.ROOT), *hold])
+            self._start("sink", [*born, *tools.unshare(user=False), *hold])
         for name in self.names:
-            self._start(name, [*born, *tools.unshare(LanKind.ROOT), tools.sh, "-c", _HOLD])
+            self._start(name, [*born, *tools.unshare(user=False), tools.sh, "-c", _HOLD])
         for name in self.names:
             self._ready(name)
             self._marks[name] = own_namespace_id(self._pid(name))
@@ -314,9 +246,9 @@ class Lan:
             self._ready("sink")
         self._ip("switch", self._switch_batch())
         if not self.plan_used.bridge:
-            _finish([_start_in([*self._enter("switch"), tools.sh, "-c", _PROMPT], "")])
+            finish_all([start_with_input([*self._enter("switch"), tools.sh, "-c", _PROMPT], "")])
         nodes = [self._ip_start(name, self._node_batch(name)) for name in self.names]
-        _finish(nodes)
+        finish_all(nodes)
         self._ip("switch", [line for name in self.names for line in self._port_batch(name)])
         if self._with_sink:
             self._ip("sink", [f"link set n{index} up" for index in range(len(self.names))])
@@ -334,7 +266,7 @@ class Lan:
         return batch
 
     def _port_batch(self, name: str) -> list[str]:
-        port = f"p{_index(self.names, name)}"
+        port = f"p{index_of(self.names, name)}"
         batch = [f"link set {port} up"]
         if (
             not self.plan_used.bridge
@@ -350,7 +282,7 @@ class Lan:
             "route add 224.0.0.0/4 dev eth0",  # multicast stays on the link, also beside a default route
         ]
         if self._with_sink:
-            port = f"n{_index(self.names, name)}"
+            port = f"n{index_of(self.names, name)}"
             batch += [
                 f"link add out0 type veth peer name {port} address {_GATEWAY_MAC} netns {self._pid('sink')}",
                 "link set out0 up",
@@ -371,7 +303,7 @@ class Lan:
         )
 
     def _ready(self, name: str) -> None:
-        said = _line(self._holders[name])
+        said = next_line(self._holders[name])
         if said != "ready":
             raise MeshError(
                 f"The network namespace of {name} could not be made: {said or 'its holder ended'}.",
@@ -389,11 +321,11 @@ class Lan:
         return [self._tools.nsenter, "-t", str(self._pid(name)), *user, "-n", "--"]
 
     def _ip(self, name: str, batch: list[str]) -> None:
-        _finish([self._ip_start(name, batch)])
+        finish_all([self._ip_start(name, batch)])
 
     def _ip_start(self, name: str, batch: list[str]) -> subprocess.Popen[str]:
         argv = [*self._enter(name), self._tools.ip, "-batch", "-"]
-        return _start_in(argv, "\n".join(batch) + "\n")
+        return start_with_input(argv, "\n".join(batch) + "\n")
 
 
 def open_lan(names: Sequence[str], *, sink: bool = False) -> Lan | Loopback:
@@ -402,122 +334,3 @@ def open_lan(names: Sequence[str], *, sink: bool = False) -> Lan | Loopback:
     if not plan.possible:
         return Loopback(names, plan.why)
     return Lan.create(names, sink=sink, plan=plan)
-
-
-class _Tools(Struct, frozen=True):
-    """Absolute paths: an ordinary user's PATH often lacks the sbin folders."""
-
-    ip: str
-    unshare_program: str
-    nsenter: str
-    sh: str
-    env: str
-    path: str
-
-    @classmethod
-    def find(cls) -> _Tools:
-        path = os.pathsep.join(
-            [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin", "/bin"]
-        )
-        names = ("ip", "unshare", "nsenter", "sh", "env")
-        found = [shutil.which(name, path=path) or "" for name in names]
-        missing = [name for name, where in zip(names, found, strict=True) if not where]
-        if missing:
-            raise ConfigError(f"On this machine {', '.join(missing)} is missing.", _NEED_IP)
-        ip, unshare, nsenter, sh, env = found
-        return cls(ip, unshare, nsenter, sh, env, path)
-
-    def unshare(self, kind: LanKind) -> list[str]:
-        user = ["-U", "-r"] if kind is LanKind.USER else []
-        return [self.unshare_program, *user, "-n", "--"]
-
-
-def _checked(names: Sequence[str]) -> tuple[str, ...]:
-    bad = [name for name in names if not _NAME.fullmatch(name) or name in ("switch", "sink")]
-    if bad or len(set(names)) != len(names) or not 1 <= len(names) <= _MOST_NAMES:
-        raise ConfigError(
-            f"Node names must be 1 to {_MOST_NAMES} different short words, not {', '.join(names) or 'none'}.",
-            "Use lower-case letters, digits and hyphens; switch and sink are taken.",
-        )
-    return tuple(names)
-
-
-def _index(names: tuple[str, ...], name: str) -> int:
-    if name not in names:
-        raise ConfigError(
-            f"There is no node {name} on this link.", f"Use one of {', '.join(names)}."
-        )
-    return names.index(name)
-
-
-def _counters(proc_net: Path) -> Counters:
-    try:
-        return read_counters(proc_net)
-    except (OSError, ValueError, IndexError) as error:
-        raise MeshError(
-            "This system shows no network counters.", "Counters need Linux and /proc."
-        ) from error
-
-
-def _refusal(argv: list[str], tools: _Tools) -> str:
-    """'' where the command succeeds, else the last line of what it said."""
-    try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-            env={**os.environ, "PATH": tools.path},
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    if done.returncode == 0:
-        return ""
-    return (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-
-
-def _line(holder: subprocess.Popen[str]) -> str:
-    """The holder's next line, bounded in time."""
-    if holder.stdout is None:
-        return ""
-    ready, _, _ = select.select([holder.stdout], [], [], _TIMEOUT_S)
-    return holder.stdout.readline().strip() if ready else "no answer in time"
-
-
-def _start_in(argv: list[str], text: str) -> subprocess.Popen[str]:
-    """Start a command and give it its whole input, so that it ends whatever becomes of us."""
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if process.stdin:
-        with contextlib.suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(text)  # a few hundred bytes: it cannot block
-        process.stdin = None
-    return process
-
-
-def _finish(processes: Sequence[subprocess.Popen[str]]) -> None:
-    """Wait for all, then MeshError for the first that failed."""
-    said = [_outcome(process) for process in processes]
-    for words in said:
-        if words:
-            raise MeshError(
-                f"The private link could not be set up: {words}.", "Run hearthway doctor."
-            )
-
-
-def _outcome(process: subprocess.Popen[str]) -> str:
-    """'' where it succeeded, else what it said."""
-    try:
-        _, said = process.communicate(timeout=_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return "it took too long"
-    return " ".join(said.split()) or "no reason given" if process.returncode else ""
