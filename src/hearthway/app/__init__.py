@@ -1,0 +1,1 @@
+"""Config, wiring, clock, supervisor: the only place that builds the object graph."""

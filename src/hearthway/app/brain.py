@@ -1,0 +1,181 @@
+"""One person's anticipation on the node that keeps that person's life: store -> context -> assist -> learn.
+
+The same object serves the live phone, the replayed drive, the backtest and the replay tests: it takes signals
+with event time and gives suggestions; it opens no socket and reads no clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from hearthway.assist.engine import Assistant, Proposal
+from hearthway.assist.memory import Memory
+from hearthway.assist.settings import GateSettings
+from hearthway.context.events import LifeEvent, MealVisited
+from hearthway.context.life import Life
+from hearthway.learn.outcome import learn_answer, learn_said, learn_visit, relearn
+from hearthway.mesh.store import Store
+from hearthway.records.codec import digest
+from hearthway.records.life import Person
+from hearthway.records.poi import PoiIndex, RoadGraph
+from hearthway.records.signals import Fix, Signal
+from hearthway.records.situation import Situation
+from hearthway.records.suggestion import Answer, Silence, Suggestion
+from hearthway.records.venue import Wait
+from hearthway.sense.catalogue import ODOMETER, SOC
+
+LIFE_MODEL = "life"
+CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
+KEPT_KEYS = (SOC, ODOMETER)
+
+
+class Brain:
+    """Learns one person's life from the store and proposes while it goes on."""
+
+    def __init__(
+        self,
+        store: Store,
+        person: Person,
+        *,
+        pois: PoiIndex | None,
+        roads: RoadGraph | None,
+        name_of: Callable[[float, float], str | None] | None,
+        settings: GateSettings,
+        synthetic: bool,
+    ) -> None:
+        self.person = person
+        self._store = store
+        self._pois = pois
+        self._assistant = Assistant(
+            person.person_id,
+            pois=pois,
+            roads=roads,
+            name_of=name_of,
+            settings=settings,
+            synthetic=synthetic,
+        )
+        self._last_value: dict[str, object] = {}
+        self._considered_s = float("-inf")
+        self._life = self._load_life()
+        self._memory = self._relearn()
+
+    @property
+    def life(self) -> Life:
+        """What is known of this person's places, trips and habits."""
+        return self._life
+
+    @property
+    def memory(self) -> Memory:
+        """Tastes, what was said, and how it was answered."""
+        return self._memory
+
+    def model_digest(self) -> str:
+        """Hash of everything learned: for receipts, and to show that forgetting left nothing."""
+        return digest(self._life.dump() + self._memory.dump())
+
+    # learning ------------------------------------------------------------------------------------------------
+
+    def _load_life(self) -> Life:
+        snapshot = self._store.model(self.person.person_id, LIFE_MODEL)
+        if snapshot is None:
+            life, since_s = Life(self.person.person_id, pois=self._pois), None
+        else:
+            since_s = snapshot.until_s
+            life = Life.load(snapshot.data, pois=self._pois)
+        for item in self._history(since_s):
+            self._feed(life, item)
+        return life
+
+    def _history(self, since_s: float | None) -> Iterator[Fix | Signal]:
+        """Fixes and kept signals of the store after `since_s`, merged by time (signals first at equal times)."""
+        person_id = self.person.person_id
+        fixes: Iterable[Fix | Signal] = self._store.fixes(person_id, since_s=since_s)
+        signals: Iterable[Fix | Signal] = self._store.signals(person_id, since_s=since_s)
+        for item in heapq.merge(signals, fixes, key=lambda item: item.time_s):
+            if since_s is None or item.time_s > since_s:
+                yield item
+
+    @staticmethod
+    def _feed(life: Life, item: Fix | Signal) -> list[LifeEvent]:
+        return life.observe(item) if isinstance(item, Fix) else life.observe_signal(item)
+
+    def _relearn(self) -> Memory:
+        person_id = self.person.person_id
+        return relearn(
+            person_id,
+            [
+                *self._life.meals,
+                *self._store.suggestions(person_id),
+                *self._store.answers(person_id),
+            ],
+            self._pois,
+        )
+
+    def rebuild(self) -> None:
+        """Learn everything again from what the store holds: after an import or a forgetting."""
+        self._last_value.clear()
+        self._life = self._load_life()
+        self._memory = self._relearn()
+        self.snapshot()
+
+    def snapshot(self) -> None:
+        """Keep the learned state, so that a restart takes moments and not the whole history."""
+        last = self._life.state.last
+        if last is not None:
+            self._store.put_model(self.person.person_id, LIFE_MODEL, last.time_s, self._life.dump())
+
+    # the path of every signal ----------------------------------------------------------------------------------
+
+    def observe(self, fixes: Sequence[Fix], signals: Sequence[Signal], source: str) -> None:
+        """Persist, then learn: what was acknowledged survives a kill."""
+        kept = [signal for signal in signals if self._worth_keeping(signal)]
+        person_id = self.person.person_id
+        if kept:
+            self._store.add_signals(person_id, kept, durable=False)
+        if fixes:
+            self._store.add_fixes(person_id, fixes, source, durable=False)
+        stays_before = self._life.state.stays
+        items: list[Fix | Signal] = [*kept, *fixes]
+        for item in sorted(items, key=lambda item: item.time_s):
+            for event in self._feed(self._life, item):
+                if isinstance(event, MealVisited):
+                    self._memory = learn_visit(self._memory, event.visit, self._pois)
+        if self._life.state.stays != stays_before:
+            self.snapshot()
+
+    def _worth_keeping(self, signal: Signal) -> bool:
+        if signal.key not in KEPT_KEYS or self._last_value.get(signal.key) == signal.value:
+            return False
+        self._last_value[signal.key] = signal.value
+        return True
+
+    # the moment ------------------------------------------------------------------------------------------------
+
+    def situation(self, now_s: float) -> Situation:
+        """What is going on, as far as this node knows."""
+        return self._life.situation(now_s)
+
+    def due(self, now_s: float) -> bool:
+        """Is it time to look again?"""
+        if now_s - self._considered_s < CONSIDER_EVERY_S:
+            return False
+        self._considered_s = now_s
+        return True
+
+    def propose(self, situation: Situation) -> Proposal | Silence:
+        """What could be said, before any wait is asked for."""
+        return self._assistant.propose(situation, self._memory)
+
+    def decide(self, proposal: Proposal, waits: Mapping[str, Wait]) -> Suggestion | Silence:
+        """Say it, or be silent with a reason; what is said is stored before anybody sees it."""
+        outcome = self._assistant.decide(proposal, waits, self._memory)
+        if isinstance(outcome, Suggestion):
+            self._store.add_suggestion(outcome)
+            self._memory = learn_said(self._memory, outcome)
+        return outcome
+
+    def answer(self, answer: Answer) -> None:
+        """Store the answer, then learn from it."""
+        self._store.add_answer(answer)
+        self._memory = learn_answer(self._memory, answer)

@@ -1,0 +1,178 @@
+"""The car: gives its signals under the owner's rules, shows what the phone suggests, and works without the phone.
+
+It advises in one line and never actuates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from hearthway.mesh.node import MeshNode
+from hearthway.records.codec import pack
+from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.household import Role
+from hearthway.records.messages import ANSWER, SHOW, AnswerGiven, Surface
+from hearthway.records.signals import Signal
+from hearthway.records.situation import Evidence
+from hearthway.records.suggestion import AnswerKind
+from hearthway.sense.catalogue import normalise
+
+from .clock import EventClock
+from .member import Member
+from .node import Request
+from .recording import read_recording, ticks
+from .replay import Conductor
+from .witness import stages
+
+log = logging.getLogger("hearthway.car")
+WITHOUT_PHONE = (
+    "the phone is out of reach: no suggestions and no answers until it is back; "
+    "position, battery and this screen go on"
+)
+
+
+class CarNode(Member):
+    """Sensors or a replay in, a glance-safe surface out."""
+
+    _conductor: Conductor | None = None
+    _shown: Surface | None = None
+
+    def mesh_started(self, mesh: MeshNode) -> None:
+        super().mesh_started(mesh)
+        mesh.subscribe(SHOW, Surface, self._show)
+        if isinstance(self.clock, EventClock):
+            self._conductor = Conductor(mesh, self.clock, self._publish, self.note)
+
+    def _verbs(self) -> None:
+        super()._verbs()
+        self.control.on("replay", self._replay)
+        self.control.on("answer", self._answer)
+        self.control.on("sense", self._sense)
+
+    def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
+        super().peer_changed(device_id, alive)
+        peer = self.mesh.peers().get(device_id) if self.mesh else None
+        if peer is not None and peer.role == Role.PHONE:
+            self.note("the phone is back" if alive else WITHOUT_PHONE)
+
+    # signals ---------------------------------------------------------------------------------------------------
+
+    async def _publish(self, signals: Sequence[Signal]) -> None:
+        """What the rules let go, goes; the rest stays here and is counted as refused."""
+        if self.mesh is not None:
+            for signal in signals:
+                self.latest[signal.key] = signal
+            await self.mesh.publish_signals(
+                [normalise(s) for s in signals],
+                "anticipate",
+                reliable=self._conductor is not None,  # a replay may not lose what real time may
+            )
+
+    async def _sense(self, request: Request) -> Request:
+        """Live signals from an adapter on this machine, as a recording's lines."""
+        import msgspec
+
+        try:
+            signals = msgspec.convert(request.get("signals", []), list[Signal])
+        except msgspec.ValidationError as why:
+            raise InputError(
+                f"Those are not signals: {why}.", "See docs/reference/recording."
+            ) from None
+        await self._publish(signals)
+        return {"signals": len(signals)}
+
+    async def _replay(self, request: Request) -> Request:
+        if self._conductor is None:
+            raise InputError(
+                "This node runs on the real clock and does not replay.",
+                "Set [replay] clock = true.",
+            )
+        speed = float(request.get("speed", 0.0))
+        if speed < 0:
+            raise InputError(
+                f"A speed of {speed} is not possible.", "Use 1 for real time, 0 for no pause."
+            )
+        signals = await asyncio.to_thread(lambda: list(read_recording(Path(str(request["file"])))))
+        self._pause_s = float(request.get("pause_s", 0.0))
+        self.spawn(self._play(self._conductor, signals, speed), "replay")
+        return {"signals": len(signals)}
+
+    _pause_s = 0.0
+
+    async def _play(self, conductor: Conductor, signals: list[Signal], speed: float) -> None:
+        count, error = 0, ""
+        try:
+            count = await conductor.play(ticks(signals), speed)
+        except HearthwayError as why:
+            error = str(why)
+            raise
+        finally:
+            self.control.emit("replay-end", instants=count, error=error)
+
+    # the surface -----------------------------------------------------------------------------------------------
+
+    def _show(self, meta: object, surface: Surface) -> None:
+        self._shown = surface
+        self.store.add_person(surface.person, surface.person)  # an id; the name stays on the phone
+        self.store.add_event(
+            "surface",
+            surface.person,
+            surface.time_s,
+            pack(surface),
+            suggestion_id=surface.suggestion_id,
+        )
+        if self._conductor is not None:
+            self._conductor.linger_s = self._pause_s
+        self.control.emit("shown", id=surface.suggestion_id, lines=list(surface.lines))
+        self.spawn(self._receipt(surface), "receipt")
+
+    async def _receipt(self, surface: Surface) -> None:
+        mesh, receipts = self._paired(), self.receipts
+        now_s = self.clock.now_s()
+        receipts.write(
+            suggestion_id=surface.suggestion_id,
+            person=surface.person,
+            time_s=surface.time_s,
+            fields=tuple(
+                Evidence(
+                    key=key,
+                    source=signal.source or self.config.node.id,
+                    age_s=max(0.0, now_s - signal.time_s),
+                )
+                for key, signal in sorted(self.latest.items())
+            ),
+            crossings=tuple(mesh.crossings()),
+            computations=stages(self.config.node.id, "sense", "app"),
+            mesh=mesh,
+        )
+        await receipts.show_head(mesh, surface.suggestion_id)
+
+    async def _answer(self, request: Request) -> Request:
+        shown = self._shown
+        if shown is None:
+            raise InputError(
+                "Nothing is shown here that could be answered.",
+                "`hearthway why` lists suggestions.",
+            )
+        try:
+            kind = AnswerKind(str(request.get("kind")))
+        except ValueError:
+            raise InputError(
+                f"{request.get('kind')!r} is no answer.",
+                "Use accept, dismiss, not-now or never-here.",
+            ) from None
+        given = AnswerGiven(
+            suggestion_id=shown.suggestion_id,
+            kind=kind,
+            time_s=self.clock.now_s(),
+            osm_id=str(request.get("osm_id", "")),
+        )
+        sent = await self._paired().publish(ANSWER, given, "learn", reliable=True)
+        if not any(crossing.rule for crossing in sent):
+            raise HearthwayError(
+                "No rule lets an answer go to the phone.", "`hearthway rules` shows them."
+            )
+        return {"id": shown.suggestion_id}

@@ -1,0 +1,200 @@
+"""A node's settings: one TOML file, every table and key checked, unknown ones named with the nearest known."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from hearthway.records.errors import ConfigError
+from hearthway.records.household import Role
+
+from .paths import NodePaths, write_private
+
+DIALS = ("quiet", "normal", "eager")
+
+
+class NodeTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who this node is."""
+
+    id: str
+    role: Role
+    name: str = ""
+
+
+class MeshTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where it listens (host:port, TLS) and which household nodes it calls."""
+
+    listen: str = "0.0.0.0:7447"
+    peers: list[str] = field(default_factory=list)
+
+
+class MapTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """The atlas: "bundled" (central Helsinki), "none", or the path of one made by `hearthway map build`."""
+
+    atlas: str = "bundled"
+    hours: dict[str, str] = field(default_factory=dict)
+
+
+class WebTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """The local page: "off" or host:port. `token` guards OwnTracks and every access that is not loopback."""
+
+    listen: str = "off"
+    token: str = ""
+
+
+class AssistTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """How readily it speaks: quiet, normal or eager; at most `daily_budget` suggestions a day."""
+
+    dial: str = "normal"
+    daily_budget: int = 2
+
+
+class VenueTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """For the venue role: which POI it is, and where it answers."""
+
+    osm_id: str = ""
+    name: str = ""
+    listen: str = "0.0.0.0:7480"
+    valid_min: float = 20.0
+
+
+class ReplayTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """A recorded drive to replay instead of live sensors; `synthetic` is shown wherever its data shows."""
+
+    file: str = ""
+    clock: bool = False
+    synthetic: bool = False
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """One node's whole configuration (node.toml)."""
+
+    node: NodeTable
+    version: int = 1
+    mesh: MeshTable = MeshTable()
+    map: MapTable = MapTable()
+    web: WebTable = WebTable()
+    assist: AssistTable = AssistTable()
+    venue: VenueTable = VenueTable()
+    replay: ReplayTable = ReplayTable()
+
+
+_NODE_ID = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
+_TABLES: dict[str, type[Struct]] = {
+    "node": NodeTable,
+    "mesh": MeshTable,
+    "map": MapTable,
+    "web": WebTable,
+    "assist": AssistTable,
+    "venue": VenueTable,
+    "replay": ReplayTable,
+}
+
+
+def _typo_hint(problem: str) -> str:
+    """For msgspec's "unknown field" messages: the nearest field that exists there."""
+    found = re.search(r"unknown field `(\w+)`(?: - at `\$\.?(\w*))?", problem)
+    if not found:
+        return "docs/reference/settings lists every setting."
+    wrong, table = found.group(1), found.group(2)
+    kind = _TABLES.get(table or "", Config)
+    near = difflib.get_close_matches(wrong, kind.__struct_fields__, n=1, cutoff=0.5)
+    known = ", ".join(kind.__struct_fields__)
+    return f"Did you mean `{near[0]}`?" if near else f"Known here: {known}."
+
+
+def _split_address(address: str, what: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) < 65536:
+        raise ConfigError(
+            f"{what} is {address!r}.", 'It has the form "host:port", like "10.0.0.5:7447".'
+        )
+    return host.strip("[]"), int(port)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """("host", port) of "host:port"; ConfigError otherwise."""
+    return _split_address(address, "The address")
+
+
+def parse_config(text: str, source: str) -> Config:
+    """The configuration in `text`, or a ConfigError that names the setting and what to write instead."""
+    try:
+        tree: dict[str, Any] = tomllib.loads(text)
+        config = msgspec.convert(tree, Config)
+    except tomllib.TOMLDecodeError as why:
+        raise ConfigError(f"{source} is not TOML: {why}.", "Mend that line.") from None
+    except msgspec.ValidationError as why:
+        raise ConfigError(f"{source}: {why}.", _typo_hint(str(why))) from None
+    return _validated(config, source)
+
+
+def _validated(config: Config, source: str) -> Config:
+    if config.version != 1:
+        raise ConfigError(
+            f"{source} has version {config.version}; this Hearthway reads version 1.",
+            "Update Hearthway.",
+        )
+    if not _NODE_ID.match(config.node.id):
+        raise ConfigError(
+            f"{source}: node.id {config.node.id!r} is not usable.",
+            "Use lower-case letters, digits and hyphens, at most 31, starting with a letter.",
+        )
+    if config.assist.dial not in DIALS:
+        raise ConfigError(
+            f"{source}: assist.dial is {config.assist.dial!r}.", f"Use one of {', '.join(DIALS)}."
+        )
+    if not 0 <= config.assist.daily_budget <= 20:
+        raise ConfigError(
+            f"{source}: assist.daily_budget is {config.assist.daily_budget}.", "Use 0 to 20."
+        )
+    _split_address(config.mesh.listen, f"{source}: mesh.listen")
+    for peer in config.mesh.peers:
+        _split_address(peer, f"{source}: one of mesh.peers")
+    if config.web.listen != "off":
+        _split_address(config.web.listen, f"{source}: web.listen")
+    if config.node.role is Role.VENUE:
+        _split_address(config.venue.listen, f"{source}: venue.listen")
+    return config
+
+
+def load_config(path: Path) -> Config:
+    """The configuration at `path`; ConfigError with what to do next."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"There is no node at {path.parent}.",
+            "Start one with `hearthway up --role ROLE --data DIR`.",
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
+    except OSError as why:
+        raise ConfigError(
+            f"{path} cannot be read: {why.strerror}.", "Check its owner and mode."
+        ) from None
+    return parse_config(text, str(path))
+
+
+def save_config(paths: NodePaths, config: Config) -> None:
+    """Write `config` to node.toml, 0600, without the settings that stand at their defaults."""
+    import tomli_w
+
+    tree = msgspec.to_builtins(config, str_keys=True)
+    bare = msgspec.to_builtins(Config(node=config.node), str_keys=True)
+    kept = {
+        key: (
+            {k: v for k, v in value.items() if bare[key].get(k) != v or key == "node"}
+            if isinstance(value, dict)
+            else value
+        )
+        for key, value in tree.items()
+    }
+    kept = {key: value for key, value in kept.items() if value != {}}
+    write_private(paths.config, tomli_w.dumps(kept).encode())

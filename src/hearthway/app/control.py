@@ -1,0 +1,200 @@
+"""The control socket: how this machine's owner speaks to a running node. A Unix socket, 0600, JSON lines.
+
+A request is `{"do": verb, ...}`; the answer is `{"ok": true, ...}` or `{"ok": false, "error": ..., "next": ...}`.
+`{"do": "events"}` turns the connection into a stream of what happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from hearthway.records.errors import ConfigError, HearthwayError
+
+from .paths import private_dir
+
+Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+LINE_LIMIT = 4 * 1024 * 1024
+QUEUE_LIMIT = 10_000
+log = logging.getLogger("hearthway.control")
+
+
+class ControlServer:
+    """Serves the verbs it is given and fans events out to whoever listens."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handlers: dict[str, Handler] = {}
+        self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def on(self, verb: str, handler: Handler) -> None:
+        """Answer `verb` with `handler`."""
+        self._handlers[verb] = handler
+
+    def emit(self, event: str, **fields: Any) -> None:
+        """Tell every listener; one that does not read is dropped, never waited for."""
+        message = {"event": event, **fields}
+        for queue in list(self._listeners):
+            if queue.full():
+                self._listeners.discard(queue)
+            else:
+                queue.put_nowait(message)
+
+    async def start(self) -> None:
+        """Listen; ConfigError where another process of this node runs already."""
+        private_dir(self._path.parent)
+        if self._path.exists():
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(0.5)
+                try:
+                    probe.connect(str(self._path))
+                except OSError:
+                    self._path.unlink(missing_ok=True)  # left by a killed process
+                else:
+                    raise ConfigError(
+                        f"This node is running already ({self._path.parent}).",
+                        "Stop it first, or give another directory with --data.",
+                    )
+        self._server = await asyncio.start_unix_server(
+            self._serve, str(self._path), limit=LINE_LIMIT
+        )
+        self._path.chmod(0o600)
+
+    async def stop(self) -> None:
+        """Close every connection and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._server is not None:
+            await self._server.wait_closed()
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+        try:
+            while line := await reader.readline():
+                request = self._parse(line)
+                if request.get("do") == "events":
+                    await self._stream(writer)
+                    return
+                await self._write(writer, await self._answer(request))
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+    @staticmethod
+    def _parse(line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            return {}
+        return request if isinstance(request, dict) else {}
+
+    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        handler = self._handlers.get(str(request.get("do", "")))
+        if handler is None:
+            return {
+                "ok": False,
+                "error": f"This node does not know {request.get('do')!r}.",
+                "next": f"It knows: {', '.join(sorted(self._handlers))}.",
+            }
+        try:
+            return {"ok": True, **await handler(request)}
+        except HearthwayError as why:
+            return {"ok": False, "error": why.message, "next": why.next_step}
+        except Exception as why:
+            log.exception("control request failed")
+            return {
+                "ok": False,
+                "error": f"The node could not do that ({type(why).__name__}).",
+                "next": "Its node.log has the line.",
+            }
+
+    @staticmethod
+    async def _write(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+        writer.write(json.dumps(message).encode() + b"\n")
+        await writer.drain()
+
+    async def _stream(self, writer: asyncio.StreamWriter) -> None:
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_LIMIT)
+        self._listeners.add(queue)
+        try:
+            await self._write(writer, {"event": "listening"})
+            while True:
+                await self._write(writer, await queue.get())
+        finally:
+            self._listeners.discard(queue)
+
+
+class Control:
+    """The other end, for the command line: blocking, one request at a time."""
+
+    def __init__(self, path: Path, timeout_s: float = 60.0) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(timeout_s)
+        try:
+            self._socket.connect(str(path))
+        except OSError:
+            self._socket.close()
+            raise ConfigError(
+                f"No node runs at {path.parent}.", "Start it with `hearthway up --data DIR`."
+            ) from None
+        self._lines = self._socket.makefile("rb")
+
+    def __enter__(self) -> Control:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
+
+    def ask(self, do: str, **fields: Any) -> dict[str, Any]:
+        """The node's answer; its refusal as a HearthwayError."""
+        self._socket.sendall(json.dumps({"do": do, **fields}).encode() + b"\n")
+        answer = self._read()
+        if not answer.pop("ok", False):
+            raise HearthwayError(str(answer.get("error", "")), str(answer.get("next", "")))
+        return answer
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            line = self._lines.readline()
+        except OSError:
+            line = b""
+        if not line:
+            raise HearthwayError("The node stopped answering.", "Its node.log says why.")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+
+def running(path: Path) -> bool:
+    """Does a node answer at this control socket?"""
+    try:
+        Control(path, 0.5).close()
+    except ConfigError:
+        return False
+    return True
+
+
+async def open_control(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection for asynchronous use: the drive listens to four nodes at once."""
+    return await asyncio.open_unix_connection(str(path), limit=LINE_LIMIT)

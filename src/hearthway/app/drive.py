@@ -1,0 +1,301 @@
+"""`hearthway drive`: a synthetic household's drive at dinnertime on four real nodes, start to receipt.
+
+Nothing here computes a suggestion: it starts nodes, pairs them as people would, hands the phone its history and
+the car its recording, and prints what the nodes tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from hearthway.records.errors import HearthwayError
+from hearthway.records.household import Role
+from hearthway.synthetic.household import SyntheticHousehold
+
+from .config import (
+    AssistTable,
+    Config,
+    MapTable,
+    MeshTable,
+    NodeTable,
+    ReplayTable,
+    VenueTable,
+    save_config,
+)
+from .launch import NodeProcess, fresh_dir, stop_all
+from .namespaces import Lan, Loopback
+from .paths import NodePaths, private_dir
+from .recording import fix_signals, write_recording
+
+MESH_PORT = 7447
+PAIR_PORT = 7448
+VENUE_PORT = 7480
+MARKER = ".made-by-hearthway-drive"
+NODES = ("home", "car", "phone", "venue")
+Say = Callable[[str], None]
+Event = tuple[str, dict[str, Any]]
+
+
+class DriveOptions(Struct, frozen=True, kw_only=True):
+    """What `hearthway drive` was asked for; `household` holds the generator's settings."""
+
+    data: Path
+    atlas: Path | None = None  # None: the bundled one
+    hours: dict[str, str] = {}
+    speed: float = 0.0  # 0: as fast as it goes
+    pause_s: float = 0.0  # how long the replay lingers at the moment
+    sink: bool = False
+    isolate: bool = True
+    rules: Path | None = None
+    drill: str = ""  # a node to kill -9 between situation and suggestion
+    dial: str = "normal"
+
+
+class DriveResult(Struct, kw_only=True):
+    """What happened: for `--json`. `measured` alone may differ between two runs."""
+
+    synthetic: bool = True
+    household: dict[str, Any] = {}
+    suggestions: list[dict[str, Any]] = []
+    silences: dict[str, int] = {}
+    last_silence: dict[str, Any] | None = None
+    receipts: list[dict[str, Any]] = []
+    pairings: list[str] = []
+    drill: list[str] = []
+    measured: dict[str, Any] = {}
+
+
+class Drive:
+    """One run. Use as `await Drive(options, household, say).run()`."""
+
+    def __init__(self, options: DriveOptions, household: SyntheticHousehold, say: Say) -> None:
+        self._options = options
+        self._household = household
+        self._say = say
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._listeners: list[asyncio.Task[None]] = []
+        self._nodes: dict[str, NodeProcess] = {}
+        self._driver = household.person(household.driver_id)
+        self.result = DriveResult()
+
+    async def run(self) -> DriveResult:
+        """Start to receipt. Every process it started is gone when it returns or raises."""
+        started = time.monotonic()
+        with self._lan() as lan:
+            try:
+                await self._start(lan)
+                await self._pair(lan)
+                await self._follow(lan)
+                await self._import()
+                await self._replay()
+                await self._receipts()
+            finally:
+                for task in self._listeners:
+                    task.cancel()
+                await asyncio.gather(*self._listeners, return_exceptions=True)
+                await asyncio.to_thread(stop_all, list(self._nodes.values()))
+            if self._options.sink:
+                self.result.measured["sink_packets"] = lan.sink_packets()
+        self.result.measured["wall_s"] = round(time.monotonic() - started, 3)
+        return self.result
+
+    @contextlib.contextmanager
+    def _lan(self) -> Iterator[Lan | Loopback]:
+        plan = Lan.plan()
+        reason = plan.why if self._options.isolate else "asked for with --loopback"
+        if reason:
+            self._say(f"four processes on loopback ({reason}); they share this machine's network")
+            with Loopback(NODES, reason) as loopback:
+                yield loopback
+            return
+        with Lan.create(NODES, sink=self._options.sink, plan=plan) as lan:
+            route = "a default route into a sink" if self._options.sink else "no default route"
+            self._say(f"four network namespaces on one private link, {route}")
+            yield lan
+
+    async def _start(self, lan: Lan | Loopback) -> None:
+        fresh_dir(self._options.data, MARKER)
+        for offset, name in enumerate(NODES):
+            paths = NodePaths(private_dir(self._options.data / name))
+            save_config(paths, self._config(name, offset, lan))
+            if self._options.rules is not None and name != "venue":
+                shutil.copyfile(self._options.rules, paths.rules)
+                paths.rules.chmod(0o600)
+            process = NodeProcess(name, paths, lan.command)
+            self._nodes[name] = process
+            process.start()
+        await asyncio.gather(*(process.ready() for process in self._nodes.values()))
+        for process in self._nodes.values():
+            self._listen(process)
+
+    def _listen(self, process: NodeProcess) -> None:
+        self._listeners.append(asyncio.create_task(process.events(self._events)))
+
+    def _config(self, name: str, offset: int, lan: Lan | Loopback) -> Config:
+        # On loopback the four share one address, so their ports must differ; in namespaces the
+        # addresses differ anyway.
+        step = 10 * offset
+        role = Role(name)
+        atlas = "bundled" if self._options.atlas is None else str(self._options.atlas)
+        return Config(
+            node=NodeTable(id=name, role=role),
+            mesh=MeshTable(listen=f"{lan.address(name)}:{MESH_PORT + step}"),
+            map=MapTable(
+                atlas=atlas if role is Role.PHONE else "none",
+                hours=self._options.hours if role is Role.PHONE else {},
+            ),
+            assist=AssistTable(dial=self._options.dial),
+            venue=self._venue(lan) if role is Role.VENUE else VenueTable(),
+            replay=ReplayTable(clock=True, synthetic=True),
+        )
+
+    def _venue(self, lan: Lan | Loopback) -> VenueTable:
+        venue = self._household.venues[0] if self._household.venues else None
+        return VenueTable(
+            osm_id=venue.osm_id if venue else "",
+            name=venue.name if venue else "",
+            listen=f"{lan.address('venue')}:{VENUE_PORT}",
+        )
+
+    async def _pair(self, lan: Lan | Loopback) -> None:
+        home = self._nodes["home"]
+        for name in ("phone", "car"):
+            offer = await home.ask("pair-open", port=PAIR_PORT)
+            began = time.monotonic()
+            await self._nodes[name].ask("pair", address=offer["address"], code=offer["code"])
+            took = time.monotonic() - began
+            self.result.pairings.append(name)
+            self._say(
+                f"{name} and home are one household (SPAKE2 over a 6-digit code, {took:.1f} s)"
+            )
+        await asyncio.gather(
+            *(
+                self._nodes[name].ask(
+                    "await-peers", roles=[r for r in ("home", "phone", "car") if r != name]
+                )
+                for name in ("home", "phone", "car")
+            )
+        )
+
+    async def _follow(self, lan: Lan | Loopback) -> None:
+        if not self._household.venues:
+            return
+        venue = self._household.venues[0]
+        code = (await self._nodes["venue"].ask("code"))["code"]
+        await self._nodes["phone"].ask("follow", code=code)
+        issued_s = self._household.drive.start_s
+        await self._nodes["venue"].ask("wait", minutes=venue.wait_min, at_s=issued_s)
+
+    async def _import(self) -> None:
+        phone = self._nodes["phone"]
+        person = self._driver
+        with tempfile.TemporaryDirectory(prefix="hearthway-") as scratch:
+            file = Path(scratch) / "history.jsonl"
+            signals = [
+                signal
+                for fix in person.fixes
+                for signal in fix_signals(fix, person.person_id, "phone")
+            ]
+            signals += person.car_signals
+            signals.sort(key=lambda signal: signal.time_s)
+            await asyncio.to_thread(write_recording, file, signals)
+            answer = await phone.ask(
+                "import",
+                file=str(file),
+                name=person.name,
+                person_id=person.person_id,
+                timeout_s=120.0,
+            )
+        self._say(
+            f"phone learned {answer['places']} places, {answer['trips']} trips "
+            f"from {answer['fixes']} fixes of a synthetic life"
+        )
+
+    async def _replay(self) -> None:
+        car = self._nodes["car"]
+        file = car.paths.root / "drive.jsonl.gz"
+        signals = [signal for _, batch in self._household.drive.ticks for signal in batch]
+        await asyncio.to_thread(write_recording, file, signals)
+        file.chmod(0o600)
+        try:
+            await car.ask(
+                "replay", file=str(file), speed=self._options.speed, pause_s=self._options.pause_s
+            )
+            async for name, event in self._until_end():
+                self._tell(name, event)
+                if self._options.drill and event["event"] == "situation" and not self.result.drill:
+                    await self._drill(self._options.drill)
+        finally:
+            file.unlink(missing_ok=True)
+
+    async def _until_end(self) -> AsyncIterator[Event]:
+        while True:
+            name, event = await asyncio.wait_for(self._events.get(), 120.0)
+            if event["event"] == "gone" and self._nodes[name].alive() is False:
+                if name == self._options.drill:
+                    continue
+                raise HearthwayError(
+                    f"The {name} node stopped: {self._nodes[name].said() or 'no message'}",
+                    f"Its log is {self._nodes[name].paths.log}.",
+                )
+            yield name, event
+            if name == "car" and event["event"] == "replay-end":
+                # What the others still had to tell stands in the queue before they answer a ping.
+                for other in self._nodes.values():
+                    await other.ask("ping")
+                while not self._events.empty():
+                    yield self._events.get_nowait()
+                return
+
+    def _tell(self, name: str, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "suggestion" and name == "phone":
+            self.result.suggestions.append(event["record"])
+            self._say("")
+            for line in event["lines"]:
+                self._say(line)
+            self._say("")
+        elif kind == "silence" and name == "phone":
+            code = event["code"]
+            self.result.silences[code] = self.result.silences.get(code, 0) + 1
+            self.result.last_silence = {k: v for k, v in event.items() if k != "event"}
+        elif kind == "note":
+            self._say(f"{name}: {event['text']}")
+            if self._options.drill:
+                self.result.drill.append(f"{name}: {event['text']}")
+
+    async def _drill(self, name: str) -> None:
+        """kill -9 one node, let the others notice, start it again: what still works is theirs to say."""
+        self.result.drill.append(f"killed {name}")
+        self._say(f"drill: {name} is killed (kill -9) between situation and suggestion")
+        process = self._nodes[name]
+        await asyncio.to_thread(process.kill)
+        others = [other for other in ("car", "home", "phone") if other != name]
+        for other in others:
+            status = await self._nodes[other].ask("await-gone", node=name, timeout_s=10.0)
+            self.result.drill.append(f"{other} healthy: {status['healthy']}")
+            self._say(
+                f"drill: {other} is {'healthy' if status['healthy'] else 'NOT healthy'} without it"
+            )
+        began = time.monotonic()
+        process.start()
+        await process.ready()
+        self._listen(process)
+        self.result.measured["drill_restart_s"] = round(time.monotonic() - began, 3)
+
+    async def _receipts(self) -> None:
+        for suggestion in self.result.suggestions:
+            for name in ("phone", "car", "home"):
+                answer = await self._nodes[name].ask("receipt", id=suggestion["suggestion_id"])
+                self.result.receipts.extend(answer["receipts"])
+                for line in answer["lines"]:
+                    self._say(line)

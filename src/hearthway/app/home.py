@@ -1,0 +1,61 @@
+"""The home: household root, pairing, and the witness of every receipt chain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hearthway.mesh.node import MeshNode
+from hearthway.records.errors import ReceiptError
+from hearthway.records.messages import COUNTERSIGN, HEAD, HeadShown
+from hearthway.records.situation import Evidence
+
+from .member import Member
+from .witness import Witness, stages
+
+
+class HomeNode(Member):
+    """Always on; sees heads of chains, never what they commit to."""
+
+    _witness: Witness | None = None
+
+    @property
+    def witness(self) -> Witness:
+        """The household's witness, with its key."""
+        if self._witness is None:
+            self._witness = Witness(self.store, self.paths.keys)
+        return self._witness
+
+    def mesh_started(self, mesh: MeshNode) -> None:
+        super().mesh_started(mesh)
+        mesh.subscribe(HEAD, HeadShown, self._head)
+
+    def _head(self, meta: Any, shown: HeadShown) -> None:
+        try:
+            word = self.witness.sign(meta.sender, shown, self.wall.now_s())
+        except ReceiptError as why:
+            self.note(f"not countersigned: {why}")
+            return
+        self.spawn(self._answer_head(meta.sender, shown, word), "witness")
+
+    async def _answer_head(self, sender: str, shown: HeadShown, word: Any) -> None:
+        mesh = self._paired()
+        await mesh.publish(COUNTERSIGN, word, "witness", reliable=True)
+        if not shown.suggestion_id:
+            return
+        receipts = self.receipts
+        if any(
+            r is not None and r.suggestion_id == shown.suggestion_id
+            for _, r in receipts.chain.receipts()
+        ):
+            return
+        receipts.write(
+            suggestion_id=shown.suggestion_id,
+            person="",
+            time_s=self.clock.now_s(),
+            fields=(Evidence(key=HEAD, source=sender, age_s=0.0),),
+            crossings=tuple(mesh.crossings()),
+            computations=stages(self.config.node.id, "app"),
+            mesh=mesh,
+        )
+        own = HeadShown(head=receipts.chain.head(), key=receipts.chain.public_key)
+        receipts.witnessed(self.witness.sign(self.config.node.id, own, self.wall.now_s()))

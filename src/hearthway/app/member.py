@@ -1,0 +1,125 @@
+"""What phone, car and home share as members of a household: receipts, the witness's word, forgetting, latest values."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+
+from hearthway.mesh.envelope import Meta
+from hearthway.mesh.forget import acknowledge, apply, pending, resume, sign_order, verify_order
+from hearthway.mesh.node import MeshNode
+from hearthway.records.errors import ReceiptError
+from hearthway.records.forgetting import SignedForget
+from hearthway.records.household import Role
+from hearthway.records.messages import (
+    ACK,
+    COUNTERSIGN,
+    FORGET,
+    TICK,
+    Ack,
+    Done,
+    HeadWitnessed,
+    Tick,
+)
+from hearthway.records.signals import Signal
+
+from .clock import EventClock
+from .config import Config
+from .node import Node, Request
+from .paths import NodePaths
+from .witness import Receipts, receipt_lines
+
+log = logging.getLogger("hearthway.member")
+FORGET_TIMEOUT_S = 30.0
+
+
+class Member(Node):
+    """A node with a household certificate."""
+
+    def __init__(self, paths: NodePaths, config: Config) -> None:
+        super().__init__(paths, config)
+        self.latest: dict[str, Signal] = {}
+        self._receipts: Receipts | None = None
+
+    @property
+    def receipts(self) -> Receipts:
+        """This node's chain, opened at first use."""
+        if self._receipts is None:
+            node = self.config.node
+            self._receipts = Receipts(self.store, self.paths.keys, node.id, node.role, self.watch)
+        return self._receipts
+
+    async def started(self) -> None:
+        await asyncio.to_thread(resume, self.store, self.receipts.chain)
+        await super().started()
+
+    def mesh_started(self, mesh: MeshNode) -> None:
+        mesh.subscribe(COUNTERSIGN, HeadWitnessed, self._witnessed)
+        mesh.serve(FORGET, SignedForget, self._forget)
+        if self.config.node.role is not Role.CAR:  # the car leads a replay, the others follow
+            mesh.subscribe(TICK, Tick, self._tick)
+
+    def _verbs(self) -> None:
+        super()._verbs()
+        self.control.on("receipt", self._receipt_of)
+
+    def _witnessed(self, meta: Meta, word: HeadWitnessed) -> None:
+        if word.countersign.node != self.config.node.id:
+            return
+        try:
+            self.receipts.witnessed(word)
+        except ReceiptError as why:
+            self.note(str(why))
+
+    async def _forget(self, meta: Meta, signed: SignedForget) -> Done:
+        """The envelope proves the sender; the order inside is signed once more, for relays."""
+        order = verify_order(signed, meta.sender, signed.key)
+        await asyncio.to_thread(apply, self.store, self.receipts.chain, order, self.wall.now_s())
+        await self.forgotten()
+        return Done(id=order.order_id)
+
+    async def forgotten(self) -> None:
+        """Something was erased from the store: drop what memory still holds of it."""
+        self.latest.clear()
+
+    def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
+        super().peer_changed(device_id, alive)
+        if alive:
+            self.spawn(self.pass_on_orders(), "forget orders")
+
+    async def pass_on_orders(self) -> None:
+        """Tell nodes in reach what the owner wants forgotten; what does not arrive stays pending."""
+        mesh = self._paired()
+        for one in await asyncio.to_thread(pending, self.store):
+            for name in one.nodes:
+                if mesh.ready(name):
+                    signed = sign_order(one.order, self.receipts.chain)
+                    await mesh.request(name, FORGET, signed, "forget", Done, FORGET_TIMEOUT_S)
+                    acknowledge(self.store, one.order.order_id, name)
+
+    async def _tick(self, meta: Meta, tick: Tick) -> None:
+        if isinstance(self.clock, EventClock):
+            self.clock.set(tick.time_s)
+        await self.acknowledge(tick)
+
+    async def acknowledge(self, tick: Tick) -> None:
+        """Everything up to this tick is done here."""
+        await self._paired().publish(
+            ACK, Ack(n=tick.n, node=self.config.node.id), "replay", reliable=True
+        )
+
+    async def _receipt_of(self, request: Request) -> Request:
+        wanted = str(request.get("id", ""))
+        receipts = [
+            receipt
+            for _, receipt in self.receipts.chain.receipts()
+            if receipt is not None and receipt.suggestion_id.startswith(wanted)
+        ]
+        lines: list[str] = []
+        for receipt in receipts:
+            lines += receipt_lines(receipt)
+        built: list[Any] = [msgspec.to_builtins(receipt) for receipt in receipts]
+        return {"receipts": built, "lines": lines}

@@ -1,0 +1,326 @@
+"""A running node: what every role shares. Roles add their services; `wiring` says which role has which."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household
+from hearthway.mesh.node import MeshNode
+from hearthway.mesh.pairing import PairingServer, new_code, pair
+from hearthway.mesh.roster import Member as RosterMember
+from hearthway.mesh.rules import Rules, default_rules
+from hearthway.mesh.store import Store
+from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.records.errors import ConfigError, HearthwayError, InputError
+from hearthway.records.household import Role
+
+from .clock import Clock, EventClock, SystemClock
+from .config import Config, load_config, split_address
+from .control import ControlServer
+from .counters import InternetWatch
+from .logs import start_log, stop_log
+from .paths import NodePaths, private_dir, write_private
+
+log = logging.getLogger("hearthway.node")
+Request = dict[str, Any]
+PEER_TIMEOUT_S = 15.0
+
+
+class Service(Protocol):
+    """Something that runs beside the node, such as its page."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class Node:
+    """One device's process. Subclasses are the roles; each registers its handlers in `mesh_started`."""
+
+    def __init__(self, paths: NodePaths, config: Config) -> None:
+        self.paths = paths
+        self.config = config
+        self.wall = SystemClock()
+        self.clock: Clock = EventClock() if config.replay.clock else self.wall
+        self.control = ControlServer(paths.socket)
+        self.watch = InternetWatch.start()
+        self.mesh: MeshNode | None = None
+        self._store: Store | None = None
+        self._stop = asyncio.Event()
+        self._pairing: PairingServer | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.services: list[Service] = []
+
+    # life of the process -----------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        """The node's database, open while it runs."""
+        if self._store is None:
+            raise HearthwayError("The node is not running.")
+        return self._store
+
+    async def run(self, *, leash: bool = False) -> None:
+        """Until stopped by a signal, by `stop`, or (with `leash`) by the end of standard input."""
+        start_log(self.paths.log)
+        try:
+            self._store = Store.open(self.paths.database, node_id=self.config.node.id)
+            self._verbs()
+            await self.control.start()
+            self._stop_on_signals(leash=leash)
+            await self.started()
+            for service in self.services:
+                await service.start()
+            log.info("node up", extra={"fields": {"role": str(self.config.node.role)}})
+            await self._stop.wait()
+        finally:
+            await self._close()
+
+    async def started(self) -> None:
+        """Open the mesh where this device is paired; a home without a household founds one."""
+        if self.config.node.role is Role.HOME and not (self.paths.keys / "root.key").exists():
+            await asyncio.to_thread(self._found_household)
+        if (self.paths.keys / "device.pem").exists():
+            await self._open_mesh()
+        else:
+            log.info("not paired yet")
+
+    def mesh_started(self, mesh: MeshNode) -> None:
+        """Register what this role publishes, answers and listens to."""
+
+    async def stopping(self) -> None:
+        """Last words of a role, while store and mesh are still open."""
+
+    def stop(self) -> None:
+        """Ask the node to end."""
+        self._stop.set()
+
+    def spawn(self, work: Awaitable[Any], name: str) -> None:
+        """Run `work` beside everything else; what it raises is logged and told, never lost."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except HearthwayError as why:
+                self.note(str(why))
+            except Exception:
+                log.exception("task failed", extra={"fields": {"task": name}})
+                self.note(f"{name} failed; node.log has the line.")
+
+        task = asyncio.create_task(guarded(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def note(self, text: str) -> None:
+        """A sentence for whoever watches this node."""
+        self.control.emit("note", text=text)
+
+    async def _close(self) -> None:
+        for service in self.services:
+            await service.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(HearthwayError):
+            if self._store is not None:
+                await self.stopping()
+        if self._pairing is not None:
+            await self._pairing.close()
+        if self.mesh is not None:
+            await self.mesh.close()
+        await self.control.stop()
+        if self._store is not None:
+            self._store.close()
+        log.info("node down")
+        stop_log()
+
+    def _stop_on_signals(self, *, leash: bool) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+        if leash:
+            loop.add_reader(sys.stdin.fileno(), self._leash_moved)
+
+    def _leash_moved(self) -> None:
+        if not os.read(sys.stdin.fileno(), 1024):  # end of file: whoever started this node is gone
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self.stop()
+
+    # household ---------------------------------------------------------------------------------------------
+
+    def _found_household(self) -> None:
+        node, now_s = self.config.node, self.wall.now_s()
+        root = create_household(self.paths.keys, node.name or "home", now_s)
+        root.enrol(node.id, node.role, now_s, reachable(self.config.mesh.listen))
+
+    def rules(self) -> Rules:
+        """The owner's rules of this node; the defaults are written down at the first start."""
+        if not self.paths.rules.exists():
+            write_private(self.paths.rules, default_rules().encode())
+        return Rules.load(self.paths.rules)
+
+    async def _open_mesh(self) -> None:
+        rules = self.rules()
+        identity = await asyncio.to_thread(DeviceIdentity.load, self.paths.keys, self.wall.now_s())
+        link = ZenohLink(identity, listen=self.config.mesh.listen, now_s=self.wall.now_s())
+        mesh = MeshNode(identity, link, rules, self.wall.now_s)
+        self.mesh = mesh
+        self.mesh_started(mesh)
+        mesh.on_peer(self.peer_changed)
+        await mesh.open()
+        self.spawn(self._watch_health(mesh), "mesh health")
+
+    async def _watch_health(self, mesh: MeshNode) -> None:
+        told = ""
+        while True:
+            health = mesh.health()
+            if not health.ok and health.problem != told:
+                told = health.problem
+                log.warning("mesh unhealthy", extra={"fields": {"problem": health.problem}})
+                self.note(f"{health.problem} {health.next_step}")
+            elif health.ok:
+                told = ""
+            await asyncio.sleep(0.5)
+
+    def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
+        """Liveness of another node changed."""
+        log.info("peer", extra={"fields": {"peer": device_id, "alive": alive}})
+        self.control.emit("peer", node=device_id, alive=alive)
+
+    # verbs every node answers --------------------------------------------------------------------------------
+
+    def _verbs(self) -> None:
+        on = self.control.on
+        on("ping", self._ping)
+        on("stop", self._do_stop)
+        on("status", self._status)
+        on("pair-open", self._pair_open)
+        on("pair", self._pair)
+        on("await-peers", self._await_peers)
+        on("await-gone", self._await_gone)
+
+    async def _ping(self, _: Request) -> Request:
+        return {"node": self.config.node.id}
+
+    async def _do_stop(self, _: Request) -> Request:
+        self.stop()
+        return {}
+
+    async def _status(self, _: Request) -> Request:
+        return self.status()
+
+    def status(self) -> Request:
+        """Who is there and how well, for `hearthway status`."""
+        node = self.config.node
+        if self.mesh is None:
+            paired, healthy, problem = False, True, "not paired with a household yet"
+            next_step, peers = "Run `hearthway pair` here and on the home node.", []
+        else:
+            health = self.mesh.health()
+            paired, healthy, problem = True, health.ok, health.problem
+            next_step = health.next_step
+            peers = [
+                {"node": p.device_id, "role": str(p.role), "alive": p.alive, "since_s": p.since_s}
+                for _, p in sorted(self.mesh.peers().items())
+            ]
+        return {
+            "node": node.id,
+            "role": str(node.role),
+            "paired": paired,
+            "healthy": healthy,
+            "problem": problem,
+            "next": next_step,
+            "peers": peers,
+        }
+
+    async def _pair_open(self, request: Request) -> Request:
+        if self.config.node.role is not Role.HOME:
+            raise InputError("Only the home node lets devices in.", "Run this on the home node.")
+        if self._pairing is not None:
+            await self._pairing.close()
+        host, mesh_port = split_address(self.config.mesh.listen)
+        port = int(request.get("port") or mesh_port + 1)
+        code = new_code()
+        root = await asyncio.to_thread(HouseholdRoot.load, self.paths.keys, self.wall.now_s())
+        self._pairing = PairingServer(
+            root, host=host, port=port, code=code, now=self.wall.now_s, on_paired=self._joined
+        )
+        await self._pairing.open()
+        return {"code": code, "address": reachable(self._pairing.address)}
+
+    async def _joined(self, member: RosterMember) -> None:
+        """A device was let in: every node hears of the new roster."""
+        log.info("paired", extra={"fields": {"peer": member.device_id}})
+        root = await asyncio.to_thread(HouseholdRoot.load, self.paths.keys, self.wall.now_s())
+        if self.mesh is not None:
+            await self.mesh.reload_roster(root.signed_roster)
+        self.control.emit("paired", node=member.device_id)
+
+    async def _pair(self, request: Request) -> Request:
+        if self.mesh is not None:
+            raise InputError(
+                "This device belongs to a household already.", "`hearthway status` shows it."
+            )
+        address, code = str(request.get("address", "")), str(request.get("code", ""))
+        household = await pair(
+            address,
+            code,
+            device_id=self.config.node.id,
+            role=self.config.node.role,
+            keys=private_dir(self.paths.keys),
+            listen=reachable(self.config.mesh.listen, towards=address),
+            now_s=self.wall.now_s(),
+        )
+        await self._open_mesh()
+        return {"household": household.name}
+
+    async def _await_peers(self, request: Request) -> Request:
+        wanted = [str(role) for role in request.get("roles", [])]
+        await self._paired().wait_ready(wanted, PEER_TIMEOUT_S)
+        return {}
+
+    async def _await_gone(self, request: Request) -> Request:
+        mesh, name = self._paired(), str(request.get("node"))
+        for _ in range(int(PEER_TIMEOUT_S / 0.05)):
+            if not mesh.ready(name):
+                return {"healthy": mesh.health().ok}
+            await asyncio.sleep(0.05)
+        raise HearthwayError(f"{name} is still there.", "Stop it first.")
+
+    def _paired(self) -> MeshNode:
+        if self.mesh is None:
+            raise ConfigError(
+                "This node is not paired yet.", "Run `hearthway pair` here and at home."
+            )
+        return self.mesh
+
+
+def reachable(listen: str, towards: str = "") -> str:
+    """`listen` as others can call it: a wildcard becomes this machine's address on the way to `towards`."""
+    host, port = split_address(listen)
+    if host not in ("0.0.0.0", "::"):  # noqa: S104  # compared, not bound
+        return listen
+    target = split_address(towards)[0] if towards else "10.255.255.255"
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((target, 9))  # a datagram socket sends nothing when it connects
+            return f"{probe.getsockname()[0]}:{port}"
+    except OSError:
+        return f"127.0.0.1:{port}"
+
+
+def open_node(paths: NodePaths) -> Node:
+    """The node of the role that node.toml names."""
+    from .wiring import ROLES
+
+    config = load_config(paths.config)
+    return ROLES[config.node.role](paths, config)

@@ -1,0 +1,96 @@
+"""Where a node keeps its things: one directory, 0700, and nothing outside it but a socket."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from msgspec import Struct
+
+from hearthway.records.errors import ConfigError
+
+SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux and 104 on macOS
+
+
+class NodePaths(Struct, frozen=True):
+    """The files of one node."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "node.toml"
+
+    @property
+    def rules(self) -> Path:
+        return self.root / "rules.toml"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "node.db"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "node.log"
+
+    @property
+    def socket(self) -> Path:
+        """The control socket: beside the data, or in a private temporary directory where that path is too long."""
+        beside = self.root / "control.sock"
+        if len(os.fsencode(beside)) <= SOCKET_PATH_LIMIT:
+            return beside
+        name = hashlib.blake2b(os.fsencode(self.root.resolve()), digest_size=8).hexdigest()
+        return Path(tempfile.gettempdir()) / f"hearthway-{os.getuid()}" / f"{name}.sock"
+
+
+def data_root() -> Path:
+    """Where nodes live unless `--data` says otherwise: the XDG data directory."""
+    return Path.home() / ".local" / "share" / "hearthway"
+
+
+def private_dir(path: Path) -> Path:
+    """Make `path` a directory only its owner can enter; ConfigError where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
+    except FileExistsError:
+        raise ConfigError(f"{path} is a file.", "Give a directory with --data.") from None
+    except OSError as why:
+        raise ConfigError(
+            f"{path} cannot be written: {why.strerror}.", "Give another directory with --data."
+        ) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigError(f"{path} cannot be written.", "Give another directory with --data.")
+    return path
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write `data` with mode 0600 so that a crash leaves the old file or the new one, never half of one."""
+    temporary = path.with_name(path.name + ".new")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(path)
+    except OSError as why:
+        raise ConfigError(
+            f"{path} cannot be written: {why.strerror}.", "Is the disk full?"
+        ) from None
+
+
+def find_nodes(root: Path) -> list[NodePaths]:
+    """The nodes at or below `root` (itself, its children, or those of the last drive), by path."""
+    if (root / "node.toml").is_file():
+        return [NodePaths(root)]
+    if not root.is_dir():
+        return []
+    found = sorted(root.glob("*/node.toml")) or sorted(root.glob("drive/*/node.toml"))
+    return [NodePaths(config.parent) for config in found]

@@ -1,0 +1,393 @@
+"""The phone: keeps one person's life, anticipates, and speaks. Personal data lives here and nowhere else by default.
+
+    signals -> sense -> context -> assist -> (waits) -> Suggestion -> learn
+
+One worker takes signals, ticks and answers in the order they came, so that a replayed day gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from hearthway.assist.engine import Proposal
+from hearthway.assist.moment import render
+from hearthway.assist.settings import Dial, GateSettings
+from hearthway.atlas.store import Atlas
+from hearthway.mesh.node import MeshNode
+from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.life import Person
+from hearthway.records.messages import (
+    ANSWER,
+    SHOW,
+    AnswerGiven,
+    Surface,
+    Tick,
+)
+from hearthway.records.receipts import Crossing, Disclosure
+from hearthway.records.signals import Fix, Signal
+from hearthway.records.situation import Evidence, Situation
+from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
+from hearthway.sense.catalogue import normalise
+from hearthway.sense.fixes import FixAssembler
+
+from .brain import Brain
+from .clock import EventClock
+from .maps import open_atlas
+from .member import Member
+from .node import Request
+from .personal import import_file, relearn_after
+from .waits import WaitDesk
+from .witness import stages
+
+log = logging.getLogger("hearthway.phone")
+CAR_FRESH_S = 30.0  # while the car's position is this young, the phone's own adds nothing
+TRACK_POINTS = 5000
+
+
+class _Heard(Struct, frozen=True):
+    """One message of the car, as it came."""
+
+    signals: list[Signal]
+    since: float  # monotonic seconds
+
+
+Work = _Heard | Tick | AnswerGiven  # in the order they came
+
+
+class PhoneNode(Member):
+    """Predicts, ranks, speaks, learns."""
+
+    brain: Brain | None = None
+    atlas: Atlas | None = None
+    suggestion: Suggestion | None = None
+    answered: AnswerKind | None = None
+    silence: Silence | None = None
+    situation: Situation | None = None
+
+    async def started(self) -> None:
+        self.track: deque[tuple[float, float]] = deque(maxlen=TRACK_POINTS)
+        self._queue: asyncio.Queue[Work] = asyncio.Queue()
+        self._assembler = FixAssembler()
+        self._car_s = float("-inf")
+        self._watchers: list[Callable[[str], None]] = []
+        self._waits = WaitDesk(self.store, self.rules(), self.config.node.id)
+        self.atlas = await asyncio.to_thread(open_atlas, self.config.map)
+        await asyncio.to_thread(self._wake)
+        self.spawn(self._work(), "anticipation")
+        await super().started()
+
+    async def stopping(self) -> None:
+        if self.brain is not None:
+            await asyncio.to_thread(self.brain.snapshot)
+        if self.atlas is not None:
+            self.atlas.close()
+
+    def watch_changes(self, told: Callable[[str], None]) -> None:
+        """`told(kind)` is called when what a page shows changed: "state" or "moment"."""
+        self._watchers.append(told)
+
+    def _changed(self, kind: str) -> None:
+        for told in self._watchers:
+            told(kind)
+
+    def mesh_started(self, mesh: MeshNode) -> None:
+        super().mesh_started(mesh)
+        mesh.on_signals(self._heard)
+        mesh.subscribe(ANSWER, AnswerGiven, lambda meta, given: self._queue.put_nowait(given))
+
+    def _verbs(self) -> None:
+        super()._verbs()
+        on = self.control.on
+        on("import", self._import)
+        on("follow", self._follow)
+        on("answer", self._answer)
+        on("relearn", self._relearn)
+        on("digest", self._digest)
+
+    # who lives here --------------------------------------------------------------------------------------------
+
+    @property
+    def owner(self) -> Person | None:
+        """The person whose phone this is: the first that was imported."""
+        persons = self.store.persons()
+        return persons[0] if persons else None
+
+    def _wake(self) -> None:
+        owner = self.owner
+        self.brain = None if owner is None else self.brain_of(owner)
+
+    def brain_of(self, person: Person) -> Brain:
+        """Everything learned of `person`, ready to go on."""
+        settings = self.config.assist
+        return Brain(
+            self.store,
+            person,
+            pois=self.atlas,
+            roads=self.atlas,
+            name_of=None if self.atlas is None else self.atlas.place_name,
+            settings=GateSettings(dial=Dial(settings.dial), daily_budget=settings.daily_budget),
+            synthetic=self.config.replay.synthetic,
+        )
+
+    # the path --------------------------------------------------------------------------------------------------
+
+    def _heard(self, meta: Any, signals: list[Signal]) -> None:
+        self._queue.put_nowait(_Heard(signals, time.monotonic()))
+
+    async def _tick(self, meta: Any, tick: Tick) -> None:
+        self._queue.put_nowait(tick)
+
+    async def _work(self) -> None:
+        while True:
+            work = await self._queue.get()
+            try:
+                await self._one(work)
+            except HearthwayError as why:
+                self.note(str(why))
+
+    async def _one(self, work: Work) -> None:
+        if isinstance(work, _Heard):
+            await asyncio.to_thread(self._take, work.signals)
+            self._since = work.since
+            if not isinstance(self.clock, EventClock) and work.signals:
+                await self._consider(work.signals[-1].time_s)
+        elif isinstance(work, Tick):
+            if isinstance(self.clock, EventClock):
+                self.clock.set(work.time_s)
+            await self._consider(work.time_s)
+            await self.acknowledge(work)
+        else:
+            await self.take_answer(work)
+
+    _since: float | None = None
+
+    def _take(self, signals: Sequence[Signal]) -> None:
+        """Signals of the car: validated, joined to fixes, stored, learned."""
+        brain = self.brain
+        if brain is None:
+            return
+        fixes: list[Fix] = []
+        plain: list[Signal] = []
+        for raw in signals:
+            signal = normalise(raw)
+            self.latest[signal.key] = signal
+            located = self._assembler.feed(signal)
+            if located is not None:
+                fixes.append(located.fix)
+            plain.append(signal)
+        if fixes:
+            self._car_s = fixes[-1].time_s
+            self.track.extend((fix.lat, fix.lon) for fix in fixes)
+        brain.observe(fixes, plain, signals[0].source if signals else "")
+
+    async def take_own(self, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
+        """What the phone's own sensors said (OwnTracks): stored always, followed while no car is fresher."""
+        brain = self.brain
+        if brain is None:
+            raise InputError(
+                "Nobody lives on this phone yet.", "Run `hearthway import FILE --person NAME`."
+            )
+        useful = [fix for fix in fixes if fix.time_s > self._car_s + CAR_FRESH_S]
+        await asyncio.to_thread(brain.observe, useful, list(signals), "owntracks")
+        if useful:
+            self.track.extend((fix.lat, fix.lon) for fix in useful)
+            self._since = time.monotonic()
+            await self._consider(useful[-1].time_s)
+
+    async def _consider(self, now_s: float) -> None:
+        brain = self.brain
+        if brain is None or not brain.due(now_s):
+            return
+        started = self._since
+        situation = await asyncio.to_thread(brain.situation, now_s)
+        self.situation = situation
+        self.control.emit(
+            "situation", mode=situation.mode, p_new=round(situation.p_new, 3), time_s=now_s
+        )
+        outcome: Proposal | Silence | Suggestion = await asyncio.to_thread(brain.propose, situation)
+        disclosures: tuple[Disclosure, ...] = ()
+        asked: tuple[Crossing, ...] = ()
+        if isinstance(outcome, Proposal):
+            waits, disclosures, asked = await asyncio.to_thread(
+                self._waits.ask, outcome.osm_ids, now_s
+            )
+            outcome = await asyncio.to_thread(brain.decide, outcome, waits)
+        if isinstance(outcome, Silence):
+            self._silent(outcome)
+        elif isinstance(outcome, Suggestion):
+            await self._speak(outcome, disclosures, asked, started)
+        self._changed("state")
+
+    def _silent(self, silence: Silence) -> None:
+        if self.silence is None or self.silence.code != silence.code:
+            self.control.emit(
+                "silence", code=silence.code, words=silence.words, time_s=silence.time_s
+            )
+        self.silence = silence
+
+    async def _speak(
+        self,
+        suggestion: Suggestion,
+        disclosures: tuple[Disclosure, ...],
+        asked: tuple[Crossing, ...],
+        started: float | None,
+    ) -> None:
+        self.suggestion, self.answered, self.silence = suggestion, None, None
+        lines = render(suggestion)
+        if self.mesh is not None:
+            await self.mesh.publish(SHOW, self._surface(suggestion, lines), "advise", reliable=True)
+            await self._write_receipt(suggestion, disclosures, asked, started)
+        self.control.emit(
+            "suggestion",
+            lines=lines,
+            record=msgspec.to_builtins(suggestion),
+        )
+        self._changed("moment")
+
+    @staticmethod
+    def _surface(suggestion: Suggestion, lines: Sequence[str]) -> Surface:
+        return Surface(
+            suggestion_id=suggestion.suggestion_id,
+            person=suggestion.person,
+            time_s=suggestion.time_s,
+            utc_offset_s=suggestion.utc_offset_s,
+            lines=tuple(lines),
+            osm_ids=tuple(option.poi.osm_id for option in suggestion.options),
+            synthetic=suggestion.synthetic,
+        )
+
+    async def _write_receipt(
+        self,
+        suggestion: Suggestion,
+        disclosures: tuple[Disclosure, ...],
+        asked: tuple[Crossing, ...],
+        started: float | None,
+    ) -> None:
+        mesh, brain = self._paired(), self.brain
+        if brain is None:
+            return
+        waits = tuple(
+            Evidence(
+                key=f"Venue.Wait/{o.poi.osm_id}", source=o.wait.source, age_s=o.wait.age_s or 0.0
+            )
+            for o in suggestion.options
+            if o.wait.minutes is not None
+        )
+        model = await asyncio.to_thread(brain.model_digest)
+        self.receipts.write(
+            suggestion_id=suggestion.suggestion_id,
+            person=suggestion.person,
+            time_s=suggestion.time_s,
+            fields=(*suggestion.situation.evidence, *waits),
+            crossings=(*mesh.crossings(), *asked),
+            computations=stages(
+                self.config.node.id, "sense", "context", "assist", "learn", "atlas", model=model
+            ),
+            disclosures=disclosures,
+            mesh=mesh,
+            since=started,
+        )
+        await self.receipts.show_head(mesh, suggestion.suggestion_id)
+
+    # answers ---------------------------------------------------------------------------------------------------
+
+    async def take_answer(self, given: AnswerGiven) -> None:
+        """Store and learn; InputError where the suggestion or the POI is not known."""
+        brain = self.brain
+        if brain is None:
+            raise InputError("Nobody lives on this phone yet.")
+        answer = await asyncio.to_thread(answer_for, brain, self.store, given)
+        if self.suggestion is not None and self.suggestion.suggestion_id == answer.suggestion_id:
+            self.answered = answer.kind
+        self.control.emit("answer", id=answer.suggestion_id, kind=answer.kind.value)
+        self._changed("state")
+
+    async def _answer(self, request: Request) -> Request:
+        try:
+            kind = AnswerKind(str(request.get("kind")))
+        except ValueError:
+            raise InputError(
+                f"{request.get('kind')!r} is no answer.",
+                "Use accept, dismiss, not-now or never-here.",
+            ) from None
+        wanted = str(request.get("id", ""))
+        suggestion = self.store.suggestion(wanted)
+        await self.take_answer(
+            AnswerGiven(
+                suggestion_id=suggestion.suggestion_id,
+                kind=kind,
+                time_s=self.clock.now_s(),
+                osm_id=str(request.get("osm_id", "")),
+            )
+        )
+        return {"id": suggestion.suggestion_id}
+
+    # verbs -----------------------------------------------------------------------------------------------------
+
+    async def _import(self, request: Request) -> Request:
+        found = await asyncio.to_thread(
+            import_file,
+            self.store,
+            Path(str(request["file"])),
+            str(request.get("name", "")),
+            request.get("person_id"),
+        )
+        await asyncio.to_thread(self._wake)
+        brain = self.brain
+        if brain is None:
+            raise InputError(
+                "That file held no usable fix.", "Check it with `hearthway drive FILE`."
+            )
+        await asyncio.to_thread(brain.snapshot)
+        return {**found, "places": len(brain.life.places()), "trips": brain.life.state.trip_count}
+
+    async def _follow(self, request: Request) -> Request:
+        followed = self._waits.follow(str(request.get("code", "")), self.owner)
+        return {"name": followed.name, "osm_id": followed.osm_id}
+
+    async def _relearn(self, _: Request) -> Request:
+        """After `forget` changed the store from outside: learn again, and tell the other nodes."""
+        await self.forgotten()
+        await self.pass_on_orders()
+        return {}
+
+    async def forgotten(self) -> None:
+        await super().forgotten()
+        await asyncio.to_thread(relearn_after, self)
+
+    async def _digest(self, _: Request) -> Request:
+        return {"digest": "" if self.brain is None else self.brain.model_digest()}
+
+
+def answer_for(brain: Brain, store: Any, given: AnswerGiven) -> Answer:
+    """The full Answer to a stored suggestion, stored and learned."""
+    suggestion: Suggestion = store.suggestion(given.suggestion_id)
+    option = next((o for o in suggestion.options if o.poi.osm_id == given.osm_id), None)
+    if given.osm_id and option is None:
+        names = ", ".join(o.poi.osm_id for o in suggestion.options)
+        raise InputError(f"{given.osm_id} was not suggested.", f"It was one of {names}.")
+    if option is None and given.kind is not AnswerKind.IGNORED:
+        option = suggestion.options[0] if given.kind is AnswerKind.ACCEPT else None
+    answer = Answer(
+        suggestion_id=suggestion.suggestion_id,
+        person=suggestion.person,
+        kind=given.kind,
+        time_s=given.time_s,
+        osm_id=option.poi.osm_id if option else "",
+        need=suggestion.need,
+        cuisines=option.poi.cuisines if option else (),
+        utc_offset_s=suggestion.utc_offset_s,
+        lat=option.poi.lat if option else None,
+        lon=option.poi.lon if option else None,
+    )
+    brain.answer(answer)
+    return answer

@@ -1,0 +1,25 @@
+"""Which role runs what. One table: the data path of the household, read from top to bottom.
+
+car    sensors or replay -> Signal ----rules----> phone
+phone  sense -> context -> assist -> learn; venue waits; page; OwnTracks
+phone  Suggestion ----rules----> car's surface
+home   household root, pairing, witness of every receipt chain
+venue  says its wait, signed; never a member
+"""
+
+from __future__ import annotations
+
+from hearthway.records.household import Role
+
+from .car import CarNode
+from .home import HomeNode
+from .node import Node
+from .phone import PhoneNode
+from .venue import VenueNode
+
+ROLES: dict[Role, type[Node]] = {
+    Role.PHONE: PhoneNode,
+    Role.CAR: CarNode,
+    Role.HOME: HomeNode,
+    Role.VENUE: VenueNode,
+}

@@ -1,0 +1,76 @@
+"""What several verbs share: the data directory, JSON output, and talking to a running node."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from hearthway.app.paths import NodePaths, data_root, find_nodes, write_private
+from hearthway.records.codec import to_json
+from hearthway.records.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def data_option(function: F) -> F:
+    """`--data DIR`: a node's directory, or one that holds several."""
+    return click.option(
+        "--data",
+        "data",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=None,
+        help="A node's directory, or one that holds several. Default: the data directory of this user.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """`--json [FILE]`: the result for a program; to standard output where no file is named."""
+    return click.option(
+        "--json",
+        "json_to",
+        type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+        is_flag=False,
+        flag_value=Path("-"),
+        default=None,
+        help="Write JSON to FILE, or to standard output.",
+    )(function)
+
+
+def write_json(result: object, target: Path) -> None:
+    """`result` as one JSON document with a newline, to a file (0600) or standard output for "-"."""
+    data = to_json(result) + b"\n"
+    if str(target) == "-":
+        sys.stdout.write(data.decode())
+    else:
+        write_private(target, data)
+
+
+def nodes(data: Path | None) -> list[NodePaths]:
+    """The nodes the verb is about; ConfigError where there are none."""
+    root = data if data is not None else data_root()
+    found = find_nodes(root)
+    if not found:
+        raise ConfigError(
+            f"There is no node in {root}.",
+            "Run `hearthway drive` for a first one, or `hearthway up --role phone`.",
+        )
+    return found
+
+
+def node(data: Path | None, role: str | None = None) -> NodePaths:
+    """The one node the verb is about: of `role` where there are several."""
+    from hearthway.app.config import load_config
+
+    found = nodes(data)
+    if role is not None and len(found) > 1:
+        found = [
+            paths for paths in found if load_config(paths.config).node.role.value == role
+        ] or found
+    if len(found) > 1:
+        names = ", ".join(paths.root.name for paths in found)
+        raise ConfigError(f"There are several nodes here: {names}.", "Name one with --data DIR.")
+    return found[0]

@@ -1,0 +1,221 @@
+"""`hearthway drive`: the main job, on a synthetic household or on a person's own history."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hearthway.app.drive import Drive, DriveOptions, DriveResult
+from hearthway.app.paths import data_root
+from hearthway.records.errors import HearthwayError, InputError
+
+from .common import json_option, write_json
+
+LIFE = """
+On your own life:
+  hearthway drive HISTORY                     backtest a GPX, CSV or GeoLife history: nothing leaves this machine
+  hearthway drive HISTORY --map CITY.osm.pbf  the same, with the places around
+  hearthway up --role phone --web 0.0.0.0:8080   take live positions from a real phone (OwnTracks, HTTP)
+"""
+
+
+def _speed(_: click.Context, __: click.Parameter, value: str) -> float:
+    if value == "max":
+        return 0.0
+    try:
+        speed = float(value)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= 10_000:
+        raise click.BadParameter('"max", or how many times real time: 1 to 10000.')
+    return speed
+
+
+@click.command("drive")
+@click.argument("history", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(path_type=Path),
+    help="An .osm.pbf extract, or an atlas built from one.",
+)
+@click.option(
+    "--synthetic",
+    type=click.IntRange(0),
+    metavar="SEED",
+    help="Seed of the synthetic household (default 1).",
+)
+@click.option("--seed", type=click.IntRange(0), metavar="SEED", help="The same as --synthetic.")
+@click.option(
+    "--speed",
+    default="max",
+    callback=_speed,
+    show_default=True,
+    help="1 is real time; max is as fast as it goes.",
+)
+@click.option(
+    "--dinner",
+    metavar="HH:MM",
+    default="18:45",
+    show_default=True,
+    help="When this household dines out, on average.",
+)
+@click.option(
+    "--hours",
+    multiple=True,
+    metavar="OSM_ID=HOURS",
+    help="Correct a POI's opening hours, as in node/1=Mo-Su 10:00-12:00.",
+)
+@click.option(
+    "--driver",
+    type=click.Choice(["a", "b"]),
+    default="a",
+    show_default=True,
+    help="Whose phone rides along.",
+)
+@click.option(
+    "--at", "drive_at", metavar="HH:MM", help="What if the same drive started at this time?"
+)
+@click.option("--ate-before", is_flag=True, help="What if the driver had dined before?")
+@click.option(
+    "--to",
+    "destination",
+    type=click.Choice(["usual", "new"]),
+    default="usual",
+    show_default=True,
+    help="What if it led somewhere never visited?",
+)
+@click.option(
+    "--rules",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Rules of the owner instead of the defaults.",
+)
+@click.option(
+    "--dial",
+    type=click.Choice(["quiet", "normal", "eager"]),
+    default="normal",
+    show_default=True,
+    help="How readily it speaks.",
+)
+@click.option(
+    "--drill",
+    type=click.Choice(["phone", "home"]),
+    help="kill -9 this node between situation and suggestion, and start it again.",
+)
+@click.option(
+    "--sink",
+    is_flag=True,
+    help="Give the nodes a default route into a sink, and count what arrives there.",
+)
+@click.option("--loopback", is_flag=True, help="Do not use network namespaces.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the four nodes live (emptied first).",
+)
+@json_option
+def command(**given: Any) -> None:
+    """A drive at dinnertime on four real nodes, and the moment with its receipt.
+
+    With HISTORY: a walk-forward backtest on that location history (GPX, CSV `lat,lng,datetime,uid`, GeoLife .plt;
+    gzip or not). Each trip is predicted only from what came before it.
+    """
+    if given["history"] is not None:
+        from .backtest import run
+
+        run(given["history"], given["map_file"], given["json_to"], dial=given["dial"])
+        return
+    result = _drive(given)
+    if given["json_to"] is not None:
+        write_json(result, given["json_to"])
+
+
+def _hours(given: tuple[str, ...]) -> dict[str, str]:
+    corrections: dict[str, str] = {}
+    for one in given:
+        osm_id, equals, hours = one.partition("=")
+        if not equals:
+            raise InputError(
+                f"--hours {one!r} has no =.", 'Write it like --hours "node/1=Mo-Su 10:00-22:00".'
+            )
+        corrections[osm_id.strip()] = hours.strip()
+    return corrections
+
+
+def _drive(given: dict[str, Any]) -> DriveResult:
+    from hearthway.app.config import MapTable
+    from hearthway.app.maps import atlas_for, open_atlas
+    from hearthway.synthetic.drives import DrivePool
+    from hearthway.synthetic.household import generate
+    from hearthway.synthetic.settings import Settings
+
+    quiet = str(given["json_to"]) == "-"
+
+    def say(line: str) -> None:
+        click.echo(line, err=quiet)
+
+    if (
+        given["seed"] is not None
+        and given["synthetic"] is not None
+        and given["seed"] != given["synthetic"]
+    ):
+        raise InputError("--seed and --synthetic differ.", "Give one of them.")
+    seed = next((s for s in (given["synthetic"], given["seed"]) if s is not None), 1)
+    settings = Settings(
+        seed=seed,
+        dinner_mean=given["dinner"],
+        driver=given["driver"],
+        drive_at=given["drive_at"],
+        ate_before=given["ate_before"],
+        destination="new" if given["destination"] == "new" else None,
+    )
+    corrections = _hours(given["hours"])
+    built = None
+    if given["map_file"] is not None:
+        say(f"map: {given['map_file']}")
+        built = atlas_for(given["map_file"], data_root() / "maps").resolve()
+    table = MapTable(atlas="bundled" if built is None else str(built), hours=corrections)
+    atlas = open_atlas(table)
+    if atlas is None:
+        raise HearthwayError("There is no map.")
+    with closing(atlas):
+        pool = None
+        household = generate(settings, atlas, atlas, pool, atlas.place_name)
+        for line in household.describe():
+            say(line)
+        say(f"map: {atlas.name}, {atlas.attribution}")
+        options = DriveOptions(
+            data=given["data"] or data_root() / "drive",
+            atlas=built,
+            hours=corrections,
+            speed=given["speed"],
+            pause_s=2.5 if sys.stdout.isatty() and not quiet else 0.0,
+            sink=given["sink"],
+            isolate=not given["loopback"],
+            rules=given["rules"],
+            drill=given["drill"] or "",
+            dial=given["dial"],
+        )
+        result = asyncio.run(Drive(options, household, say).run())
+    _close(result, options.data, say)
+    return result
+
+
+def _close(result: DriveResult, data: Path, say: Any) -> None:
+    if not result.suggestions:
+        last = result.last_silence or {}
+        reasons = ", ".join(f"{code} x{count}" for code, count in sorted(result.silences.items()))
+        say(f"nothing was said: {last.get('words', 'no position reached the phone')}")
+        if reasons:
+            say(f"  reasons along the drive: {reasons}")
+    if "sink_packets" in result.measured:
+        say(f"sink: {result.measured['sink_packets']} packets to the internet")
+    say(f"the drive took {result.measured['wall_s']:.1f} s; its nodes' data stands in {data}")
+    for suggestion in result.suggestions[:1]:
+        say(f"  hearthway why {suggestion['suggestion_id'][:12]}      hearthway receipts verify")
+    say(LIFE.rstrip())

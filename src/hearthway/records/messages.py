@@ -1,0 +1,72 @@
+"""What household nodes say to one another beside signals. Every struct goes under one key of the rules."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from .chain import Countersign, Enrolment, Head
+from .suggestion import AnswerKind
+
+TICK = "Replay.Tick"
+ACK = "Replay.Ack"
+SHOW = "Suggestion.Show"
+ANSWER = "Answer.Given"
+HEAD = "Receipt.Head"
+COUNTERSIGN = "Receipt.Countersign"
+FORGET = "Forget.Order"
+
+
+class Tick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything of event time up to `time_s` has been said; answer with an Ack of the same number."""
+
+    n: int
+    time_s: float
+
+
+class Ack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything up to tick `n` is processed and stored here."""
+
+    n: int
+    node: str
+
+
+class Surface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A suggestion as another node may show it: its words, and nothing it was derived from."""
+
+    suggestion_id: str
+    person: str
+    time_s: float
+    utc_offset_s: int
+    lines: tuple[str, ...]
+    osm_ids: tuple[str, ...]
+    synthetic: bool = False
+
+
+class AnswerGiven(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer given on another node's surface."""
+
+    suggestion_id: str
+    kind: AnswerKind
+    time_s: float
+    osm_id: str = ""
+
+
+class HeadShown(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A node's new chain head for the witness, and the receipt key to enrol at the first time."""
+
+    head: Head
+    key: bytes
+    suggestion_id: str = ""
+
+
+class HeadWitnessed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The witness's word on a head, and on whose key it is."""
+
+    countersign: Countersign
+    enrolment: Enrolment
+
+
+class Done(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The order of this id is carried out here."""
+
+    id: str
