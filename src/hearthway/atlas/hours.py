@@ -51,7 +51,7 @@ def _parsed(expression: str, zone: str, where: tuple[float, float] | None) -> Op
             timezone=ZoneInfo(zone),
             coords=where,
             auto_country=where is not None,
-            auto_timezone=False,
+            auto_timezone=where is not None,  # without it the sun's events ignore the coordinates
             max_interval_days=HORIZON_DAYS,
         )
     except _UNREADABLE:

@@ -15,7 +15,8 @@ from hearthway.records.poi import FOOD, Detour, Opening, Poi, Route
 from . import hours, schema
 from .graph import Roads as Arrays
 from .pois import REBUILD, Pois, damaged
-from .roads import RoadNetwork, validate
+from .roads import RoadNetwork
+from .streets import validate
 
 BUNDLED = Path(__file__).parent / "data" / "helsinki.atlas"
 CHECKED_UP_TO_BYTES = 64 << 20  # a whole check of a bigger file would delay the start of a node
