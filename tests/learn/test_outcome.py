@@ -162,24 +162,42 @@ def test_a_visit_teaches_cuisine_kind_and_hour(two_houses: Any) -> None:
     memory = learn_visit(Memory(person="anna"), visit(1), two_houses)
     meal = memory.meals[0]
     assert meal.tags == (("cuisine:thai", 1.0), ("kind:restaurant", 1.0))
-    assert meal.pois == ("node/1",)
+    assert meal.pois == (("node/1", 1.0),)
     # 15:06:40 UTC is 18:06:40 in Helsinki's summer: quarter hour 72
     assert meal.quarter == 72
 
 
-def test_a_doubtful_visit_is_shared_among_its_candidates(two_houses: Any) -> None:
-    doubtful = visit(1, osm_id="", candidates=("node/2", "node/1"))
-    memory = learn_visit(Memory(person="anna"), doubtful, two_houses)
-    assert memory.meals[0].pois == ("node/1", "node/2")
-    assert dict(memory.meals[0].tags) == {
-        "cuisine:pizza": 0.5,
-        "cuisine:thai": 0.5,
-        "kind:fast_food": 0.5,
-        "kind:restaurant": 0.5,
-    }
+def test_a_doubtful_visit_is_shared_by_nearness(two_houses: Any) -> None:
+    """The houses are 111 m apart: midway nobody can say, beside one it is plainly that one."""
+    midway = visit(1, osm_id="", candidates=("node/2", "node/1"), lat=60.1705)
+    memory = learn_visit(Memory(person="anna"), midway, two_houses)
+    assert [(i, round(part, 6)) for i, part in memory.meals[0].pois] == [
+        ("node/1", 0.5),
+        ("node/2", 0.5),
+    ]
+    assert [tag for tag, _ in memory.meals[0].tags] == [
+        "cuisine:pizza",
+        "cuisine:thai",
+        "kind:fast_food",
+        "kind:restaurant",
+    ]
     taste = taste_of(memory, NOW)
-    assert taste.pois["node/1"] == taste.pois["node/2"] < 1
+    assert taste.pois["node/1"] == pytest.approx(taste.pois["node/2"])
     assert taste.counts == {}, "nobody says they have eaten there"
+    beside = visit(1, osm_id="", candidates=("node/2", "node/1"), lat=60.17002)
+    memory = learn_visit(Memory(person="anna"), beside, two_houses)
+    assert [osm_id for osm_id, _ in memory.meals[0].pois] == ["node/1"]
+    assert taste_of(memory, NOW).counts == {"node/1": 1}
+
+
+def test_without_a_map_the_candidates_share_alike() -> None:
+    doubtful = visit(1, osm_id="", candidates=("node/2", "node/1"))
+    assert learn_visit(Memory(person="anna"), doubtful).meals[0].pois == (
+        ("node/1", 0.5),
+        ("node/2", 0.5),
+    )
+    nowhere = visit(1, osm_id="", candidates=())
+    assert learn_visit(Memory(person="anna"), nowhere).meals[0].pois == ()
 
 
 def test_nothing_of_the_future_is_known() -> None:

@@ -168,7 +168,7 @@ class Assistant:
             return unfit
         unknown = sum(o.opening.state is OpenState.UNKNOWN for o in options)
         lines = [
-            moment.routine_line(need, proposal.known_open, unknown),
+            moment.routine_line(need, proposal.known_open, len(options) - unknown, unknown),
             *moment.option_lines(options),
             moment.battery_line(situation.battery),
             *([moment.SYNTHETIC] if self._synthetic else []),

@@ -76,8 +76,13 @@ def _what_would_change(suggestion: Suggestion) -> list[str]:
         first, second = ranked[0], ranked[1]
         gap = first.utility - second.utility
         lead, rival = plain(first.poi.name), plain(second.poi.name)
-        decisive = [r for r in _strongest(first.reasons, len(first.reasons)) if r.weight > gap]
-        lines += [f"Without “{r.words}”, {rival} would come before {lead}." for r in decisive[:TOP]]
+        rivals = {r.feature: r.weight for r in second.reasons}
+        decisive = [r for r in first.reasons if r.weight - rivals.get(r.feature, 0.0) > gap]
+        decisive.sort(key=lambda r: (rivals.get(r.feature, 0.0) - r.weight, r.feature))
+        lines += [
+            f"Were both alike in “{r.words}”, {rival} would come before {lead}."
+            for r in decisive[:TOP]
+        ]
         if not decisive:
             lines.append(f"No single reason: {lead} leads {rival} by {gap:.1f} min.")
         if first.wait.minutes is not None:

@@ -35,7 +35,8 @@ _STEP = {
 
 
 class Meal(Struct, frozen=True, kw_only=True, order=True):
-    """A visit at a food POI. `quarter` and `day` are local; `pois` are the equally likely POIs."""
+    """A visit at a food POI. `quarter` and `day` are local; `pois` are the POIs it may have been at, with shares
+    that sum to 1."""
 
     time_s: float
     end_s: float
@@ -43,7 +44,7 @@ class Meal(Struct, frozen=True, kw_only=True, order=True):
     day: int
     lat: float
     lon: float
-    pois: tuple[str, ...] = ()
+    pois: tuple[tuple[str, float], ...] = ()
     tags: tuple[tuple[str, float], ...] = ()  # ("cuisine:pizza", 1.0), ("kind:fast_food", 0.5)
 
 

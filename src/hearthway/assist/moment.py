@@ -53,16 +53,18 @@ def headline(situation: Situation, place: Place, name: str, p: float, distance_m
     return f"{metres(distance_m)} before arrival · {heading} {of}"
 
 
-def routine_line(need: Need, known_open: int, unknown: int) -> str:
-    """When this meal is for this person, how many are known to be open, and whether some shown are not."""
+def routine_line(need: Need, known_open: int, shown_open: int, unknown: int) -> str:
+    """When this meal is for this person, how many are known to be open, and what is shown of them."""
     routine = need.routine
     unit = "evening" if need.name == "dinner" else "day"
     days = f"{routine.days} {unit}" + ("" if routine.days == 1 else "s")
     start, end = clock(routine.start_s, 0), clock(routine.end_s, 0)
     if known_open:
         opened = f"{known_open} open when you arrive"
+        if known_open > shown_open:
+            opened += ", best for you"
         if unknown:
-            opened += "; hours unknown last"
+            opened += ", hours unknown last"
     else:
         opened = "0 known to be open; hours unknown"
     return f"{need.name}time for you is {start}-{end} ({days}) · {opened}:"

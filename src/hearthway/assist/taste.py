@@ -14,6 +14,7 @@ from .memory import DAY_S, Memory, fade
 TAG_HALF_LIFE_S = 180 * DAY_S
 POI_HALF_LIFE_S = 120 * DAY_S
 ANSWER_HALF_LIFE_S = 90 * DAY_S
+SURE = 0.8
 PRIOR_MEALS = (
     4.0  # a taste is believed as far as it outweighs this many meals about which nothing is known
 )
@@ -68,11 +69,11 @@ def taste_of(memory: Memory, now_s: float, living: Sequence[tuple[float, float]]
         meals += left
         for tag, weight in meal.tags:
             tags[tag] = tags.get(tag, 0.0) + left * weight
-        here = fade(now_s - meal.end_s, POI_HALF_LIFE_S) / max(1, len(meal.pois))
-        for osm_id in meal.pois:
-            pois[osm_id] = pois.get(osm_id, 0.0) + here
-        if len(meal.pois) == 1:  # only a certain visit counts as "you have eaten here"
-            osm_id = meal.pois[0]
+        here = fade(now_s - meal.end_s, POI_HALF_LIFE_S)
+        for osm_id, part in meal.pois:
+            pois[osm_id] = pois.get(osm_id, 0.0) + here * part
+        osm_id, part = max(meal.pois, key=lambda p: (p[1], p[0]), default=("", 0.0))
+        if part >= SURE:  # only a sure visit counts as "you have eaten here"
             counts[osm_id] = counts.get(osm_id, 0) + 1
             bins = quarters.setdefault(osm_id, {})
             bins[meal.quarter] = bins.get(meal.quarter, 0) + 1

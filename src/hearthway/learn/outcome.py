@@ -3,33 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import exp, fsum
 
 from hearthway.assist.memory import Answered, Meal, Memory, Said
+from hearthway.records.geo import distance_m
 from hearthway.records.localtime import local_day, local_second, utc_offset_s
-from hearthway.records.poi import PoiIndex
+from hearthway.records.poi import Poi, PoiIndex
 from hearthway.records.situation import MealVisit
 from hearthway.records.suggestion import Answer, Suggestion
+
+NEARNESS_M = (
+    15.0  # how far from a POI's point on the map one sits: a room, and the receiver's error
+)
+MIN_SHARE = 0.02
 
 Event = MealVisit | Answer | Suggestion
 
 
+def _shares(visit: MealVisit, pois: PoiIndex | None) -> list[tuple[str, float, Poi | None]]:
+    """The POIs a visit may have been at, each with its share: the nearer to the stay, the larger."""
+    ids = [visit.osm_id] if visit.osm_id else sorted(set(visit.candidates))
+    found = [(osm_id, pois.get(osm_id) if pois is not None else None) for osm_id in ids]
+    weights = [
+        1.0
+        if poi is None
+        else exp(-0.5 * (distance_m(visit.lat, visit.lon, poi.lat, poi.lon) / NEARNESS_M) ** 2)
+        for _, poi in found
+    ]
+    total = fsum(weights)
+    if len(found) == 1 or total <= 0.0:
+        weights, total = [1.0] * len(found), float(len(found))
+    return [(i, w / total, poi) for (i, poi), w in zip(found, weights, strict=True)]
+
+
 def learn_visit(memory: Memory, visit: MealVisit, pois: PoiIndex | None = None) -> Memory:
-    """With a meal out: its hour, its place, its cuisine and kind (shared among equally likely POIs)."""
+    """With a meal out: its hour, its place, its cuisines and kind (shared where several POIs fit)."""
     offset_s = utc_offset_s(visit.lat, visit.lon, visit.start_s)
-    where = (visit.osm_id,) if visit.osm_id else tuple(sorted(set(visit.candidates)))
+    shares = _shares(visit, pois)
     tags: dict[str, float] = {}
-    for osm_id in where:
-        poi = pois.get(osm_id) if pois is not None else None
-        cuisines = visit.cuisines if visit.osm_id or poi is None else poi.cuisines
-        if poi is not None and not cuisines:
-            cuisines = poi.cuisines
-        found = [f"cuisine:{c}" for c in sorted(set(cuisines))]
-        if poi is not None:
-            found.append(f"kind:{poi.kind}")
-        for tag in found:
-            tags[tag] = tags.get(tag, 0.0) + 1.0 / len(where)
-    if not where:
-        tags = {f"cuisine:{c}": 1.0 for c in sorted(set(visit.cuisines))}
+    for _, part, poi in shares:
+        cuisines = (
+            visit.cuisines if visit.osm_id and visit.cuisines else poi.cuisines if poi else ()
+        )
+        for tag in [f"cuisine:{c}" for c in sorted(set(cuisines))] + (
+            [f"kind:{poi.kind}"] if poi else []
+        ):
+            tags[tag] = tags.get(tag, 0.0) + part
     return memory.meal(
         Meal(
             time_s=visit.start_s,
@@ -38,8 +57,8 @@ def learn_visit(memory: Memory, visit: MealVisit, pois: PoiIndex | None = None) 
             day=local_day(visit.start_s, offset_s),
             lat=visit.lat,
             lon=visit.lon,
-            pois=where,
-            tags=tuple(sorted(tags.items())),
+            pois=tuple((osm_id, part) for osm_id, part, _ in shares if part >= MIN_SHARE),
+            tags=tuple((tag, part) for tag, part in sorted(tags.items()) if part >= MIN_SHARE),
         )
     )
 
