@@ -25,7 +25,7 @@ from .member import Member
 from .node import Request
 from .recording import read_recording, ticks
 from .replay import Conductor
-from .witness import stages
+from .witness import stages, told
 
 log = logging.getLogger("hearthway.car")
 WITHOUT_PHONE = (
@@ -144,7 +144,7 @@ class CarNode(Member):
                 )
                 for key, signal in sorted(self.latest.items())
             ),
-            crossings=tuple(mesh.crossings()),
+            crossings=told(mesh.crossings()),
             computations=stages(self.config.node.id, "sense", "app"),
             mesh=mesh,
         )

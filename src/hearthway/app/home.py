@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from hearthway.mesh.node import MeshNode
 from hearthway.records.errors import ReceiptError
 from hearthway.records.messages import COUNTERSIGN, HEAD, HeadShown
@@ -53,7 +55,11 @@ class HomeNode(Member):
             person="",
             time_s=self.clock.now_s(),
             fields=(Evidence(key=HEAD, source=sender, age_s=0.0),),
-            crossings=tuple(mesh.crossings()),
+            crossings=tuple(
+                msgspec.structs.replace(crossing, count=1)
+                for crossing in mesh.crossings()
+                if crossing.key == HEAD and crossing.sender == sender
+            ),
             computations=stages(self.config.node.id, "app"),
             mesh=mesh,
         )

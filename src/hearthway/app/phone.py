@@ -46,7 +46,7 @@ from .member import Member
 from .node import Request
 from .personal import import_file, relearn_after
 from .waits import WaitDesk
-from .witness import stages
+from .witness import stages, told
 
 log = logging.getLogger("hearthway.phone")
 CAR_FRESH_S = 30.0  # while the car's position is this young, the phone's own adds nothing
@@ -288,7 +288,7 @@ class PhoneNode(Member):
             person=suggestion.person,
             time_s=suggestion.time_s,
             fields=(*suggestion.situation.evidence, *waits),
-            crossings=(*mesh.crossings(), *asked),
+            crossings=(*told(mesh.crossings()), *asked),
             computations=stages(
                 self.config.node.id, "sense", "context", "assist", "learn", "atlas", model=model
             ),

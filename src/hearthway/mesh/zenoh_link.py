@@ -33,10 +33,9 @@ LEASE_MS = 2000
 INBOX_MAX = (
     50_000  # frames waiting for the event loop; beyond it unreliable and reliable alike are dropped
 )
-_BLOCK_MAX_US = (
-    2_000_000  # a reliable put waits this long for a vanished peer, in a thread of its own
-)
+_BLOCK_MAX_US = 2_000_000  # a reliable put waits so long for a vanished peer, in its own thread
 _WATCH_S = 0.5
+_REBIND_S = 5.0  # a closed session's port may stay taken for a moment
 _PROBE_AGAIN_S = (1.0, 2.0, 4.0, 10.0)
 _FRAME, _ASK, _ANSWER = b"F", b"A", b"R"
 
@@ -69,11 +68,17 @@ class ZenohLink:
         self._dropped = 0
         self._open = False
         self._reopening = asyncio.Lock()
+        self._rejoining = False
 
     @property
     def device_id(self) -> str:
         """This node's id."""
         return self._identity.device_id
+
+    @property
+    def roster(self) -> Roster:
+        """Whom this link talks to."""
+        return self._roster
 
     @property
     def dropped(self) -> int:
@@ -220,10 +225,9 @@ class ZenohLink:
         self._generation += 1
         generation = self._generation
         try:
-            self._session = await asyncio.to_thread(self._start, generation)
+            self._session = await self._bind(generation)
         except zenoh.ZError as why:
-            text = str(why).lower()
-            if "in use" in text or "os error 98" in text:
+            if _in_use(why):
                 raise MeshError(
                     f"Another program listens at {self._listen} already.",
                     "Stop it (is this node up twice?), or choose another port.",
@@ -232,6 +236,17 @@ class ZenohLink:
                 f"This node cannot listen at {self._listen}.",
                 "Check the address and the port in the configuration.",
             ) from None
+
+    async def _bind(self, generation: int) -> zenoh.Session:
+        """Our own last session may let go of the port a moment after it was closed."""
+        deadline = time.monotonic() + (_REBIND_S if self._rejoining else 0.0)
+        while True:
+            try:
+                return await asyncio.to_thread(self._start, generation)
+            except zenoh.ZError as why:
+                if not _in_use(why) or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
 
     def _start(self, generation: int) -> zenoh.Session:
         """In a thread: opening blocks. The token comes last: who sees it can reach our subscriber."""
@@ -264,6 +279,7 @@ class ZenohLink:
         session, self._session = self._session, None
         self._declared = []
         if session is not None:
+            self._rejoining = True
             with suppress(zenoh.ZError):
                 await asyncio.to_thread(session.close)
         for device_id in sorted(self._peers):
@@ -502,6 +518,11 @@ class ZenohLink:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _in_use(why: zenoh.ZError) -> bool:
+    text = str(why).lower()
+    return "in use" in text or "os error 98" in text
 
 
 def _away(device_id: str) -> MeshError:
