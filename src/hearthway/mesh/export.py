@@ -25,6 +25,19 @@ def sections(
     """What is held, by record kind; each is read only when it is called."""
     rows = store.database.rows
 
+    def sources() -> Iterator[object]:
+        for source, count in rows(
+            "SELECT s.source, count(*) FROM fixes f JOIN sources s USING (source_no)"
+            " WHERE f.person_no = (SELECT person_no FROM persons WHERE person_id = ?)"
+            " GROUP BY s.source ORDER BY s.source",
+            (person_id,),
+        ):
+            yield {"source": source, "fixes": count}
+
+    def followed() -> Iterator[object]:
+        for one in store.followed(person_id):
+            yield {"venue": one, "last_serial": store.last_serial(one.osm_id)}
+
     def registers() -> Iterator[object]:
         return (one for one in store.registers() if one.person_id == person_id)
 
@@ -50,6 +63,7 @@ def sections(
                 yield one
 
     return [
+        ("sources", sources),
         ("fixes", lambda: store.fixes(person_id)),
         ("signals", lambda: store.signals(person_id)),
         ("registers", registers),
@@ -57,7 +71,7 @@ def sections(
         ("answers", lambda: store.answers(person_id)),
         ("events", events),
         ("models", models),
-        ("followed", lambda: store.followed(person_id)),
+        ("followed", followed),
         ("receipts", receipts),
         ("forget_orders", orders),
     ]
@@ -67,7 +81,7 @@ def export(store: Store, chain: ReceiptChain, person_id: str) -> dict[str, Any]:
     """Everything held about a person, as plain JSON values (bytes in base64); InputError on a stranger."""
     found: dict[str, Any] = _opening(store, person_id)
     for name, read in sections(store, chain, person_id):
-        found[name] = [msgspec.to_builtins(one) for one in read()]
+        found[name] = [msgspec.json.decode(_JSON.encode(one)) for one in read()]
     return found
 
 
