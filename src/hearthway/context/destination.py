@@ -68,12 +68,13 @@ class PastTrip(Struct):
 
 
 class Departure(Struct, frozen=True):
-    """The circumstances of a trip's start."""
+    """The circumstances of a trip's start. `origin` is None where it is no known place."""
 
     origin: int | None
     time_s: float
     local_s: float
     weekday: int
+    start: int | None = None  # place of the last certain stay: a trip does not end near it
 
 
 class Posterior(Struct, frozen=True):
@@ -150,15 +151,11 @@ class DestinationModel:
     ) -> tuple[dict[int, float], float, list[float]]:
         """(probability by place, of somewhere new, the weight of each past trip's vote)."""
         tune = self.tuning
-        here = (
-            places[departure.origin]
-            if departure.origin is not None and departure.origin < len(places)
-            else None
-        )
+        start = places[departure.start] if departure.start is not None else None
         allowed = [
             p
             for p in places
-            if here is None or gap_m(here.lat, here.lon, p.lat, p.lon) > TRIP_MIN_M * 0.8
+            if start is None or gap_m(start.lat, start.lon, p.lat, p.lon) > TRIP_MIN_M * 0.8
         ]
         if not allowed:
             return {}, 1.0, []

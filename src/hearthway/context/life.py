@@ -12,7 +12,7 @@ import msgspec
 
 from hearthway.records.codec import pack
 from hearthway.records.errors import InputError, StoreError
-from hearthway.records.life import TRIP_MIN_M, Place, Stay, Trip
+from hearthway.records.life import STAY_MIN_S, TRIP_MIN_M, Place, Stay, Trip
 from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
 from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.signals import Fix, Signal
@@ -63,11 +63,19 @@ class Life:
             return []
         if state.first_s is None:
             state.first_s = fix.time_s
+        before = state.last
         self._sense(fix, source, prefix)
         events: list[LifeEvent] = []
         outcome = self._stays.feed(fix)
         if outcome.ended is not None:
             events += self._leave(outcome.ended, fix)
+        elif (
+            state.here is None
+            and outcome.started is None
+            and before is not None
+            and fix.time_s - before.time_s >= STAY_MIN_S
+        ):
+            self._presume(before, fix)
         if state.here is None:
             self._move(fix)
         if outcome.started is not None:
@@ -180,27 +188,53 @@ class Life:
         self._book.leave(place, state.began, stay)
         state.previous, state.previous_place = stay, state.here
         state.here = state.began = None
-        state.track = Track()
-        self._follower = Follower(self.model.index)
-        state.departure = self._departing(fix, place.index)
+        state.trip_start_s, state.trip_fixes, state.trip_way_m = fix.time_s, 0, 0.0
+        self._set_out(fix, place.index)
         state.battery.depart()
         state.odometer_start_m = state.odometer_m
         record = self._book.record(place)
         return [StayEnded(stay, record), TripStarted(fix.time_s, record)]
 
-    def _departing(self, fix: Fix, origin: int | None) -> Departure:
-        offset = utc_offset_s(fix.lat, fix.lon, fix.time_s)
+    def _set_out(self, fix: Fix, origin: int | None) -> None:
+        state = self.state
+        state.track = Track()
+        self._follower = Follower(self.model.index)
+        state.departure = self._departing(fix.time_s, fix.lat, fix.lon, origin)
+
+    def _departing(self, time_s: float, lat: float, lon: float, origin: int | None) -> Departure:
+        offset = utc_offset_s(lat, lon, time_s)
+        day = weekday(local_day(time_s, offset))
         return Departure(
-            origin,
-            fix.time_s,
-            local_second(fix.time_s, offset),
-            weekday(local_day(fix.time_s, offset)),
+            origin, time_s, local_second(time_s, offset), day, self.state.previous_place
         )
+
+    def _place_at(self, moment: Moment) -> int | None:
+        place = self._book.nearest(moment.lat, moment.lon)
+        return place.index if place is not None else None
+
+    def _presume(self, before: Moment, fix: Fix) -> None:
+        """The recording was silent for 20 min and goes on elsewhere: a stay was likely, but not seen.
+
+        No stay, no visit and no trip comes of it; only the leg starts anew, and a leg to a known place is learned.
+        """
+        state, place = self.state, self._place_at(before)
+        departure = state.departure
+        if (
+            place is not None
+            and departure is not None
+            and departure.origin is not None
+            and place != departure.origin
+        ):
+            path = [(lat, lon) for _, lat, lon in state.track.points]
+            self._learn_leg(departure, place, path, before.time_s, new=False)
+        state.trip_way_m += state.track.length_m
+        self._set_out(fix, place)
 
     def _move(self, fix: Fix) -> None:
         state = self.state
         if state.departure is None:
-            state.departure = self._departing(fix, None)
+            state.departure = self._departing(fix.time_s, fix.lat, fix.lon, None)
+        state.trip_fixes += 1
         halved = state.track.step_m
         if state.track.extend(fix.time_s, fix.lat, fix.lon):
             if state.track.step_m != halved:
@@ -226,51 +260,37 @@ class Life:
             and state.previous_place is not None
             and gap_m(origin.lat, origin.lon, stay.lat, stay.lon) > TRIP_MIN_M
         ):
-            events.append(self._learn_trip(origin, stay, place, departure, new=new))
+            events.append(self._end_trip(origin, stay, place, departure, new=new))
         state.here, state.began = place.index, stay
         state.track = Track()
+        state.trip_start_s = None
         state.departure = None
         self._follower = Follower(self.model.index)
         return events
 
-    def _learn_trip(
+    def _end_trip(
         self, origin: Stay, stay: Stay, place: KnownPlace, departure: Departure, *, new: bool
     ) -> TripEnded:
         state = self.state
         last_raw = state.window.before
-        fixes = max(0, state.track.fixes - stay.fixes) if last_raw is not None else 0
+        fixes = max(0, state.trip_fixes - stay.fixes) if last_raw is not None else 0
         path = [(lat, lon) for time_s, lat, lon in state.track.points if time_s < stay.start_s]
-        start_s, end_s = departure.time_s, stay.start_s
-        last_lat, last_lon = stay.lat, stay.lon
+        start_s = state.trip_start_s if state.trip_start_s is not None else departure.time_s
+        end_s, last_lat, last_lon = stay.start_s, stay.lat, stay.lon
         if last_raw is not None and fixes:
             end_s, last_lat, last_lon = last_raw
             path.append((last_lat, last_lon))
-        length_m = sum(gap_m(*a, *b) for a, b in pairwise(path))
+        way_m = self._learn_leg(departure, place.index, path if fixes else [], end_s, new=new)
         direct_m = gap_m(origin.lat, origin.lon, stay.lat, stay.lon)
-        state.way_m += max(length_m, direct_m)
+        way_m = max(way_m + state.trip_way_m, direct_m)
+        state.way_m += way_m
         state.direct_m += direct_m
         state.trip_count += 1
-        driven = state.odometer_m, state.odometer_start_m
-        driven_m = (
-            driven[0] - driven[1]
-            if driven[0] is not None and driven[1] is not None and driven[0] > driven[1]
-            else max(length_m, direct_m)
-        )
-        state.battery.arrive(driven_m)
+        if state.odometer_m is not None and state.odometer_start_m is not None:
+            driven_m = state.odometer_m - state.odometer_start_m
+            way_m = driven_m if driven_m > 0.0 else way_m
+        state.battery.arrive(way_m)
         origin_index = state.previous_place if state.previous_place is not None else place.index
-        self.model.learn(
-            PastTrip(
-                origin=origin_index,
-                destination=place.index,
-                depart_s=start_s,
-                local_s=departure.local_s,
-                weekday=departure.weekday,
-                new=new,
-                length_m=length_m,
-                duration_s=max(0.0, end_s - start_s),
-                path=_thin(path) if fixes else [],
-            )
-        )
         return TripEnded(
             Trip(
                 origin=origin,
@@ -285,6 +305,32 @@ class Life:
             new,
             fixes,
         )
+
+    def _learn_leg(
+        self,
+        departure: Departure,
+        destination: int,
+        path: list[tuple[float, float]],
+        end_s: float,
+        *,
+        new: bool,
+    ) -> float:
+        """The model learns a leg; its length along the way in metres."""
+        length_m = sum(gap_m(*a, *b) for a, b in pairwise(path))
+        self.model.learn(
+            PastTrip(
+                origin=departure.origin if departure.origin is not None else -1,
+                destination=destination,
+                depart_s=departure.time_s,
+                local_s=departure.local_s,
+                weekday=departure.weekday,
+                new=new,
+                length_m=length_m,
+                duration_s=max(0.0, end_s - departure.time_s),
+                path=_thin(path),
+            )
+        )
+        return length_m
 
     def _dwell(self, fix: Fix) -> list[LifeEvent]:
         if self._pois is None:

@@ -49,8 +49,11 @@ class LifeState(Struct, kw_only=True):
     began: Stay | None = None  # that stay when it became certain
     previous: Stay | None = None  # the last finished stay: a trip's origin
     previous_place: int | None = None
-    track: Track = field(default_factory=Track)
-    departure: Departure | None = None
+    trip_start_s: float | None = None  # first fix after the last stay
+    trip_fixes: int = 0
+    trip_way_m: float = 0.0
+    departure: Departure | None = None  # of this leg: from the last stay, or from a presumed one
+    track: Track = field(default_factory=Track)  # of this leg
     trips: list[PastTrip] = field(default_factory=list)
     trip_count: int = 0
     way_m: float = 0.0  # of all trips, along the way

@@ -1,8 +1,9 @@
 """Stays, found online: at least `min_s` within `radius_m` (the definition; method: Li et al. 2008, anchor window).
 
 While moving, the window holds the newest fixes that all lie within the radius of its first one, the anchor. When
-the window spans `min_s`, it is a stay; it lasts while fixes stay within the radius of its centre (their mean). A
-recording hole counts as staying only if both of its ends lie within the radius: what was not seen is not assumed.
+the window spans `min_s`, it is a stay; it lasts while fixes stay within the radius of its centre. The centre is
+the mean over time, not over fixes: a logger that sleeps indoors writes mostly the ways in and out. A recording hole
+counts as staying only if both of its ends lie within the radius: what was not seen is not assumed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,14 @@ class Window(Struct):
     staying: bool = False
     start_s: float = 0.0
     end_s: float = 0.0
-    sum_lat: float = 0.0
-    sum_lon: float = 0.0  # of differences to the anchor: safe across the date line
+    sum_lat: float = (
+        0.0  # seconds times degrees from the anchor: exact, and safe across the date line
+    )
+    sum_lon: float = 0.0
+    lat0: float = 0.0
     lon0: float = 0.0
+    last_lat: float = 0.0
+    last_lon: float = 0.0
     count: int = 0
     before: tuple[float, float, float] | None = (
         None  # last fix that left the window: the last raw fix
@@ -80,7 +86,9 @@ class StayDetector:
             first = window.fixes[0]
             window.staying = True
             window.start_s = first[0]
-            window.lon0 = first[2]
+            _, window.lat0, window.lon0 = first
+            window.last_lat, window.last_lon = first[1], first[2]
+            window.end_s = first[0]
             window.sum_lat = window.sum_lon = 0.0
             window.count = 0
             for one in window.fixes:
@@ -90,16 +98,16 @@ class StayDetector:
         return Outcome(ended, started) if ended is not None or started is not None else NOTHING
 
     def _add(self, point: tuple[float, float, float]) -> None:
+        """The time since the last fix is shared by the two ends."""
         window = self.window
-        turn = point[2] - window.lon0
-        if turn > 180.0:
-            turn -= 360.0
-        elif turn < -180.0:
-            turn += 360.0
-        window.sum_lat += point[1]
-        window.sum_lon += turn
+        time_s, lat, lon = point
+        weight = time_s - window.end_s
+        window.sum_lat += weight * ((lat + window.last_lat) / 2.0 - window.lat0)
+        window.sum_lon += weight * (
+            (_turn(lon - window.lon0) + _turn(window.last_lon - window.lon0)) / 2.0
+        )
         window.count += 1
-        window.end_s = point[0]
+        window.end_s, window.last_lat, window.last_lon = time_s, lat, lon
 
     def _slide(self, point: tuple[float, float, float]) -> None:
         """Drop anchors until all fixes, the new one included, lie within the radius of the first."""
@@ -124,9 +132,16 @@ class StayDetector:
             del fixes[1::2]
 
 
+def _turn(degrees: float) -> float:
+    return (degrees + 180.0) % 360.0 - 180.0
+
+
 def _centre(window: Window) -> tuple[float, float]:
-    lon = window.lon0 + window.sum_lon / window.count
-    return window.sum_lat / window.count, (lon + 180.0) % 360.0 - 180.0
+    span = window.end_s - window.start_s
+    if span <= 0.0:
+        return window.last_lat, window.last_lon
+    lon = window.lon0 + window.sum_lon / span
+    return window.lat0 + window.sum_lat / span, _turn(lon)
 
 
 def _stay(window: Window) -> Stay:

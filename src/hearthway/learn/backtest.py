@@ -20,18 +20,19 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from hearthway.context.events import TripEnded
+from hearthway.context.events import LifeEvent, TripEnded, TripStarted
 from hearthway.context.life import Life
 from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history
 from hearthway.records.geo import distance_m
-from hearthway.records.life import HIT_RADIUS_M, STAY_MIN_S
+from hearthway.records.life import HIT_RADIUS_M, STAY_MIN_S, Place
+from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
 from hearthway.records.poi import PoiIndex, RoadGraph
 from hearthway.records.signals import Fix
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Silence, Suggestion
 
-from .baselines import NAMES, baselines
+from .baselines import NAMES, Leaving, Went, baselines
 from .bootstrap import Interval, mean_interval
 from .report import (
     DEFINITIONS,
@@ -193,6 +194,8 @@ class _Walk:
         self._partial: list[Guess] = []
         self._known = False
         self._peers: dict[str, bool] = {}
+        self._leaving: Leaving | None = None
+        self._went: list[Went] = []
 
     def _plan(self) -> Iterator[tuple[float, int, Truth]]:
         for truth in self._truths:
@@ -211,7 +214,8 @@ class _Walk:
         if self.speech is not None:
             self.speech.before(fix, self.life)
         self.fixes += 1
-        self.life.observe(fix)
+        for event in self.life.observe(fix):
+            self._listen(event, fix)
 
     def finish(self) -> None:
         """Ask what is still due after the last fix."""
@@ -248,11 +252,28 @@ class _Walk:
             for place in life.state.places
         ]
         self._known = any(near)
-        departure = life.state.departure
         self._peers = dict.fromkeys(NAMES, False)
-        if departure is not None:
-            for name, index in baselines(departure, life.state.places, life.trips).items():
+        leaving = self._leaving
+        if leaving is not None:
+            for name, index in baselines(leaving, life.state.places, self._went).items():
                 self._peers[name] = index is not None and near[index]
+
+    def _listen(self, event: LifeEvent, fix: Fix) -> None:
+        """What the peers learn from: the same trips, the same places."""
+        if isinstance(event, TripStarted):
+            offset = utc_offset_s(fix.lat, fix.lon, fix.time_s)
+            self._leaving = Leaving(
+                self._index(event.origin),
+                fix.time_s,
+                local_second(fix.time_s, offset),
+                weekday(local_day(fix.time_s, offset)),
+            )
+        elif isinstance(event, TripEnded) and self._leaving is not None:
+            self._went.append(Went(self._leaving, self._index(event.destination)))
+
+    @staticmethod
+    def _index(place: Place) -> int:
+        return int(place.place_id[1:])
 
 
 class _Speech:

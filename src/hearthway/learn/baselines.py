@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from hearthway.context.destination import Departure, PastTrip
+from msgspec import Struct
+
 from hearthway.context.flat import gap_m
 from hearthway.context.places import KnownPlace
 from hearthway.records.life import TRIP_MIN_M
@@ -20,15 +21,29 @@ SAME_HOUR = "last place at this weekday and hour"
 NAMES = (MOST_FREQUENT, MARKOV, SAME_HOUR)
 
 
+class Leaving(Struct, frozen=True):
+    """A trip's start, as the peers see it: place index, Unix time, local second of the day, weekday."""
+
+    origin: int
+    time_s: float
+    local_s: float
+    weekday: int
+
+
+class Went(Struct, frozen=True):
+    """A past trip, as the peers see it."""
+
+    leaving: Leaving
+    destination: int
+
+
 def baselines(
-    departure: Departure, places: Sequence[KnownPlace], trips: Sequence[PastTrip]
+    departure: Leaving, places: Sequence[KnownPlace], trips: Sequence[Went]
 ) -> dict[str, int | None]:
     """Place index by baseline name; None only where no place can be named at all."""
-    here = places[departure.origin] if departure.origin is not None else None
+    here = places[departure.origin]
     allowed = [
-        place
-        for place in places
-        if here is None or gap_m(here.lat, here.lon, place.lat, place.lon) > TRIP_MIN_M
+        place for place in places if gap_m(here.lat, here.lon, place.lat, place.lon) > TRIP_MIN_M
     ]
     open_to = {place.index for place in allowed}
     past = [trip for trip in trips if trip.destination in open_to]
@@ -44,25 +59,25 @@ def baselines(
     }
 
 
-def _markov(departure: Departure, past: list[PastTrip], fallback: int | None) -> int | None:
+def _markov(departure: Leaving, past: list[Went], fallback: int | None) -> int | None:
     """Where trips from here went most often, the latest where equally often; else the fallback."""
     counts: Counter[int] = Counter()
     latest: dict[int, float] = {}
     for trip in past:
-        if trip.origin == departure.origin:
+        if trip.leaving.origin == departure.origin:
             counts[trip.destination] += 1
-            latest[trip.destination] = trip.depart_s
+            latest[trip.destination] = trip.leaving.time_s
     if not counts:
         return fallback
     return max(counts, key=lambda place: (counts[place], latest[place], -place))
 
 
-def _same_hour(departure: Departure, past: list[PastTrip], fallback: int | None) -> int | None:
+def _same_hour(departure: Leaving, past: list[Went], fallback: int | None) -> int | None:
     """Where the last trip at this weekday and hour went; else on this kind of day, else at this hour."""
     hour = int(departure.local_s // 3600)
-    at_hour = [trip for trip in past if int(trip.local_s // 3600) == hour]
-    same_kind = [t for t in at_hour if (t.weekday < 5) == (departure.weekday < 5)]
-    same_day = [trip for trip in at_hour if trip.weekday == departure.weekday]
+    at_hour = [trip for trip in past if int(trip.leaving.local_s // 3600) == hour]
+    same_kind = [t for t in at_hour if (t.leaving.weekday < 5) == (departure.weekday < 5)]
+    same_day = [trip for trip in at_hour if trip.leaving.weekday == departure.weekday]
     for choice in (same_day, same_kind, at_hour):
         if choice:
             return choice[-1].destination
