@@ -230,6 +230,15 @@ def test_from_off_the_map() -> None:
     assert not on_way.on_road
 
 
+def test_a_stop_away_from_every_road_costs_the_way_there() -> None:
+    roads = network([([0, 1, 2, 3], 500, True, True)], SIDE)
+    hut = (node_point(1, SIDE)[0] + 0.01, node_point(1, SIDE)[1])  # 1.1 km up the slope
+    (stop,) = roads.detours(node_point(0, SIDE), node_point(3, SIDE), [hut])
+    assert stop is not None
+    assert not stop.on_road
+    assert stop.extra_m > 2_000
+
+
 def test_both_off_the_map_and_the_map_between() -> None:
     roads = network([([0, 1, 2, 6, 10, 9, 8, 4, 0], 500, True, True)], SIDE)
     west, east = (47.0, 8.8), (47.0, 9.2)

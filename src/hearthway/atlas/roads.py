@@ -129,8 +129,10 @@ class RoadNetwork:
                     best = Way(seconds, metres, None, (first, second))
         return best
 
-    def _way(self, a: Anchor, b: Anchor, search: Search, joins: Sequence[Join]) -> Way:
+    def _way(self, a: Anchor, b: Anchor, search: Search, joins: Sequence[Join], pace: Pace) -> Way:
         """The cheapest way from a to b: `search` started at one of them, `joins` are the other's."""
+        if not a.snaps and not b.snaps:
+            return Way(*pace.leg(a.point, b.point))
         best = self._along_chain(a, b)
         for join in joins:
             reached = search.seconds.get(join.vertex)
@@ -156,7 +158,7 @@ class RoadNetwork:
         start = self._streets.anchor(a, component, snaps_a.get(component, ()), pace)
         goal = self._streets.anchor(b, component, snaps_b.get(component, ()), pace)
         search = self._search(start.leaving, goal.arriving, self._out)
-        way = self._way(start, goal, search, goal.arriving)
+        way = self._way(start, goal, search, goal.arriving, pace)
         if way.seconds == inf:
             return None
         return Route(
@@ -215,23 +217,15 @@ class RoadNetwork:
     def _detours(
         self, start: Anchor, goal: Anchor, stops: Sequence[Anchor], pace: Pace
     ) -> list[Detour | None]:
-        joined = [stop for stop in stops if stop.snaps]
-        to = [join for anchor in (goal, *joined) for join in anchor.arriving]
-        on = [join for anchor in joined for join in anchor.leaving]
+        to = [join for anchor in (goal, *stops) for join in anchor.arriving]
+        on = [join for anchor in stops for join in anchor.leaving]
         outward = self._search(start.leaving, to, self._out)
         homeward = self._search(goal.arriving, on, self._in)
-        if start.snaps or goal.snaps:
-            base = self._way(start, goal, outward, goal.arriving)
-        else:
-            base = Way(*pace.leg(start.point, goal.point))
+        base = self._way(start, goal, outward, goal.arriving, pace)
         found: list[Detour | None] = []
         for stop in stops:
-            if stop.snaps:
-                reach = self._way(start, stop, outward, stop.arriving)
-                onward = self._way(stop, goal, homeward, stop.leaving)
-            else:
-                reach = Way(*pace.leg(start.point, stop.point))
-                onward = Way(*pace.leg(stop.point, goal.point))
+            reach = self._way(start, stop, outward, stop.arriving, pace)
+            onward = self._way(stop, goal, homeward, stop.leaving, pace)
             if inf in (reach.seconds, onward.seconds, base.seconds):
                 found.append(None)
                 continue

@@ -1,0 +1,186 @@
+"""Atlas: build time, route + 20 detours, memory; beside a plain rustworkx Dijkstra per detour in the same run.
+
+    python bench/atlas.py --data ../shared/data
+
+Each map is built and queried in a process of its own, so that its peak memory is its own. The peer runs
+on the same compressed graph: one dijkstra_shortest_path_lengths for the base and two for each via.
+The last line is JSON for scripts/bench. A Valhalla server's 207 ms for 20 + 20 detours on Liechtenstein
+is recorded from an earlier machine, not measured here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import rustworkx
+
+from hearthway.atlas.store import Atlas
+from hearthway.records.poi import FOOD
+
+ROUNDS = 30
+VIAS = 20
+RECORDED_VALHALLA_S = 0.207
+Point = tuple[float, float]
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value below which `share` of the values lie (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _built(pbf: str, out: str, pipe: Any) -> None:
+    from hearthway.atlas.build import build
+
+    started = time.perf_counter()
+    report = build(Path(pbf), Path(out))
+    spent_s = time.perf_counter() - started
+    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    pipe.send({"build_s": spent_s, "build_rss_mb": rss_mb, "road_km": report.road_km})
+
+
+def _cases(atlas: Atlas) -> list[tuple[Point, Point, list[Point]]]:
+    """Seeded drives between POIs near roads, with 20 POIs to stop at; the same on every run."""
+    south, west, north, east = atlas.bounds
+    kinds = (*FOOD, "parking", "shop", "supermarket")
+    pois = atlas.near((south + north) / 2, (west + east) / 2, 500_000, kinds)
+    points = [(p.lat, p.lon) for p in pois if atlas.roads.covers(p.lat, p.lon)]
+    pick = random.Random(1)
+    return [
+        (pick.choice(points), pick.choice(points), [pick.choice(points) for _ in range(VIAS)])
+        for _ in range(ROUNDS)
+    ]
+
+
+def _queried(path: str, pipe: Any) -> None:
+    atlas = Atlas.open(Path(path))
+    atlas.roads.covers(0.0, 1.0)
+    cases = _cases(atlas)
+    spent = []
+    for a, b, vias in cases:
+        started = time.perf_counter()
+        atlas.route(a, b)
+        atlas.detours(a, b, vias)
+        spent.append(time.perf_counter() - started)
+    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    pipe.send({"p50_s": quantile(spent, 0.5), "p95_s": quantile(spent, 0.95), "rss_mb": rss_mb})
+
+
+def _peer(path: str, pipe: Any) -> None:
+    """What one gets from rustworkx without thinking: a search per leg of every detour."""
+    atlas = Atlas.open(Path(path))
+    streets = atlas.roads._streets
+    arrays = streets.arrays
+    graph: rustworkx.PyDiGraph[None, float] = rustworkx.PyDiGraph()
+    graph.add_nodes_from([None] * streets.vertices)
+    ends = zip(arrays.tail.tolist(), arrays.head.tolist(), strict=True)
+    for (u, v), way, s in zip(ends, arrays.directions.tolist(), streets.chain_s, strict=True):
+        if way & 1:
+            graph.add_edge(u, v, s)
+        if way & 2:
+            graph.add_edge(v, u, s)
+
+    def nearest(point: Point) -> int:
+        return int(arrays.head[next(iter(streets.snaps(point).values()))[0].chain])
+
+    def leg(a: int, b: int) -> float:
+        found = rustworkx.digraph_dijkstra_shortest_path_lengths(graph, a, float, goal=b)
+        return 0.0 if a == b else float(found[b])
+
+    spent = []
+    for a, b, vias in _cases(atlas):
+        started = time.perf_counter()
+        start, goal = nearest(a), nearest(b)
+        base = leg(start, goal)
+        for via in vias:
+            stop = nearest(via)
+            max(0.0, leg(start, stop) + leg(stop, goal) - base)
+        spent.append(time.perf_counter() - started)
+    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    pipe.send({"p50_s": quantile(spent, 0.5), "p95_s": quantile(spent, 0.95), "rss_mb": rss_mb})
+
+
+def alone(target: Any, *args: str) -> dict[str, float]:
+    """Runs the function in a fresh process and returns what it sends."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=target, args=(*args, theirs))
+    process.start()
+    theirs.close()
+    try:
+        answer: dict[str, float] = ours.recv()
+    except EOFError:
+        raise SystemExit(f"{target.__name__} failed on {args[0]}") from None
+    process.join()
+    return answer
+
+
+def row(
+    case: str, metric: str, unit: str, ours: float, peer: str, theirs: float | None
+) -> dict[str, Any]:
+    """One figure beside its peer's; ratio = theirs / ours (above 1: ours is smaller)."""
+    ratio = None if theirs is None else round(theirs / ours, 2)
+    known = None if theirs is None else round(theirs, 4)
+    return {
+        "case": case,
+        "metric": metric,
+        "unit": unit,
+        "ours": round(ours, 4),
+        "peer": peer,
+        "theirs": known,
+        "ratio": ratio,
+    }
+
+
+def main() -> int:
+    """Measures every map and prints the rows; 2 where there is no map."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    given = parser.parse_args()
+    maps = sorted((given.data / "maps").glob("*.osm.pbf"))
+    if not maps:
+        print(f"There are no maps in {given.data / 'maps'}; give --data.", file=sys.stderr)
+        return 2
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for pbf in maps:
+            case, path = pbf.name.removesuffix(".osm.pbf"), str(Path(folder) / "bench.atlas")
+            built = alone(_built, str(pbf), path)
+            queried, peer = alone(_queried, path), alone(_peer, path)
+            plain = "rustworkx, a search per leg"
+            rows += [
+                row(case, "build", "s", built["build_s"], "", None),
+                row(case, "build peak memory", "MB", built["build_rss_mb"], "", None),
+                row(case, "route + 20 detours p50", "s", queried["p50_s"], plain, peer["p50_s"]),
+                row(case, "route + 20 detours p95", "s", queried["p95_s"], plain, peer["p95_s"]),
+                row(case, "query peak memory", "MB", queried["rss_mb"], plain, peer["rss_mb"]),
+            ]
+            if case == "liechtenstein":
+                valhalla = "Valhalla 20+20 detours (recorded)"
+                p50 = queried["p50_s"]
+                rows.append(row(case, "detours p50", "s", p50, valhalla, RECORDED_VALHALLA_S))
+    for each in rows:
+        print(
+            each["case"],
+            each["metric"],
+            each["ours"],
+            each["unit"],
+            "|",
+            each["peer"],
+            each["theirs"],
+        )
+    print(json.dumps({"bench": "atlas", "rows": rows}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
