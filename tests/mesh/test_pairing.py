@@ -6,17 +6,21 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spake2 import SPAKE2_B
 
 from hearthway.mesh import pairing
 from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot
 from hearthway.mesh.pairing import PairedHousehold, PairingServer, new_code, pair
 from hearthway.mesh.roster import Member
 from hearthway.records import codec
-from hearthway.records.errors import IdentityError, PairingError
+from hearthway.records.errors import IdentityError, PairingError, WireError
 
 CODE, WRONG = "123456", "654321"
 
@@ -354,6 +358,15 @@ def test_garbage_costs_no_attempt(root: HouseholdRoot, tmp_path: Path, data: byt
             await _pair(server.address, tmp_path / "phone")
 
     asyncio.run(scenario())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.binary(max_size=40) | st.binary(min_size=32, max_size=32).map(lambda b: b"A" + b))
+def test_a_key_share_is_taken_or_refused_and_nothing_else(message: bytes) -> None:
+    side = SPAKE2_B(CODE.encode())
+    side.start()
+    with suppress(WireError):
+        assert len(pairing._finish_spake(side, message)) == 32
 
 
 def test_a_garbage_home_is_a_sentence(tmp_path: Path) -> None:

@@ -39,6 +39,10 @@ class Link(Protocol):
 
     @property
     def device_id(self) -> str: ...
+    @property
+    def roster(self) -> Roster | None:
+        """Whom this link talks to; None: everybody (only without a wire)."""
+
     async def open(self) -> None:
         """Join; MeshError when this node itself cannot (port in use, keys missing)."""
 

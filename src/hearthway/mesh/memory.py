@@ -92,7 +92,7 @@ class MemoryLink:
         self._on_ask: AskHandler | None = None
         self._on_peer: list[PeerHandler] = []
         self._peers: dict[str, Peer] = {}
-        self._members: set[str] | None = None  # None: no roster given, so everybody on the hub
+        self._roster: Roster | None = None  # None: everybody on the hub
         self._sent: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbox: asyncio.Queue[tuple[float, str, bytes, asyncio.Future[bytes] | None]]
@@ -102,6 +102,11 @@ class MemoryLink:
     def device_id(self) -> str:
         """This node's id."""
         return self._device_id
+
+    @property
+    def roster(self) -> Roster | None:
+        """Whom this link talks to."""
+        return self._roster
 
     async def open(self) -> None:
         """Join the hub; MeshError when the id is taken."""
@@ -180,10 +185,11 @@ class MemoryLink:
 
     async def update_roster(self, roster: Roster) -> None:
         """As `Link.update_roster`."""
-        self._members = {m.device_id for m in roster.members}
+        self._roster = roster
         for device_id, peer in sorted(self._peers.items()):
-            if device_id not in self._members and peer.alive:
-                self.notice(device_id, peer.role, alive=False)
+            if not self._knows(device_id):
+                if peer.alive:
+                    self.notice(device_id, peer.role, alive=False)
                 self._peers.pop(device_id)
         for other in self._reachable():
             known = self._peers.get(other.device_id)
@@ -200,7 +206,7 @@ class MemoryLink:
             asyncio.get_running_loop().call_soon(callback, device_id, alive)
 
     def _knows(self, device_id: str) -> bool:
-        return self._members is None or device_id in self._members
+        return self._roster is None or self._roster.member(device_id) is not None
 
     def _reachable(self) -> list[MemoryLink]:
         if not self._open:

@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
+from spake2.ed25519_basic import NotOnCurve
 
 from hearthway.records import codec
 from hearthway.records.errors import HearthwayError, IdentityError, PairingError, WireError
@@ -58,6 +59,7 @@ FRAME_MAX_BYTES = 64 * 1024
 _STEP_S = 5.0
 _TOTAL_S = 20.0
 _CONNECTIONS_MAX = 8
+_SHARE_BYTES = 33  # a side's letter and a point of Ed25519
 
 T = TypeVar("T")
 
@@ -506,7 +508,10 @@ def _run_spake(spake: Any, message: bytes) -> tuple[bytes, bytes]:
 
 
 def _finish_spake(spake: Any, message: bytes) -> bytes:
+    wrong = WireError("The other side's key share is not valid.", "Pair again.")
+    if len(message) != _SHARE_BYTES:  # the package only asserts it
+        raise wrong
     try:
         return bytes(spake.finish(message))
-    except (SPAKEError, ValueError, AssertionError, IndexError, TypeError):
-        raise WireError("The other side's key share is not valid.", "Pair again.") from None
+    except (SPAKEError, NotOnCurve, ValueError):
+        raise wrong from None

@@ -451,7 +451,7 @@ class ZenohLink:
         if kind == _FRAME:
             for callback in self._on_frame:
                 callback(sender, rest)
-        elif kind == _ASK and len(rest) > 8 and self._on_ask is not None:
+        elif kind == _ASK and len(rest) >= 8 and self._on_ask is not None:
             self._spawn(self._answer(sender, rest[:8], self._on_ask(sender, rest[8:])))
         elif kind == _ANSWER and len(rest) >= 8:
             asked, answer = self._asks.get(rest[:8], ("", None))

@@ -1,0 +1,392 @@
+"""What only a real wire can get wrong: certificates, addresses, processes that die. Nothing fails silently."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, keep_device, new_key, request
+from hearthway.mesh.link import Health
+from hearthway.mesh.node import MeshNode
+from hearthway.mesh.probe import probe, probe_context
+from hearthway.mesh.rules import Rules, default_rules
+from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.records.errors import IdentityError, MeshError
+
+RULES = Rules.parse(default_rules(), "default")
+PEER = Path(__file__).with_name("peer_main.py")
+
+
+async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> float:
+    """Seconds until the condition held."""
+    start_s = time.monotonic()
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
+            await asyncio.sleep(0.01)
+    return time.monotonic() - start_s
+
+
+@asynccontextmanager
+async def _up(*identities: DeviceIdentity) -> AsyncIterator[list[ZenohLink]]:
+    links = [ZenohLink(i, listen=i.address, now_s=time.time()) for i in identities]
+    try:
+        for link in links:
+            await link.open()
+        yield links
+    finally:
+        for link in links:
+            await link.close()
+
+
+async def _problem(link: ZenohLink) -> Health:
+    """What the link says 3 s after opening, or as soon as it knows."""
+    await asyncio.sleep(0.6)
+    try:
+        await _until(lambda: "yet" not in link.health().problem, 2.4)
+    except TimeoutError:
+        pytest.fail(f"nothing said within 3 s: {link.health()}")
+    return link.health()
+
+
+def _meet(ours: Any, theirs: Any) -> DeviceIdentity:
+    """Our car, told that its phone stands where the other household's phone listens."""
+    roster = ours.root.roster
+    members = tuple(
+        msgspec.structs.replace(m, address=theirs.addresses["phone"])
+        if m.device_id == "phone"
+        else m
+        for m in roster.members
+    )
+    ours.root._keep(members)
+    ours.tell()
+    car: DeviceIdentity = ours.identity("car")
+    return car
+
+
+def test_another_households_root_is_said_within_three_seconds(make_household: Any) -> None:
+    ours = make_household(phone="phone", car="car")
+    theirs = make_household(phone="phone")
+    car = _meet(ours, theirs)
+
+    async def scenario() -> None:
+        async with _up(theirs.identity("phone"), car) as (phone, link):
+            health = await _problem(link)
+            assert not health.ok
+            assert "another household" in health.problem
+            assert health.next_step
+            assert not link.peers()["phone"].alive
+            assert "another household" in link.peers()["phone"].detail
+            assert phone.peers() == {}
+
+    asyncio.run(scenario())
+
+
+def test_the_same_scene_with_one_root_is_healthy(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _up(household.identity("phone"), household.identity("car")) as (phone, car):
+            await _until(lambda: phone.health().ok and car.health().ok, 3.0)
+            assert car.peers()["phone"].alive
+            assert car.peers()["phone"].detail == ""
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_refuses_our_certificate_is_found_out(make_household: Any) -> None:
+    """Our certificate is by another key in our root's name: our side trusts theirs, theirs not ours."""
+    household = make_household(phone="phone", car="car")
+    root = household.root
+    forger = HouseholdRoot(Path("/nonexistent"), new_key(), root._certificate, root.roster)
+    car = household.identity("car")
+    pem = forger.sign(request(car.key, "car"), "car", "car", time.time())
+    keep_device(car.keys, car.key, pem, root.certificate_pem, root.signed_roster)
+
+    async def scenario() -> None:
+        async with _up(household.identity("phone")):
+            health = await probe(probe_context(car), "phone", household.addresses["phone"])
+            assert not health.ok
+            assert "refuses this device's certificate" in health.problem
+            assert "Pair" in health.next_step
+
+    asyncio.run(scenario())
+    with pytest.raises(IdentityError, match="not issued"):
+        household.identity("car")
+
+
+@pytest.mark.parametrize("name", ["device.pem", "device.key", "ca.pem"])
+def test_a_missing_certificate_is_said_at_once(make_household: Any, name: str) -> None:
+    household = make_household(phone="phone", car="car")
+    identity = household.identity("phone")
+    (household.path / "phone" / name).unlink()
+    with pytest.raises(IdentityError, match="belongs to no household"):
+        household.identity("phone")
+
+    async def scenario() -> None:
+        start_s = time.monotonic()
+        link = ZenohLink(identity, listen=identity.address, now_s=time.time())
+        with pytest.raises(MeshError, match="cannot be used"):
+            await link.open()
+        assert time.monotonic() - start_s < 3.0
+        assert not link.health().ok
+        await link.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_expired_certificate_does_not_open(make_household: Any) -> None:
+    identity = make_household(phone="phone").identity("phone")
+    link = ZenohLink(identity, listen=identity.address, now_s=time.time() + 40 * 86_400)
+    with pytest.raises(IdentityError, match="expired"):
+        asyncio.run(link.open())
+
+
+def test_nobody_there_is_said_within_three_seconds(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _up(household.identity("car")) as (car,):
+            health = await _problem(car)
+            assert not health.ok
+            assert "phone" in health.problem
+            assert "not reachable" in health.problem
+            assert "Start Hearthway" in health.next_step
+
+    asyncio.run(scenario())
+
+
+def test_a_taken_port_is_a_sentence(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _up(household.identity("car")):
+            twin = ZenohLink(
+                household.identity("phone"), listen=household.addresses["car"], now_s=time.time()
+            )
+            with pytest.raises(MeshError, match=r"listens at .* already"):
+                await twin.open()
+        nowhere = ZenohLink(household.identity("phone"), listen="192.0.2.1:7447", now_s=time.time())
+        with pytest.raises(MeshError, match="cannot listen"):
+            await nowhere.open()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak TLS"), (b"", "phone at")],
+)
+def test_another_program_at_the_address_is_said(
+    make_household: Any, answer: bytes, words: str
+) -> None:
+    household = make_household(phone="phone", car="car")
+    context = probe_context(household.identity("car"))
+
+    async def scenario() -> None:
+        async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer)
+            writer.close()
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        health = await probe(context, "phone", f"127.0.0.1:{port}")
+        assert not health.ok
+        assert words in health.problem
+        assert health.next_step
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(scenario())
+
+
+def test_a_program_that_stays_silent_is_given_up(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+    context = probe_context(household.identity("car"))
+
+    async def scenario() -> None:
+        done = asyncio.Event()
+
+        async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await done.wait()
+            writer.close()
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        health = await probe(context, "phone", f"127.0.0.1:{port}")
+        assert "does not answer" in health.problem
+        done.set()
+        server.close()
+        await asyncio.sleep(0.02)
+
+    asyncio.run(scenario())
+
+
+def test_the_wrong_device_at_an_address_is_named(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car", home="home")
+    context = probe_context(household.identity("car"))
+
+    async def scenario() -> None:
+        async with _up(household.identity("home")):
+            assert (await probe(context, "home", household.addresses["home"])).ok
+            health = await probe(context, "phone", household.addresses["home"])
+            assert "stands home, not phone" in health.problem
+
+    asyncio.run(scenario())
+
+
+def test_a_foreign_device_with_a_members_name_hears_and_says_nothing(make_household: Any) -> None:
+    """Another root's "phone", at our phone's address, and it knows our household's id and keys."""
+    ours, theirs = make_household(phone="phone", car="car"), make_household(phone="phone")
+    stolen = ours.path / "stolen"
+    shutil.copytree(theirs.path / "phone", stolen)
+    phone = DeviceIdentity.load(stolen, time.time())
+    fake = msgspec.structs.replace(ours.root.roster, household_id=phone.household_id)
+    object.__setattr__(phone, "household_id", ours.root.household_id)
+    object.__setattr__(phone, "roster", msgspec.structs.replace(fake))
+
+    async def scenario() -> None:
+        async with _up(ours.identity("car"), phone) as (car, stranger):
+            heard: list[str] = []
+            car.on_frame(lambda sender, _f: heard.append(sender))
+            await asyncio.sleep(1.5)
+            await stranger.put("car", b"x", reliable=True)
+            assert not car.peers()["phone"].alive
+            assert not stranger.peers()["car"].alive
+            assert heard == []
+
+    asyncio.run(scenario())
+
+
+def test_a_revoked_device_is_shut_out_by_name(make_household: Any) -> None:
+    """Its certificate still verifies; the roster no longer names it."""
+    household = make_household(phone="phone", car="car", home="home")
+    car = household.identity("car")
+    household.root.revoke("car")
+    for device_id in ("phone", "home"):
+        (household.path / device_id / "roster.bin").write_bytes(household.root.signed_roster)
+
+    async def scenario() -> None:
+        phone, home = household.identity("phone"), household.identity("home")
+        async with _up(phone, home, car) as (p, h, c):
+            heard: list[str] = []
+            p.on_frame(lambda sender, _f: heard.append(sender))
+            await _until(lambda: p.peers()["home"].alive and h.peers()["phone"].alive)
+            await c.put("phone", b"x", reliable=True)
+            await h.put("phone", b"x", reliable=True)
+            await _until(lambda: heard != [])
+            await asyncio.sleep(0.3)
+            assert heard == ["home"]
+            assert "car" not in p.peers()
+
+    asyncio.run(scenario())
+
+
+# -- processes that die --------------------------------------------------------------------------
+
+
+class _Process:
+    """A node in a process of its own."""
+
+    def __init__(self, keys: Path) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-W", "error", str(PEER), str(keys)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self._child.pid, number)
+
+    def end(self) -> str:
+        """End it by closing its standard input; what it printed."""
+        output, _ = self._child.communicate(timeout=15)
+        return output.decode()
+
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.communicate(timeout=15)
+
+
+@asynccontextmanager
+async def _node(household: Any, device_id: str) -> AsyncIterator[MeshNode]:
+    identity = household.identity(device_id)
+    link = ZenohLink(identity, listen=identity.address, now_s=time.time())
+    node = MeshNode(identity, link, RULES, time.time)
+    try:
+        await node.open()
+        yield node
+    finally:
+        await node.close()
+
+
+async def _ask_home(node: MeshNode) -> str:
+    return await node.request("home", "Receipt.Head", "abc", "witness", str, 3.0)
+
+
+def test_a_killed_node_is_noticed_and_answers_again_after_its_return(make_household: Any) -> None:
+    household = make_household(phone="phone", home="home")
+
+    async def scenario() -> None:
+        async with _node(household, "phone") as phone:
+            for _ in range(2):
+                home = await asyncio.to_thread(_Process, household.path / "home")
+                try:
+                    await phone.wait_ready(["home"], 15.0)
+                    assert await _ask_home(phone) == "ABC"
+                    home.send(signal.SIGKILL)
+                    assert await _until(lambda: not phone.peers()["home"].alive) < 2.5
+                    with pytest.raises(MeshError, match="not reachable"):
+                        await _ask_home(phone)
+                finally:
+                    await asyncio.to_thread(home.kill)
+            home = await asyncio.to_thread(_Process, household.path / "home")
+            try:
+                await phone.wait_ready(["home"], 15.0)
+                assert [await _ask_home(phone) for _ in range(5)] == ["ABC"] * 5
+                output = await asyncio.to_thread(home.end)
+            finally:
+                await asyncio.to_thread(home.kill)
+            assert output.splitlines()[-1] == "closed"  # an orderly end leaves no thread behind
+
+    asyncio.run(scenario())
+
+
+def test_a_stopped_node_is_noticed_by_the_lease_and_comes_back(make_household: Any) -> None:
+    household = make_household(phone="phone", home="home")
+
+    async def scenario() -> None:
+        async with _node(household, "phone") as phone:
+            home = await asyncio.to_thread(_Process, household.path / "home")
+            try:
+                await phone.wait_ready(["home"], 15.0)
+                home.send(signal.SIGSTOP)
+                start_s = time.monotonic()
+                puts_s = []
+                while phone.peers()["home"].alive and time.monotonic() - start_s < 6.0:
+                    put_s = time.monotonic()
+                    await phone.publish("Replay.Step", 1, "replay")
+                    puts_s.append(time.monotonic() - put_s)
+                    await asyncio.sleep(0.02)
+                assert time.monotonic() - start_s < 4.0  # the lease is 2 s
+                assert max(puts_s) < 1.0  # a vanished peer holds nobody up
+                home.send(signal.SIGCONT)
+                await phone.wait_ready(["home"], 10.0)
+                assert await _ask_home(phone) == "ABC"
+            finally:
+                home.send(signal.SIGCONT)
+                await asyncio.to_thread(home.kill)
+
+    asyncio.run(scenario())
