@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import ipaddress
 import math
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -22,7 +21,7 @@ from hearthway.records.venue import Followed, SignedWait, Wait, WaitStatement
 
 from .signing import public_bytes, signed_by
 from .store import Store
-from .venue_link import fetch_wait
+from .venue_link import check_address, fetch_wait
 
 CODE_PREFIX = "hearthway-venue:"
 SKEW_S = 120.0  # two tablets' clocks may differ by this much
@@ -99,7 +98,7 @@ def ask(store: Store, followed: Followed, now_s: float, timeout_s: float) -> Wai
         signed = unpack(data, SignedWait)
     except WireError:
         return unknown(followed, "the answer does not decode")
-    except MeshError as why:
+    except (MeshError, InputError) as why:
         return unknown(followed, why.message.rstrip("."))
     wait = verify(signed, followed, now_s, store.last_serial(followed.osm_id))
     if wait.minutes is not None:
@@ -159,32 +158,6 @@ def parse_code(text: str) -> Followed:
         raise mistake
     check_address(code.address)
     return Followed(osm_id=code.osm_id, name=code.name, address=code.address, key=code.key)
-
-
-def check_address(address: str) -> tuple[str, int]:
-    """Host and port of "IP:port"; InputError unless it is an address of a nearby network.
-
-    Names are refused (asking a name server tells it where you eat), and so are addresses on the internet.
-    """
-    host, _, port = address.rpartition(":")
-    plain = host.removeprefix("[").removesuffix("]")
-    try:
-        parsed = ipaddress.ip_address(plain)
-        number = int(port) if port.isascii() and port.isdigit() else 0
-    except ValueError:
-        parsed, number = None, 0
-    if parsed is None or not 0 < number < 65_536 or (parsed.version == 6) != host.startswith("["):
-        raise InputError(
-            f"{address!r} is not an address and a port.", "It reads like 192.168.4.1:8410."
-        )
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    parsed = mapped or parsed
-    if parsed.is_global or parsed.is_multicast or parsed.is_unspecified:
-        raise InputError(
-            f"{address} is not on a nearby network; Hearthway asks nobody on the internet.",
-            "Use the address the venue has on its own network.",
-        )
-    return plain, number
 
 
 def _check(data: bytes) -> bytes:

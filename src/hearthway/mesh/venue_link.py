@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import ipaddress
 import socket
 import threading
 import time
@@ -12,13 +13,41 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 from hearthway.records.codec import pack
-from hearthway.records.errors import HearthwayError, MeshError
+from hearthway.records.errors import HearthwayError, InputError, MeshError
 from hearthway.records.venue import SignedWait
 
 MAX_BODY_BYTES = 4096
 _MAX_ANSWER_BYTES = MAX_BODY_BYTES + 2048  # headers included
 _MAX_CONNECTIONS = 16
 _SERVE_S = 5.0  # a connection that takes longer is cut
+
+
+def check_address(address: str) -> tuple[str, int]:
+    """Host and port of "IP:port"; InputError unless it is an address of a nearby network.
+
+    Names are refused (asking a name server tells it where you eat), and so are addresses on the internet.
+    """
+    host, _, port = address.rpartition(":")
+    # a zone ("fe80::1%eth0") may hold anything, line ends included: only plain characters pass
+    host = host if all("!" <= letter <= "~" for letter in host) else ""
+    plain = host.removeprefix("[").removesuffix("]")
+    try:
+        parsed = ipaddress.ip_address(plain)
+        number = int(port) if port.isascii() and port.isdigit() else 0
+    except ValueError:
+        parsed, number = None, 0
+    if parsed is None or not 0 < number < 65_536 or (parsed.version == 6) != host.startswith("["):
+        raise InputError(
+            f"{address!r} is not an address and a port.", "It reads like 192.168.4.1:8410."
+        )
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    parsed = mapped or parsed
+    if parsed.is_global or parsed.is_multicast or parsed.is_unspecified:
+        raise InputError(
+            f"{address} is not on a nearby network; Hearthway asks nobody on the internet.",
+            "Use the address the venue has on its own network.",
+        )
+    return plain, number
 
 
 class _Received:
@@ -35,15 +64,14 @@ class _Received:
 def fetch_wait(address: str, timeout_s: float) -> bytes:
     """The body of `GET http://address/wait`, at most 4 KiB within `timeout_s` in all; empty when it says nothing.
 
-    MeshError when the venue is out of reach, too slow, too long or answers anything but 200 or 204.
+    MeshError when the venue is out of reach, too slow, too long or answers anything but 200 or 204; InputError on
+    an address that is not nearby.
     """
-    host, _, port = address.rpartition(":")
+    host, port = check_address(address)
     deadline = time.monotonic() + timeout_s
     data = b""
     try:
-        with socket.create_connection(
-            (host.removeprefix("[").removesuffix("]"), int(port)), timeout=timeout_s
-        ) as link:
+        with socket.create_connection((host, port), timeout=timeout_s) as link:
             link.sendall(f"GET /wait HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
             while len(data) <= _MAX_ANSWER_BYTES:
                 left = deadline - time.monotonic()
