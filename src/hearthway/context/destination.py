@@ -2,7 +2,8 @@
 
 prior      past trips vote for their destinations. A vote is weighed by age, by how near its departure was in the
            local day (circular kernel), by the kind of day, and by whether it left from the same place; the levels
-           back off into each other with Dirichlet smoothing, so that little evidence moves little.
+           back off into each other with Dirichlet smoothing, so that little evidence moves little, and are joined
+           log-linearly with how recently a place was visited.
 likelihood of the route so far, for each place d, against a route to an arbitrary place:
            heading   von Mises on the excess of going via here: (origin->here + here->d - origin->d) / origin->here
            leg       the same for the last few hundred metres
@@ -35,10 +36,16 @@ class Tuning(Struct, frozen=True, kw_only=True):
 
     half_life_days: float = 60.0
     time_sigma_s: float = 5_400.0
-    other_weekday: float = 0.7
+    other_weekday: float = 0.5
     other_kind: float = 0.25
-    backoff: float = 1.5
-    new_backoff: float = 4.0
+    backoff: float = 4.0
+    new_backoff: float = 8.0
+    w_overall: float = 1.3  # weights of the log-linear prior
+    w_origin: float = 0.25
+    w_hour: float = 1.1
+    w_both: float = 1.5
+    w_recent: float = 0.2
+    w_back: float = 0.15
     kappa: float = 2.0
     kappa_leg: float = 0.8
     leg_m: float = 500.0
@@ -200,18 +207,26 @@ class DestinationModel:
         p_new = (fresh[0] + 1.0) / (n[0] + 2.0)
         for level in (1, 2, 3):
             p_new = (fresh[level] + tune.new_backoff * p_new) / (n[level] + tune.new_backoff)
-        mixed = self._backed_off(base, levels)
-        known = sum(mixed.values())
+        scores = self._log_linear(departure, base, levels, places)
+        top = max(scores.values())
+        weights = {place: exp(score - top) for place, score in scores.items()}
+        known = sum(weights.values())
         return (
-            {place: (1.0 - p_new) * p / known for place, p in mixed.items()},
+            {place: (1.0 - p_new) * weight / known for place, weight in weights.items()},
             p_new,
             vote_of_trip,
         )
 
-    def _backed_off(
-        self, base: dict[int, float], levels: list[dict[int, float]]
+    def _log_linear(
+        self,
+        departure: Departure,
+        base: dict[int, float],
+        levels: list[dict[int, float]],
+        places: list[KnownPlace],
     ) -> dict[int, float]:
-        k = self.tuning.backoff
+        """Unnormalised log-prior by place: what each level adds to the one below it, weighed."""
+        tune = self.tuning
+        k = tune.backoff
 
         def smooth(counts: dict[int, float], under: dict[int, float]) -> dict[int, float]:
             total = sum(counts.values())
@@ -219,11 +234,25 @@ class DestinationModel:
 
         overall = smooth(levels[0], base)
         by_origin = smooth(levels[1], overall)
-        by_time = smooth(levels[2], overall)
+        by_hour = smooth(levels[2], overall)
         # Origin and hour as independent witnesses, where both have not been seen together.
-        product = {p: by_origin[p] * by_time[p] / overall[p] for p in base}
+        product = {p: by_origin[p] * by_hour[p] / overall[p] for p in base}
         norm = sum(product.values())
-        return smooth(levels[3], {p: q / norm for p, q in product.items()})
+        both = smooth(levels[3], {p: q / norm for p, q in product.items()})
+        before = self.trips[-1].origin if self.trips else None
+        scores = {}
+        for p in base:
+            low = log(overall[p])
+            away_days = max(0.0, departure.time_s - places[p].last_s) / DAY_S
+            scores[p] = (
+                tune.w_overall * low
+                + tune.w_origin * (log(by_origin[p]) - low)
+                + tune.w_hour * (log(by_hour[p]) - low)
+                + tune.w_both * (log(both[p]) - log(product[p] / norm))
+                - tune.w_recent * log(1.0 + away_days)
+                + (tune.w_back if p == before else 0.0)
+            )
+        return scores
 
     def _heading(self, place: KnownPlace, track: Track) -> float:
         tune = self.tuning
