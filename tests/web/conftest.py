@@ -10,16 +10,18 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from hearthway.atlas.store import BUNDLED
 from hearthway.records.errors import InputError
 from hearthway.records.geo import offset
 from hearthway.records.household import Peer
 from hearthway.records.life import Place
-from hearthway.records.page import MapShapes, PageEvent, PageState, RoadShape, Why
+from hearthway.records.page import PageEvent, PageState, Why
 from hearthway.records.poi import Opening, OpenState, Poi
 from hearthway.records.receipts import Computation, Crossing, Measured, Receipt
 from hearthway.records.signals import Fix, Signal
@@ -97,7 +99,7 @@ def suggestion(suggestion_id: str = "5f0c1d2e3a4b5c6d") -> Suggestion:
                 detour_s=20.0,
                 walk_m=150.0,
                 wait=Wait(osm_id=first.osm_id, minutes=15.0, age_s=120.0, source="the venue's key"),
-                reasons=(Reason(feature="cuisine", weight=0.5, words="you often eat nepalese"),),
+                reasons=(Reason(feature="cuisine", weight=3.5, words="you often eat nepalese"),),
             ),
             Option(
                 poi=second,
@@ -119,13 +121,13 @@ def suggestion(suggestion_id: str = "5f0c1d2e3a4b5c6d") -> Suggestion:
             ),
         ),
         reasons=(
-            Reason(feature="routine", weight=0.62, words="this is your dinnertime on 61 evenings"),
-            Reason(feature="open", weight=0.31, words="three are open when you arrive"),
-            Reason(feature="detour", weight=-0.12, words="a few minutes on foot"),
+            Reason(feature="routine", weight=14.2, words="this is your dinnertime on 61 evenings"),
+            Reason(feature="open", weight=6.1, words="three are open when you arrive"),
+            Reason(feature="detour", weight=-2.4, words="a few minutes on foot"),
         ),
         p_useful=0.72,
-        utility=0.41,
-        threshold=0.25,
+        utility=11.3,
+        threshold=6.0,
         propensity=1.0,
         situation=situation(),
         synthetic=True,
@@ -222,17 +224,6 @@ def quiet_state() -> PageState:
     )
 
 
-def roads() -> tuple[RoadShape, ...]:
-    made = []
-    for step in range(-20, 21):
-        level = 0 if step % 10 == 0 else 1 if step % 5 == 0 else 2
-        reach = 2000.0
-        along = tuple(offset(*FORUM, step * 100.0, x) for x in (-reach, 0.0, reach))
-        across = tuple(offset(*FORUM, y, step * 100.0) for y in (-reach, 0.0, reach))
-        made += [RoadShape(level=level, points=along), RoadShape(level=level, points=across)]
-    return tuple(made)
-
-
 @dataclass
 class MemoryNode:
     """Keeps everything in lists; `push` is what a node does when something happened."""
@@ -262,15 +253,6 @@ class MemoryNode:
     def push(self, state: PageState, kind: str = "state") -> None:
         self.state = state
         self.queue.put_nowait(PageEvent(kind=kind))
-
-    async def map_shapes(self, south: float, west: float, north: float, east: float) -> MapShapes:
-        return MapShapes(
-            roads=roads(),
-            pois=tuple(
-                poi(i, f"Café {i}", 37 * i % 700 - 350, 91 * i % 900 - 450) for i in range(60)
-            ),
-            attribution="© OpenStreetMap contributors",
-        )
 
     async def why(self, suggestion_id: str) -> Why:
         known = self.state.suggestion
@@ -349,10 +331,16 @@ class RunningPage:
 
 @contextmanager
 def running_page(
-    *, hosts: Sequence[str] = (), host: str = "127.0.0.1", heartbeat_s: float = 15.0
+    *,
+    hosts: Sequence[str] = (),
+    host: str = "127.0.0.1",
+    heartbeat_s: float = 15.0,
+    atlas: Path = BUNDLED,
 ) -> Iterator[RunningPage]:
     node = MemoryNode()
-    app = create_app(node, token=TOKEN, hosts=hosts, pace_s=0.05, heartbeat_s=heartbeat_s)
+    app = create_app(
+        node, token=TOKEN, hosts=hosts, atlas=atlas, pace_s=0.05, heartbeat_s=heartbeat_s
+    )
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="page")
     thread.start()

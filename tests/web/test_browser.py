@@ -182,7 +182,7 @@ def test_a_position_does_not_take_the_buttons_from_under_the_finger(
 
 def test_the_map_is_drawn_from_the_nodes_roads(browser: Any, page: Any, moment_state: Any) -> None:
     page.push(moment_state, "moment")
-    until(browser, lambda: text(browser, "#attribution") == "© OpenStreetMap contributors")
+    until(browser, lambda: "© OpenStreetMap contributors" in text(browser, "#attribution"))
     colours = until(
         browser,
         lambda: (n := browser.execute_script(COUNT_COLOURS)) > 8 and n,
@@ -200,6 +200,26 @@ const seen = new Set();
 for (let i = 0; i < data.length; i += 4) seen.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
 return seen.size;
 """
+
+
+def test_a_moving_car_shows_one_thing_to_read(browser: Any, page: Any, moment_state: Any) -> None:
+    page.push(msgspec.structs.replace(moment_state, role="car"), "moment")
+    until(browser, lambda: browser.find_elements(By.ID, "answer-accept"))
+    shown = [
+        e.text for e in browser.find_elements(By.CSS_SELECTOR, ".option .name") if e.is_displayed()
+    ]
+    assert shown == ["Ravintola Kuusi"]
+    assert not browser.find_element(By.ID, "why").is_displayed()
+    parked = msgspec.structs.replace(moment_state.situation, mode="staying")
+    page.push(msgspec.structs.replace(moment_state, role="car", situation=parked))
+    until(browser, lambda: browser.find_element(By.ID, "why").is_displayed())
+
+
+def test_off_the_map_is_said(browser: Any, page: Any) -> None:
+    until(browser, lambda: browser.find_element(By.ID, "offmap").is_displayed())
+    on_it = msgspec.structs.replace(page.node.state.situation, lat=60.17, lon=24.94)
+    page.push(msgspec.structs.replace(page.node.state, situation=on_it, track=()))
+    until(browser, lambda: not browser.find_element(By.ID, "offmap").is_displayed())
 
 
 def test_a_node_that_is_gone_is_seen(browser: Any, page: Any, moment_state: Any) -> None:

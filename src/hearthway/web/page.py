@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from math import isfinite
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -22,12 +23,14 @@ from hearthway.adapters.owntracks.adapter import credentials
 from hearthway.adapters.owntracks.adapter import receive as receive_owntracks
 from hearthway.adapters.owntracks.mapping import MAX_BYTES as OWNTRACKS_BYTES
 from hearthway.records.codec import digest, to_json
-from hearthway.records.errors import ConfigError, HearthwayError, InputError, WireError
+from hearthway.records.errors import ConfigError, HearthwayError, InputError, MapError, WireError
+from hearthway.records.page import MapShapes
 from hearthway.records.suggestion import AnswerKind
 
 from .guard import BodyTooLargeError, Guard, read_body, refusal, token_matches
 from .hub import Hub, TooManyPagesError
 from .present import shapes_view, why_view
+from .shapes import MapDrawer
 from .view import NodeView
 
 log = logging.getLogger(__name__)
@@ -55,11 +58,13 @@ def create_app(
     *,
     token: str,
     hosts: Sequence[str] = (),
+    atlas: Path | None = None,
     pace_s: float = 0.2,
     heartbeat_s: float = 15.0,
 ) -> Starlette:
     """The node's page as an ASGI app. `hosts`: names besides localhost and addresses that it answers to.
 
+    `atlas`: the file that the map is drawn from; without one the map shows no roads.
     `token`: the Basic password that OwnTracks always needs, and the page where it is not opened on this machine.
     ConfigError for a token shorter than 16 characters. Serves only under a server that runs its lifespan.
     """
@@ -68,7 +73,7 @@ def create_app(
             f"The page's token has {len(token)} characters.",
             f"Give it at least {MIN_TOKEN}, from a random source.",
         )
-    routes = _Routes(node, token=token, pace_s=pace_s, heartbeat_s=heartbeat_s)
+    routes = _Routes(node, token=token, atlas=atlas, pace_s=pace_s, heartbeat_s=heartbeat_s)
     app = Starlette(
         routes=[
             *(Route(path, routes.asset) for path in ASSETS),
@@ -115,8 +120,12 @@ class EventStream(StreamingResponse):
 
 
 class _Routes:
-    def __init__(self, node: NodeView, *, token: str, pace_s: float, heartbeat_s: float) -> None:
+    def __init__(
+        self, node: NodeView, *, token: str, atlas: Path | None, pace_s: float, heartbeat_s: float
+    ) -> None:
         self._node = node
+        self._atlas = atlas
+        self._drawer: MapDrawer | None = None
         self._token = token
         self._assets: dict[str, tuple[bytes, str]] = {}
         self.hub = Hub(node, pace_s=pace_s, heartbeat_s=heartbeat_s)
@@ -124,11 +133,23 @@ class _Routes:
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         self._assets = await asyncio.to_thread(_read_assets)
+        if self._atlas is not None:
+            self._drawer = await asyncio.to_thread(self._open, self._atlas)
         self.hub.start()
         try:
             yield
         finally:
             await self.hub.stop()
+            if self._drawer is not None:
+                self._drawer.close()
+
+    @staticmethod
+    def _open(path: Path) -> MapDrawer | None:
+        try:
+            return MapDrawer(path)
+        except MapError as why:  # a page without roads is better than none
+            log.warning("the map is not drawn: %s", why)
+            return None
 
     async def asset(self, request: Request) -> Response:
         body, tag = self._assets[request.url.path]
@@ -151,9 +172,13 @@ class _Routes:
             raise InputError("The box is not one of the earth.", "Give south < north, west < east.")
         if north - south > MAX_BOX_DEG or east - west > 2 * MAX_BOX_DEG:
             raise InputError("The box is too large to draw.", "Zoom in.")
-        shapes = await self._node.map_shapes(south, west, north, east)
-        # A country's roads are large: encoded off the loop, so that the next event is not kept waiting.
-        body = await asyncio.to_thread(lambda: to_json(shapes_view(shapes)))
+        drawer = self._drawer
+        # Drawn and encoded off the loop, so that the next event is not kept waiting.
+        body = await asyncio.to_thread(
+            lambda: to_json(
+                shapes_view(drawer.inside(south, west, north, east) if drawer else MapShapes())
+            )
+        )
         return Response(body, media_type="application/json")
 
     async def why(self, request: Request) -> Response:

@@ -36,6 +36,8 @@ def state_view(state: PageState) -> View:
         "clock": clock(state.time_s, state.utc_offset_s) if state.time_s else "",
         "peers": [_peer(peer) for peer in state.peers],
         "doing": _doing(situation),
+        # In a moving car one line is all there is to read; everything else waits on the phone.
+        "glance": state.role == "car" and situation is not None and situation.mode == "driving",
         "moment": None if suggestion is None else moment_view(suggestion, state),
         "silence": None
         if state.silence is None
@@ -59,10 +61,10 @@ def moment_view(suggestion: Suggestion, state: PageState) -> View:
         "need": suggestion.need,
         "clock": clock(suggestion.time_s, suggestion.utc_offset_s),
         "before": (parts and parts["before"]) or "",
-        "title": title[:1].upper() + title[1:],
+        "title": _sentence(title),
         "odds": (parts and parts["odds"]) or "",
         "lines": [
-            line.removesuffix(":")
+            _sentence(line.removesuffix(":"))
             for line in lines
             if line not in (ANSWERS, SYNTHETIC, suggestion.headline)
             and not line.startswith("battery ")
@@ -86,7 +88,7 @@ def why_view(why: Why) -> View:
         "headline": suggestion.headline,
         "clock": clock(suggestion.time_s, suggestion.utc_offset_s, seconds=True),
         "reasons": [
-            {"words": reason.words, "weight": round(reason.weight, 3)}
+            {"words": reason.words, "weight": round(reason.weight, 1)}
             for reason in sorted(suggestion.reasons, key=lambda r: (-abs(r.weight), r.feature))
         ],
         "options": [
@@ -95,16 +97,16 @@ def why_view(why: Why) -> View:
                 "name": plain(option.poi.name) or option.poi.kind.replace("_", " "),
                 "osm_id": option.poi.osm_id,
                 "reasons": [
-                    {"words": reason.words, "weight": round(reason.weight, 3)}
+                    {"words": reason.words, "weight": round(reason.weight, 1)}
                     for reason in option.reasons
                 ],
             }
             for number, option in enumerate(suggestion.options, 1)
         ],
         "gate": {
-            "p_useful": round(suggestion.p_useful, 3),
-            "utility": round(suggestion.utility, 3),
-            "threshold": round(suggestion.threshold, 3),
+            "p_useful": round(suggestion.p_useful, 2),
+            "utility": round(suggestion.utility, 1),  # minutes
+            "threshold": round(suggestion.threshold, 1),
         },
         "fields": _merged(why.receipts, _fields),
         "crossings": _merged(why.receipts, _crossings),
@@ -145,6 +147,10 @@ def bytes_words(count: int) -> str:
     if count < 10_000_000:
         return f"{count / 1000:.0f} kB"
     return f"{count / 1_000_000:.1f} MB"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _peer(peer: Peer) -> View:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from hearthway.records.page import MapShapes, PageEvent, PageState, Why
+from hearthway.records.page import PageEvent, PageState, Why
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.suggestion import AnswerKind
 
@@ -23,10 +23,6 @@ class NodeView(Protocol):
 
     def subscribe(self) -> AsyncIterator[PageEvent]:
         """Yields when something the page shows has changed, until the node stops. Called once."""
-        ...
-
-    async def map_shapes(self, south: float, west: float, north: float, east: float) -> MapShapes:
-        """Roads and POIs inside a box of degrees, simplified enough to draw."""
         ...
 
     async def why(self, suggestion_id: str) -> Why:

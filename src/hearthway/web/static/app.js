@@ -2,7 +2,7 @@
 import { HouseholdMap } from "./map.js";
 
 const byId = (id) => document.getElementById(id);
-const map = new HouseholdMap(byId("map"), byId("attribution"));
+const map = new HouseholdMap(byId("map"), byId("attribution"), byId("offmap"));
 let state = null;
 let chosen = 0; // index of the option meant
 let sending = false;
@@ -161,7 +161,7 @@ function drawReceipt(why) {
     drawTraffic(why.traffic),
     section("Why now", [
       reasons(why.reasons),
-      h("p", { class: "aside" }, `Useful with p ${why.gate.p_useful}: worth ${why.gate.utility} to you, where ${why.gate.threshold} is needed to interrupt.`),
+      h("p", { class: "aside" }, `Useful with p ${why.gate.p_useful}: a word now is worth ${why.gate.utility} min to you; ${why.gate.threshold} min are needed to interrupt.`),
     ]),
     why.options.some((option) => option.reasons.length)
       ? section("Why these", why.options.map((option) => h("div", { class: "because" },
@@ -198,7 +198,7 @@ function reasons(list) {
     bar.style.width = `${Math.max(2, (100 * Math.abs(reason.weight)) / most)}%`;
     return h("li", {}, h("span", { class: "words" }, reason.words),
       h("span", { class: "track", "aria-hidden": "true" }, bar),
-      h("span", { class: "value" }, `${reason.weight > 0 ? "+" : ""}${reason.weight}`));
+      h("span", { class: "value" }, `${reason.weight > 0 ? "+" : "−"}${Math.abs(reason.weight)} min`));
   }));
 }
 
@@ -221,6 +221,7 @@ let drawn = "";
 function draw() {
   byId("where").textContent = [state.person ? `${state.person}’s ${state.role}` : state.role, state.clock].filter(Boolean).join(" · ");
   byId("where").title = state.node;
+  document.body.classList.toggle("glance", state.glance);
   byId("synthetic").hidden = !state.synthetic;
   byId("peers").replaceChildren(...state.peers.map((peer) => h("li", {
     class: peer.alive ? "alive" : "gone", title: peer.detail || peer.id,

@@ -7,8 +7,9 @@ const MAX_SCALE = 4;
 const INSET = { left: 36, right: 74, top: 72, bottom: 52 }; // pixels that other things stand on
 
 export class HouseholdMap {
-  constructor(canvas, attribution) {
+  constructor(canvas, attribution, offmap) {
     this.canvas = canvas;
+    this.offmap = offmap;
     this.attribution = attribution;
     this.context = canvas.getContext("2d");
     this.onChoose = () => {};
@@ -151,15 +152,17 @@ export class HouseholdMap {
 
     const grow = Math.min(2.2, Math.max(0.55, Math.sqrt(this.scale / 0.35)));
     const widths = [5, 3.6, 2.2];
+    let seen = false;
     for (const pass of ["edge", "road"]) {
       for (const level of [2, 1, 0]) {
         context.beginPath();
-        for (const [of, points] of this.shapes.roads) if (Math.min(2, of) === level) this.#path(points);
+        for (const [of, points] of this.shapes.roads) if (Math.min(2, of) === level) seen = this.#path(points) || seen;
         context.strokeStyle = colour(pass === "edge" ? "edge" : `road${level}`);
         context.lineWidth = widths[level] * grow + (pass === "edge" ? 1.4 : 0);
         context.stroke();
       }
     }
+    this.offmap.hidden = seen || !this.box;
     if (this.scale > 0.12) {
       context.fillStyle = colour("poi");
       for (const poi of this.shapes.pois) {
@@ -178,12 +181,16 @@ export class HouseholdMap {
     if (this.what.position) this.#person(colour);
   }
 
+  // Adds a line to the path; says whether any of it is in view.
   #path(points) {
+    let seen = false;
     points.forEach((point, index) => {
       const [x, y] = this.#screen(point);
       if (index) this.context.lineTo(x, y);
       else this.context.moveTo(x, y);
+      seen ||= x >= 0 && y >= 0 && x <= this.width && y <= this.height;
     });
+    return seen;
   }
 
   #line(points, colour, width, dash) {
