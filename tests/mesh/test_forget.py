@@ -491,7 +491,7 @@ def put(store: Store, fixes: list[Row], answers: list[Row]) -> None:
         )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(ROWS, ROWS, st.lists(SCOPES, min_size=1, max_size=3))
 def test_what_remains_equals_a_store_that_never_had_it(
     tmp_path_factory: pytest.TempPathFactory,

@@ -106,6 +106,8 @@ def test_a_sound_chain_verifies_and_gives_its_receipts(world: World) -> None:
     assert report.ok, report
     assert (report.entries, report.receipts, report.erased, report.witnessed_to) == (4, 4, 0, 4)
     assert world.chain.receipt("suggestion-2") == receipt(2)
+    assert world.chain.has("suggestion-2")
+    assert not world.chain.has("suggestion-9")
     assert [found for _, found in world.chain.receipts()] == [receipt(n) for n in range(1, 5)]
     with pytest.raises(ReceiptError, match="no receipt"):
         world.chain.receipt("nothing")
@@ -207,34 +209,47 @@ EDITS = [
 ] + [("bodies", column) for column in ("suggestion_id", "person_no", "time_s", "salt", "body")]
 
 
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a sound chain: four receipts, the fourth erased."""
+    world = World(tmp_path_factory.mktemp("sealed"))
+    world.write(4)
+    world.chain.erase([4], 3000.0)
+    world.phone.person_no("other")
+    world.close()
+    return world.path.read_bytes()
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(EDITS), st.integers(1, 5), st.integers(0, 2**16), st.integers(0, 7))
 def test_every_changed_bit_of_every_column_is_found(
-    tmp_path_factory: pytest.TempPathFactory, where: tuple[str, str], seq: int, at: int, bit: int
+    tmp_path_factory: pytest.TempPathFactory,
+    sealed: bytes,
+    where: tuple[str, str],
+    seq: int,
+    at: int,
+    bit: int,
 ) -> None:
-    world = World(tmp_path_factory.mktemp("bits"))
-    try:
-        world.write(4)
-        world.chain.erase([4], 3000.0)
-        table, column = where
-        if table == "bodies" and seq > 3:
-            seq = 1
-        ((value,),) = world.phone.database.rows(f"SELECT {column} FROM {table} WHERE seq = {seq}")
-        if not isinstance(value, bytes | str):
-            changed: object = value + 1
-            if column == "person_no":
-                world.phone.person_no("other")
-        else:
-            data = bytearray(value if isinstance(value, bytes) else value.encode())
-            if not data:
-                data = bytearray(b"\x00")
-            else:
-                data[at % len(data)] ^= 1 << bit
-            changed = bytes(data) if isinstance(value, bytes) else data.decode(errors="replace")
-        world.edit(f"UPDATE {table} SET {column} = ? WHERE seq = ?", changed, seq)
-        assert not world.verify().ok
-    finally:
-        world.close()
+    path = tmp_path_factory.mktemp("bits") / "node.db"
+    path.write_bytes(sealed)
+    table, column = where
+    seq = seq if table == "chain" or seq <= 3 else 1
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA synchronous = OFF")
+    (value,) = db.execute(f"SELECT {column} FROM {table} WHERE seq = {seq}").fetchone()
+    if isinstance(value, bytes | str):
+        data = bytearray(value if isinstance(value, bytes) else value.encode()) or bytearray(
+            b"\x01"
+        )
+        data[at % len(data)] ^= 1 << bit
+        changed: object = bytes(data) if isinstance(value, bytes) else data.decode(errors="replace")
+    else:
+        changed = value + 1
+    with db:
+        db.execute(f"UPDATE {table} SET {column} = ? WHERE seq = ?", (changed, seq))
+    db.close()
+    with Store.open(path, node_id="phone") as store:
+        assert not verify_chain(store, witness_key=None, node_key=public_bytes(NODE)).ok
 
 
 def test_a_flipped_byte_anywhere_in_the_raw_file_is_found_where_it_matters(world: World) -> None:
@@ -321,3 +336,21 @@ def test_the_key_file_is_made_once_and_private(tmp_path: Path) -> None:
     path.write_bytes(b"short")
     with pytest.raises(IdentityError, match="no signing key"):
         signing_key(path)
+
+
+def test_verifying_reads_one_moment_while_another_process_appends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write(2)
+    other = Store.open(world.path, node_id="phone")
+    real = chains._bodies
+
+    def meanwhile(*arguments: object) -> object:
+        ReceiptChain(other, NODE).append(receipt(3))
+        return real(*arguments)  # type: ignore[arg-type]  # the very arguments it was called with
+
+    monkeypatch.setattr(chains, "_bodies", meanwhile)
+    assert world.verify().ok
+    monkeypatch.undo()
+    assert world.verify().receipts == 3
+    other.close()

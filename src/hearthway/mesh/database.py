@@ -133,6 +133,24 @@ class Database:
             finally:
                 self._depth = 0
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read inside is of one moment, whatever other processes write meanwhile."""
+        with self._lock:
+            if self._depth:  # a transaction is a snapshot
+                yield
+                return
+            try:
+                self._db.execute("BEGIN")
+            except sqlite3.Error as why:
+                raise store_error(why, self.path) from None
+            self._depth = 1
+            try:
+                yield
+            finally:
+                self._depth = 0
+                self._roll_back()
+
     def _roll_back(self) -> None:
         if self._db.in_transaction:  # a full disk rolls back by itself
             self._db.execute("ROLLBACK")

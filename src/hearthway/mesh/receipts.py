@@ -156,6 +156,15 @@ class ReceiptChain:
             )
         return unpack(row[0], Receipt)
 
+    def has(self, suggestion_id: str) -> bool:
+        """Is there a receipt of it here? (An erased one is not found: its suggestion's id went with it.)"""
+        return (
+            self.store.database.row(
+                "SELECT 1 FROM bodies WHERE suggestion_id = ?", (suggestion_id,)
+            )
+            is not None
+        )
+
     def receipts(self) -> list[tuple[Entry, Receipt | None]]:
         """The chain's receipts, oldest first; None reads "erased by the owner" if `verify` is content."""
         found: list[tuple[Entry, Receipt | None]] = []
@@ -196,7 +205,8 @@ def verify_chain(
     no head is trusted: a cut, or a rewrite by the node's own key, passes, and `witnessed_to` is 0.
     """
     try:
-        return _verify(store, witness_key, node_key, list(witness_heads))
+        with store.database.snapshot():  # the node may append while another process verifies
+            return _verify(store, witness_key, node_key, list(witness_heads))
     except (StoreError, WireError) as why:
         found = Problem(code="unreadable", seq=0, words=f"The chain cannot be read: {why.message}")
         return VerifyReport(

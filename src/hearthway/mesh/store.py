@@ -85,11 +85,8 @@ class Store:
         """Open or make `node.db` (0600); StoreError when it is damaged, newer, foreign or not writable."""
         database = Database(Path(path))
         try:
-            with database.transaction() as db:
-                db.execute("INSERT OR IGNORE INTO meta VALUES ('node_id', ?)", (node_id.encode(),))
-            kept = database.row("SELECT value FROM meta WHERE key = 'node_id'")
-            if kept is None or kept[0] != node_id.encode():
-                owner = "nobody" if kept is None else bytes(kept[0]).decode(errors="replace")
+            owner = _claim(database, node_id)
+            if owner != node_id:
                 raise StoreError(
                     f"{path} belongs to the node {owner}, not to {node_id}.",
                     "Give each node a data directory of its own.",
@@ -597,3 +594,14 @@ class Store:
                 " DO UPDATE SET serial = max(serial, excluded.serial)",
                 (osm_id, serial),
             )
+
+
+def _claim(database: Database, node_id: str) -> str:
+    """Whose file this is: written once; afterwards opening needs no write lock."""
+    query = "SELECT value FROM meta WHERE key = 'node_id'"
+    row = database.row(query)
+    if row is None:
+        with database.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO meta VALUES ('node_id', ?)", (node_id.encode(),))
+            row = db.execute(query).fetchone()
+    return "" if row is None else bytes(row[0]).decode(errors="replace")
