@@ -216,6 +216,8 @@ def test_a_moving_car_shows_one_thing_to_read(browser: Any, page: Any, moment_st
 
 
 def test_off_the_map_is_said(browser: Any, page: Any) -> None:
+    off_it = msgspec.structs.replace(page.node.state.situation, lat=60.3, lon=24.5)
+    page.push(msgspec.structs.replace(page.node.state, situation=off_it, track=()))
     until(browser, lambda: browser.find_element(By.ID, "offmap").is_displayed())
     on_it = msgspec.structs.replace(page.node.state.situation, lat=60.17, lon=24.94)
     page.push(msgspec.structs.replace(page.node.state, situation=on_it, track=()))
