@@ -86,12 +86,12 @@ class Calendar:
         for i, who in enumerate(ADULTS):
             habits[who] = {
                 final: rng.uniform(0.82, 0.92),
-                rest[2 * i]: rng.uniform(0.65, 0.8),
-                rest[2 * i + 1]: rng.uniform(0.3, 0.5),
+                rest[2 * i]: rng.uniform(0.7, 0.85),
+                rest[2 * i + 1]: rng.uniform(0.4, 0.6),
             }
         return habits
 
-    def _evening(self, rng: Random, sites: int, late_s: float = 0.0) -> Evening:
+    def _evening(self, rng: Random, sites: int) -> Evening:
         spread_s = self.settings.dinner_sd_min * 60.0
         swing = max(-2.2, min(2.2, rng.gauss(0.0, 1.0)))
         site = 0
@@ -100,14 +100,14 @@ class Calendar:
             site = -1
         elif draw > 0.9 and sites > 2:
             site = 2
-        elif draw > 0.8 and sites > 1:
+        elif draw > 0.76 and sites > 1:
             site = 1
         return Evening(
             site=site,
-            dinner_s=self.settings.dinner_mean_s + late_s + swing * spread_s,
+            dinner_s=self.settings.dinner_mean_s + swing * spread_s,
             eat_s=rng.uniform(32.0, 65.0) * 60.0,
             errand_s=rng.uniform(22.0, 50.0) * 60.0,
-            errand_first=rng.random() < 0.5,
+            errand_first=rng.random() < 0.6,
             explore=rng.random() < 0.15,
         )
 
@@ -153,9 +153,7 @@ class Calendar:
                 day.hobby_driver = rng.choice(free) if free else ""
             if weekday >= 5 and not day.away and not day.evenings and not final:
                 if weekday == 5 and family < 0.45 and not day.guests:
-                    day.family_out = self._evening(
-                        Random(f"{seed}/family/{number}"), sites, late_s=-20.0 * 60.0
-                    )
+                    day.family_out = self._evening(Random(f"{seed}/family/{number}"), sites)
                     day.family_out.site = max(0, day.family_out.site)
                 elif visit < 0.35:
                     day.visit = True

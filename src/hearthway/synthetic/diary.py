@@ -124,7 +124,7 @@ class Car:
         """Report charge and odometer now."""
         for key, value, unit in (
             (SOC, round(self.soc_pct, 1), "percent"),
-            (ODOMETER, round(self.km, 1), "km"),
+            (ODOMETER, float(round(self.km * 1000.0)), "m"),
         ):
             self.signals.append(
                 Signal(key=key, value=value, time_s=round(time_s, 1), unit=unit, source=SOURCE)
@@ -141,7 +141,7 @@ class Car:
             self.soc_pct += 45.0
         self.km += motion.distance_m / 1000.0
         self.note(begin_s + motion.duration_s)
-        if home and self.soc_pct < 42.0:
+        if home and self.soc_pct < 30.0:
             self._plugged_s = begin_s + motion.duration_s
 
     def unplug(self, time_s: float) -> None:

@@ -13,7 +13,7 @@ from random import Random
 
 from hearthway.records.errors import InputError
 from hearthway.records.geo import bearing_deg, distance_m, offset
-from hearthway.records.poi import MEAL, SHOPPING, OpenState, Poi, PoiIndex, RoadGraph
+from hearthway.records.poi import FOOD, MEAL, SHOPPING, OpenState, Poi, PoiIndex, RoadGraph
 
 from .drives import DrivePool
 from .motion import Point, gap_m
@@ -106,13 +106,14 @@ def survey(
 ) -> Ground:
     """Choose where this household lives and goes. InputError where the map cannot carry a life."""
     rng = Random(f"{seed}/ground")
-    foods = [p for p in everything(pois, MEAL) if p.name]
+    tables = everything(pois, FOOD)
+    foods = [p for p in tables if p.name and p.kind in MEAL]
     if not foods:
         raise InputError(
             "This map has no named place to eat, so a synthetic household has nothing to do there.",
             "Choose an extract with restaurants.",
         )
-    grid = _Grid(foods)
+    grid, anywhere = _Grid(foods), _Grid(tables)
     south, north = min(p.lat for p in foods), max(p.lat for p in foods)
     west, east = min(p.lon for p in foods), max(p.lon for p in foods)
     wide = distance_m(south, west, north, east) > WIDE_M
@@ -134,11 +135,12 @@ def survey(
             "Choose an extract that contains drivable ways.",
         )
     ways.entries = _entries(roads, ways, first.park.point, pool) if not wide else []
-    sites, unseen = _others(first, ranked, ways, pool, grid, rng, wide=wide)
-    homes = _on_map(first, sites, foods, grid, ways, rng) if wide else None
+    sites = _others(first, ranked, ways, pool, grid, wide=wide)
+    homes = _on_map(first, sites, foods, anywhere, ways, rng) if wide else None
     if homes is None:
         homes = _beyond(first, ways, pool, rng)
     home, work, hobby, family = homes
+    unseen = _unseen(sites, ranked, ways, pool, grid, work, rng)
     notes = [
         "home and work lie on roads of the map"
         if home.mapped
@@ -255,11 +257,10 @@ def _others(
     ways: Ways,
     pool: DrivePool | None,
     grid: _Grid,
-    rng: Random,
     *,
     wide: bool,
-) -> tuple[list[Site], Site | None]:
-    """Second and third destinations apart from the first, and one kept unseen, the farthest off."""
+) -> list[Site]:
+    """The first destination, and a second and third apart from it."""
     apart = 1_500.0 if wide else 350.0
     sites = [first]
     tried = 0
@@ -271,18 +272,37 @@ def _others(
             site = _site(shop, ways, pool, grid, first.park.point)
             if site and all(gap_m(site.park.point, s.park.point) > apart for s in sites):
                 sites.append(site)
-    pairs = [(min(distance_m(p.lat, p.lon, *s.park.point) for s in sites), p) for _, p in ranked]
-    if wide:  # far enough to be another place, near enough to be an evening's drive
-        pairs = [p for p in pairs if 1_500.0 < p[0] < 15_000.0] or pairs
-        rng.shuffle(pairs)
-    else:
-        pairs.sort(key=lambda pair: (-pair[0], pair[1].osm_id))
-    for gap, shop in pairs[:12]:
-        if gap > 320.0:
-            site = _site(shop, ways, pool, grid, first.park.point)
-            if site and min(gap_m(site.park.point, s.park.point) for s in sites) > 320.0:
-                return sites, site
-    return sites, None
+    return sites
+
+
+def _unseen(
+    sites: list[Site],
+    ranked: list[tuple[float, Poi]],
+    ways: Ways,
+    pool: DrivePool | None,
+    grid: _Grid,
+    work: Spot,
+    rng: Random,
+) -> Site | None:
+    """A destination nobody goes to, well off the others, the way from work included; None if there is none."""
+    far = [
+        p
+        for _, p in ranked
+        if all(distance_m(p.lat, p.lon, *s.park.point) > 1_500.0 for s in sites)
+        and distance_m(p.lat, p.lon, *work.point) > 1_500.0
+    ]
+    rng.shuffle(far)
+    best: tuple[float, Site] | None = None
+    for shop in far[:8]:
+        site = _site(shop, ways, pool, grid, sites[0].park.point)
+        road = ways.road(work.point, site.park.point) if site and work.mapped else None
+        if site is None or (work.mapped and road is None):
+            continue
+        points = road.points if road is not None else (site.park.point,)
+        clear_m = min(gap_m(p, s.park.point) for p in points for s in sites)
+        if clear_m > 700.0 and (best is None or clear_m > best[0]):
+            best = (clear_m, site)
+    return best[1] if best else None
 
 
 def _entries(roads: RoadGraph, ways: Ways, centre: Point, pool: DrivePool | None) -> list[Point]:
@@ -344,7 +364,7 @@ def _on_map(
             # seen from work, home and the destination lie in different directions
             angle = turn_deg(bearing_deg(*work, *home), bearing_deg(*work, *centre))
             legs = gap_m(work, centre)
-            score = angle / 60.0 + min(legs, 8_000.0) / 8_000.0 + rng.gauss(0.0, 0.3)
+            score = angle / 60.0 + min(legs, 6_000.0) / 3_000.0 + rng.gauss(0.0, 0.3)
             if best is None or score > best[0]:
                 best = (score, home, work)
     if best is None:

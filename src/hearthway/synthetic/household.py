@@ -15,8 +15,8 @@ arriving `EARLY_S` before the mean dinner time, not having eaten. Variants chang
 - `drive_at`: the same drive, second for second, starts at that time of day;
 - `ate_before`: the same drive at the same time, but on that day the driver drove to the destination earlier, dined
   at the favourite place, and was back at work for half an hour;
-- `destination="new"`: the drive starts at the same place and arrives at the same time, but ends at a
-  destination of the map that nobody of the household ever visited;
+- `destination="new"`: the drive starts at the same place and arrives at the same time, but ends where nobody of
+  the household ever was: at another destination of a larger map, beyond the edge of a small one;
 - `driver="b"`: the same drive, with adult B's phone instead of A's.
 
 Equal settings on an equal map give equal bytes; every random draw has a named stream of the seed.
@@ -30,19 +30,19 @@ from random import Random
 from msgspec import Struct
 
 from hearthway.records.codec import digest
-from hearthway.records.geo import distance_m, offset
+from hearthway.records.geo import bearing_deg, distance_m, offset
 from hearthway.records.poi import OpenState, Poi, PoiIndex, RoadGraph
 from hearthway.records.signals import Fix, Signal
 
 from .almanac import ADULTS, EPOCH, Calendar, Day
 from .diary import SOC, SOURCE, Car, Diary, holes, without
 from .drives import DrivePool, EnergyTable
-from .ground import Ground, Site, survey
+from .ground import Ground, Site, survey, turn_deg
 from .life import Life
 from .motion import Motion, Piece, drive
 from .settings import Settings, clock_s, clock_text
 from .taste import Taste
-from .ways import Spot
+from .ways import Spot, away
 
 EARLY_S = 12 * 60.0
 NAMES = {
@@ -202,15 +202,21 @@ class _Final:
             return self._ground.sites[0]
         if self._ground.unseen is not None:
             return self._ground.unseen
-        # no second place on this map to drive to: somewhere beyond it was never visited either
-        home = self._ground.home.point
+        # a small map has no place far from all others, so that the drive leads away from it: from the same
+        # start, as far as usual, in the direction in which this household knows nothing
+        begin = self.origin.point
         first = self._ground.sites[0].park.point
-        mirrored = (2 * first[0] - home[0], 2 * first[1] - home[1])
+        known = [self._ground.home, self._ground.work, self._ground.hobby, self._ground.family]
+        known_at = [bearing_deg(*begin, *first)] + [
+            bearing_deg(*begin, *spot.point) for spot in known if spot is not self.origin
+        ]
+        heading = max(range(0, 360, 5), key=lambda h: (min(turn_deg(h, k) for k in known_at), -h))
+        there = away(begin, heading, distance_m(*begin, *first))
         return Site(
             name="somewhere off the map",
             osm_id="",
-            park=Spot(key="park/beyond", point=mirrored, mapped=False),
-            inside=mirrored,
+            park=Spot(key="park/beyond", point=there, mapped=False),
+            inside=there,
             foods=[],
         )
 

@@ -169,7 +169,7 @@ class Life:
         poi = self.table(who, site, evening, unix(evening.dinner_s), rng)
         motion = self.motion(origin, site.park, f"go/{day.number}/{who}")
         on_foot_s = distance_m(*site.park.point, poi.lat, poi.lon) / 1.2
-        ahead_s = on_foot_s + rng.uniform(60.0, 420.0)
+        ahead_s = on_foot_s + rng.uniform(30.0, 240.0)
         if evening.errand_first:
             ahead_s += evening.errand_s
         leave_s = unix(evening.dinner_s) - ahead_s - motion.duration_s
@@ -179,19 +179,30 @@ class Life:
         diary.stand(leave_s)
         self.ride(diary, origin, site.park, f"go/{day.number}/{who}", day, who)
         self.count("dinners out")
-        if evening.errand_first:
-            self._errand(diary, site, evening)
-            # dinner has its own time: whoever is early looks around a little longer
-            diary.stand(unix(evening.dinner_s) - on_foot_s, wander_m=25.0)
+        if evening.errand_first:  # dinner has its own time: the errand lasts until then
+            self._errand(diary, site, unix(evening.dinner_s) - on_foot_s)
         self.eat(who, diary, poi, evening.eat_s)
         if not evening.errand_first and rng.random() < 0.6:
-            self._errand(diary, site, evening)
+            self._errand(diary, site, diary.time_s + evening.errand_s)
         diary.stroll(site.park.point)
         self.ride(diary, site.park, self.ground.home, f"home/{day.number}/{who}", day, who)
 
-    def _errand(self, diary: Diary, site: Site, evening: Evening) -> None:
-        diary.stroll(site.inside)
-        diary.stand(diary.time_s + evening.errand_s, wander_m=25.0, spread_m=6.0)
+    def _errand(self, diary: Diary, site: Site, until_s: float) -> None:
+        """From one shop to the next: nobody stands still for as long as a meal takes."""
+        rng = diary.rng
+        heading = rng.uniform(0.0, 360.0)
+        here = site.inside
+        while True:
+            diary.stroll(here)
+            if diary.time_s >= until_s:
+                return
+            diary.stand(
+                min(until_s, diary.time_s + rng.uniform(6.0, 12.0) * 60.0),
+                wander_m=8.0,
+                spread_m=6.0,
+            )
+            heading += rng.uniform(140.0, 220.0)
+            here = away(site.inside, heading, rng.uniform(45.0, 60.0))
 
     def eat(self, who: str, diary: Diary, poi: Poi, eat_s: float) -> None:
         """Walk to a table and sit at it."""
@@ -255,7 +266,8 @@ class Life:
         diary.stand(unix(evening.dinner_s) - ahead_s)
         self.ride(diary, self.ground.home, site.park, stream, day, "a" if who == "a" else "")
         if evening.errand_first:
-            self._errand(diary, site, evening)
+            on_foot_s = distance_m(*site.park.point, poi.lat, poi.lon) / 1.2
+            self._errand(diary, site, unix(evening.dinner_s) - on_foot_s)
         self.eat(who, diary, poi, evening.eat_s)
         diary.stroll(site.park.point)
         leave_s = unix(evening.dinner_s) + evening.eat_s + 15 * 60.0

@@ -42,7 +42,7 @@ class Taste:
         taken = [p.osm_id for p, _ in other.favourites.get(site.osm_id, [])[:2]] if other else []
         for poi in site.foods[:60]:
             walk = distance_m(*site.park.point, poi.lat, poi.lon)
-            score = self.likes(poi) * (1.6 - walk / 500.0) * rng.uniform(0.6, 1.4)
+            score = self.likes(poi) * (1.25 - walk / 500.0) * rng.uniform(0.6, 1.4)
             if poi.osm_id in taken and len(site.foods) > 3:
                 score *= 0.15
             if poi.kind == "pub":
