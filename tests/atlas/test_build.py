@@ -201,6 +201,14 @@ def test_no_place_to_write(write_map: Writer, tmp_path: Path) -> None:
         build(pbf, tmp_path / "folder.atlas")
 
 
+def test_an_atlas_never_overwrites_its_extract(write_map: Writer) -> None:
+    pbf = write_map(SQUARE, [RING])
+    before = pbf.read_bytes()
+    with pytest.raises(MapError, match="overwrite"):
+        build(pbf, pbf)
+    assert pbf.read_bytes() == before
+
+
 def test_without_osmium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 

@@ -164,6 +164,7 @@ def test_whatever_is_tagged_gives_an_answer(parts: list[str], at_s: float) -> No
     opening_at(" ".join(parts), *HELSINKI, at_s)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_gives_an_answer(text: str) -> None:
     if not parses(text):

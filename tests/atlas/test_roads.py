@@ -261,6 +261,7 @@ def test_a_point_that_is_nowhere() -> None:
             roads.detours((47.0, 9.0), (47.0, 9.001), [bad])
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
 def test_the_bee_line_estimate_grows_and_slows(a: float, b: float) -> None:
     low, high = sorted((a, b))

@@ -17,6 +17,7 @@ from hearthway.records.poi import FOOD
 
 from . import extract as extracting
 from . import graph, places, schema
+from .arrays import Roads
 
 
 class BuildReport(Struct, frozen=True, kw_only=True):
@@ -48,6 +49,10 @@ def build(
     gives the same bytes. `progress` gets a phrase per stage.
     """
     tell = progress or _quiet
+    if out.exists() and pbf.exists() and out.samefile(pbf):
+        raise MapError(
+            f"The atlas would overwrite its own extract {pbf}.", "Give the atlas another name."
+        )
     extract = extracting.read(pbf, tell)
     tell("joining roads")
     roads = graph.build(extract)
@@ -63,7 +68,7 @@ def build(
 def _report(
     title: str,
     extract: extracting.Extract,
-    roads: graph.Roads,
+    roads: Roads,
     rows: list[places.PoiRow],
     doubles: int,
     size: int,
@@ -99,7 +104,7 @@ def _write_atomically(
     out: Path,
     title: str,
     extract: extracting.Extract,
-    roads: graph.Roads,
+    roads: Roads,
     rows: list[places.PoiRow],
 ) -> int:
     try:
@@ -133,7 +138,7 @@ def _write(
     path: Path,
     title: str,
     extract: extracting.Extract,
-    roads: graph.Roads,
+    roads: Roads,
     rows: list[places.PoiRow],
 ) -> None:
     db = sqlite3.connect(path, isolation_level=None)
@@ -188,7 +193,7 @@ def _write_pois(db: sqlite3.Connection, rows: list[places.PoiRow]) -> None:
             db.execute("INSERT INTO outline VALUES (?, ?, ?)", (number, ring_number, points))
 
 
-def _cells(roads: graph.Roads, rows: list[places.PoiRow]) -> list[tuple[int, int]]:
+def _cells(roads: Roads, rows: list[places.PoiRow]) -> list[tuple[int, int]]:
     lat = np.concatenate([roads.lat, np.array([row.lat for row in rows], dtype=np.int32)])
     lon = np.concatenate([roads.lon, np.array([row.lon for row in rows], dtype=np.int32)])
     cells = np.unique(np.stack([lat // schema.CELL, lon // schema.CELL], axis=1), axis=0)
@@ -196,7 +201,7 @@ def _cells(roads: graph.Roads, rows: list[places.PoiRow]) -> list[tuple[int, int
 
 
 def _bounds(
-    extract: extracting.Extract, roads: graph.Roads, rows: list[places.PoiRow]
+    extract: extracting.Extract, roads: Roads, rows: list[places.PoiRow]
 ) -> tuple[int, int, int, int]:
     """What the extract says of itself, else what it holds."""
     if extract.bounds is not None:

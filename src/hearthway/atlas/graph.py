@@ -15,9 +15,9 @@ import rustworkx
 
 from hearthway.records.geo import METRES_PER_DEGREE
 
+from .arrays import Roads
 from .extract import Extract
 
-I32 = npt.NDArray[np.int32]
 F64 = npt.NDArray[np.float64]
 KEEP_M = 20_000.0  # a component with this much road is an island, not a stub
 KEEP_SHARE = 0.05  # of the biggest component
@@ -30,21 +30,6 @@ class Chain(NamedTuple):
     speed_dkmh: int
     forward: bool
     backward: bool
-
-
-class Roads(NamedTuple):
-    """The graph as arrays. Chain i joins vertices tail[i] and head[i]; its shape, both ends included,
-    is the points shape[i]:shape[i + 1] of lat/lon (1e-7 degrees)."""
-
-    tail: I32
-    head: I32
-    speed_dkmh: npt.NDArray[np.int16]
-    directions: npt.NDArray[np.int8]  # 1 forward, 2 backward, 3 both
-    component: npt.NDArray[np.int16]  # 0 is the biggest
-    shape: I32
-    lat: I32
-    lon: I32
-    length_m: npt.NDArray[np.float32]
 
 
 def _pieces(extract: Extract) -> list[Chain]:

@@ -11,13 +11,12 @@ from math import ceil, cos, floor, radians
 import msgspec
 import numpy as np
 
-from hearthway.records.errors import MapError
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m, valid_point
 from hearthway.records.poi import Opening, Poi
 
 from . import hours
 from .places import outline_m, segment_m
-from .schema import cell_of
+from .schema import cell_of, damaged
 
 NAME_RADIUS_M = 120.0
 BIG_SHOP_M2 = 1_500.0
@@ -26,12 +25,6 @@ NAME_HANDICAP_M = {"mall": 0.0, "department_store": 20.0, "supermarket": 60.0, "
 IN_CELL = "SELECT * FROM poi WHERE cell_y = ? AND cell_x = ? ORDER BY osm_id"
 IN_BOX = "SELECT * FROM poi WHERE cell_y BETWEEN ? AND ? AND cell_x BETWEEN ? AND ? ORDER BY osm_id"
 BY_ID = "SELECT * FROM poi WHERE osm_id = ?"
-REBUILD = "Build the atlas again: hearthway map build EXTRACT.osm.pbf"
-
-
-def damaged(why: object) -> MapError:
-    """The error of an atlas whose file does not read as it should."""
-    return MapError(f"The atlas is damaged: {why}.", REBUILD)
 
 
 class Stored(msgspec.Struct, frozen=True):

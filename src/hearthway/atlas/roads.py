@@ -22,7 +22,7 @@ from hearthway.records.errors import InputError
 from hearthway.records.geo import valid_point
 from hearthway.records.poi import Detour, Route
 
-from .graph import Roads as Arrays
+from .arrays import Roads as Arrays
 from .streets import ACCESS_MPS, Anchor, Join, Pace, Point, Snap, Streets
 
 Ints = npt.NDArray[np.integer]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hearthway.records.errors import MapError
+
 APPLICATION_ID = 0x48574154  # "HWAT"
 VERSION = 1
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL"
@@ -44,3 +46,11 @@ CREATE TABLE road (name TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT RO
 def cell_of(coordinate: int) -> int:
     """The cell of a coordinate in 1e-7 degrees."""
     return coordinate // CELL
+
+
+REBUILD = "Build the atlas again: hearthway map build EXTRACT.osm.pbf"
+
+
+def damaged(why: object) -> MapError:
+    """The error of an atlas whose file does not read as it should."""
+    return MapError(f"The atlas is damaged: {why}.", REBUILD)

@@ -5,32 +5,28 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-
-import numpy as np
 
 from hearthway.records.errors import InputError, MapError
 from hearthway.records.poi import FOOD, Detour, Opening, Poi, Route
 
 from . import hours, schema
-from .graph import Roads as Arrays
-from .pois import REBUILD, Pois, damaged
+from .arrays import loaded
+from .pois import Pois
 from .roads import RoadNetwork
-from .streets import validate
+from .schema import REBUILD, damaged
 
 BUNDLED = Path(__file__).parent / "data" / "helsinki.atlas"
 CHECKED_UP_TO_BYTES = 64 << 20  # a whole check of a bigger file would delay the start of a node
-DTYPES = {
-    "tail": "<i4",
-    "head": "<i4",
-    "speed_dkmh": "<i2",
-    "directions": "<i1",
-    "component": "<i2",
-    "shape": "<i4",
-    "lat": "<i4",
-    "lon": "<i4",
-    "length_m": "<f4",
-}
+
+
+class Database(sqlite3.Connection):
+    """A connection that closes itself: an atlas is shared, and nobody in particular puts it away."""
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.Error):
+            self.close()
 
 
 class Atlas:
@@ -62,7 +58,7 @@ class Atlas:
         db: sqlite3.Connection | None = None
         try:
             uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-            db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            db = sqlite3.connect(uri, uri=True, check_same_thread=False, factory=Database)
             _check_kind(db, path)
             _check_whole(path)
             if path.stat().st_size <= CHECKED_UP_TO_BYTES:
@@ -74,7 +70,7 @@ class Atlas:
                 raise damaged("it does not say what it maps")
             blobs = dict(db.execute("SELECT name, data FROM road"))
             lock = threading.Lock()
-            return Atlas(db, path, meta, RoadNetwork(_arrays(blobs)), {}, lock)
+            return Atlas(db, path, meta, RoadNetwork(loaded(blobs)), {}, lock)
         except MapError:
             if db is not None:
                 db.close()
@@ -201,15 +197,3 @@ def _check_whole(path: Path) -> None:
     expected = (65_536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
     if path.stat().st_size != expected:
         raise damaged(f"{path} has {path.stat().st_size} bytes and should have {expected}")
-
-
-def _arrays(blobs: Mapping[str, object]) -> Arrays:
-    columns = []
-    for name, dtype in DTYPES.items():
-        blob = blobs.get(name)
-        if not isinstance(blob, bytes) or len(blob) % np.dtype(dtype).itemsize:
-            raise damaged(f"the road graph's {name} is missing or cut short")
-        columns.append(np.frombuffer(blob, dtype=dtype))
-    arrays = Arrays(*columns)
-    validate(arrays)
-    return arrays

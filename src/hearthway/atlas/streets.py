@@ -7,12 +7,10 @@ from math import cos, inf, radians
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m
 
-from .graph import Roads as Arrays
-from .pois import damaged
+from .arrays import Roads as Arrays
 
 SNAP_M = 300.0
 BESIDE_M = 12.0  # both carriageways of a road are as good: the position does not tell which
@@ -244,34 +242,3 @@ class Streets:
         between = self.shape(low.segment + 1, high.segment + 1)
         line = [(low.lat, low.lon), *between, (high.lat, high.lon)]
         return line if low is a else line[::-1]
-
-
-def validate(arrays: Arrays) -> None:
-    """MapError unless the arrays are a road graph: lengths agree, indices point inside."""
-    count = len(arrays.tail)
-    columns = (arrays.head, arrays.speed_dkmh, arrays.directions, arrays.component, arrays.length_m)
-    same = all(len(column) == count for column in columns)
-    if not same or len(arrays.shape) != count + 1 or len(arrays.lat) != len(arrays.lon):
-        raise damaged("the road graph's tables disagree in length")
-    if count == 0:
-        return
-
-    def within(column: npt.NDArray[np.number], low: float, high: float) -> bool:
-        return bool((column >= low).all() and (column <= high).all())
-
-    sound = (
-        int(arrays.shape[0]) == 0
-        and int(arrays.shape[-1]) == len(arrays.lat)
-        and int(np.diff(arrays.shape.astype(np.int64)).min()) >= 2
-        and within(arrays.tail, 0, 2 * count)
-        and within(arrays.head, 0, 2 * count)
-        and within(arrays.speed_dkmh, 1, 32_767)
-        and within(arrays.directions, 1, 3)
-        and within(arrays.component, 0, 32_767)
-        and bool(np.isfinite(arrays.length_m).all())
-        and within(arrays.length_m, 0, 1e7)
-        and within(arrays.lat, -900_000_000, 900_000_000)
-        and within(arrays.lon, -1_800_000_000, 1_800_000_000)
-    )
-    if not sound:
-        raise damaged("the road graph points outside itself")
