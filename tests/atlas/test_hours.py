@@ -70,6 +70,19 @@ def test_the_zone_is_the_poi_s_own() -> None:
     assert states == [YES, C, C]  # 14:00, 21:00 and 08:00
 
 
+def test_holidays_are_the_country_s_own() -> None:
+    """1 August is Switzerland's, 15 August Liechtenstein's as well, 8 September Andorra's."""
+    off = "Mo-Su 10:00-18:00; PH off"
+    basel, vaduz, andorra = (47.55, 7.6), (47.14, 9.52), (42.51, 1.53)
+    assert opening_at(off, *basel, local("2024-08-01T12:00")).state is C
+    assert opening_at(off, *HELSINKI, local("2024-08-01T12:00")).state is YES
+    assert opening_at(off, *NEW_YORK, local("2024-07-04T12:00", "America/New_York")).state is C
+    assert opening_at(off, *vaduz, local("2024-12-25T12:00", "Europe/Vaduz")).state is C
+    assert opening_at(off, *andorra, local("2024-12-25T12:00", "Europe/Andorra")).state is C
+    nowhere = (-75.0, 0.0)  # Antarctica keeps no holidays
+    assert opening_at(off, *nowhere, local("2024-12-25T12:00", "UTC")).state in (YES, C)
+
+
 def test_until() -> None:
     found = opening_at("Fr 18:00-02:00", *HELSINKI, local("2024-03-15T23:00"))
     assert found.until_s == local("2024-03-16T02:00")

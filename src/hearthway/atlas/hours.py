@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib.resources import files
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import opening_hours
@@ -31,8 +32,8 @@ _UNREADABLE: tuple[type[Exception], ...] = (
     TypeError,
     ValueError,
 )
-# Holidays and the sun depend on where; loading their tables costs 0.7 s once, so only if asked for.
-_DEPENDS_ON_WHERE = re.compile(r"\b(?:PH|SH|sunrise|sunset|dawn|dusk)\b", re.IGNORECASE)
+_HOLIDAYS = re.compile(r"\b(?:PH|SH)\b", re.IGNORECASE)
+_SUN = re.compile(r"sunrise|sunset|dawn|dusk", re.IGNORECASE)
 _DASHES = str.maketrans({"–": "-", "—": "-", "‑": "-", "−": "-"})
 _OPEN_END = re.compile(r"(-\s*)?(\d{1,2}):(\d{2})\s*\+(?!\s*\d)")
 _SAID_OPEN = re.compile(r'\bopen\s*"')
@@ -43,15 +44,39 @@ _STATES = {
 }
 
 
+@lru_cache(maxsize=1)
+def _countries() -> dict[str, str]:
+    """IANA zone -> ISO country, from zone.tab.
+
+    The library could find the country from coordinates, but its borders cost 107 MB and 0.3 s.
+    """
+    table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text("utf-8")
+    rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
+    return {row[2]: row[0] for row in rows if len(row) > 2}
+
+
+@lru_cache(maxsize=512)
+def _calendar(zone: str) -> str | None:
+    """The country whose public holidays the library knows for this zone."""
+    country = _countries().get(zone)
+    if country is None:
+        return None
+    try:
+        OpeningHours("PH off", country=country)
+    except _UNREADABLE:
+        return None  # holidays unknown there: they count as ordinary days
+    return country
+
+
 @lru_cache(maxsize=16_384)
 def _parsed(expression: str, zone: str, where: tuple[float, float] | None) -> OpeningHours | None:
     try:
         return OpeningHours(
             expression,
             timezone=ZoneInfo(zone),
+            country=_calendar(zone) if _HOLIDAYS.search(expression) else None,
             coords=where,
-            auto_country=where is not None,
-            auto_timezone=where is not None,  # without it the sun's events ignore the coordinates
+            auto_country=False,
             max_interval_days=HORIZON_DAYS,
         )
     except _UNREADABLE:
@@ -111,7 +136,7 @@ def opening_at(expression: str, lat: float, lon: float, at_s: float) -> Opening:
     if not text:
         return UNKNOWN
     where = None
-    if _DEPENDS_ON_WHERE.search(text):
+    if _SUN.search(text):
         where = (round(lat, 2), round(lon, 2))  # about 1 km: seconds of sunset, a cache that hits
     zone = zone_at(lat, lon)
     try:
