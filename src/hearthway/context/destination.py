@@ -4,12 +4,14 @@ prior      past trips vote for their destinations. A vote is weighed by age, by 
            local day (circular kernel), by the kind of day, and by whether it left from the same place; the levels
            back off into each other with Dirichlet smoothing, so that little evidence moves little, and are joined
            log-linearly with how recently a place was visited.
-likelihood of the route so far, for each place d, against a route to an arbitrary place:
-           heading   von Mises on the excess of going via here: (origin->here + here->d - origin->d) / origin->here
-           leg       the same for the last few hundred metres
+likelihood of the route so far, for each place d:
+           heading   the excess of going via here, (origin->here + here->d - origin->d) / origin->here, weighed as the
+                     concentration of a von Mises distribution; and the same for the last 300 and 800 m
            nearing   the nearer the route has come to d, relative to the start, the likelier d
            following past trips to d that took the same streets count more, those that did not count less
-"Somewhere new" has the prior of this person's own rate of new destinations, and likelihood 1.
+           passing   inside a place's ring without a stay there, that place is probably being passed
+"Somewhere new" has the prior of this person's own rate of new destinations, and a constant likelihood that falls
+where past routes are being followed.
 All constants are fixed a priori for everybody; what is learned is the person's trips.
 """
 
@@ -46,15 +48,21 @@ class Tuning(Struct, frozen=True, kw_only=True):
     w_both: float = 1.5
     w_recent: float = 0.2
     w_back: float = 0.15
-    kappa: float = 2.0
-    kappa_leg: float = 0.8
-    leg_m: float = 500.0
-    near_power: float = 1.0
+    heading: float = 2.0  # weights of the route so far
+    leg_short: float = 0.4  # the last 300 m
+    leg_long: float = 0.2  # the last 800 m
+    nearing: float = 1.1
     near_m: float = 300.0
+    following: float = 0.3
     follow_gain: float = 4.0
     follow_pivot: float = 0.4
     follow_from_m: float = 400.0
     unseen_path: float = 0.5
+    passing: float = 1.0  # against a place whose ring was entered without a stay
+    passing_m: float = 250.0
+    silent: float = 0.4  # and more for each 10 min without a fix there, up to 30
+    new_route: float = 0.9  # what an arbitrary destination is worth once there is a route
+    new_followed: float = 0.4  # less of it where past routes are being followed
 
 
 TUNING = Tuning()
@@ -91,15 +99,6 @@ class Posterior(Struct, frozen=True):
     new: float
 
 
-def _log_i0(kappa: float) -> float:
-    """log of the modified Bessel function I0, by its series (kappa < 30)."""
-    term = total = 1.0
-    for k in range(1, 80):
-        term *= (kappa / (2.0 * k)) ** 2
-        total += term
-    return log(total)
-
-
 class DestinationModel:
     """Learns from finished trips; asked at any moment of the next one."""
 
@@ -107,8 +106,6 @@ class DestinationModel:
         self.trips = trips
         self.tuning = tuning
         self.index = RouteIndex()
-        self._norm = log_norm(tuning.kappa)
-        self._norm_leg = log_norm(tuning.kappa_leg)
         for at, trip in enumerate(trips):
             self.index.add(at, trip.path)
 
@@ -132,17 +129,24 @@ class DestinationModel:
         places: list[KnownPlace],
         track: Track | None = None,
         follower: Follower | None = None,
+        *,
+        silent_s: float = 0.0,
     ) -> Posterior:
-        """The posterior now; without a track it is the prior."""
+        """The posterior now, `silent_s` after the last fix; without a track it is the prior."""
         votes, p_new, vote_of_trip = self._prior(departure, places)
         if not votes:
             return Posterior((), 1.0)
         scores = {place: log(p) for place, p in votes.items()}
-        if track is not None and track.points and track.last is not None:
-            follow = self._follow(follower, vote_of_trip, votes)
-            for place in scores:
-                scores[place] += self._heading(places[place], track) + follow.get(place, 0.0)
         new = log(p_new)
+        if track is not None and track.points:
+            follow = self._follow(follower, vote_of_trip, votes)
+            route = _Route(track, silent_s, self.tuning)
+            for place in scores:
+                scores[place] += route.score(places[place]) + follow.get(place, 0.0)
+            new += route.ramp * self.tuning.new_route
+            if follower is not None and follower.seen_m > 0.0:
+                best = max(follower.shared_m.values(), default=0.0) / follower.seen_m
+                new -= self._ramp(follower) * self.tuning.new_followed * best
         top = max(new, max(scores.values()))
         weights = {place: exp(score - top) for place, score in scores.items()}
         new_weight = exp(new - top)
@@ -209,10 +213,10 @@ class DestinationModel:
             p_new = (fresh[level] + tune.new_backoff * p_new) / (n[level] + tune.new_backoff)
         scores = self._log_linear(departure, base, levels, places)
         top = max(scores.values())
-        weights = {place: exp(score - top) for place, score in scores.items()}
-        known = sum(weights.values())
+        masses = {place: exp(score - top) for place, score in scores.items()}
+        known = sum(masses.values())
         return (
-            {place: (1.0 - p_new) * weight / known for place, weight in weights.items()},
+            {place: (1.0 - p_new) * weight / known for place, weight in masses.items()},
             p_new,
             vote_of_trip,
         )
@@ -254,26 +258,8 @@ class DestinationModel:
             )
         return scores
 
-    def _heading(self, place: KnownPlace, track: Track) -> float:
-        tune = self.tuning
-        first, last = track.points[0], track.last
-        if last is None:
-            return 0.0
-        gone = gap_m(first[1], first[2], last[1], last[2])
-        left = gap_m(last[1], last[2], place.lat, place.lon)
-        whole = gap_m(first[1], first[2], place.lat, place.lon)
-        score = tune.near_power * log((whole + tune.near_m) / (left + tune.near_m))
-        if gone > 50.0:
-            ramp = gone / (gone + 300.0)
-            excess = max(0.0, gone + left - whole) / gone
-            score += ramp * (tune.kappa * (1.0 - excess) - self._norm)
-        back = _point_behind(track, tune.leg_m)
-        leg = gap_m(back[1], back[2], last[1], last[2])
-        if leg > 100.0:
-            before = gap_m(back[1], back[2], place.lat, place.lon)
-            excess = max(0.0, leg + left - before) / leg
-            score += tune.kappa_leg * (1.0 - excess) - self._norm_leg
-        return score
+    def _ramp(self, follower: Follower) -> float:
+        return follower.seen_m / (follower.seen_m + self.tuning.follow_from_m)
 
     def _follow(
         self, follower: Follower | None, vote_of_trip: list[float], votes: dict[int, float]
@@ -282,7 +268,7 @@ class DestinationModel:
         tune = self.tuning
         if follower is None or follower.seen_m <= 0.0:
             return {}
-        ramp = follower.seen_m / (follower.seen_m + tune.follow_from_m)
+        ramp = self._ramp(follower)
         weight: dict[int, float] = {}
         value: dict[int, float] = {}
         for at, trip in enumerate(self.trips):
@@ -293,14 +279,44 @@ class DestinationModel:
             weight[trip.destination] = weight.get(trip.destination, 0.0) + vote
             value[trip.destination] = value.get(trip.destination, 0.0) + vote * exp(score)
         return {
-            place: log((value[place] + tune.unseen_path * 1.0) / (weight[place] + tune.unseen_path))
+            place: tune.following
+            * log((value[place] + tune.unseen_path) / (weight[place] + tune.unseen_path))
             for place in weight
         }
 
 
-def log_norm(kappa: float) -> float:
-    """Log of the mean of exp(kappa cos) over all directions: an arbitrary heading then has ratio 1."""
-    return _log_i0(kappa)
+class _Route:
+    """The route so far, ready to be scored against each place."""
+
+    def __init__(self, track: Track, silent_s: float, tuning: Tuning) -> None:
+        self._tuning = tuning
+        self._first = track.points[0]
+        self._here = track.last if track.last is not None else track.points[-1]
+        self._gone = gap_m(self._first[1], self._first[2], self._here[1], self._here[2])
+        self.ramp = self._gone / (self._gone + tuning.near_m)
+        self._legs = []
+        for metres, weight in ((300.0, tuning.leg_short), (800.0, tuning.leg_long)):
+            back = _point_behind(track, metres)
+            leg = gap_m(back[1], back[2], self._here[1], self._here[2])
+            if leg > 80.0:
+                self._legs.append((back, leg, weight))
+        self._silent = min(3.0, max(0.0, silent_s) / 600.0)
+
+    def score(self, place: KnownPlace) -> float:
+        """Log-likelihood of this route for a place, up to a constant that all places share."""
+        tune, first, here = self._tuning, self._first, self._here
+        left = gap_m(here[1], here[2], place.lat, place.lon)
+        whole = gap_m(first[1], first[2], place.lat, place.lon)
+        score = tune.nearing * log((whole + tune.near_m) / (left + tune.near_m))
+        if self._gone > 50.0:
+            excess = max(0.0, self._gone + left - whole) / self._gone
+            score += self.ramp * tune.heading * (1.0 - excess)
+        for back, leg, weight in self._legs:
+            before = gap_m(back[1], back[2], place.lat, place.lon)
+            score += weight * (1.0 - max(0.0, leg + left - before) / leg)
+        if left < tune.passing_m:
+            score -= tune.passing + tune.silent * self._silent
+        return score
 
 
 def _point_behind(track: Track, metres: float) -> tuple[float, float, float]:

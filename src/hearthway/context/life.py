@@ -111,14 +111,20 @@ class Life:
 
     def situation(self, now_s: float) -> Situation:
         """What is going on at `now_s`, from what was observed so far."""
-        return situation_of(self.state, self._book, self.posterior(), now_s)
+        return situation_of(self.state, self._book, self.posterior(now_s), now_s)
 
-    def posterior(self) -> Posterior | None:
+    def posterior(self, now_s: float) -> Posterior | None:
         """Where this trip leads; None while staying."""
         state = self.state
-        if state.here is not None or state.departure is None:
+        if state.here is not None or state.departure is None or state.last is None:
             return None
-        return self.model.posterior(state.departure, state.places, state.track, self._follower)
+        return self.model.posterior(
+            state.departure,
+            state.places,
+            state.track,
+            self._follower,
+            silent_s=now_s - state.last.time_s,
+        )
 
     def places(self) -> list[Place]:
         """The places of this life, in the order of first stay."""
