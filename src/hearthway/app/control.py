@@ -49,20 +49,9 @@ class ControlServer:
                 queue.put_nowait(message)
 
     async def start(self) -> None:
-        """Listen; ConfigError where another process of this node runs already."""
+        """Listen. Ask `running` first: a second process of a node would take the socket over."""
         private_dir(self._path.parent)
-        if self._path.exists():
-            with socket.socket(socket.AF_UNIX) as probe:
-                probe.settimeout(0.5)
-                try:
-                    probe.connect(str(self._path))
-                except OSError:
-                    self._path.unlink(missing_ok=True)  # left by a killed process
-                else:
-                    raise ConfigError(
-                        f"This node is running already ({self._path.parent}).",
-                        "Stop it first, or give another directory with --data.",
-                    )
+        self._path.unlink(missing_ok=True)  # left by a killed process: `running` was asked before
         self._server = await asyncio.start_unix_server(
             self._serve, str(self._path), limit=LINE_LIMIT
         )

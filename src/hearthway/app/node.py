@@ -24,7 +24,7 @@ from hearthway.records.household import Role
 
 from .clock import Clock, EventClock, SystemClock
 from .config import Config, load_config, split_address
-from .control import ControlServer
+from .control import ControlServer, running
 from .counters import InternetWatch
 from .logs import start_log, stop_log
 from .paths import NodePaths, private_dir, write_private
@@ -32,6 +32,7 @@ from .paths import NodePaths, private_dir, write_private
 log = logging.getLogger("hearthway.node")
 Request = dict[str, Any]
 PEER_TIMEOUT_S = 15.0
+UNHEALTHY_FOR_S = 2.0  # a session that is opened anew is no news; said within 3 s all the same
 
 
 class Service(Protocol):
@@ -69,15 +70,20 @@ class Node:
 
     async def run(self, *, leash: bool = False) -> None:
         """Until stopped by a signal, by `stop`, or (with `leash`) by the end of standard input."""
+        if running(self.paths.socket):
+            raise ConfigError(
+                f"This node is running already ({self.paths.root}).",
+                "Stop it first, or give another directory with --data.",
+            )
         start_log(self.paths.log)
         try:
             self._store = Store.open(self.paths.database, node_id=self.config.node.id)
-            self._verbs()
-            await self.control.start()
             self._stop_on_signals(leash=leash)
             await self.started()
             for service in self.services:
                 await service.start()
+            self._verbs()
+            await self.control.start()
             log.info("node up", extra={"fields": {"role": str(self.config.node.role)}})
             await self._stop.wait()
         finally:
@@ -180,16 +186,18 @@ class Node:
         self.spawn(self._watch_health(mesh), "mesh health")
 
     async def _watch_health(self, mesh: MeshNode) -> None:
-        told = ""
+        told, since = "", 0.0
         while True:
             health = mesh.health()
-            if not health.ok and health.problem != told:
+            now = asyncio.get_running_loop().time()
+            since = now if health.ok or not since else since
+            if not health.ok and now - since >= UNHEALTHY_FOR_S and health.problem != told:
                 told = health.problem
                 log.warning("mesh unhealthy", extra={"fields": {"problem": health.problem}})
                 self.note(f"{health.problem} {health.next_step}")
             elif health.ok:
                 told = ""
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.25)
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
         """Liveness of another node changed."""

@@ -23,6 +23,7 @@ from hearthway.assist.moment import render
 from hearthway.assist.settings import Dial, GateSettings
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.node import MeshNode
+from hearthway.mesh.store import Store
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.life import Person
 from hearthway.records.messages import (
@@ -41,6 +42,7 @@ from hearthway.sense.fixes import FixAssembler
 
 from .brain import Brain
 from .clock import EventClock
+from .config import Config
 from .maps import open_atlas
 from .member import Member
 from .node import Request
@@ -96,8 +98,8 @@ class PhoneNode(Member):
         self._watchers.append(told)
 
     def _changed(self, kind: str) -> None:
-        for told in self._watchers:
-            told(kind)
+        for watcher in self._watchers:
+            watcher(kind)
 
     def mesh_started(self, mesh: MeshNode) -> None:
         super().mesh_started(mesh)
@@ -127,16 +129,7 @@ class PhoneNode(Member):
 
     def brain_of(self, person: Person) -> Brain:
         """Everything learned of `person`, ready to go on."""
-        settings = self.config.assist
-        return Brain(
-            self.store,
-            person,
-            pois=self.atlas,
-            roads=self.atlas,
-            name_of=None if self.atlas is None else self.atlas.place_name,
-            settings=GateSettings(dial=Dial(settings.dial), daily_budget=settings.daily_budget),
-            synthetic=self.config.replay.synthetic,
-        )
+        return brain_for(self.store, person, self.config, self.atlas)
 
     # the path --------------------------------------------------------------------------------------------------
 
@@ -298,6 +291,17 @@ class PhoneNode(Member):
         )
         await self.receipts.show_head(mesh, suggestion.suggestion_id)
 
+    def ahead(self) -> tuple[tuple[float, float], ...]:
+        """The expected way to the likeliest destination, where the map has roads."""
+        situation, atlas = self.situation, self.atlas
+        if situation is None or atlas is None or situation.mode != "driving":
+            return ()
+        if not situation.destinations:
+            return ()
+        place = situation.destinations[0].place
+        route = atlas.route((situation.lat, situation.lon), (place.lat, place.lon))
+        return route.points if route is not None and route.on_road else ()
+
     # answers ---------------------------------------------------------------------------------------------------
 
     async def take_answer(self, given: AnswerGiven) -> None:
@@ -305,7 +309,9 @@ class PhoneNode(Member):
         brain = self.brain
         if brain is None:
             raise InputError("Nobody lives on this phone yet.")
-        answer = await asyncio.to_thread(answer_for, brain, self.store, given)
+        suggestion = await asyncio.to_thread(self.store.suggestion, given.suggestion_id)
+        answer = answer_of(suggestion, given)
+        await asyncio.to_thread(brain.answer, answer)
         if self.suggestion is not None and self.suggestion.suggestion_id == answer.suggestion_id:
             self.answered = answer.kind
         self.control.emit("answer", id=answer.suggestion_id, kind=answer.kind.value)
@@ -368,16 +374,30 @@ class PhoneNode(Member):
         return {"digest": "" if self.brain is None else self.brain.model_digest()}
 
 
-def answer_for(brain: Brain, store: Any, given: AnswerGiven) -> Answer:
-    """The full Answer to a stored suggestion, stored and learned."""
-    suggestion: Suggestion = store.suggestion(given.suggestion_id)
+def brain_for(store: Store, person: Person, config: Config, atlas: Atlas | None) -> Brain:
+    """A brain as a phone of this configuration has it."""
+    return Brain(
+        store,
+        person,
+        pois=atlas,
+        roads=atlas,
+        name_of=None if atlas is None else atlas.place_name,
+        settings=GateSettings(
+            dial=Dial(config.assist.dial), daily_budget=config.assist.daily_budget
+        ),
+        synthetic=config.replay.synthetic,
+    )
+
+
+def answer_of(suggestion: Suggestion, given: AnswerGiven) -> Answer:
+    """The full Answer to a suggestion; InputError where the POI was not in it."""
     option = next((o for o in suggestion.options if o.poi.osm_id == given.osm_id), None)
     if given.osm_id and option is None:
         names = ", ".join(o.poi.osm_id for o in suggestion.options)
         raise InputError(f"{given.osm_id} was not suggested.", f"It was one of {names}.")
-    if option is None and given.kind is not AnswerKind.IGNORED:
-        option = suggestion.options[0] if given.kind is AnswerKind.ACCEPT else None
-    answer = Answer(
+    if option is None and given.kind in (AnswerKind.ACCEPT, AnswerKind.NEVER_HERE):
+        option = suggestion.options[0]  # the answer is about the first where none is named
+    return Answer(
         suggestion_id=suggestion.suggestion_id,
         person=suggestion.person,
         kind=given.kind,
@@ -389,5 +409,3 @@ def answer_for(brain: Brain, store: Any, given: AnswerGiven) -> Answer:
         lat=option.poi.lat if option else None,
         lon=option.poi.lon if option else None,
     )
-    brain.answer(answer)
-    return answer

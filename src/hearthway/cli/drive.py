@@ -150,6 +150,7 @@ def _hours(given: tuple[str, ...]) -> dict[str, str]:
 def _drive(given: dict[str, Any]) -> DriveResult:
     from hearthway.app.config import MapTable
     from hearthway.app.maps import atlas_for, open_atlas
+    from hearthway.synthetic.drives import DrivePool
     from hearthway.synthetic.household import generate
     from hearthway.synthetic.settings import Settings
 
@@ -183,7 +184,7 @@ def _drive(given: dict[str, Any]) -> DriveResult:
     if atlas is None:
         raise HearthwayError("There is no map.")
     with closing(atlas):
-        pool = None
+        pool = DrivePool.bundled() if built is None else None
         household = generate(settings, atlas, atlas, pool, atlas.place_name)
         for line in household.describe():
             say(line)

@@ -1,0 +1,268 @@
+"""Verbs that work on nodes' data directories, whether the nodes run or not: why, answer, verify, forget, export."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hearthway.context.life import Life
+from hearthway.mesh.export import write_export
+from hearthway.mesh.forget import acknowledge, apply, forget, pending
+from hearthway.mesh.receipts import ReceiptChain, countersigns, verify_chain
+from hearthway.mesh.signing import signing_key
+from hearthway.mesh.store import Store
+from hearthway.records.chain import Countersign, VerifyReport
+from hearthway.records.errors import HearthwayError, InputError, StoreError
+from hearthway.records.forgetting import ForgetReport, PersonScope, PlaceScope, RangeScope, Scope
+from hearthway.records.geo import valid_point
+from hearthway.records.household import Role
+from hearthway.records.messages import AnswerGiven
+from hearthway.records.receipts import Receipt
+from hearthway.records.suggestion import AnswerKind
+
+from .brain import LIFE_MODEL
+from .clock import SystemClock
+from .config import Config, load_config
+from .control import Control, running
+from .paths import NodePaths, private_dir
+from .witness import RECEIPT_KEY, pinned_witness
+
+_POINT = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*")
+DAY_S = 86_400.0
+
+
+@contextmanager
+def opened(paths: NodePaths) -> Iterator[tuple[Store, ReceiptChain]]:
+    """A node's store and chain; closed afterwards."""
+    config = load_config(paths.config)
+    with Store.open(paths.database, node_id=config.node.id) as store:
+        yield store, ReceiptChain(store, signing_key(paths.keys / RECEIPT_KEY))
+
+
+def members(found: Sequence[NodePaths]) -> list[NodePaths]:
+    """Without venues: they hold nothing about anybody."""
+    return [paths for paths in found if load_config(paths.config).node.role is not Role.VENUE]
+
+
+def stored_receipts(paths: NodePaths, suggestion_id: str) -> list[Receipt]:
+    """This node's receipts of a suggestion (its id may be shortened)."""
+    if load_config(paths.config).node.role is Role.VENUE:
+        return []
+    with opened(paths) as (_, chain):
+        return [
+            receipt
+            for _, receipt in chain.receipts()
+            if receipt is not None and receipt.suggestion_id.startswith(suggestion_id)
+        ]
+
+
+def verify_node(paths: NodePaths, found: Sequence[NodePaths]) -> VerifyReport:
+    """Verify one node's chain with what other nodes here know of it: the pinned witness and its kept heads."""
+    config = load_config(paths.config)
+    if config.node.role is Role.VENUE:
+        return VerifyReport(node=config.node.id, entries=0, receipts=0, erased=0, witnessed_to=0)
+    witness, heads = pinned_witness(paths.keys), []
+    for other in found:
+        settings = load_config(other.config)
+        if other.root == paths.root or settings.node.role is Role.VENUE:
+            continue
+        witness = pinned_witness(other.keys) or witness
+        heads += _kept_heads(other, settings, config.node.id)
+    with opened(paths) as (store, _):
+        return verify_chain(store, witness_key=witness, witness_heads=heads)
+
+
+def _kept_heads(other: NodePaths, settings: Config, node: str) -> list[Countersign]:
+    try:
+        with Store.open(other.database, node_id=settings.node.id) as store:
+            return countersigns(store, node)
+    except StoreError:
+        return []  # that node's own report says what is wrong with it
+
+
+def answer_offline(
+    paths: NodePaths, config: Config, suggestion_id: str, kind: str, osm_id: str
+) -> str:
+    """Store an answer for a phone that is not running; it learns from it when it starts. The full id."""
+    from .phone import answer_of
+
+    with opened(paths) as (store, _):
+        suggestion = store.suggestion(suggestion_id)
+        given = AnswerGiven(
+            suggestion_id=suggestion.suggestion_id,
+            kind=AnswerKind(kind),
+            time_s=suggestion.time_s if config.replay.clock else SystemClock().now_s(),
+            osm_id=osm_id,
+        )
+        store.add_answer(answer_of(suggestion, given))
+        return suggestion.suggestion_id
+
+
+# forget ---------------------------------------------------------------------------------------------------------
+
+
+def scope_of(
+    found: Sequence[NodePaths], what: str, of: str | None, radius_m: float
+) -> tuple[Scope, str]:
+    """What the person meant, and in words; InputError lists what could be meant."""
+    person_id = None if of is None else _person(found, of)
+    if ".." in what:
+        since, _, until = what.partition("..")
+        scope = RangeScope(
+            since_s=_instant(since, end=False),
+            until_s=_instant(until, end=True),
+            person_id=person_id,
+        )
+        if scope.until_s <= scope.since_s:
+            raise InputError(f"{what} ends before it begins.", "Write the earlier day first.")
+        return scope, f"everything from {since} to {until}"
+    point = _POINT.fullmatch(what)
+    if point:
+        lat, lon = float(point[1]), float(point[2])
+        if not valid_point(lat, lon):
+            raise InputError(f"{what} is not on the earth.", "Write latitude first: 60.17,24.94.")
+        return (
+            PlaceScope(lat=lat, lon=lon, radius_m=radius_m, person_id=person_id),
+            f"everything within {radius_m:.0f} m of {lat}, {lon}",
+        )
+    for paths in members(found):
+        with opened(paths) as (store, _):
+            for person in store.persons():
+                if what in (person.name, person.person_id) and person.name != person.person_id:
+                    return PersonScope(
+                        person_id=person.person_id
+                    ), f"everything about {person.name}"
+    place = _place(found, what, person_id)
+    if place is not None:
+        lat, lon = place
+        return (
+            PlaceScope(lat=lat, lon=lon, radius_m=radius_m, person_id=person_id),
+            f"everything within {radius_m:.0f} m of the place {what}",
+        )
+    raise InputError(
+        f"{what!r} is no person, place or time that is known here.",
+        'Write a name, "LAT,LON", a learned place such as home, or "2025-11-01..2025-11-14".',
+    )
+
+
+def _person(found: Sequence[NodePaths], name: str) -> str:
+    for paths in members(found):
+        with opened(paths) as (store, _):
+            for person in store.persons():
+                if name in (person.name, person.person_id):
+                    return person.person_id
+    raise InputError(f"Nobody called {name!r} is known here.", "`hearthway import` adds a person.")
+
+
+def _place(
+    found: Sequence[NodePaths], what: str, person_id: str | None
+) -> tuple[float, float] | None:
+    for paths in members(found):
+        with opened(paths) as (store, _):
+            for person in store.persons():
+                model = store.model(person.person_id, LIFE_MODEL)
+                if model is None or person_id not in (None, person.person_id):
+                    continue
+                for place in Life.load(model.data).places():
+                    if what in (place.place_id, place.label):
+                        return place.lat, place.lon
+    return None
+
+
+def _instant(text: str, *, end: bool) -> float:
+    text = text.strip()
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise InputError(
+            f"{text!r} is no time.", "Write 2025-11-01 or 2025-11-01T18:00Z."
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    whole_day = len(text) == 10
+    return moment.timestamp() + (DAY_S if end and whole_day else 0.0)
+
+
+def forget_everywhere(found: Sequence[NodePaths], scope: Scope) -> dict[str, ForgetReport]:
+    """Forget on the phone, carry its order to every node here, leave it pending for the others; models relearned."""
+    reports: dict[str, ForgetReport] = {}
+    nodes = sorted(
+        members(found), key=lambda paths: load_config(paths.config).node.role is not Role.PHONE
+    )
+    now_s = SystemClock().now_s()
+    ids = {paths.root: load_config(paths.config).node.id for paths in nodes}
+    for index, paths in enumerate(nodes):
+        with opened(paths) as (store, chain):
+            if index == 0:
+                reports[ids[paths.root]] = forget(
+                    store, chain, scope, now_s, nodes=_others(paths, list(ids.values()))
+                )
+                orders = [one.order for one in pending(store)]
+            else:
+                for order in orders:
+                    reports[ids[paths.root]] = apply(store, chain, order, now_s)
+    _settle(nodes, ids)
+    for paths in nodes:
+        if running(paths.socket) and load_config(paths.config).node.role is Role.PHONE:
+            with Control(paths.socket, 600.0) as control:
+                control.ask("relearn")
+        elif load_config(paths.config).node.role is Role.PHONE:
+            relearn_stored(paths)
+    return reports
+
+
+def _others(paths: NodePaths, here: list[str]) -> list[str]:
+    """Every node that may hold something: those here, and the household's roster."""
+    from hearthway.mesh.identity import DeviceIdentity
+
+    try:
+        roster = DeviceIdentity.load(paths.keys, SystemClock().now_s()).roster
+        known = [member.device_id for member in roster.members]
+    except HearthwayError:
+        known = []
+    return sorted({*here, *known} - {load_config(paths.config).node.id})
+
+
+def _settle(nodes: Sequence[NodePaths], ids: dict[Path, str]) -> None:
+    """The first node learns which of the others have carried its orders out."""
+    with opened(nodes[0]) as (store, _):
+        for one in pending(store):
+            for name in one.nodes:
+                if name in ids.values():
+                    acknowledge(store, one.order.order_id, name)
+
+
+def relearn_stored(paths: NodePaths) -> None:
+    """Learn every person's model again from what the store holds, with the node not running."""
+    from .maps import open_atlas
+    from .phone import brain_for
+
+    config = load_config(paths.config)
+    atlas = open_atlas(config.map)
+    try:
+        with opened(paths) as (store, _):
+            for person in store.persons()[:1]:
+                brain_for(store, person, config, atlas).rebuild()
+    finally:
+        if atlas is not None:
+            atlas.close()
+
+
+# export ---------------------------------------------------------------------------------------------------------
+
+
+def export_everywhere(
+    found: Sequence[NodePaths], person: str, target: Path
+) -> Iterator[tuple[Path, dict[str, int]]]:
+    """Everything held about a person, one JSON file a node; (file, counts) as each is done."""
+    person_id = _person(found, person)
+    private_dir(target)
+    for paths in members(found):
+        with opened(paths) as (store, chain):
+            if all(known.person_id != person_id for known in store.persons()):
+                continue
+            file = target / f"{load_config(paths.config).node.id}.json"
+            yield file, write_export(store, chain, person_id, file)

@@ -1,0 +1,106 @@
+"""`hearthway backtest`: what would have been said on a person's own past days, and how well it was foreseen."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from pathlib import Path
+
+import click
+
+from hearthway.app.config import MapTable, load_config
+from hearthway.app.maps import atlas_for, open_atlas
+from hearthway.app.offline import opened
+from hearthway.app.paths import data_root
+from hearthway.app.speaker import Speaker
+from hearthway.learn.backtest import BacktestReport, backtest, backtest_file, report_lines
+from hearthway.records.errors import InputError
+
+from .common import data_option, json_option, node, write_json
+
+
+@click.command("backtest")
+@click.argument("history", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(path_type=Path),
+    help="An .osm.pbf extract, or an atlas built from one.",
+)
+@click.option(
+    "--dial",
+    type=click.Choice(["quiet", "normal", "eager"]),
+    default="normal",
+    show_default=True,
+    help="How readily it speaks.",
+)
+@data_option
+@json_option
+def command(
+    history: Path | None, map_file: Path | None, dial: str, data: Path | None, json_to: Path | None
+) -> None:
+    """Walk forward through HISTORY, or through what this phone holds: each trip from what came before it only."""
+    if history is not None:
+        run(history, map_file, json_to, dial=dial)
+        return
+    paths = node(data, "phone")
+    config = load_config(paths.config)
+    table = (
+        config.map
+        if map_file is None
+        else MapTable(atlas=str(atlas_for(map_file, data_root() / "maps")))
+    )
+    atlas = open_atlas(table)
+    with closing(atlas) if atlas else nullcontext(), opened(paths) as (store, _):
+        people = store.persons()
+        if not people:
+            raise InputError(
+                "This phone holds nobody's history.",
+                "`hearthway import FILE --person NAME` adds one.",
+            )
+        report = backtest(
+            {person.name: (lambda one=person.person_id: store.fixes(one)) for person in people},  # type: ignore[misc]  # mypy sees no type for the default
+            pois=atlas,
+            roads=atlas,
+            speaker=Speaker(atlas, dial) if atlas else None,
+            source="what this phone holds",
+        )
+    tell(report, json_to)
+
+
+def run(history: Path, map_file: Path | None, json_to: Path | None, *, dial: str) -> None:
+    """Backtest a history file: import into a temporary life, then walk forward."""
+    atlas = (
+        None
+        if map_file is None
+        else open_atlas(MapTable(atlas=str(atlas_for(map_file, data_root() / "maps"))))
+    )
+    with closing(atlas) if atlas else nullcontext():
+        report = backtest_file(
+            history,
+            pois=atlas,
+            roads=atlas,
+            speaker=Speaker(atlas, dial) if atlas else None,
+            progress=_progress(),
+        )
+    tell(report, json_to)
+
+
+def tell(report: BacktestReport, json_to: Path | None) -> None:
+    """The report, for people and where asked for programs."""
+    if json_to is not None:
+        write_json(report, json_to)
+    if str(json_to) != "-":
+        for line in report_lines(report):
+            click.echo(line)
+
+
+def _progress() -> Callable[[int], None] | None:
+    if not sys.stderr.isatty():
+        return None
+
+    def show(count: int) -> None:
+        click.echo(f"\r{count:,} fixes", nl=False, err=True)
+
+    return show

@@ -1,0 +1,75 @@
+"""`hearthway receipts`: list them, and verify that none was altered, removed, reordered or re-signed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hearthway.app.offline import opened, verify_node
+from hearthway.records.chain import ERASED, VerifyReport
+from hearthway.records.errors import ReceiptError
+
+from .common import data_option, json_option, nodes, write_json
+
+
+@click.group("receipts")
+def command() -> None:
+    """What each node wrote down about each suggestion."""
+
+
+@command.command("list")
+@data_option
+@json_option
+def list_(data: Path | None, json_to: Path | None) -> None:
+    """The receipts of every node found here."""
+    rows = []
+    for paths in nodes(data):
+        with opened(paths) as (_, chain):
+            for entry, receipt in chain.receipts():
+                rows.append(
+                    {
+                        "node": paths.root.name,
+                        "seq": entry.seq,
+                        "suggestion": ERASED if receipt is None else receipt.suggestion_id,
+                        "person": "" if receipt is None else receipt.person,
+                    }
+                )
+    if json_to is not None:
+        write_json(rows, json_to)
+        return
+    for row in rows:
+        click.echo(f"{row['node']:8} {row['seq']:4}  {row['suggestion']}")
+
+
+@command.command()
+@data_option
+@json_option
+def verify(data: Path | None, json_to: Path | None) -> None:
+    """Check every chain found here against the witness's key and heads. Exit code 1 when something is wrong."""
+    found = nodes(data)
+    reports: list[VerifyReport] = [verify_node(paths, found) for paths in found]
+    reports = [report for report in reports if report.entries or report.problems]
+    if json_to is not None:
+        write_json([{"ok": report.ok, "report": report} for report in reports], json_to)
+    else:
+        for report in reports:
+            _tell(report)
+    bad = [report.node for report in reports if not report.ok]
+    if bad:
+        raise ReceiptError(
+            f"The receipts of {', '.join(bad)} do not verify.",
+            "Somebody or something changed them after they were written; a backup has what was.",
+        )
+    if not reports and json_to is None:
+        click.echo("no receipts yet")
+
+
+def _tell(report: VerifyReport) -> None:
+    erased = f", {report.erased} {ERASED}" if report.erased else ""
+    state = "verified" if report.ok else "NOT VERIFIED"
+    click.echo(
+        f"{report.node:8} {state}: {report.receipts} receipts{erased}, witnessed up to entry {report.witnessed_to}"
+    )
+    for problem in report.problems:
+        click.echo(f"  {problem.code}: {problem.words}")
