@@ -157,8 +157,9 @@ def test_the_same_input_gives_the_same_id(
 def test_more_own_visits_never_rank_a_place_lower(world: Any, visits: int, more: int) -> None:
     def utility(count: int) -> float:
         memory = world.dining({"node/2": 5} | ({"node/1": count} if count else {}))
+        lat = world.mall.lat + 0.4 * (world.drive().lat - world.mall.lat)
         proposal = world.assistant(settings=GateSettings(threshold_min=-99)).propose(
-            world.drive(), memory
+            world.drive(lat=lat), memory
         )
         found = next(c for c in proposal.candidates if c.poi.osm_id == "node/1")
         taste = taste_of(memory, world.drive().time_s)

@@ -101,7 +101,8 @@ def test_timing(world: Any) -> None:
     assert code_of(near(8.0)) == "too-far"
     assert code_of(near(0.1)) == "too-late"
     sure = (Destination(place=world.mall, p=0.99),)
-    assert isinstance(near(2.0, destinations=sure, p_new=0.01), Suggestion), "sure: say it sooner"
+    assert isinstance(near(1.8, destinations=sure, p_new=0.01), Suggestion), "sure: say it sooner"
+    assert code_of(near(1.8)) == "too-early"
 
 
 def test_high_driving_load(world: Any) -> None:
@@ -115,7 +116,9 @@ def test_a_doubtful_destination_is_not_worth_it(world: Any) -> None:
         Destination(place=world.home, p=0.35),
         Destination(place=world.work, p=0.2),
     )
-    result = consider(world, destinations=doubtful, p_new=0.05)
+    lat = world.mall.lat + 0.4 * (world.drive().lat - world.mall.lat)  # nothing left to wait for
+    assert isinstance(consider(world, lat=lat), Suggestion)
+    result = consider(world, lat=lat, destinations=doubtful, p_new=0.05)
     assert code_of(result) == "not-worth-interrupting"
     assert result.utility is not None
     assert result.threshold is not None

@@ -33,7 +33,8 @@ class Proposal(Struct, frozen=True, kw_only=True):
     situation: Situation
     need: Need
     place: Place
-    place_name: str
+    heading: str  # "Forum", "near Forum", or empty
+    shared: bool  # other probable destinations lie in the same area
     p_destination: float  # of the place itself
     p_area: float  # of every destination that shares its options
     p_useful: float  # destination in the area and need there, before the person's offset
@@ -183,9 +184,10 @@ class Assistant:
             headline=moment.headline(
                 situation,
                 proposal.place,
-                proposal.place_name,
-                proposal.p_destination,
+                proposal.heading,
+                proposal.p_area,
                 proposal.distance_m,
+                shared=proposal.shared,
             ),
             lines=tuple(lines),
             options=options,
@@ -268,17 +270,25 @@ class Assistant:
             threshold=verdict.threshold,
         )
 
+    def _heading(self, target: Target) -> str:
+        """The name of the destination on the map, or of the nearest probable one that has a name."""
+        if self._name_of is None:
+            return ""
+        here = moment.plain(self._name_of(target.place.lat, target.place.lon) or "")
+        if here or target.place.label:
+            return here
+        names = (moment.plain(self._name_of(p.lat, p.lon) or "") for p in target.area)
+        return next((f"near {name}" for name in names if name), "")
+
     def _proposal(
         self, situation: Situation, target: Target, found: Found, eta: float, distance: float
     ) -> Proposal:
-        name = None
-        if self._name_of is not None:
-            name = self._name_of(target.place.lat, target.place.lon)
         return Proposal(
             situation=situation,
             need=target.need,
             place=target.place,
-            place_name=name or "",
+            heading=self._heading(target),
+            shared=len(target.area) > 1,
             p_destination=target.p,
             p_area=target.p_area,
             p_useful=min(1.0, target.p_useful),

@@ -21,7 +21,7 @@ from .settings import DECIDING_MIN, INTERRUPTION_MIN, GateSettings
 
 STEP_S = 30.0  # the wait that is weighed against speaking now
 RESOLVE_S = 300.0  # e-folding time in which the way driven tells the destination
-ACT_S = 120.0  # e-folding of what can still be acted on, by seconds left before arrival
+ACT_S = 60.0  # reading a line, deciding and changing lane: what can be acted on e-folds in a minute
 REFUSAL_HALF_LIFE_S = 7 * DAY_S
 SETTING_OFF_S = 60.0
 LOAD_SETTING_OFF, LOAD_UNKNOWN = 0.9, 0.5

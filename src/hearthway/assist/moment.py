@@ -12,7 +12,7 @@ from hearthway.records.suggestion import Option, Suggestion
 from hearthway.records.venue import Wait
 
 from .need import Need
-from .settings import WALK_MPS
+from .settings import AREA_M, WALK_MPS
 
 INDENT = " " * 10
 ANSWERS = "why · not now · never here"
@@ -43,14 +43,26 @@ def ago(age_s: float) -> str:
     return f"{age_s / 3600:.0f} h ago"
 
 
-def headline(situation: Situation, place: Place, name: str, p: float, distance_m: float) -> str:
-    """How far before which destination, with its probability among the places known."""
-    of = f"(p {p:.2f} of {situation.places_known} places)"
-    label = plain(name) or plain(place.label)
+def headline(
+    situation: Situation,
+    place: Place,
+    heading: str,
+    p: float,
+    distance_m: float,
+    *,
+    shared: bool = False,
+) -> str:
+    """How far before which destination; `p` is of every destination within `AREA_M` where `shared`."""
+    within = f" within {metres(AREA_M)}," if shared else ""
+    of = f"(p {p:.2f}{within} of {situation.places_known} places)"
+    label = heading or plain(place.label)
     if not label:
         return f"heading to your regular place {metres(distance_m)} ahead {of}"
-    heading = "heading home" if label == "home" else f"heading to {label}"
-    return f"{metres(distance_m)} before arrival · {heading} {of}"
+    if label == "home":
+        label = "heading home"
+    else:
+        label = f"heading {'' if label.startswith('near ') else 'to '}{label}"
+    return f"{metres(distance_m)} before arrival · {label} {of}"
 
 
 def routine_line(need: Need, known_open: int, shown_open: int, unknown: int) -> str:
@@ -62,7 +74,7 @@ def routine_line(need: Need, known_open: int, shown_open: int, unknown: int) -> 
     if known_open:
         opened = f"{known_open} open when you arrive"
         if known_open > shown_open:
-            opened += ", best for you"
+            opened += f", {shown_open} shown"
         if unknown:
             opened += ", hours unknown last"
     else:

@@ -18,7 +18,7 @@ from .silences import silence
 MIN_CONSIDERED_P, MAX_CONSIDERED = 0.02, 12  # destinations looked at: the rest carry no word
 
 
-class Target(Struct, frozen=True):
+class Target(Struct, frozen=True, kw_only=True):
     """A destination, the need there, and what is believed about both (probabilities)."""
 
     place: Place
@@ -26,6 +26,7 @@ class Target(Struct, frozen=True):
     p: float
     p_area: float  # of every destination within `AREA_M`: they share their options
     p_useful: float  # one of these is the destination, and the need is felt there
+    area: tuple[Place, ...]  # these destinations, the weightiest first
 
 
 def _apart_m(a: Place, b: Place) -> float:
@@ -66,10 +67,26 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
     for goal in goals:
         need = max(wants[goal.place.place_id].values(), key=lambda n: (n.p, n.name))
         around = [d for d in goals if _apart_m(d.place, goal.place) <= AREA_M]
-        useful = sum(d.p * wants[d.place.place_id][need.name].p for d in around)
-        targets.append(Target(goal.place, need, goal.p, sum(d.p for d in around), useful))
-    target = max(targets, key=lambda t: (t.p_useful, t.p, t.place.place_id))
-    homeward = home is not None and top.place_id == home.place_id
+        useful = {d.place.place_id: d.p * wants[d.place.place_id][need.name].p for d in around}
+        around.sort(key=lambda d: (-useful[d.place.place_id], -d.p, d.place.place_id))
+        targets.append(
+            Target(
+                place=goal.place,
+                need=need,
+                p=goal.p,
+                p_area=sum(d.p for d in around),
+                p_useful=sum(useful.values()),
+                area=tuple(d.place for d in around),
+            )
+        )
+    widest = max(targets, key=lambda t: (t.p_useful, t.p, t.place.place_id))
+    # of the destinations that share these options, the one that weighs most gives the name and the way
+    target = next(t for t in targets if t.place.place_id == widest.area[0].place_id)
+    homeward = (
+        home is not None
+        and top.place_id == home.place_id
+        and goals[0].p >= settings.min_destination_p
+    )
     if target.p_area < settings.min_destination_p:
         return silence(situation, "heading-home" if homeward else "unknown-destination")
     if target.need.p < settings.min_need_p:
