@@ -245,7 +245,7 @@ def test_older_history_undoes_a_model_and_newer_does_not(store: Store) -> None:
     store.add_fixes(ANNA, [fix(100.0)], "a")
     store.put_model(ANNA, "places", 200.0, b"learned")
     store.add_fixes(ANNA, [fix(100.0)], "a")
-    store.add_fixes(ANNA, [fix(200.0)], "a")
+    store.add_fixes(ANNA, [fix(200.5)], "a")
     model = store.model(ANNA, "places")
     assert model is not None
     assert (model.until_s, model.data) == (200.0, b"learned")
@@ -253,6 +253,17 @@ def test_older_history_undoes_a_model_and_newer_does_not(store: Store) -> None:
     assert store.model(ANNA, "places") is not None
     store.add_fixes(ANNA, [fix(150.0)], "a")
     assert store.model(ANNA, "places") is None
+    store.put_model(ANNA, "places", 200.0, b"learned")
+    store.add_signals(ANNA, [Signal(key="K", value=1.0, time_s=200.5)])
+    assert store.model(ANNA, "places") is not None
+    store.add_signals(ANNA, [Signal(key="K", value=1.0, time_s=200.0)])
+    assert store.model(ANNA, "places") is None
+
+
+def test_a_reading_without_a_time_is_refused(store: Store) -> None:
+    with pytest.raises(InputError, match="has no time"):
+        store.add_signals(ANNA, [Signal(key="K", value=1.0, time_s=float("nan"))])
+    assert list(store.signals(ANNA)) == []
 
 
 def test_followed_venues_and_serials(store: Store) -> None:

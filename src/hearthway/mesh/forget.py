@@ -3,6 +3,7 @@
 The order is on disk before anything is deleted, the deletion is one transaction and the wipe is repeated until it
 is done, so a crash at any point is finished by `resume`. What was learned is dropped and learned again from what
 remains. A span covers a thing's own readings (nobody's) as well: the car was where its driver was.
+What stays in the chain of an erased receipt is its number, the time it was written and a salted hash.
 """
 
 from __future__ import annotations

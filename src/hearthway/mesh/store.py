@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import secrets
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -65,7 +66,7 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class Model(Struct, frozen=True, kw_only=True):
-    """A snapshot of learned state: the fold over this person's history before `until_s`."""
+    """A snapshot of learned state: the fold over this person's history up to and including `until_s`."""
 
     person_id: str
     kind: str
@@ -225,11 +226,7 @@ class Store:
                 new = db.total_changes - before
                 added += new
                 if new:
-                    # a model is a fold over the history before its until_s: older news undo it
-                    db.execute(
-                        "DELETE FROM models WHERE person_no = ? AND until_s > ?",
-                        (number, min(fix.time_s for fix in batch)),
-                    )
+                    _undo_models(db, number, min(fix.time_s for fix in batch))
             seen += len(batch)
         return Added(added=added, duplicates=seen - added)
 
@@ -262,10 +259,19 @@ class Store:
     def add_signals(
         self, person_id: str, signals: Iterable[Signal], *, durable: bool = True
     ) -> Added:
-        """Stream signals into the history; one per person, time, key and source, the first stays."""
+        """Stream signals into the history; one per person, time, key and source, the first stays.
+
+        InputError on a time that is no number; batches before it are kept.
+        """
         stream = iter(signals)
         added = seen = 0
         while batch := list(islice(stream, BATCH)):
+            for one in batch:
+                if not math.isfinite(one.time_s):
+                    raise InputError(
+                        f"A reading of {one.key} from {one.source or 'here'} has no time.",
+                        "Leave it out, or set the clock of its source.",
+                    )
             with self.database.transaction(durable=durable) as db:
                 number = self.person_no(person_id)
                 before = db.total_changes
@@ -276,7 +282,10 @@ class Store:
                         for one in batch
                     ),
                 )
-                added += db.total_changes - before
+                new = db.total_changes - before
+                added += new
+                if new:
+                    _undo_models(db, number, min(one.time_s for one in batch))
             seen += len(batch)
         return Added(added=added, duplicates=seen - added)
 
@@ -605,3 +614,8 @@ def _claim(database: Database, node_id: str) -> str:
             db.execute("INSERT OR IGNORE INTO meta VALUES ('node_id', ?)", (node_id.encode(),))
             row = db.execute(query).fetchone()
     return "" if row is None else bytes(row[0]).decode(errors="replace")
+
+
+def _undo_models(db: sqlite3.Connection, person_no: int, time_s: float) -> None:
+    """A model is a fold over the history up to its until_s: news from before or just then undo it."""
+    db.execute("DELETE FROM models WHERE person_no = ? AND until_s >= ?", (person_no, time_s))
