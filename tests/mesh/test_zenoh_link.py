@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -58,6 +59,15 @@ async def _problem(link: ZenohLink) -> Health:
     except TimeoutError:
         pytest.fail(f"nothing said within 3 s: {link.health()}")
     return link.health()
+
+
+async def _probed(context: ssl.SSLContext, device_id: str, address: str) -> Health:
+    """A probe, again where a busy machine took too long."""
+    for _ in range(3):
+        health = await probe(context, device_id, address)
+        if "does not answer" not in health.problem:
+            break
+    return health
 
 
 def _meet(ours: Any, theirs: Any) -> DeviceIdentity:
@@ -116,7 +126,7 @@ def test_a_peer_that_refuses_our_certificate_is_found_out(make_household: Any) -
 
     async def scenario() -> None:
         async with _up(household.identity("phone")):
-            health = await probe(probe_context(car), "phone", household.addresses["phone"])
+            health = await _probed(probe_context(car), "phone", household.addresses["phone"])
             assert not health.ok
             assert "refuses this device's certificate" in health.problem
             assert "Pair" in health.next_step
@@ -239,8 +249,8 @@ def test_the_wrong_device_at_an_address_is_named(make_household: Any) -> None:
 
     async def scenario() -> None:
         async with _up(household.identity("home")):
-            assert (await probe(context, "home", household.addresses["home"])).ok
-            health = await probe(context, "phone", household.addresses["home"])
+            assert (await _probed(context, "home", household.addresses["home"])).ok
+            health = await _probed(context, "phone", household.addresses["home"])
             assert "stands home, not phone" in health.problem
 
     asyncio.run(scenario())

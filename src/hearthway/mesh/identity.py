@@ -16,7 +16,7 @@ from secrets import token_hex
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -68,7 +68,7 @@ def load_private(pem: bytes, what: str) -> ec.EllipticCurvePrivateKey:
     """A P-256 private key from PEM; IdentityError when it is something else."""
     try:
         key = serialization.load_pem_private_key(pem, None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise IdentityError(f"{what} is not a readable private key.", _PAIR) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise IdentityError(f"{what} is not a P-256 key.", _PAIR)
@@ -81,7 +81,7 @@ def load_certificate(data: bytes, what: str) -> x509.Certificate:
         if data.startswith(b"-----"):
             return x509.load_pem_x509_certificate(data)
         return x509.load_der_x509_certificate(data)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, x509.InvalidVersion):
         raise IdentityError(f"{what} is not a readable certificate.", _PAIR) from None
 
 
@@ -89,7 +89,7 @@ def certificate_key(certificate: x509.Certificate, what: str) -> ec.EllipticCurv
     """The certificate's P-256 public key; IdentityError for any other kind."""
     try:
         key = certificate.public_key()
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise IdentityError(f"{what} does not hold a P-256 key.", _PAIR)
@@ -120,7 +120,7 @@ def check_certificate(
     """The subject, once the root's signature, household, dates and use hold; else IdentityError."""
     try:
         certificate.verify_directly_issued_by(root)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         raise IdentityError(f"{what} was not issued by this household's root.", _PAIR) from None
     subject = subject_of(certificate)
     household = root.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
@@ -224,7 +224,7 @@ class HouseholdRoot:
     ) -> bytes:
         """A device certificate (PEM, 30 days) for the request's key; its own subject is ignored."""
         check_device(device_id, role)
-        key = _request_key(csr_pem)
+        key = request_key(csr_pem)
         start = datetime.fromtimestamp(now_s - CLOCK_SKEW_S, UTC)
         names: list[x509.GeneralName] = [x509.DNSName(device_id), x509.DNSName("localhost")]
         for text in sorted({"127.0.0.1", "::1", *(_host(a) for a in addresses if a)}):
@@ -263,7 +263,7 @@ class HouseholdRoot:
         self, csr_pem: bytes, device_id: str, role: str, now_s: float, address: str
     ) -> tuple[bytes, Member]:
         """Sign the request and put the device on the roster; a taken id needs the same key."""
-        public_key = spki(_request_key(csr_pem))
+        public_key = spki(request_key(csr_pem))
         known = self._roster.member(device_id)
         if known is not None and known.public_key != public_key:
             raise IdentityError(
@@ -493,12 +493,13 @@ def _read_roster(keys: Path, root: x509.Certificate) -> Roster:
         raise IdentityError(why.message, _PAIR) from None
 
 
-def _request_key(csr_pem: bytes) -> ec.EllipticCurvePublicKey:
+def request_key(csr_pem: bytes) -> ec.EllipticCurvePublicKey:
+    """The P-256 key that a signing request proves; IdentityError when it does not."""
     step = "Pair again with the same version of Hearthway on both devices."
     try:
         csr = x509.load_pem_x509_csr(csr_pem)
         key, signed = csr.public_key(), csr.is_signature_valid
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion):
         raise IdentityError("The certificate request does not decode.", step) from None
     if not signed:
         raise IdentityError("The certificate request is not signed by its own key.", step)

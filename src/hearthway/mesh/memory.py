@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Coroutine
+from functools import partial
 from typing import Any
 
 from hearthway.records.errors import MeshError
@@ -127,6 +128,8 @@ class MemoryLink:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for device_id, peer in sorted(self._peers.items()):
+            self._apply(device_id, peer.role, alive=False)
 
     async def put(self, to: str, frame: bytes, *, reliable: bool) -> int:
         """As `Link.put`."""
@@ -188,22 +191,25 @@ class MemoryLink:
         self._roster = roster
         for device_id, peer in sorted(self._peers.items()):
             if not self._knows(device_id):
-                if peer.alive:
-                    self.notice(device_id, peer.role, alive=False)
+                self._apply(device_id, peer.role, alive=False)
                 self._peers.pop(device_id)
         for other in self._reachable():
-            known = self._peers.get(other.device_id)
-            if known is None or not known.alive:
-                self.notice(other.device_id, other.role, alive=True)
+            self.notice(other.device_id, other.role, alive=True)
 
     def notice(self, device_id: str, role: str, *, alive: bool) -> None:
-        """The hub says that a peer came or went."""
-        if alive and not self._knows(device_id):
+        """The hub says that a peer came or went; told in the loop's next turn, as a wire would."""
+        asyncio.get_running_loop().call_soon(partial(self._apply, device_id, role, alive=alive))
+
+    def _apply(self, device_id: str, role: str, *, alive: bool) -> None:
+        known = self._peers.get(device_id)
+        if (known is not None and known.alive) == alive:
+            return
+        if alive and not (self._open and self._knows(device_id)):
             return
         now_s = asyncio.get_running_loop().time()
         self._peers[device_id] = Peer(device_id=device_id, role=role, alive=alive, since_s=now_s)
         for callback in self._on_peer:
-            asyncio.get_running_loop().call_soon(callback, device_id, alive)
+            callback(device_id, alive)
 
     def _knows(self, device_id: str) -> bool:
         return self._roster is None or self._roster.member(device_id) is not None

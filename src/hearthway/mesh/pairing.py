@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cryptography import x509
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -47,6 +46,7 @@ from .identity import (
     keep_device,
     load_certificate,
     request,
+    request_key,
     spki,
 )
 from .probe import split_address
@@ -335,13 +335,7 @@ class PairingServer:
     async def _admit(self, wire: _Wire, keys: _Keys, offer: _Offer) -> Member:
         sealed = await wire.receive(_Answer)
         wanted = _unseal(keys.to_home, keys.transcript, _plain(sealed), _Application)
-        try:
-            csr = x509.load_pem_x509_csr(wanted.request)
-            key = csr.public_key().public_bytes(
-                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-        except ValueError:
-            raise WireError("The certificate request does not decode.", "Pair again.") from None
+        key = spki(request_key(wanted.request))
         if not hmac.compare_digest(hashlib.sha256(key).digest(), offer.key_hash):
             raise WireError("The request is for another key than was offered.", "Pair again.")
         try:

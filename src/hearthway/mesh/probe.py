@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 
 from cryptography import x509
@@ -55,10 +56,10 @@ async def probe(context: ssl.SSLContext, device_id: str, address: str) -> Health
             f"Check the address; if it is yours, pair {device_id} again.",
         )
     except ssl.SSLError as why:
-        return _refused(at, why)
+        return _refused(at, why, agreed=False)
     except OSError as why:
         return _bad(
-            f"{at} is not reachable: {why.strerror or why}.",
+            f"{at} is not reachable: {os.strerror(why.errno) if why.errno else why}.",
             f"Start Hearthway on {device_id}, and check the address.",
         )
     try:
@@ -70,7 +71,7 @@ async def probe(context: ssl.SSLContext, device_id: str, address: str) -> Health
         except TimeoutError:
             pass  # silence after the handshake: our certificate was taken
         except ssl.SSLError as why:
-            return _refused(at, why)
+            return _refused(at, why, agreed=True)
         except OSError as why:
             return _bad(f"{at} cut the link: {why.strerror or why}.", "Try again.")
     finally:
@@ -89,9 +90,10 @@ async def probe(context: ssl.SSLContext, device_id: str, address: str) -> Health
     return Health(ok=True)
 
 
-def _refused(at: str, why: ssl.SSLError) -> Health:
+def _refused(at: str, why: ssl.SSLError, *, agreed: bool) -> Health:
+    """After the handshake (`agreed`) there is nothing left to refuse but our certificate."""
     reason = (why.reason or "").upper()
-    if "UNKNOWN_CA" in reason or "CERTIFICATE" in reason:
+    if agreed or "UNKNOWN_CA" in reason or "CERTIFICATE" in reason:
         return _bad(
             f"{at} refuses this device's certificate ({reason.replace('_', ' ').lower()}).",
             "Pair this device again, with a code shown by the home.",
