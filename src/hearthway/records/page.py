@@ -58,3 +58,4 @@ class Why(Struct, frozen=True, kw_only=True):
     suggestion: Suggestion
     receipts: tuple[Receipt, ...] = ()
     verified: str = ""
+    sound: bool = True  # False: a chain does not verify

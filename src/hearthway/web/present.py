@@ -44,7 +44,9 @@ def state_view(state: PageState) -> View:
         else {
             "code": state.silence.code,
             "words": state.silence.words,
-            "clock": clock(state.silence.time_s, state.utc_offset_s),
+            "clock": clock(state.silence.time_s, state.utc_offset_s)
+            if state.silence.time_s
+            else "",
         },
         "map": _map(state, situation),
     }
@@ -117,6 +119,7 @@ def why_view(why: Why) -> View:
             for receipt in why.receipts
         ],
         "verified": why.verified,
+        "sound": why.sound,
     }
 
 

@@ -1,132 +1,231 @@
-"""The page as a service of a phone node: what `app` knows, in the form `NodeView` asks for."""
+"""A node's page as a service of that node: the bridge between `app` and the screens."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import secrets
+import socket
 from collections.abc import AsyncIterator, Sequence
-from importlib import resources
-from pathlib import Path
+from contextlib import suppress
+from ipaddress import ip_address
+
+from msgspec.structs import replace
 
 from hearthway.app.config import split_address
+from hearthway.app.member import Member
 from hearthway.app.node import Node
-from hearthway.app.offline import stored_receipts
+from hearthway.app.offline import verify_node
 from hearthway.app.phone import PhoneNode
 from hearthway.records.errors import ConfigError, InputError
+from hearthway.records.household import Peer
 from hearthway.records.messages import AnswerGiven
-from hearthway.records.page import MapShapes, PageEvent, PageState, Why
+from hearthway.records.page import PageEvent, PageState, Point, Why
 from hearthway.records.signals import Fix, Signal
-from hearthway.records.suggestion import AnswerKind
+from hearthway.records.situation import Situation
+from hearthway.records.suggestion import AnswerKind, Silence
 
 from .page import create_app
 from .server import Server
-from .shapes import MapDrawer
+
+log = logging.getLogger(__name__)
+
+STANDS_S = 90 * 60.0  # a suggestion is shown for as long as following it would still count
+LOOK_S = 1.0  # what nobody announces (a peer that went) is noticed within this
 
 
-class PhoneView:
-    """A phone node as its page sees it."""
+class NodePage:
+    """A node as its page sees it (web.view.NodeView)."""
 
-    def __init__(self, node: PhoneNode) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._events: asyncio.Queue[PageEvent] = asyncio.Queue(1000)
-        self._drawer: MapDrawer | None = None
-        node.watch_changes(self._changed)
+        self._events: asyncio.Queue[PageEvent] = asyncio.Queue(maxsize=1)
+        self._routed: Situation | None = None
+        self._ahead: tuple[Point, ...] = ()
 
-    def _changed(self, kind: str) -> None:
-        if not self._events.full():  # the page reads the newest state whatever the number of events
-            self._events.put_nowait(PageEvent(kind=kind))
+    def start(self) -> None:
+        """Begins to listen to the node; once, after the node has started."""
+        if isinstance(self._node, PhoneNode):
+            self._node.watch_changes(self._changed)
 
     def now_s(self) -> float:
-        """The node's clock."""
-        return self._node.clock.now_s()
+        """The wall clock: what a live phone's timestamps are held against, also on a replaying node."""
+        return self._node.wall.now_s()
 
     def snapshot(self) -> PageState:
-        """The state now."""
-        node, situation = self._node, self._node.situation
-        owner = node.owner
-        peers = () if node.mesh is None else tuple(p for _, p in sorted(node.mesh.peers().items()))
+        """The state now; what the node does not have reads empty."""
+        node = self._node
+        place = node.config.node
+        if not isinstance(node, PhoneNode):
+            return PageState(
+                node=place.id,
+                role=str(place.role),
+                synthetic=node.config.replay.synthetic,
+                peers=self._peers(),
+                silence=Silence(
+                    time_s=0.0,
+                    person="",
+                    code="role",
+                    words="Suggestions are made on the phone; this node takes part in them.",
+                ),
+            )
+        owner, situation, suggestion = node.owner, node.situation, node.suggestion
+        silence = node.silence
+        if owner is None:
+            silence = Silence(
+                time_s=0.0,
+                person="",
+                code="nobody",
+                words="Nobody lives on this phone yet: `hearthway import FILE --person NAME` brings a history.",
+            )
+        elif (
+            suggestion is not None
+            and situation is not None
+            and situation.time_s - suggestion.time_s > STANDS_S
+        ):
+            suggestion = None
+        latest = situation or (suggestion.situation if suggestion else None)
         return PageState(
-            node=node.config.node.id,
-            role=str(node.config.node.role),
+            node=place.id,
+            role=str(place.role),
             person="" if owner is None else owner.name,
-            time_s=0.0 if situation is None else situation.time_s,
-            utc_offset_s=0 if situation is None else situation.utc_offset_s,
+            time_s=0.0 if latest is None else latest.time_s,
+            utc_offset_s=0 if latest is None else latest.utc_offset_s,
             synthetic=node.config.replay.synthetic,
-            peers=peers,
-            suggestion=node.suggestion,
+            peers=self._peers(),
+            suggestion=suggestion,
             answered=node.answered,
-            silence=node.silence,
+            silence=silence,
             situation=situation,
             track=tuple(node.track),
-            ahead=node.ahead(),
+            ahead=self._ahead,
         )
 
     async def subscribe(self) -> AsyncIterator[PageEvent]:
-        """Changes, for as long as the node runs."""
+        """What the node announces, and a look every second for what nobody does."""
         while True:
-            yield await self._events.get()
-
-    async def map_shapes(self, south: float, west: float, north: float, east: float) -> MapShapes:
-        """Roads and POIs of the carried atlas inside a box."""
-        atlas = self._node.config.map.atlas
-        if atlas == "none":
-            return MapShapes()
-        if self._drawer is None:
-            path = Path(atlas)
-            if atlas == "bundled":
-                path = Path(str(resources.files("hearthway.atlas") / "data" / "helsinki.atlas"))
-            self._drawer = await asyncio.to_thread(MapDrawer, path)
-        return await asyncio.to_thread(self._drawer.inside, south, west, north, east)
+            event = PageEvent()
+            with suppress(TimeoutError):
+                event = await asyncio.wait_for(self._events.get(), LOOK_S)
+            await self._route()
+            yield event
 
     async def why(self, suggestion_id: str) -> Why:
-        """A suggestion with this node's receipts; the other nodes' receipts stay with them."""
-        suggestion = await asyncio.to_thread(self._node.store.suggestion, suggestion_id)
-        receipts = await asyncio.to_thread(
-            stored_receipts, self._node.paths, suggestion.suggestion_id
+        """The suggestion with this node's receipt; the other nodes keep their own."""
+        node = self._node
+        if not isinstance(node, Member):
+            raise InputError("This node keeps no suggestions.", "Ask the phone.")
+        suggestion = await asyncio.to_thread(node.store.suggestion, suggestion_id)
+        kept = await asyncio.to_thread(node.receipts.chain.receipts)
+        report = await asyncio.to_thread(verify_node, node.paths, [node.paths])
+        words = (
+            f"This node's chain of {report.entries} verifies."
+            if report.ok
+            else "This node's receipts do not verify: `hearthway receipts verify` says more."
         )
-        report = await asyncio.to_thread(self._node.receipts.chain.verify)
-        verified = "this node's chain verifies" if report.ok else report.problems[0].words
-        return Why(suggestion=suggestion, receipts=tuple(receipts), verified=verified)
+        return Why(
+            suggestion=suggestion,
+            receipts=tuple(
+                receipt
+                for _, receipt in kept
+                if receipt is not None and receipt.suggestion_id == suggestion.suggestion_id
+            ),
+            verified=words,
+            sound=report.ok,
+        )
 
     async def answer(self, suggestion_id: str, kind: AnswerKind, osm_id: str) -> None:
-        """The person's answer."""
-        await self._node.take_answer(
-            AnswerGiven(suggestion_id=suggestion_id, kind=kind, time_s=self.now_s(), osm_id=osm_id)
+        """Stores and learns; InputError where the suggestion or the POI is not known."""
+        node = self._node
+        if not isinstance(node, PhoneNode):
+            raise InputError("Answers are taken on the phone.", "Answer there.")
+        given = AnswerGiven(
+            suggestion_id=suggestion_id, kind=kind, time_s=node.clock.now_s(), osm_id=osm_id
         )
+        await node.take_answer(given)
 
     async def ingest(self, person: str, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
-        """What the owner's phone said; InputError for anybody else."""
-        owner = self._node.owner
-        if owner is None:
+        """Takes what the owner's phone said; InputError for anybody else's."""
+        node = self._node
+        if not isinstance(node, PhoneNode):
             raise InputError(
-                "Nobody lives on this phone yet.", "Run `hearthway import FILE --person NAME`."
+                "This node is not a phone: positions are taken in where they are kept.",
+                "Post to the phone's node.",
             )
-        if person.casefold() not in (owner.name.casefold(), owner.person_id):
+        owner = node.owner
+        if owner is not None and person.casefold() not in (
+            owner.name.casefold(),
+            owner.person_id.casefold(),
+        ):
             raise InputError(
-                f"This node is not {person}'s.", "Set the OwnTracks user to its owner's name."
+                f"This is not the phone of {person[:40]}.",
+                "Set the user in the OwnTracks app to the name used with `hearthway import`.",
             )
-        await self._node.take_own(fixes, signals)
+        person_id = "" if owner is None else owner.person_id
+        await node.take_own(fixes, [replace(signal, person=person_id) for signal in signals])
+
+    async def _route(self) -> None:
+        # A way is searched once a situation, and off the loop: a snapshot must not wait for it.
+        node = self._node
+        if isinstance(node, PhoneNode) and node.situation is not self._routed:
+            self._routed = node.situation
+            self._ahead = await asyncio.to_thread(node.ahead)
+
+    def _changed(self, kind: str) -> None:
+        if self._events.full():
+            waiting = self._events.get_nowait()
+            kind = "moment" if "moment" in (kind, waiting.kind) else kind
+        self._events.put_nowait(PageEvent(kind=kind))
+
+    def _peers(self) -> tuple[Peer, ...]:
+        mesh = self._node.mesh
+        return () if mesh is None else tuple(peer for _, peer in sorted(mesh.peers().items()))
 
 
 class PageService:
-    """Starts and stops the page with the node."""
+    """Serves a node's page for as long as the node runs (app.node.Service)."""
 
-    def __init__(self, node: PhoneNode) -> None:
-        host, port = split_address(node.config.web.listen)
-        self._server = Server(create_app(PhoneView(node), token=node.config.web.token), host, port)
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._server: Server | None = None
 
     async def start(self) -> None:
-        """Listen."""
+        """Listens where `[web] listen` says; ConfigError with what to do where it cannot."""
+        host, port = split_address(self._node.config.web.listen)
+        token = self._node.config.web.token
+        if not token:
+            if not _loopback(host):
+                raise ConfigError(
+                    f"The page listens on {host} without a token.",
+                    "Set web.token, or web.listen to 127.0.0.1.",
+                )
+            token = secrets.token_urlsafe(24)  # nobody knows it: OwnTracks stays shut
+        view = NodePage(self._node)
+        view.start()
+        name = socket.gethostname()
+        atlas = (
+            self._node.atlas.path
+            if isinstance(self._node, PhoneNode) and self._node.atlas
+            else None
+        )
+        app = create_app(view, token=token, hosts=(name, f"{name}.local"), atlas=atlas)
+        self._server = Server(app, host, port)
         await self._server.start()
+        log.info("page at %s", self._server.url)
 
     async def stop(self) -> None:
-        """Close."""
-        await self._server.stop()
+        """Ends open pages and frees the port."""
+        if self._server is not None:
+            await self._server.stop()
 
 
 def page_service(node: Node) -> PageService:
-    """The page of a phone node; ConfigError for another role."""
-    if not isinstance(node, PhoneNode):
-        raise ConfigError(
-            "Only a phone node has a page.", 'Set [web] listen = "off", or run it on the phone.'
-        )
+    """The page of `node`, to be appended to its services."""
     return PageService(node)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

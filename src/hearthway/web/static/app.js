@@ -94,7 +94,7 @@ function drawAnswered(kind) {
 
 function drawSilence(silence) {
   return [
-    h("p", { class: "eyebrow" }, silence ? h("time", {}, silence.clock) : "Now"),
+    h("p", { class: "eyebrow" }, silence?.clock ? h("time", {}, silence.clock) : "Now"),
     h("h2", { id: "headline" }, "Nothing to say."),
     h("p", { class: "line" }, silence ? silence.words : "No drive has given it a reason to speak yet."),
     h("p", { class: "aside" }, "Silence is the default: a wrong word costs more than a missed one."),
@@ -157,7 +157,7 @@ function drawReceipt(why) {
   return [
     h("p", { class: "eyebrow" }, h("time", {}, why.clock), ` · ${why.id.slice(0, 12)}`),
     h("p", { class: "said" }, why.headline),
-    why.verified ? h("p", { class: "verified" }, why.verified) : null,
+    why.verified ? h("p", { class: why.sound ? "verified" : "error", role: why.sound ? null : "alert" }, why.verified) : null,
     drawTraffic(why.traffic),
     section("Why now", [
       reasons(why.reasons),
