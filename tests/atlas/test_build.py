@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hearthway.atlas import extract
 from hearthway.atlas.build import build
 from hearthway.atlas.store import BUNDLED, Atlas
 from hearthway.records.errors import MapError
@@ -117,6 +118,26 @@ def test_other_forms_of_extract(write_map: Writer, tmp_path: Path) -> None:
         [*SQUARE, (-7, 47.001, 9.001, {"shop": "mall", "name": "M"})], [RING], name="town.osm"
     )
     assert build(pbf, tmp_path / "a.atlas").pois == build(xml, tmp_path / "b.atlas").pois
+
+
+def test_extracts_out_of_order_and_of_unsaved_nodes(write_map: Writer, tmp_path: Path) -> None:
+    straight = build(write_map(SQUARE, [RING]), tmp_path / "a.atlas")
+    reversed_ = build(write_map(SQUARE[::-1], [RING]), tmp_path / "b.atlas")
+    unsaved = [(-number, lat, lon, tags) for number, lat, lon, tags in SQUARE]
+    negative = build(write_map(unsaved, [(-10, [-1, -2, -3, -4, -1], ROAD)]), tmp_path / "c.atlas")
+    assert straight.road_km == reversed_.road_km == negative.road_km > 3
+    assert straight.nodes_read == reversed_.nodes_read == negative.nodes_read == 4
+
+
+def test_both_ways_of_reading_coordinates_agree(
+    write_map: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pbf = write_map([*SQUARE, (11, 47.001, 9.001, {"amenity": "pub"})], [RING])
+    build(pbf, tmp_path / "a.atlas")
+    monkeypatch.setattr(extract, "TABLE_UP_TO_BYTES", 0)
+    monkeypatch.setattr(extract, "CHUNK", 2)
+    build(pbf, tmp_path / "b.atlas")
+    assert (tmp_path / "a.atlas").read_bytes() == (tmp_path / "b.atlas").read_bytes()
 
 
 def test_references_beyond_the_cut_edge(write_map: Writer, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Reads an OpenStreetMap extract in four streaming passes. The only module that needs osmium.
+"""Reads an OpenStreetMap extract in a few streaming passes. The only module that needs osmium.
 
-Memory grows with the drivable roads and the POIs of the extract, never with the whole extract.
+Memory grows with the drivable roads and the POIs, and for small extracts with their nodes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from . import tags as meaning
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[str], None]
 CHUNK = 1 << 18  # nodes matched at a time
+TABLE_UP_TO_BYTES = 150 << 20  # of extract: then the table of its nodes takes about twice that
 DOWNLOAD = "Download the extract again (for example from download.geofabrik.de) and retry."
 
 
@@ -196,8 +197,44 @@ def _unit(degrees: float) -> int:
     return round(degrees * 1e7)
 
 
-def _coordinates(osmium: Any, source: str, wanted: Ints) -> tuple[Ints, Ints, Ints, int]:
+Coordinates = tuple[Ints, Ints, Ints, int]  # sorted ids, lat, lon, nodes read
+
+
+def _coordinates(osmium: Any, source: Path, wanted: Ints) -> Coordinates:
     """Coordinates of the wanted nodes, by sorted id."""
+    small = source.stat().st_size <= TABLE_UP_TO_BYTES
+    if small and (len(wanted) == 0 or wanted[0] > 0):
+        found = _from_table(osmium, str(source), wanted)
+        if 2 * len(found[0]) >= len(wanted):
+            return found
+    return _one_by_one(osmium, str(source), wanted)
+
+
+def _from_table(osmium: Any, source: str, wanted: Ints) -> Coordinates:
+    """By osmium's own table of all nodes: 20 times as fast, 16 bytes a node, positive ids only."""
+    table = osmium.index.create_map("sparse_mem_array")
+    keeper = osmium.NodeLocationsForWays(table)
+    keeper.ignore_errors()
+    with osmium.io.Reader(source, osmium.osm.NODE | osmium.osm.WAY) as reader:
+        osmium.apply(reader, keeper)  # ways as well: the first one sorts a table out of order
+    ids, lats, lons = array("q"), array("q"), array("q")
+    for node in wanted.tolist():
+        try:
+            location = table.get(node)
+        except KeyError:
+            continue
+        if location.valid():
+            ids.append(node)
+            lats.append(location.y)
+            lons.append(location.x)
+    return (
+        *(np.array(column, dtype=np.int64) for column in (ids, lats, lons)),
+        table.used_memory() // 16,
+    )
+
+
+def _one_by_one(osmium: Any, source: str, wanted: Ints) -> Coordinates:
+    """In chunks, keeping only what is wanted: slow, but small for an extract of any size or order."""
     ids, lats, lons = array("q"), array("q"), array("q")
     kept: list[tuple[Ints, Ints, Ints]] = []
     read = 0
@@ -208,13 +245,8 @@ def _coordinates(osmium: Any, source: str, wanted: Ints) -> tuple[Ints, Ints, In
         at = np.searchsorted(wanted, chunk)
         at[at == len(wanted)] = 0
         hit = wanted[at] == chunk if len(wanted) else np.zeros(len(chunk), dtype=np.bool_)
-        kept.append(
-            (
-                chunk[hit],
-                np.array(lats, dtype=np.int64)[hit],
-                np.array(lons, dtype=np.int64)[hit],
-            )
-        )
+        lat, lon = np.array(lats, dtype=np.int64), np.array(lons, dtype=np.int64)
+        kept.append((chunk[hit], lat[hit], lon[hit]))
         ids, lats, lons = array("q"), array("q"), array("q")
 
     for node in osmium.FileProcessor(source, osmium.osm.NODE):
@@ -228,9 +260,7 @@ def _coordinates(osmium: Any, source: str, wanted: Ints) -> tuple[Ints, Ints, In
         if len(ids) >= CHUNK:
             flush()
     flush()
-    found = np.concatenate([part[0] for part in kept])
-    lat = np.concatenate([part[1] for part in kept])
-    lon = np.concatenate([part[2] for part in kept])
+    found, lat, lon = (np.concatenate([part[i] for part in kept]) for i in range(3))
     unique, first = np.unique(found, return_index=True)  # a history file repeats its nodes
     return unique, lat[first], lon[first], read
 
@@ -265,7 +295,7 @@ def read(pbf: Path, progress: Progress) -> Extract:
         corners = [ref for thing in things for ring in thing.rings for ref in ring]
         wanted = np.unique(np.concatenate([roads.refs, np.array(corners, dtype=np.int64)]))
         progress("reading coordinates")
-        ids, lat, lon, read_count = _coordinates(osmium, source, wanted)
+        ids, lat, lon, read_count = _coordinates(osmium, pbf, wanted)
     if read_count == 0:
         raise MapError(f"{pbf} holds no nodes, so it maps nothing.", DOWNLOAD)
     things.sort(key=lambda thing: thing.osm_id)
