@@ -8,7 +8,7 @@ driven meanwhile would resolve).
 
 from __future__ import annotations
 
-from math import exp, fsum, log
+from math import exp, fsum
 
 from msgspec import Struct
 
@@ -100,9 +100,9 @@ def costs(situation: Situation, memory: Memory, settings: GateSettings) -> tuple
 
 def shift(p: float, offset: float) -> float:
     """`p` moved by `offset` log-odds; 0 and 1 stay."""
-    if p <= 0.0 or p >= 1.0:
-        return min(1.0, max(0.0, p))
-    return 1.0 / (1.0 + exp(-(log(p / (1.0 - p)) + offset)))
+    p = min(1.0, max(0.0, p))
+    odds = p * exp(offset)
+    return odds / (odds + 1.0 - p)
 
 
 def weigh(
