@@ -9,6 +9,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.memory import Memory
 from hearthway.assist.settings import GateSettings
@@ -23,7 +25,7 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Answer, Silence, Suggestion
 from hearthway.records.venue import Wait
-from hearthway.sense.catalogue import ODOMETER, SOC
+from hearthway.sense.catalogue import ODOMETER, PHONE_POSITION, SOC
 
 LIFE_MODEL = "life"
 CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
@@ -57,6 +59,8 @@ class Brain:
         )
         self._last_value: dict[str, object] = {}
         self._considered_s = float("-inf")
+        # Kept apart from what is learned: where a fix came from must not change what it teaches.
+        self._origin = (PHONE_POSITION, "")
         self._life = self._load_life()
         self._memory = self._relearn()
 
@@ -127,8 +131,16 @@ class Brain:
 
     # the path of every signal ----------------------------------------------------------------------------------
 
-    def observe(self, fixes: Sequence[Fix], signals: Sequence[Signal], source: str) -> None:
-        """Persist, then learn: what was acknowledged survives a kill."""
+    def observe(
+        self,
+        fixes: Sequence[Fix],
+        signals: Sequence[Signal],
+        source: str,
+        prefix: str = PHONE_POSITION,
+    ) -> None:
+        """Persist, then learn: what was acknowledged survives a kill. `prefix` is the key's stem of the fixes."""
+        if fixes:
+            self._origin = (prefix, source)
         kept = [signal for signal in signals if self._worth_keeping(signal)]
         person_id = self.person.person_id
         if kept:
@@ -153,8 +165,22 @@ class Brain:
     # the moment ------------------------------------------------------------------------------------------------
 
     def situation(self, now_s: float) -> Situation:
-        """What is going on, as far as this node knows."""
-        return self._life.situation(now_s)
+        """What is going on, as far as this node knows; evidence names the sensor a position really came from."""
+        situation = self._life.situation(now_s)
+        prefix, source = self._origin
+        if prefix == PHONE_POSITION and not source:
+            return situation
+        return msgspec.structs.replace(
+            situation,
+            evidence=tuple(
+                msgspec.structs.replace(
+                    used, key=used.key.replace(PHONE_POSITION, prefix), source=source
+                )
+                if used.key.startswith(PHONE_POSITION)
+                else used
+                for used in situation.evidence
+            ),
+        )
 
     def due(self, now_s: float) -> bool:
         """Is it time to look again?"""

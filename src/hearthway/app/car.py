@@ -39,6 +39,7 @@ class CarNode(Member):
 
     _conductor: Conductor | None = None
     _shown: Surface | None = None
+    _with_phone: bool | None = None  # not known before it was there once
 
     def mesh_started(self, mesh: MeshNode) -> None:
         super().mesh_started(mesh)
@@ -55,8 +56,11 @@ class CarNode(Member):
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
         super().peer_changed(device_id, alive)
         peer = self.mesh.peers().get(device_id) if self.mesh else None
-        if peer is not None and peer.role == Role.PHONE:
+        if peer is None or peer.role != Role.PHONE or alive == self._with_phone:
+            return
+        if self._with_phone is not None or not alive:
             self.note("the phone is back" if alive else WITHOUT_PHONE)
+        self._with_phone = alive
 
     # signals ---------------------------------------------------------------------------------------------------
 

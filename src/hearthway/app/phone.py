@@ -37,7 +37,7 @@ from hearthway.records.receipts import Crossing, Disclosure
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Evidence, Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
-from hearthway.sense.catalogue import normalise
+from hearthway.sense.catalogue import CAR_POSITION, normalise
 from hearthway.sense.fixes import FixAssembler
 
 from .brain import Brain
@@ -180,7 +180,7 @@ class PhoneNode(Member):
         if fixes:
             self._car_s = fixes[-1].time_s
             self.track.extend((fix.lat, fix.lon) for fix in fixes)
-        brain.observe(fixes, plain, signals[0].source if signals else "")
+        brain.observe(fixes, plain, signals[0].source if signals else "", CAR_POSITION)
 
     async def take_own(self, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
         """What the phone's own sensors said (OwnTracks): stored always, followed while no car is fresher."""

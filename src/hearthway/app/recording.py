@@ -14,9 +14,8 @@ import msgspec
 
 from hearthway.records.errors import InputError
 from hearthway.records.signals import Fix, Signal
+from hearthway.sense.catalogue import PHONE_POSITION
 
-LATITUDE, LONGITUDE = "Person.Location.Latitude", "Person.Location.Longitude"
-ACCURACY, SPEED = "Person.Location.Accuracy", "Person.Location.Speed"
 _DECODER = msgspec.json.Decoder(Signal)
 _ENCODER = msgspec.json.Encoder()
 _LINE_LIMIT = 65_536
@@ -74,11 +73,14 @@ def ticks(signals: Iterable[Signal]) -> Iterator[tuple[float, list[Signal]]]:
 
 def fix_signals(fix: Fix, person: str, source: str) -> list[Signal]:
     """A fix as the signals a recording holds."""
-    pairs = [(LATITUDE, fix.lat, "degrees"), (LONGITUDE, fix.lon, "degrees")]
+    pairs = [
+        (f"{PHONE_POSITION}.Latitude", fix.lat, "degrees"),
+        (f"{PHONE_POSITION}.Longitude", fix.lon, "degrees"),
+    ]
     if fix.accuracy_m is not None:
-        pairs.append((ACCURACY, fix.accuracy_m, "m"))
+        pairs.append((f"{PHONE_POSITION}.Accuracy", fix.accuracy_m, "m"))
     if fix.speed_mps is not None:
-        pairs.append((SPEED, fix.speed_mps, "m/s"))
+        pairs.append((f"{PHONE_POSITION}.Speed", fix.speed_mps, "m/s"))
     return [
         Signal(key=key, value=value, time_s=fix.time_s, unit=unit, source=source, person=person)
         for key, value, unit in pairs
