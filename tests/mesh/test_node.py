@@ -365,6 +365,7 @@ def test_peers_come_back_and_messages_flow_again(make_household: Any) -> None:
             assert got == ["heard 0", "heard 1", "heard 2"]
             assert seen == [("phone", False), ("phone", True)] * 3
             hub.cut("phone", "car")
+            await _until(lambda: not nodes["car"].peers()["phone"].alive)
             with pytest.raises(MeshError, match="Not reached within"):
                 await nodes["car"].wait_ready(["phone"], 0.1)
 

@@ -28,15 +28,17 @@ from .identity import DeviceIdentity, check_certificate
 from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, PeerHandler
 from .probe import probe, probe_context, split_address
 from .roster import Roster
+from .zenoh_config import key_prefix, zenoh_config
 
-LEASE_MS = 2000
 INBOX_MAX = (
     50_000  # frames waiting for the event loop; beyond it unreliable and reliable alike are dropped
 )
-_BLOCK_MAX_US = 2_000_000  # a reliable put waits so long for a vanished peer, in its own thread
 _WATCH_S = 0.5
 _REBIND_S = 5.0  # a closed session's port may stay taken for a moment
 _PROBE_AGAIN_S = (1.0, 2.0, 4.0, 10.0)
+_INLINE_BYTES = (
+    32 * 1024
+)  # fits zenoh's queue (2 x 64 KiB), so a put of so little cannot block the loop
 _FRAME, _ASK, _ANSWER = b"F", b"A", b"R"
 
 
@@ -48,7 +50,7 @@ class ZenohLink:
         self._identity = identity
         self._listen = listen
         self._now_s = now_s
-        self._prefix = f"hw/{identity.household_id}"
+        self._prefix = key_prefix(identity)
         self._roster = identity.roster
         self._on_frame: list[FrameHandler] = []
         self._on_ask: AskHandler | None = None
@@ -58,6 +60,7 @@ class ZenohLink:
         self._asks: dict[bytes, tuple[str, asyncio.Future[bytes]]] = {}
         self._ask_number = 0
         self._lanes: dict[str, asyncio.Lock] = {}
+        self._unheard: dict[str, int] = {}  # bytes put since we last heard from that device
         self._found: dict[str, Health] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: zenoh.Session | None = None
@@ -250,7 +253,9 @@ class ZenohLink:
 
     def _start(self, generation: int) -> zenoh.Session:
         """In a thread: opening blocks. The token comes last: who sees it can reach our subscriber."""
-        session = zenoh.open(zenoh.Config.from_json5(json.dumps(self._config())))
+        session = zenoh.open(
+            zenoh.Config.from_json5(json.dumps(zenoh_config(self._identity, self._listen)))
+        )
         try:
             me = self.device_id
 
@@ -285,97 +290,6 @@ class ZenohLink:
         for device_id in sorted(self._peers):
             self._notice(device_id, alive=False)
 
-    def _config(self) -> dict[str, Any]:
-        me = self._identity
-        others = [m for m in self._roster.members if m.device_id != me.device_id]
-        return {
-            "mode": "peer",
-            "listen": {"endpoints": [f"tls/{self._listen}"]},
-            "connect": {
-                "endpoints": [f"tls/{m.address}" for m in others if split_address(m.address)[1]],
-                "retry": {
-                    "period_init_ms": 200,
-                    "period_max_ms": 1000,
-                    "period_increase_factor": 1.5,
-                },
-            },
-            "scouting": {"multicast": {"enabled": False}, "gossip": {"enabled": True}},
-            "transport": {
-                "shared_memory": {"enabled": False},  # it drops messages silently in places
-                "link": {
-                    "protocols": ["tls"],
-                    "tx": {
-                        "lease": LEASE_MS,
-                        "queue": {
-                            "congestion_control": {"block": {"wait_before_close": _BLOCK_MAX_US}}
-                        },
-                    },
-                    "tls": {
-                        "root_ca_certificate": str(me.ca_path),
-                        "enable_mtls": True,
-                        "listen_private_key": str(me.key_path),
-                        "listen_certificate": str(me.certificate_path),
-                        "connect_private_key": str(me.key_path),
-                        "connect_certificate": str(me.certificate_path),
-                        # Phones roam, so addresses prove nothing: the one root, the common name below and
-                        # the signed envelope do.
-                        "verify_name_on_connect": False,
-                        "close_link_on_expiration": True,
-                    },
-                },
-            },
-            "access_control": self._access([m.device_id for m in others]),
-        }
-
-    def _access(self, others: list[str]) -> dict[str, Any]:
-        """Default deny; each certificate name may put only under its own name, and only to us."""
-        me = self.device_id
-        live = ["liveliness_token", "declare_liveliness_subscriber", "liveliness_query"]
-
-        def rule(name: str, flow: str, messages: list[str], keys: list[str]) -> dict[str, Any]:
-            return {
-                "id": name,
-                "permission": "allow",
-                "flows": [flow],
-                "messages": messages,
-                "key_exprs": keys,
-            }
-
-        alive = f"{self._prefix}/alive"
-        rules = [
-            rule("hear-subscribe", "egress", ["declare_subscriber"], [f"{self._prefix}/to/{me}/*"]),
-            rule("tell-alive", "egress", live, [f"{alive}/{me}", f"{alive}/*"]),
-            rule("ask-alive", "ingress", live[1:], [f"{alive}/*"]),
-        ]
-        policies = []
-        for other in others:
-            rules += [
-                rule(f"put-from-{other}", "ingress", ["put"], [f"{self._prefix}/to/{me}/{other}"]),
-                rule(f"put-to-{other}", "egress", ["put"], [f"{self._prefix}/to/{other}/{me}"]),
-                rule(
-                    f"subscribe-{other}",
-                    "ingress",
-                    ["declare_subscriber"],
-                    [f"{self._prefix}/to/{other}/*"],
-                ),
-                rule(f"alive-{other}", "ingress", ["liveliness_token"], [f"{alive}/{other}"]),
-            ]
-            own = [f"{what}-{other}" for what in ("put-from", "put-to", "subscribe", "alive")]
-            policies.append(
-                {
-                    "rules": ["hear-subscribe", "tell-alive", "ask-alive", *own],
-                    "subjects": [f"cn-{other}"],
-                }
-            )
-        subjects = [{"id": f"cn-{other}", "cert_common_names": [other]} for other in others]
-        return {
-            "enabled": True,
-            "default_permission": "deny",
-            "rules": rules if others else [],
-            "subjects": subjects,
-            "policies": policies,
-        }
-
     # -- sending -------------------------------------------------------------------------------
 
     def _alive(self, to: str) -> list[str]:
@@ -396,9 +310,10 @@ class ZenohLink:
                 "Send it in parts.",
             )
         lane = self._lanes.setdefault(device_id, asyncio.Lock())
-        if not reliable and not lane.locked():
-            return self._put(device_id, payload, zenoh.CongestionControl.DROP)
         control = zenoh.CongestionControl.BLOCK if reliable else zenoh.CongestionControl.DROP
+        unheard = self._unheard[device_id] = self._unheard.get(device_id, 0) + len(payload)
+        if not lane.locked() and (not reliable or unheard < _INLINE_BYTES):
+            return self._put(device_id, payload, control)
         async with lane:  # locks are first come, first served: a receiver's frames keep their order
             return await self._loop.run_in_executor(
                 self._pool, self._put, device_id, payload, control
@@ -447,6 +362,7 @@ class ZenohLink:
                 self._take(device_id, content)
 
     def _take(self, sender: str, payload: bytes) -> None:
+        self._unheard[sender] = 0
         kind, rest = payload[:1], payload[1:]
         if kind == _FRAME:
             for callback in self._on_frame:
