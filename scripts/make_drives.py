@@ -520,8 +520,15 @@ def make_drives(extract: Path) -> PackedPool:
         )
         traces = read_traces(work / "fcd.xml")
     kept: list[PackedDrive] = []
-    for inbound in (True, False):
-        for samples in _pick(traces, inbound=inbound):
+    leaving = _pick(traces, inbound=False)
+    coming = [
+        samples
+        for samples in _pick(traces, inbound=True)
+        # whoever parks must be able to leave from there
+        if any(distance_m(*samples[-1][:2], *away[0][:2]) < 55.0 for away in leaving)
+    ]
+    for inbound, chosen in ((True, coming), (False, leaving)):
+        for samples in chosen:
             speeds = [s[2] for s in samples]
             lat_e6, lon_e6, packed = pack_samples(samples)
             kept.append(

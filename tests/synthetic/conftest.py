@@ -127,3 +127,25 @@ def town_pois() -> list[Poi]:
 def town() -> Town:
     """The town."""
     return Town(town_pois())
+
+
+@pytest.fixture
+def town_type() -> type[Town]:
+    """To build towns that lack something."""
+    return Town
+
+
+@pytest.fixture
+def without_food() -> list[Poi]:
+    """Shops, and a place to eat without a name."""
+    nameless = food(900, 50.0, 50.0, "pizza")
+    return [
+        *(p for p in town_pois() if p.kind != "restaurant"),
+        Poi(osm_id="node/901", kind="restaurant", name="", lat=nameless.lat, lon=nameless.lon),
+    ]
+
+
+@pytest.fixture
+def one_table() -> list[Poi]:
+    """Shops and a single place to eat."""
+    return [*(p for p in town_pois() if p.kind != "restaurant"), food(900, 50.0, 50.0, "pizza")]

@@ -140,7 +140,7 @@ def survey(
     if homes is None:
         homes = _beyond(first, ways, pool, rng)
     home, work, hobby, family = homes
-    unseen = _unseen(sites, ranked, ways, pool, grid, work, rng)
+    unseen = _unseen(sites, ranked, ways, pool, grid, home, work, rng)
     notes = [
         "home and work lie on roads of the map"
         if home.mapped
@@ -281,15 +281,18 @@ def _unseen(
     ways: Ways,
     pool: DrivePool | None,
     grid: _Grid,
+    home: Spot,
     work: Spot,
     rng: Random,
 ) -> Site | None:
-    """A destination nobody goes to, well off the others, the way from work included; None if there is none."""
+    """A destination nobody goes to, well off the others and off the way home; None if there is none."""
+    home_at = bearing_deg(*work.point, *home.point)
     far = [
         p
         for _, p in ranked
         if all(distance_m(p.lat, p.lon, *s.park.point) > 1_500.0 for s in sites)
         and distance_m(p.lat, p.lon, *work.point) > 1_500.0
+        and turn_deg(bearing_deg(*work.point, p.lat, p.lon), home_at) > 45.0
     ]
     rng.shuffle(far)
     best: tuple[float, Site] | None = None
