@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import IO
@@ -87,6 +88,7 @@ class OrderedFixes:
         run = self._sorted_rows()
         if self._spill is None:
             self._spill = tempfile.TemporaryFile(prefix="hearthway-")  # noqa: SIM115  lives as long as this object
+            weakref.finalize(self, self._spill.close)
         self._spill.seek(0, 2)
         self._spill.write(run.tobytes())
         self._spilled.append(len(run))

@@ -42,12 +42,11 @@ def check_readable(path: Path) -> None:
 def open_bytes(path: Path) -> tuple[IO[bytes], bool]:
     """The (decompressed) byte stream of a file, and whether it was gzip."""
     check_readable(path)
-    raw = path.open("rb")
-    magic = raw.read(2)
-    raw.seek(0)
+    with path.open("rb") as raw:
+        magic = raw.read(2)
     if magic == GZIP_MAGIC:
-        return io.BufferedReader(gzip.GzipFile(fileobj=raw, mode="rb")), True
-    return raw, False
+        return io.BufferedReader(gzip.GzipFile(path, mode="rb")), True
+    return path.open("rb"), False
 
 
 def chunks(path: Path, report: ReadReport) -> Iterator[bytes]:

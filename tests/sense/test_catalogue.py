@@ -1,0 +1,75 @@
+"""One catalogue of keys: units converted, nonsense refused with a sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from hearthway.records.errors import InputError
+from hearthway.records.signals import Signal, Value
+from hearthway.sense.catalogue import CATALOGUE, SOC, SPEED, is_fresh, normalise
+
+
+def _signal(key: str, value: Value, unit: str = "", time_s: float = 100.0) -> Signal:
+    return Signal(key=key, value=value, time_s=time_s, unit=unit, source="car-1", person="p")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "unit", "want"),
+    [
+        (SPEED, 10.0, "m/s", 36.0),
+        (SPEED, 36, "km/h", 36.0),
+        (SOC, 0.31, "ratio", 31.0),
+        (SOC, 31.0, "%", 31.0),
+        ("Vehicle.TraveledDistance", 12.0, "km", 12000.0),
+        ("Home.Climate.Temperature", 68.0, "°F", 20.0),
+    ],
+)
+def test_units_become_the_catalogues(key: str, value: Value, unit: str, want: float) -> None:
+    out = normalise(_signal(key, value, unit))
+    assert out.value == pytest.approx(want)
+    assert out.unit == CATALOGUE[key].unit
+    assert (out.source, out.person, out.time_s) == ("car-1", "p", 100.0)
+
+
+def test_normalising_twice_changes_nothing() -> None:
+    once = normalise(_signal(SPEED, 10.0, "m/s"))
+    assert normalise(once) == once
+
+
+@pytest.mark.parametrize(
+    ("signal", "said"),
+    [
+        (_signal("Vehicle.Wings", 1.0), "no signal"),
+        (_signal(SOC, 101.0), "out of its range"),
+        (_signal(SOC, float("nan")), "finite"),
+        (_signal(SOC, float("inf")), "finite"),
+        (_signal(SOC, "full"), "must be a number"),
+        (_signal(SOC, True), "must be a number"),
+        (_signal(SOC, 3.0, "furlong"), "percent"),
+        (_signal("Vehicle.IsMoving", 1.0), "true or false"),
+        (_signal(SOC, 3.0, time_s=float("nan")), "no time"),
+    ],
+)
+def test_nonsense_is_refused(signal: Signal, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        normalise(signal)
+
+
+def test_unknown_stays_unknown() -> None:
+    assert normalise(_signal(SOC, None)).value is None
+
+
+def test_freshness() -> None:
+    soc = _signal(SOC, 50.0, time_s=1000.0)
+    assert is_fresh(soc, 1000.0)
+    assert is_fresh(soc, 1900.0)
+    assert not is_fresh(soc, 1901.0)
+    assert not is_fresh(soc, 999.0)
+
+
+def test_every_position_is_personal() -> None:
+    for key, row in CATALOGUE.items():
+        assert row.key == key
+        assert row.freshness_s > 0
+        if "Location" in key or key.startswith("Person."):
+            assert row.personal, key
