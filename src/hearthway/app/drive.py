@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import shutil
 import tempfile
 import time
@@ -29,6 +30,7 @@ from .config import (
     NodeTable,
     ReplayTable,
     VenueTable,
+    WebTable,
     save_config,
 )
 from .launch import NodeProcess, fresh_dir, stop_all
@@ -55,9 +57,11 @@ class DriveOptions(Struct, frozen=True, kw_only=True):
     pause_s: float = 0.0  # how long the replay lingers at the moment
     sink: bool = False
     isolate: bool = True
+    why_loopback: str = "asked for with --loopback"
     rules: Path | None = None
     drill: str = ""  # a node to kill -9 between situation and suggestion
     dial: str = "normal"
+    page_port: int = 0  # serve the phone's page on this machine's loopback and keep the nodes up
 
 
 class DriveResult(Struct, kw_only=True):
@@ -98,6 +102,8 @@ class Drive:
                 await self._import()
                 await self._replay()
                 await self._receipts()
+                if self._options.page_port:
+                    await self._stay()
             finally:
                 for task in self._listeners:
                     task.cancel()
@@ -111,7 +117,7 @@ class Drive:
     @contextlib.contextmanager
     def _lan(self) -> Iterator[Lan | Loopback]:
         plan = Lan.plan()
-        reason = plan.why if self._options.isolate else "asked for with --loopback"
+        reason = plan.why if self._options.isolate else self._options.why_loopback
         if reason:
             self._say(f"four processes on loopback ({reason}); they share this machine's network")
             with Loopback(NODES, reason) as loopback:
@@ -155,7 +161,15 @@ class Drive:
             ),
             assist=AssistTable(dial=self._options.dial),
             venue=self._venue(lan) if role is Role.VENUE else VenueTable(),
+            web=self._web() if role is Role.PHONE else WebTable(),
             replay=ReplayTable(clock=True, synthetic=True),
+        )
+
+    def _web(self) -> WebTable:
+        if not self._options.page_port:
+            return WebTable()
+        return WebTable(
+            listen=f"127.0.0.1:{self._options.page_port}", token=secrets.token_urlsafe(18)
         )
 
     def _venue(self, lan: Lan | Loopback) -> VenueTable:
@@ -291,6 +305,11 @@ class Drive:
         await process.ready()
         self._listen(process)
         self.result.measured["drill_restart_s"] = round(time.monotonic() - began, 3)
+
+    async def _stay(self) -> None:
+        """The page is worth looking at: stay until stopped."""
+        self._say(f"the page stays at http://127.0.0.1:{self._options.page_port}/ until Ctrl-C")
+        await asyncio.gather(*self._listeners)  # each ends with its node
 
     async def _receipts(self) -> None:
         for suggestion in self.result.suggestions:

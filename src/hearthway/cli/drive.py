@@ -112,6 +112,13 @@ def _speed(_: click.Context, __: click.Parameter, value: str) -> float:
     is_flag=True,
     help="Give the nodes a default route into a sink, and count what arrives there.",
 )
+@click.option(
+    "--page",
+    "page_port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Show the phone's page at 127.0.0.1:PORT (implies --loopback) and stay until Ctrl-C.",
+)
 @click.option("--loopback", is_flag=True, help="Do not use network namespaces.")
 @click.option(
     "--data",
@@ -196,7 +203,11 @@ def _drive(given: dict[str, Any]) -> DriveResult:
             speed=given["speed"],
             pause_s=2.5 if sys.stdout.isatty() and not quiet else 0.0,
             sink=given["sink"],
-            isolate=not given["loopback"],
+            isolate=not given["loopback"] and not given["page_port"],
+            why_loopback="a browser must reach the page"
+            if given["page_port"]
+            else "asked for with --loopback",
+            page_port=given["page_port"] or 0,
             rules=given["rules"],
             drill=given["drill"] or "",
             dial=given["dial"],

@@ -21,7 +21,9 @@ from .common import data_option, json_option, nodes, write_json
 )
 @data_option
 @json_option
-def command(file: Path | None, show_default: bool, data: Path | None, json_to: Path | None) -> None:  # click's callback form
+def command(
+    file: Path | None, show_default: bool, data: Path | None, json_to: Path | None
+) -> None:  # click's callback form
     """The rules of every node found here, or those of FILE. What no rule names stays where it is."""
     if show_default:
         click.echo(default_rules(), nl=False)
