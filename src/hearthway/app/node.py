@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household
+from hearthway.mesh.link import Link
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.pairing import PairingServer, new_code, pair
 from hearthway.mesh.roster import Member as RosterMember
@@ -98,6 +99,10 @@ class Node:
         else:
             log.info("not paired yet")
 
+    def link(self, identity: DeviceIdentity) -> Link:
+        """This node's end of the wire: zenoh, or in one process the in-memory one."""
+        return ZenohLink(identity, listen=self.config.mesh.listen, now_s=self.wall.now_s())
+
     def mesh_started(self, mesh: MeshNode) -> None:
         """Register what this role publishes, answers and listens to."""
 
@@ -177,8 +182,7 @@ class Node:
     async def _open_mesh(self) -> None:
         rules = self.rules()
         identity = await asyncio.to_thread(DeviceIdentity.load, self.paths.keys, self.wall.now_s())
-        link = ZenohLink(identity, listen=self.config.mesh.listen, now_s=self.wall.now_s())
-        mesh = MeshNode(identity, link, rules, self.wall.now_s)
+        mesh = MeshNode(identity, self.link(identity), rules, self.wall.now_s)
         self.mesh = mesh
         self.mesh_started(mesh)
         mesh.on_peer(self.peer_changed)
