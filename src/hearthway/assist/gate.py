@@ -102,7 +102,7 @@ def shift(p: float, offset: float) -> float:
     """`p` moved by `offset` log-odds; 0 and 1 stay."""
     p = min(1.0, max(0.0, p))
     odds = p * exp(offset)
-    return odds / (odds + 1.0 - p)
+    return odds / (odds + (1.0 - p))
 
 
 def weigh(
