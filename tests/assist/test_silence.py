@@ -148,18 +148,20 @@ def test_said_already_and_budget(world: Any) -> None:
 
 
 def test_not_now_is_obeyed_and_passes(world: Any) -> None:
-    def answered(hours_ago: float) -> Any:
+    def answered(hours_ago: float, kind: AnswerKind = AnswerKind.NOT_NOW) -> Any:
         return world.dining(MEALS).heard(
             Answered(
                 time_s=world.drive().time_s - hours_ago * 3600,
                 suggestion_id="x",
-                kind=AnswerKind.NOT_NOW,
+                kind=kind,
                 need="dinner",
             )
         )
 
     assert code_of(consider(world, answered(1.0))) == "not-now"
+    assert code_of(consider(world, answered(1.0, AnswerKind.DISMISS))) == "dismissed"
     assert isinstance(consider(world, answered(80.0)), Suggestion)
+    assert isinstance(consider(world, answered(1.0, AnswerKind.ACCEPT)), Suggestion)
 
 
 def test_the_dial(world: Any) -> None:

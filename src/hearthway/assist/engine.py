@@ -202,11 +202,11 @@ class Assistant:
         return msgspec.structs.replace(suggestion, suggestion_id=codec.digest(suggestion))
 
     def _asked_for_quiet(self, situation: Situation, memory: Memory) -> Silence | None:
+        quieting = {AnswerKind.NOT_NOW: "not-now", AnswerKind.DISMISS: "dismissed"}
         for note in reversed(memory.answers):
-            if 0 <= situation.time_s - note.time_s < self.settings.not_now_s and (
-                note.kind in (AnswerKind.NOT_NOW, AnswerKind.DISMISS)
-            ):
-                return silence(situation, "not-now")
+            recent = 0 <= situation.time_s - note.time_s < self.settings.not_now_s
+            if recent and note.kind in quieting:
+                return silence(situation, quieting[note.kind])
         if gate.said_today(situation, memory) >= self.settings.daily_budget:
             return silence(situation, "budget")
         return None

@@ -33,7 +33,7 @@ class GateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     min_need_p: float = 0.15
     min_window_mass: float = 0.1  # share of a person's meals that begin around the arrival
     repeat_s: float = 2 * 3600.0  # one suggestion a meal
-    not_now_s: float = 3 * 3600.0  # what "not now" asks for
+    not_now_s: float = 3 * 3600.0  # what "not now" asks for, and a dismissal as well
     min_lead_s: float = 40.0  # less cannot be acted on before arriving
     max_lead_s: float = 15 * 60.0  # more is not yet news
     max_load: float = 0.8  # driving load above which nothing is said

@@ -18,6 +18,7 @@ SILENCES: dict[str, str] = {
     "budget": "Enough has been said today.",
     "said-already": "It has been said already for this meal.",
     "not-now": "You asked not to be told now.",
+    "dismissed": "You turned the last suggestion down a short while ago.",
     "too-far": "You are still too far away for it to be news.",
     "too-early": "Waiting a little makes it surer and costs nothing.",
     "too-late": "You are too close to arriving to act on it.",
