@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from hearthway.mesh.certificates import request
 from hearthway.mesh.identity import (
     DeviceIdentity,
     HouseholdRoot,
     create_household,
     device_key,
     keep_device,
-    request,
 )
 
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.mesh import envelope as env
+from hearthway.mesh.certificates import load_certificate, new_key, request
 from hearthway.mesh.envelope import Envelope, Hello
-from hearthway.mesh.identity import HouseholdRoot, load_certificate, new_key, request
+from hearthway.mesh.identity import HouseholdRoot
 from hearthway.mesh.sessions import Session, Sessions
 from hearthway.records import codec
 from hearthway.records.errors import HearthwayError, IdentityError, WireError

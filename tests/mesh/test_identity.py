@@ -14,17 +14,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from hearthway.mesh.identity import (
-    DeviceIdentity,
-    HouseholdRoot,
+from hearthway.mesh.certificates import (
     certificate_key,
     check_certificate,
-    create_household,
     load_certificate,
     new_key,
     request,
     verify,
 )
+from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household
 from hearthway.mesh.roster import open_roster
 from hearthway.records.errors import IdentityError, WireError
 

@@ -18,7 +18,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, keep_device, new_key, request
+from hearthway.mesh.certificates import new_key, request
+from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, keep_device
 from hearthway.mesh.link import Health
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.probe import probe, probe_context

@@ -12,7 +12,8 @@ from msgspec import Struct
 from hearthway.records import codec
 from hearthway.records.errors import WireError
 
-from .identity import DeviceIdentity, verify
+from .certificates import verify
+from .identity import DeviceIdentity
 from .link import FRAME_MAX_BYTES
 
 VERSION = 1

@@ -16,13 +16,29 @@ from secrets import token_hex
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hearthway.records.errors import IdentityError, WireError
 
+from .certificates import (
+    ECDSA,
+    PAIR,
+    certificate_key,
+    check_certificate,
+    check_dates,
+    host_of,
+    key_usage,
+    load_certificate,
+    load_private,
+    new_key,
+    private_pem,
+    request,
+    request_key,
+    spki,
+    subject_name,
+)
 from .keyfiles import private_dir, read_private, write_private
 from .roster import Member, Roster, check_device, open_roster, sign_roster
 
@@ -30,126 +46,6 @@ DEVICE_DAYS = 30
 ROOT_DAYS = 3650
 RENEW_WITHIN_S = 10 * 86_400.0
 CLOCK_SKEW_S = 3600.0  # devices' clocks differ; a certificate is good an hour before it was made
-_ECDSA = ec.ECDSA(hashes.SHA256())
-_PAIR = "Run `hearthway pair` on this device, with a code shown by the home."
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a household certificate says about its holder."""
-
-    device_id: str
-    role: str
-    household_id: str
-
-
-def new_key() -> ec.EllipticCurvePrivateKey:
-    """A fresh P-256 key."""
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """PKCS#8 PEM, unencrypted: the file's mode guards it."""
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-def spki(key: ec.EllipticCurvePublicKey) -> bytes:
-    """SubjectPublicKeyInfo, DER."""
-    return key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-
-
-def load_private(pem: bytes, what: str) -> ec.EllipticCurvePrivateKey:
-    """A P-256 private key from PEM; IdentityError when it is something else."""
-    try:
-        key = serialization.load_pem_private_key(pem, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise IdentityError(f"{what} is not a readable private key.", _PAIR) from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise IdentityError(f"{what} is not a P-256 key.", _PAIR)
-    return key
-
-
-def load_certificate(data: bytes, what: str) -> x509.Certificate:
-    """A certificate from PEM or DER; IdentityError when it is neither."""
-    try:
-        if data.startswith(b"-----"):
-            return x509.load_pem_x509_certificate(data)
-        return x509.load_der_x509_certificate(data)
-    except (ValueError, TypeError, x509.InvalidVersion):
-        raise IdentityError(f"{what} is not a readable certificate.", _PAIR) from None
-
-
-def certificate_key(certificate: x509.Certificate, what: str) -> ec.EllipticCurvePublicKey:
-    """The certificate's P-256 public key; IdentityError for any other kind."""
-    try:
-        key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise IdentityError(f"{what} does not hold a P-256 key.", _PAIR)
-    return key
-
-
-def subject_of(certificate: x509.Certificate) -> Subject:
-    """CN, OU and O; IdentityError unless each stands there exactly once."""
-
-    def one(oid: x509.ObjectIdentifier) -> str:
-        found = certificate.subject.get_attributes_for_oid(oid)
-        if len(found) != 1:
-            raise IdentityError(
-                "A certificate does not name one device, role and household.", _PAIR
-            )
-        return str(found[0].value)
-
-    return Subject(
-        one(NameOID.COMMON_NAME),
-        one(NameOID.ORGANIZATIONAL_UNIT_NAME),
-        one(NameOID.ORGANIZATION_NAME),
-    )
-
-
-def check_certificate(
-    certificate: x509.Certificate, root: x509.Certificate, now_s: float, what: str
-) -> Subject:
-    """The subject, once the root's signature, household, dates and use hold; else IdentityError."""
-    try:
-        certificate.verify_directly_issued_by(root)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        raise IdentityError(f"{what} was not issued by this household's root.", _PAIR) from None
-    subject = subject_of(certificate)
-    household = root.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    if [str(a.value) for a in household] != [subject.household_id]:
-        raise IdentityError(f"{what} belongs to another household.", _PAIR)
-    check_device(subject.device_id, subject.role)
-    _check_dates(certificate, now_s, what)
-    try:
-        if certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-            raise IdentityError(f"{what} is a root's, not a device's.", _PAIR)
-    except x509.ExtensionNotFound:
-        raise IdentityError(f"{what} does not say what it may be used for.", _PAIR) from None
-    return subject
-
-
-def _check_dates(certificate: x509.Certificate, now_s: float, what: str) -> None:
-    starts_s = certificate.not_valid_before_utc.timestamp()
-    ends_s = certificate.not_valid_after_utc.timestamp()
-    if now_s > ends_s:
-        raise IdentityError(f"{what} expired on {_day(ends_s)}.", _PAIR)
-    if now_s < starts_s:
-        raise IdentityError(
-            f"{what} is valid only from {_day(starts_s)}, and this device's clock says {_day(now_s)}.",
-            "Set the clock of this device.",
-        )
-
-
-def _day(time_s: float) -> str:
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 class HouseholdRoot:
@@ -188,7 +84,7 @@ class HouseholdRoot:
             ),
             "The root's certificate",
         )
-        _check_dates(certificate, now_s, "The household's root certificate")
+        check_dates(certificate, now_s, "The household's root certificate")
         if spki(certificate_key(certificate, "The root")) != spki(key.public_key()):
             raise IdentityError(f"The root's key and certificate in {keys} do not match.", step)
         roster = _read_roster(keys, certificate)
@@ -227,7 +123,7 @@ class HouseholdRoot:
         key = request_key(csr_pem)
         start = datetime.fromtimestamp(now_s - CLOCK_SKEW_S, UTC)
         names: list[x509.GeneralName] = [x509.DNSName(device_id), x509.DNSName("localhost")]
-        for text in sorted({"127.0.0.1", "::1", *(_host(a) for a in addresses if a)}):
+        for text in sorted({"127.0.0.1", "::1", *(host_of(a) for a in addresses if a)}):
             try:
                 names.append(x509.IPAddress(ipaddress.ip_address(text)))
             except ValueError:
@@ -235,14 +131,14 @@ class HouseholdRoot:
                     names.append(x509.DNSName(text))
         certificate = (
             x509.CertificateBuilder()
-            .subject_name(_name(device_id, role, self.household_id))
+            .subject_name(subject_name(device_id, role, self.household_id))
             .issuer_name(self._certificate.subject)
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
             .not_valid_after(datetime.fromtimestamp(now_s, UTC) + timedelta(days=DEVICE_DAYS))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(root=False), critical=True)
+            .add_extension(key_usage(root=False), critical=True)
             .add_extension(
                 x509.ExtendedKeyUsage(
                     [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
@@ -327,7 +223,7 @@ def create_household(keys: Path, household_name: str, now_s: float) -> Household
         .not_valid_before(datetime.fromtimestamp(now_s - CLOCK_SKEW_S, UTC))
         .not_valid_after(datetime.fromtimestamp(now_s, UTC) + timedelta(days=ROOT_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(root=True), critical=True)
+        .add_extension(key_usage(root=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -357,20 +253,20 @@ class DeviceIdentity:
         """The identity in `keys`; IdentityError when missing, expired, foreign, or open to other users."""
         missing = f"This device belongs to no household yet: {keys} holds no keys."
         key = load_private(
-            read_private(keys / "device.key", missing=missing, next_step=_PAIR), "This device's key"
+            read_private(keys / "device.key", missing=missing, next_step=PAIR), "This device's key"
         )
         root = load_certificate(
-            read_private(keys / "ca.pem", missing=missing, next_step=_PAIR, secret=False),
+            read_private(keys / "ca.pem", missing=missing, next_step=PAIR, secret=False),
             "The household's root certificate",
         )
         certificate = load_certificate(
-            read_private(keys / "device.pem", missing=missing, next_step=_PAIR, secret=False),
+            read_private(keys / "device.pem", missing=missing, next_step=PAIR, secret=False),
             "This device's certificate",
         )
-        _check_dates(root, now_s, "The household's root certificate")
+        check_dates(root, now_s, "The household's root certificate")
         subject = check_certificate(certificate, root, now_s, "This device's certificate")
         if spki(certificate_key(certificate, "The certificate")) != spki(key.public_key()):
-            raise IdentityError("This device's key and certificate do not match.", _PAIR)
+            raise IdentityError("This device's key and certificate do not match.", PAIR)
         roster = _read_roster(keys, root)
         return cls(
             subject.device_id,
@@ -415,13 +311,13 @@ class DeviceIdentity:
 
     def sign(self, data: bytes) -> bytes:
         """ECDSA P-256 over SHA-256, DER."""
-        return self.key.sign(data, _ECDSA)
+        return self.key.sign(data, ECDSA)
 
     def with_roster(self, signed: bytes) -> DeviceIdentity:
         """The same with a newer roster, kept on disk; WireError unless the root signed it; self when not newer."""
         roster = open_roster(signed, certificate_key(self.root, "The household's root"))
         if roster.household_id != self.household_id:
-            raise WireError("The list of devices is of another household.", _PAIR)
+            raise WireError("The list of devices is of another household.", PAIR)
         if roster.serial <= self.roster.serial:
             return self
         write_private(self.keys / "roster.bin", signed)
@@ -430,27 +326,8 @@ class DeviceIdentity:
     def signed_roster(self) -> bytes:
         """The roster as the root signed it."""
         return read_private(
-            self.keys / "roster.bin", missing="The list of devices is missing.", next_step=_PAIR
+            self.keys / "roster.bin", missing="The list of devices is missing.", next_step=PAIR
         )
-
-
-def verify(public_key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:
-    """Is this the holder's signature over `data`?"""
-    try:
-        public_key.verify(signature, data, _ECDSA)
-    except InvalidSignature:
-        return False
-    return True
-
-
-def request(key: ec.EllipticCurvePrivateKey, device_id: str) -> bytes:
-    """A certificate signing request (PEM): proof of the key, nothing more."""
-    return (
-        x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, device_id)]))
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-    )
 
 
 def device_key(keys: Path) -> ec.EllipticCurvePrivateKey:
@@ -475,7 +352,7 @@ def keep_device(
 def _own_key(keys: Path) -> ec.EllipticCurvePrivateKey:
     path = keys / "device.key"
     if path.exists():
-        return load_private(read_private(path, missing="", next_step=_PAIR), "This device's key")
+        return load_private(read_private(path, missing="", next_step=PAIR), "This device's key")
     key = new_key()
     write_private(path, private_pem(key))
     return key
@@ -485,53 +362,9 @@ def _read_roster(keys: Path, root: x509.Certificate) -> Roster:
     data = read_private(
         keys / "roster.bin",
         missing=f"The household's list of devices is missing from {keys}.",
-        next_step=_PAIR,
+        next_step=PAIR,
     )
     try:
         return open_roster(data, certificate_key(root, "The household's root"))
     except WireError as why:
-        raise IdentityError(why.message, _PAIR) from None
-
-
-def request_key(csr_pem: bytes) -> ec.EllipticCurvePublicKey:
-    """The P-256 key that a signing request proves; IdentityError when it does not."""
-    step = "Pair again with the same version of Hearthway on both devices."
-    try:
-        csr = x509.load_pem_x509_csr(csr_pem)
-        key, signed = csr.public_key(), csr.is_signature_valid
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion):
-        raise IdentityError("The certificate request does not decode.", step) from None
-    if not signed:
-        raise IdentityError("The certificate request is not signed by its own key.", step)
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise IdentityError("The certificate request is not for a P-256 key.", step)
-    return key
-
-
-def _host(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    return (host if host and port.isdigit() else address).strip("[]")
-
-
-def _name(device_id: str, role: str, household_id: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.COMMON_NAME, device_id),
-            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, role),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, household_id),
-        ]
-    )
-
-
-def _usage(*, root: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not root,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=root,
-        crl_sign=root,
-        encipher_only=False,
-        decipher_only=False,
-    )
+        raise IdentityError(why.message, PAIR) from None

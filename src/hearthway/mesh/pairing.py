@@ -38,17 +38,15 @@ from spake2.ed25519_basic import NotOnCurve
 from hearthway.records import codec
 from hearthway.records.errors import HearthwayError, IdentityError, PairingError, WireError
 
-from .identity import (
-    HouseholdRoot,
+from .certificates import (
     certificate_key,
     check_certificate,
-    device_key,
-    keep_device,
     load_certificate,
     request,
     request_key,
     spki,
 )
+from .identity import HouseholdRoot, device_key, keep_device
 from .probe import split_address
 from .roster import Member, Roster, check_device, open_roster
 

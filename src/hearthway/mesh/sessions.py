@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hearthway.records.errors import WireError
 
+from .certificates import certificate_key, check_certificate, load_certificate, spki
 from .envelope import (
     VERSION,
     Envelope,
@@ -20,7 +21,7 @@ from .envelope import (
     read_hello,
     seal_hello,
 )
-from .identity import DeviceIdentity, certificate_key, check_certificate, load_certificate, spki
+from .identity import DeviceIdentity
 
 _NEXT_STEP = "Pair that device again; if it is not yours, run `hearthway revoke`."
 

@@ -24,7 +24,8 @@ import zenoh
 from hearthway.records.errors import MeshError
 from hearthway.records.household import Peer
 
-from .identity import DeviceIdentity, check_certificate
+from .certificates import check_certificate
+from .identity import DeviceIdentity
 from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, PeerHandler
 from .probe import probe, probe_context, split_address
 from .roster import Roster
