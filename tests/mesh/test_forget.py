@@ -197,6 +197,8 @@ def test_a_person_is_gone_with_name_and_every_byte(store: Store, chain: ReceiptC
     left = everything(store)
     for gone in (NAME, NAME.casefold(), ANNA, "Cafe-2-Plugh"):
         assert gone.encode() not in left, gone
+    assert store.database.rows("PRAGMA freelist_count") == [(0,)]  # no page is left to read
+    assert len(store.database.rows("SELECT * FROM sources")) == 1
     assert [one.name for one in store.persons()] == ["Bo"]
     assert (list(store.fixes(BO)), store.answers(BO), store.suggestions(BO)) == bo_before
     assert store.model(BO, "places") is not None
