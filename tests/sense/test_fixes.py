@@ -60,4 +60,4 @@ def test_lonely_halves_do_not_pile_up() -> None:
     assembler = FixAssembler()
     for i in range(1000):
         assembler.feed(_s(LAT, 60.0, float(i)))
-    assert sum(len(moments) for moments in assembler._open.values()) <= 8
+    assert sum(len(stream.moments) for stream in assembler.streams) <= 8

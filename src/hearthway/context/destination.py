@@ -7,6 +7,7 @@ prior      past trips vote for their destinations. A vote is weighed by age, by 
 likelihood of the route so far, for each place d:
            heading   the excess of going via here, (origin->here + here->d - origin->d) / origin->here, weighed as the
                      concentration of a von Mises distribution; and the same for the last 300 and 800 m
+           detour    each km driven out of the way to d counts against it
            nearing   the nearer the route has come to d, relative to the start, the likelier d
            following past trips to d that took the same streets count more, those that did not count less
            passing   inside a place's ring without a stay there, that place is probably being passed
@@ -48,21 +49,22 @@ class Tuning(Struct, frozen=True, kw_only=True):
     w_both: float = 1.5
     w_recent: float = 0.2
     w_back: float = 0.15
-    heading: float = 2.0  # weights of the route so far
-    leg_short: float = 0.4  # the last 300 m
-    leg_long: float = 0.2  # the last 800 m
-    nearing: float = 1.1
+    heading: float = 1.9  # weights of the route so far
+    leg_short: float = 0.45  # the last 300 m
+    leg_long: float = 0.1  # the last 800 m
+    detour_km: float = 0.8  # against a place for each km driven out of its way, up to 6
+    nearing: float = 1.2
     near_m: float = 300.0
     following: float = 0.3
     follow_gain: float = 4.0
     follow_pivot: float = 0.4
     follow_from_m: float = 400.0
     unseen_path: float = 0.5
-    passing: float = 1.0  # against a place whose ring was entered without a stay
+    passing: float = 0.9  # against a place whose ring was entered without a stay
     passing_m: float = 250.0
-    silent: float = 0.4  # and more for each 10 min without a fix there, up to 30
-    new_route: float = 0.9  # what an arbitrary destination is worth once there is a route
-    new_followed: float = 0.4  # less of it where past routes are being followed
+    silent: float = 0.6  # and more for each 10 min without a fix there, up to 30
+    new_route: float = 0.8  # what an arbitrary destination is worth once there is a route
+    new_followed: float = 0.6  # less of it where past routes are being followed
 
 
 TUNING = Tuning()
@@ -311,6 +313,7 @@ class _Route:
         if self._gone > 50.0:
             excess = max(0.0, self._gone + left - whole) / self._gone
             score += self.ramp * tune.heading * (1.0 - excess)
+            score -= tune.detour_km * min(6.0, excess * self._gone / 1000.0)
         for back, leg, weight in self._legs:
             before = gap_m(back[1], back[2], place.lat, place.lon)
             score += weight * (1.0 - max(0.0, leg + left - before) / leg)

@@ -49,7 +49,7 @@ class Life:
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
         self.model = DestinationModel(self.state.trips)
         self._follower = self._follow_again()
-        self._assembler = FixAssembler()
+        self._assembler = FixAssembler(self.state.streams)
 
     # --- what comes in
 

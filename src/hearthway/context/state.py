@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from hearthway.records.life import Stay
+from hearthway.sense.fixes import Open
 
 from .battery import BatteryState
 from .destination import Departure, PastTrip
@@ -62,3 +63,4 @@ class LifeState(Struct, kw_only=True):
     odometer_m: float | None = None
     odometer_start_m: float | None = None
     meals: list[Meal] = field(default_factory=list)
+    streams: list[Open] = field(default_factory=list)  # positions that wait for their other half

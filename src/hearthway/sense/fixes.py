@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from hearthway.records.geo import valid_point
 from hearthway.records.signals import Fix, Signal
@@ -11,6 +11,7 @@ from .catalogue import CAR_POSITION, PHONE_POSITION, SPEED
 
 PREFIXES = (CAR_POSITION, PHONE_POSITION)
 PENDING = 8  # moments held open per source: halves may arrive in any order, but not for ever
+SPEED_HOLDS_S = 10.0
 _PARTS = {
     **{f"{prefix}.Latitude": (prefix, "lat") for prefix in PREFIXES},
     **{f"{prefix}.Longitude": (prefix, "lon") for prefix in PREFIXES},
@@ -30,6 +31,16 @@ class Located(Struct, frozen=True, kw_only=True):
     person: str = ""
 
 
+class Open(Struct, kw_only=True):
+    """A stream of one source: moments that wait for their other half, and its newest speed."""
+
+    source: str
+    prefix: str
+    moments: list[tuple[float, dict[str, float]]] = field(default_factory=list)  # oldest first
+    speed_s: float | None = None
+    speed_mps: float = 0.0
+
+
 class FixAssembler:
     """Joins position signals into fixes. Feed it normalised signals; a fix comes with the second coordinate.
 
@@ -37,9 +48,8 @@ class FixAssembler:
     that comes later is used for the next fix of that source within 10 s.
     """
 
-    def __init__(self) -> None:
-        self._open: dict[tuple[str, str], dict[float, dict[str, float]]] = {}
-        self._last_speed: dict[tuple[str, str], tuple[float, float]] = {}
+    def __init__(self, streams: list[Open] | None = None) -> None:
+        self.streams = streams if streams is not None else []
 
     def feed(self, signal: Signal) -> Located | None:
         """The fix this signal completes, if it does."""
@@ -48,38 +58,55 @@ class FixAssembler:
             return None
         prefix, name = part
         value = float(signal.value)
-        stream = (signal.source, prefix)
+        stream = self._stream(signal.source, prefix)
         if name == "speed":
             value = abs(value) / 3.6 if prefix == CAR_POSITION else value
-            self._last_speed[stream] = (signal.time_s, value)
-        moments = self._open.setdefault(stream, {})
-        moment = moments.setdefault(signal.time_s, {})
+            stream.speed_s, stream.speed_mps = signal.time_s, value
+        moment = self._moment(stream, signal.time_s)
         moment[name] = value
         if "lat" in moment and "lon" in moment and name in ("lat", "lon"):
-            del moments[signal.time_s]
-            return self._located(signal, stream, moment)
-        while len(moments) > PENDING:
-            del moments[min(moments)]
+            stream.moments = [one for one in stream.moments if one[1] is not moment]
+            return _located(signal, stream, moment)
         return None
 
-    def _located(
-        self, signal: Signal, stream: tuple[str, str], moment: dict[str, float]
-    ) -> Located | None:
-        if not valid_point(moment["lat"], moment["lon"]):
-            return None
-        speed = moment.get("speed")
-        if speed is None and stream in self._last_speed:
-            at_s, latest = self._last_speed[stream]
-            speed = latest if abs(signal.time_s - at_s) <= 10.0 else None
-        return Located(
-            fix=Fix(
-                time_s=signal.time_s,
-                lat=moment["lat"],
-                lon=moment["lon"],
-                accuracy_m=moment.get("accuracy"),
-                speed_mps=speed,
-            ),
-            source=stream[0],
-            prefix=stream[1],
-            person=signal.person,
-        )
+    def _stream(self, source: str, prefix: str) -> Open:
+        for stream in self.streams:
+            if stream.source == source and stream.prefix == prefix:
+                return stream
+        stream = Open(source=source, prefix=prefix)
+        self.streams.append(stream)
+        return stream
+
+    @staticmethod
+    def _moment(stream: Open, time_s: float) -> dict[str, float]:
+        for at_s, moment in stream.moments:
+            if at_s == time_s:
+                return moment
+        fresh: dict[str, float] = {}
+        stream.moments.append((time_s, fresh))
+        stream.moments.sort(key=lambda one: one[0])
+        if len(stream.moments) > PENDING:
+            stale = 0 if stream.moments[0][1] is not fresh else 1
+            del stream.moments[stale]
+        return fresh
+
+
+def _located(signal: Signal, stream: Open, moment: dict[str, float]) -> Located | None:
+    if not valid_point(moment["lat"], moment["lon"]):
+        return None
+    speed = moment.get("speed")
+    if speed is None and stream.speed_s is not None:
+        recent = abs(signal.time_s - stream.speed_s) <= SPEED_HOLDS_S
+        speed = stream.speed_mps if recent else None
+    return Located(
+        fix=Fix(
+            time_s=signal.time_s,
+            lat=moment["lat"],
+            lon=moment["lon"],
+            accuracy_m=moment.get("accuracy"),
+            speed_mps=speed,
+        ),
+        source=stream.source,
+        prefix=stream.prefix,
+        person=signal.person,
+    )
