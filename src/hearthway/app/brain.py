@@ -61,6 +61,8 @@ class Brain:
         self._considered_s = float("-inf")
         # Kept apart from what is learned: where a fix came from must not change what it teaches.
         self._origin = (PHONE_POSITION, "")
+        self._folded_s: float | None = None  # event time of the last item learned from
+        self._behind = False  # older fixes came in than the life can still take in order
         self._life = self._load_life()
         self._memory = self._relearn()
 
@@ -80,15 +82,17 @@ class Brain:
 
     # learning ------------------------------------------------------------------------------------------------
 
-    def _load_life(self) -> Life:
-        snapshot = self._store.model(self.person.person_id, LIFE_MODEL)
+    def _load_life(self, *, afresh: bool = False) -> Life:
+        snapshot = None if afresh else self._store.model(self.person.person_id, LIFE_MODEL)
         if snapshot is None:
             life, since_s = Life(self.person.person_id, pois=self._pois), None
         else:
             since_s = snapshot.until_s
             life = Life.load(snapshot.data, pois=self._pois)
+        self._folded_s, self._behind = since_s, False
         for item in self._history(since_s):
             self._feed(life, item)
+            self._folded_s = item.time_s
         return life
 
     def _history(self, since_s: float | None) -> Iterator[Fix | Signal]:
@@ -119,15 +123,18 @@ class Brain:
     def rebuild(self) -> None:
         """Learn everything again from what the store holds: after an import or a forgetting."""
         self._last_value.clear()
-        self._life = self._load_life()
+        self._life = self._load_life(afresh=True)
         self._memory = self._relearn()
         self.snapshot()
 
     def snapshot(self) -> None:
         """Keep the learned state, so that a restart takes moments and not the whole history."""
-        last = self._life.state.last
-        if last is not None:
-            self._store.put_model(self.person.person_id, LIFE_MODEL, last.time_s, self._life.dump())
+        if self._behind:
+            self.rebuild()
+        elif self._folded_s is not None:
+            self._store.put_model(
+                self.person.person_id, LIFE_MODEL, self._folded_s, self._life.dump()
+            )
 
     # the path of every signal ----------------------------------------------------------------------------------
 
@@ -150,6 +157,10 @@ class Brain:
         stays_before = self._life.state.stays
         items: list[Fix | Signal] = [*kept, *fixes]
         for item in sorted(items, key=lambda item: item.time_s):
+            if self._folded_s is not None and item.time_s < self._folded_s:
+                self._behind = True  # a phone's buffered upload: stored, and learned in order later
+                continue
+            self._folded_s = item.time_s
             for event in self._feed(self._life, item):
                 if isinstance(event, MealVisited):
                     self._memory = learn_visit(self._memory, event.visit, self._pois)

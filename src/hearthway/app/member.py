@@ -11,6 +11,7 @@ import msgspec
 from hearthway.mesh.envelope import Meta
 from hearthway.mesh.forget import acknowledge, apply, pending, resume, sign_order, verify_order
 from hearthway.mesh.node import MeshNode
+from hearthway.mesh.receipts import enrolment
 from hearthway.records.errors import ReceiptError
 from hearthway.records.forgetting import SignedForget
 from hearthway.records.household import Role
@@ -76,7 +77,8 @@ class Member(Node):
 
     async def _forget(self, meta: Meta, signed: SignedForget) -> Done:
         """The envelope proves the sender; the order inside is signed once more, for relays."""
-        order = verify_order(signed, meta.sender, signed.key)
+        bound = enrolment(self.store, meta.sender)
+        order = verify_order(signed, meta.sender, signed.key if bound is None else bound.key)
         await asyncio.to_thread(apply, self.store, self.receipts.chain, order, self.wall.now_s())
         await self.forgotten()
         return Done(id=order.order_id)

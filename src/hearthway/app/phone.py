@@ -62,7 +62,15 @@ class _Heard(Struct, frozen=True):
     since: float  # monotonic seconds
 
 
-Work = _Heard | Tick | AnswerGiven  # in the order they came
+class _Own(Struct, frozen=True):
+    """What the phone's own sensors said, and who waits for it to be stored."""
+
+    fixes: list[Fix]
+    signals: list[Signal]
+    stored: asyncio.Future[None]
+
+
+Work = _Heard | _Own | Tick | AnswerGiven  # in the order they came
 
 
 class PhoneNode(Member):
@@ -145,7 +153,10 @@ class PhoneNode(Member):
             try:
                 await self._one(work)
             except HearthwayError as why:
-                self.note(str(why))
+                if isinstance(work, _Own) and not work.stored.done():
+                    work.stored.set_exception(why)
+                else:
+                    self.note(str(why))
 
     async def _one(self, work: Work) -> None:
         if isinstance(work, _Heard):
@@ -153,6 +164,8 @@ class PhoneNode(Member):
             self._since = work.since
             if not isinstance(self.clock, EventClock) and work.signals:
                 await self._consider(work.signals[-1].time_s)
+        elif isinstance(work, _Own):
+            await self._take_own(work)
         elif isinstance(work, Tick):
             if isinstance(self.clock, EventClock):
                 self.clock.set(work.time_s)
@@ -183,18 +196,34 @@ class PhoneNode(Member):
         brain.observe(fixes, plain, signals[0].source if signals else "", CAR_POSITION)
 
     async def take_own(self, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
-        """What the phone's own sensors said (OwnTracks): stored always, followed while no car is fresher."""
+        """What the phone's own sensors said (OwnTracks), in its turn; returns when it is stored."""
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Own(list(fixes), list(signals), stored))
+        await stored
+
+    async def _take_own(self, own: _Own) -> None:
         brain = self.brain
         if brain is None:
             raise InputError(
                 "Nobody lives on this phone yet.", "Run `hearthway import FILE --person NAME`."
             )
-        useful = [fix for fix in fixes if fix.time_s > self._car_s + CAR_FRESH_S]
-        await asyncio.to_thread(brain.observe, useful, list(signals), "owntracks")
-        if useful:
+        useful = [fix for fix in own.fixes if abs(fix.time_s - self._car_s) > CAR_FRESH_S]
+        await asyncio.to_thread(brain.observe, useful, own.signals, "owntracks")
+        own.stored.set_result(None)
+        latest = max((fix.time_s for fix in useful), default=float("-inf"))
+        if latest > self._own_s:
+            self._own_s = latest
             self.track.extend((fix.lat, fix.lon) for fix in useful)
             self._since = time.monotonic()
-            await self._consider(useful[-1].time_s)
+            await self._consider(latest)
+
+    _own_s = float("-inf")
+
+    def adopt(self, name: str) -> Person:
+        """The first person of a new phone: whoever its owner's own OwnTracks says, token in hand."""
+        person = self.store.add_person(name)
+        self._wake()
+        return person
 
     async def _consider(self, now_s: float) -> None:
         brain = self.brain

@@ -161,7 +161,9 @@ class NodePage:
                 f"This is not the phone of {person[:40]}.",
                 "Set the user in the OwnTracks app to the name used with `hearthway import`.",
             )
-        person_id = "" if owner is None else owner.person_id
+        if owner is None:
+            owner = await asyncio.to_thread(node.adopt, person)
+        person_id = owner.person_id
         await node.take_own(fixes, [replace(signal, person=person_id) for signal in signals])
 
     async def _route(self) -> None:
