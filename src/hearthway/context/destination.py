@@ -49,6 +49,7 @@ class Tuning(Struct, frozen=True, kw_only=True):
     w_both: float = 1.5
     w_recent: float = 0.2
     w_back: float = 0.15
+    irregular: float = 0.06
     heading: float = 1.9  # weights of the route so far
     leg_short: float = 0.45  # the last 300 m
     leg_long: float = 0.1  # the last 800 m
@@ -217,8 +218,14 @@ class DestinationModel:
         top = max(scores.values())
         masses = {place: exp(score - top) for place, score in scores.items()}
         known = sum(masses.values())
+        # A share of the plain frequencies stays in: however regular a life, the next day may differ.
+        plain, odd = 1.0 / sum(base.values()), tune.irregular
+        p_new = max(p_new, tune.irregular / 2.0)
         return (
-            {place: (1.0 - p_new) * weight / known for place, weight in masses.items()},
+            {
+                place: (1.0 - p_new) * ((1.0 - odd) * mass / known + odd * base[place] * plain)
+                for place, mass in masses.items()
+            },
             p_new,
             vote_of_trip,
         )
