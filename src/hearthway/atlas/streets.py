@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from math import cos, inf, radians
 from typing import NamedTuple
@@ -81,12 +82,12 @@ class Streets:
         self.arrays = arrays
         self.count = len(arrays.tail)
         self.lat, self.lon = arrays.lat / 1e7, arrays.lon / 1e7
-        self.chain_s: list[float] = []
-        self.chain_m: list[float] = arrays.length_m.astype(np.float64).tolist()
+        self.chain_seconds = arrays.length_m.astype(np.float64) * 36.0 / arrays.speed_dkmh
+        self.chain_s = array("d", self.chain_seconds.tobytes())
+        self.chain_m = array("d", arrays.length_m.astype(np.float64).tobytes())
         self.vertices = 0
         if not self.count:
             return
-        self.chain_s = (arrays.length_m.astype(np.float64) * 36.0 / arrays.speed_dkmh).tolist()
         first, last = arrays.shape[:-1], arrays.shape[1:] - 1
         self._south = np.minimum.reduceat(self.lat, first)
         self._north = np.maximum.reduceat(self.lat, first)
