@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from hearthway.mesh.certificates import request
 from hearthway.mesh.identity import (
@@ -52,7 +54,8 @@ class Household:
 
     def identity(self, device_id: str) -> DeviceIdentity:
         """That device, loaded from its directory."""
-        return DeviceIdentity.load(self.path / device_id, time.time())
+        with ThreadPoolExecutor(1) as aside:  # files are read beside the event loop, as nodes do
+            return aside.submit(DeviceIdentity.load, self.path / device_id, time.time()).result()
 
 
 MakeHousehold = Callable[..., Household]
@@ -74,3 +77,10 @@ def _make_household(tmp_path: Path) -> MakeHousehold:
         return household
 
     return make
+
+
+@pytest.fixture(name="no_blocking")
+def _no_blocking() -> Iterator[None]:
+    """A blocking call in the event loop from our own code fails the test."""
+    with blockbuster_ctx("hearthway.mesh"):
+        yield

@@ -16,6 +16,8 @@ from hearthway.mesh.memory import MemoryHub
 from hearthway.mesh.zenoh_link import ZenohLink
 from hearthway.records.errors import MeshError
 
+pytestmark = pytest.mark.usefixtures("no_blocking")
+
 MakeLinks = Callable[..., AbstractAsyncContextManager[dict[str, Link]]]
 
 
@@ -32,7 +34,7 @@ def _make_links(request: pytest.FixtureRequest, make_household: Any) -> MakeLink
     @asynccontextmanager
     async def make(**roles: str) -> AsyncIterator[dict[str, Link]]:
         links: dict[str, Link] = {}
-        household = make_household(**roles)
+        household = await asyncio.to_thread(make_household, **roles)
         hub = MemoryHub(latency_s=0.001)
         for device_id, role in roles.items():
             if request.param == "memory":

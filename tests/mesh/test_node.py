@@ -25,6 +25,8 @@ from hearthway.records.household import Rule
 from hearthway.records.receipts import Crossing
 from hearthway.records.signals import Signal
 
+pytestmark = pytest.mark.usefixtures("no_blocking")
+
 RULES = Rules.parse(default_rules(), "default")
 ALL = {"phone": "phone", "car": "car", "home": "home"}
 SECRET = "Ravintola Salaisuus"  # personal content: must stand in no log
@@ -383,7 +385,7 @@ def test_a_device_paired_later_is_told_to_everybody(make_household: Any, wire: s
         async with _nodes(household, MemoryHub() if wire == "memory" else None) as nodes:
             assert nodes["car"].identity.roster.member("phone") is not None
             assert await nodes["car"].publish("Answer.Given", "yes", "learn")
-            household.root.revoke("car")
+            await asyncio.to_thread(household.root.revoke, "car")
             await nodes["home"].reload_roster(household.root.signed_roster)
             await _until(lambda: "car" not in nodes["phone"].peers())
             await nodes["home"].wait_ready(["phone"], 8.0)

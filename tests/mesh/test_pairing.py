@@ -22,6 +22,8 @@ from hearthway.mesh.roster import Member
 from hearthway.records import codec
 from hearthway.records.errors import IdentityError, PairingError, WireError
 
+pytestmark = pytest.mark.usefixtures("no_blocking")
+
 CODE, WRONG = "123456", "654321"
 
 

@@ -27,6 +27,8 @@ from hearthway.mesh.rules import Rules, default_rules
 from hearthway.mesh.zenoh_link import ZenohLink
 from hearthway.records.errors import IdentityError, MeshError
 
+pytestmark = pytest.mark.usefixtures("no_blocking")
+
 RULES = Rules.parse(default_rules(), "default")
 PEER = Path(__file__).with_name("peer_main.py")
 

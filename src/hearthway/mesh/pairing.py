@@ -337,8 +337,13 @@ class PairingServer:
         if not hmac.compare_digest(hashlib.sha256(key).digest(), offer.key_hash):
             raise WireError("The request is for another key than was offered.", "Pair again.")
         try:
-            pem, member = self._root.admit(
-                wanted.request, offer.device_id, offer.role, self._now(), wanted.address
+            pem, member = await asyncio.to_thread(  # it writes the roster to disk
+                self._root.admit,
+                wanted.request,
+                offer.device_id,
+                offer.role,
+                self._now(),
+                wanted.address,
             )
         except IdentityError as why:
             await wire.send(_Answer(b"", "identity", str(why)))

@@ -66,7 +66,7 @@ def zenoh_config(me: DeviceIdentity, listen: str) -> dict[str, Any]:
 def _access(identity: DeviceIdentity, others: list[str]) -> dict[str, Any]:
     """Default deny; each certificate name may put only under its own name, and only to us."""
     me, prefix = identity.device_id, key_prefix(identity)
-    live = ["liveliness_token", "declare_liveliness_subscriber", "liveliness_query"]
+    look = ["declare_liveliness_subscriber", "liveliness_query"]
 
     def rule(name: str, flow: str, messages: list[str], keys: list[str]) -> dict[str, Any]:
         return {
@@ -80,8 +80,9 @@ def _access(identity: DeviceIdentity, others: list[str]) -> dict[str, Any]:
     alive = f"{prefix}/alive"
     rules = [
         rule("hear-subscribe", "egress", ["declare_subscriber"], [f"{prefix}/to/{me}/*"]),
-        rule("tell-alive", "egress", live, [f"{alive}/{me}", f"{alive}/*"]),
-        rule("ask-alive", "ingress", live[1:], [f"{alive}/*"]),
+        rule("tell-alive", "egress", ["liveliness_token"], [f"{alive}/{me}"]),
+        rule("ask-alive", "egress", look, [f"{alive}/*"]),
+        rule("let-ask-alive", "ingress", look, [f"{alive}/*"]),
     ]
     policies = []
     for other in others:
@@ -99,7 +100,7 @@ def _access(identity: DeviceIdentity, others: list[str]) -> dict[str, Any]:
         own = [f"{what}-{other}" for what in ("put-from", "put-to", "subscribe", "alive")]
         policies.append(
             {
-                "rules": ["hear-subscribe", "tell-alive", "ask-alive", *own],
+                "rules": ["hear-subscribe", "tell-alive", "ask-alive", "let-ask-alive", *own],
                 "subjects": [f"cn-{other}"],
             }
         )
