@@ -49,14 +49,14 @@ class Tuning(Struct, frozen=True, kw_only=True):
     w_both: float = 1.5
     w_recent: float = 0.2
     w_back: float = 0.15
-    irregular: float = 0.06
+    irregular: float = 0.1
     heading: float = 1.9  # weights of the route so far
     leg_short: float = 0.45  # the last 300 m
     leg_long: float = 0.1  # the last 800 m
     detour_km: float = 0.8  # against a place for each km driven out of its way, up to 6
     nearing: float = 1.2
     near_m: float = 300.0
-    following: float = 0.3
+    following: float = 0.2
     follow_gain: float = 4.0
     follow_pivot: float = 0.4
     follow_from_m: float = 400.0

@@ -116,15 +116,15 @@ def _person_lines(person: PersonReport) -> list[str]:
         return out
     out.append(f"  destinations visited before (the ceiling)  {_show(person.visited_before)}")
     out.append("  destination within 300 m, with 95 % intervals")
-    header = "at".rjust(7) + "   " + "Hearthway".ljust(20)
+    header = "at".rjust(7) + "   " + "Hearthway".ljust(22)
     names = list(person.fractions[0].baselines)
     for name in names:
-        header += name.ljust(max(20, len(name) + 2))
+        header += name.ljust(max(22, len(name) + 2))
     out.append("  " + header + "ours - best peer")
     for at in person.fractions:
-        row = f"{at.percent:>5} %   " + _show(at.hit_rate).ljust(20)
+        row = f"{at.percent:>5} %   " + _show(at.hit_rate).ljust(22)
         for name in names:
-            row += _show(at.baselines[name]).ljust(max(20, len(name) + 2))
+            row += _show(at.baselines[name]).ljust(max(22, len(name) + 2))
         out.append("  " + row + _show(at.gain, sign=True))
     if person.ece_at_50 is not None:
         out.append(f"  calibration error at 50 %: {person.ece_at_50:.3f}")
