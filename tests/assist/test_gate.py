@@ -96,6 +96,15 @@ def test_what_was_said_and_refused_today_costs(world: Any) -> None:
     assert weigh(world, 0.5, speed_mps=0.0, memory=NOBODY.heard(future)).cost_min == 20.0
 
 
+def test_the_small_hours_are_night_and_a_refusal_fades_by_half_in_a_week(world: Any) -> None:
+    early = weigh(world, 0.5, speed_mps=0.0, time_s=world.at(5.5), trip_start_s=None)
+    assert early.cost_min == pytest.approx(30.0)
+    week = world.drive().time_s - 7 * 86_400
+    old = Answered(time_s=week, suggestion_id="s", kind=AnswerKind.DISMISS, need="dinner")
+    memory = NOBODY.heard(old)
+    assert weigh(world, 0.5, speed_mps=0.0, memory=memory).cost_min == pytest.approx(25.0)
+
+
 def test_having_just_set_off_is_load(world: Any) -> None:
     now_s = world.drive().time_s
     assert gate.driving_load(world.drive(trip_start_s=now_s - 59, speed_mps=1.0)) == 0.9
