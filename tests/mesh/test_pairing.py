@@ -67,6 +67,29 @@ def test_the_right_code_makes_a_member(root: HouseholdRoot, tmp_path: Path) -> N
     assert identity.roster == root.roster
 
 
+def test_closing_the_door_lets_what_follows_pairing_finish(
+    root: HouseholdRoot, tmp_path: Path
+) -> None:
+    done = []
+
+    async def follow(member: Member) -> None:
+        await asyncio.sleep(0.2)
+        done.append(member.device_id)
+
+    async def fail(_: Member) -> None:
+        raise PairingError("It went wrong afterwards.")
+
+    async def scenario() -> None:
+        async with _server(root, on_paired=follow) as server:
+            await _pair(server.address, tmp_path / "phone")
+        assert done == ["phone"]
+        with pytest.raises(PairingError, match="afterwards"):
+            async with _server(root, on_paired=fail) as server:
+                await _pair(server.address, tmp_path / "phone")
+
+    asyncio.run(scenario())
+
+
 def test_a_wrong_code_says_what_it_may_be_and_what_is_left(
     root: HouseholdRoot, tmp_path: Path
 ) -> None:

@@ -306,6 +306,29 @@ def test_a_revoked_device_is_shut_out_by_name(make_household: Any) -> None:
     asyncio.run(scenario())
 
 
+def test_a_new_roster_is_used_whole_even_if_its_bringer_is_cancelled(make_household: Any) -> None:
+    household = make_household(phone="phone", home="home")
+    before = household.identity("phone")
+    household.add("car", "car")
+
+    async def scenario() -> None:
+        async with _up(before, household.identity("car")) as (phone, car):
+            bringer = asyncio.create_task(phone.update_roster(household.root.roster))
+            await asyncio.sleep(0.05)
+            bringer.cancel()
+            await _until(lambda: phone.peers().get("car") is not None)
+            await _until(lambda: phone.peers()["car"].alive and car.peers()["phone"].alive)
+        closing = ZenohLink(before, listen=before.address, now_s=time.time())
+        opening = asyncio.create_task(closing.open())
+        await asyncio.sleep(0.05)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        async with _up(household.identity("phone")):  # the port is free: nothing was left open
+            pass
+
+    asyncio.run(scenario())
+
+
 # -- processes that die --------------------------------------------------------------------------
 
 

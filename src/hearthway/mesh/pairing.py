@@ -227,6 +227,7 @@ class PairingServer:
         self._spent = False
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._afterwards: set[asyncio.Future[Any]] = set()  # what `on_paired` returned
 
     @property
     def attempts_left(self) -> int:
@@ -252,7 +253,7 @@ class PairingServer:
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Stop listening and end what is under way."""
+        """Stop listening and end what is under way; waits for what `on_paired` began, and raises its errors."""
         if self._server is None:
             return
         server, self._server = self._server, None
@@ -261,6 +262,9 @@ class PairingServer:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
         await server.wait_closed()
+        afterwards = list(self._afterwards)
+        self._afterwards.clear()
+        await asyncio.gather(*afterwards)
 
     async def __aenter__(self) -> PairingServer:
         await self.open()
@@ -327,8 +331,9 @@ class PairingServer:
             raise
         if self._on_paired is not None:
             result = self._on_paired(member)
-            if inspect.isawaitable(result):
-                await result
+            if inspect.isawaitable(result):  # apart: closing the door must not cut it short
+                task = asyncio.ensure_future(result)
+                self._afterwards.add(task)
 
     async def _admit(self, wire: _Wire, keys: _Keys, offer: _Offer) -> Member:
         sealed = await wire.receive(_Answer)

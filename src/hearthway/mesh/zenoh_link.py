@@ -72,6 +72,7 @@ class ZenohLink:
         self._dropped = 0
         self._open = False
         self._reopening = asyncio.Lock()
+        self._reopenings: set[asyncio.Task[None]] = set()
         self._rejoining = False
 
     @property
@@ -211,17 +212,23 @@ class ZenohLink:
         )
 
     async def update_roster(self, roster: Roster) -> None:
-        """As `Link.update_roster`. Zenoh cannot change access at run time, so the session is opened anew."""
+        """As `Link.update_roster`. Zenoh cannot change access at run time, so the session is opened anew.
+
+        Once begun it runs to its end, even if the caller is cancelled: half of it would leave the node mute.
+        """
+        work = asyncio.get_running_loop().create_task(self._use_roster(roster))
+        self._reopenings.add(work)
+        work.add_done_callback(self._reopenings.discard)
+        await asyncio.shield(work)
+
+    async def _use_roster(self, roster: Roster) -> None:
         async with self._reopening:
-            before = {(m.device_id, m.role, m.address) for m in self._roster.members}
+            before = _places(self._roster)
             self._identity = replace(self._identity, roster=roster)
             self._roster = roster
-            if not self._open or before == {
-                (m.device_id, m.role, m.address) for m in roster.members
-            }:
-                return
-            await self._leave()
-            await self._join()
+            if self._open and before != _places(roster):
+                await self._leave()
+                await self._join()
 
     # -- the session ---------------------------------------------------------------------------
 
@@ -246,7 +253,15 @@ class ZenohLink:
         deadline = time.monotonic() + (_REBIND_S if self._rejoining else 0.0)
         while True:
             try:
-                return await asyncio.to_thread(self._start, generation)
+                starting = asyncio.create_task(asyncio.to_thread(self._start, generation))
+                try:
+                    return await asyncio.shield(starting)
+                except asyncio.CancelledError:
+                    with suppress(
+                        zenoh.ZError
+                    ):  # the thread goes on: what it opened must be closed
+                        await asyncio.to_thread((await starting).close)
+                    raise
             except zenoh.ZError as why:
                 if not _in_use(why) or time.monotonic() > deadline:
                     raise
@@ -435,6 +450,10 @@ class ZenohLink:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _places(roster: Roster) -> list[tuple[str, str, str]]:
+    return sorted((m.device_id, m.role, m.address) for m in roster.members)
 
 
 def _in_use(why: zenoh.ZError) -> bool:
