@@ -184,6 +184,7 @@ def test_the_dinner_habit_moves_the_meals_and_the_drive(
     assert means[1] == pytest.approx(20.5, abs=0.7)
     moved = late.drive.truth.arrive_s - early.drive.truth.arrive_s
     assert moved == pytest.approx(3 * 3600.0, abs=2.0)
+    assert late.drive.truth.destination_osm_id == early.drive.truth.destination_osm_id
     narrow = make(dinner_sd_min=0.0)
     starts = [
         local(begin).hour * 60.0 + local(begin).minute

@@ -136,7 +136,11 @@ def survey(
         )
     ways.entries = _entries(roads, ways, first.park.point, pool) if not wide else []
     sites = _others(first, ranked, ways, pool, grid, wide=wide)
-    homes = _on_map(first, sites, foods, anywhere, ways, rng) if wide else None
+    homes = (
+        _on_map(first, sites, [*foods, *(p for _, p in ranked)], anywhere, ways, rng)
+        if wide
+        else None
+    )
     if homes is None:
         homes = _beyond(first, ways, pool, rng)
     home, work, hobby, family = homes
@@ -336,14 +340,14 @@ def _entries(roads: RoadGraph, ways: Ways, centre: Point, pool: DrivePool | None
 
 
 def _on_map(
-    first: Site, sites: list[Site], foods: list[Poi], grid: _Grid, ways: Ways, rng: Random
+    first: Site, sites: list[Site], targets: list[Poi], grid: _Grid, ways: Ways, rng: Random
 ) -> tuple[Spot, Spot, Spot, Spot] | None:
     """Home, work, hobby and family on roads, away from tables and shops; None where that fails."""
     centre = first.park.point
-    far = [p for p in foods if 1_500.0 < distance_m(p.lat, p.lon, *centre) < 25_000.0]
+    far = [p for p in targets if 3_000.0 < distance_m(p.lat, p.lon, *centre) < 25_000.0]
     rng.shuffle(far)
     spots: list[Point] = []
-    for target in far[:12]:
+    for target in far[:14]:
         road = ways.road((target.lat, target.lon), centre)
         if road is None:
             continue

@@ -45,6 +45,7 @@ from .taste import Taste
 from .ways import Spot, away
 
 EARLY_S = 12 * 60.0
+USUAL_DINNER_S = 19 * 3600.0  # where one goes does not depend on when one eats
 NAMES = {
     "a": ("Alva", "Aaro", "Ada", "Anton", "Alma"),
     "b": ("Bea", "Bruno", "Britta", "Ben", "Bela"),
@@ -127,7 +128,7 @@ def generate(
     """Make a household; InputError where the map cannot carry one. `name_of` names a point, or not."""
     seed = settings.seed
     end = (settings.end - EPOCH).days
-    ground = survey(pois, roads, drives, seed, end * 86_400.0 + settings.dinner_mean_s)
+    ground = survey(pois, roads, drives, seed, end * 86_400.0 + USUAL_DINNER_S)
     calendar = Calendar(settings, ground.sites[0].park.point, len(ground.sites))
     energy = EnergyTable.bundled()
     taste_a = Taste(ground.sites, Random(f"{seed}/taste/a"))
