@@ -23,12 +23,13 @@ from hearthway.records.life import Person
 from hearthway.records.poi import PoiIndex, RoadGraph
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
-from hearthway.records.suggestion import Answer, Silence, Suggestion
+from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
 from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import ODOMETER, PHONE_POSITION, SOC
 
 LIFE_MODEL = "life"
 CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
+IGNORED_AFTER_S = 90 * 60.0
 KEPT_KEYS = (SOC, ODOMETER)
 
 
@@ -65,6 +66,7 @@ class Brain:
         self._behind = False  # older fixes came in than the life can still take in order
         self._life = self._load_life()
         self._memory = self._relearn()
+        self._open = self._unanswered()
 
     @property
     def life(self) -> Life:
@@ -125,6 +127,7 @@ class Brain:
         self._last_value.clear()
         self._life = self._load_life(afresh=True)
         self._memory = self._relearn()
+        self._open = self._unanswered()
         self.snapshot()
 
     def snapshot(self) -> None:
@@ -210,9 +213,35 @@ class Brain:
         if isinstance(outcome, Suggestion):
             self._store.add_suggestion(outcome)
             self._memory = learn_said(self._memory, outcome)
+            self._open = outcome
         return outcome
 
     def answer(self, answer: Answer) -> None:
         """Store the answer, then learn from it."""
         self._store.add_answer(answer)
         self._memory = learn_answer(self._memory, answer)
+        if self._open is not None and self._open.suggestion_id == answer.suggestion_id:
+            self._open = None
+
+    def expire(self, now_s: float) -> Answer | None:
+        """A suggestion that nobody answered within `IGNORED_AFTER_S` was ignored: that teaches as well."""
+        open_ = self._open
+        if open_ is None or now_s - open_.time_s < IGNORED_AFTER_S:
+            return None
+        answer = Answer(
+            suggestion_id=open_.suggestion_id,
+            person=open_.person,
+            kind=AnswerKind.IGNORED,
+            time_s=open_.time_s + IGNORED_AFTER_S,
+            need=open_.need,
+            utc_offset_s=open_.utc_offset_s,
+        )
+        self.answer(answer)
+        return answer
+
+    def _unanswered(self) -> Suggestion | None:
+        """The last suggestion, where it still waits for its answer."""
+        person_id = self.person.person_id
+        said = list(self._store.suggestions(person_id))
+        answered = {answer.suggestion_id for answer in self._store.answers(person_id)}
+        return said[-1] if said and said[-1].suggestion_id not in answered else None

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from hearthway.records.errors import HearthwayError
@@ -89,7 +90,13 @@ class Drive:
         self._listeners: list[asyncio.Task[None]] = []
         self._nodes: dict[str, NodeProcess] = {}
         self._driver = household.person(household.driver_id)
-        self.result = DriveResult()
+        self.result = DriveResult(
+            household={
+                "settings": msgspec.to_builtins(household.settings),
+                "words": household.describe(),
+                "driver": household.driver_id,
+            }
+        )
 
     async def run(self) -> DriveResult:
         """Start to receipt. Every process it started is gone when it returns or raises."""

@@ -58,7 +58,8 @@ class HomeNode(Member):
             crossings=tuple(
                 msgspec.structs.replace(crossing, count=1)
                 for crossing in mesh.crossings()
-                if crossing.key == HEAD and crossing.sender == sender
+                if (crossing.key == HEAD and crossing.sender == sender)
+                or crossing.key == COUNTERSIGN
             ),
             computations=stages(self.config.node.id, "app"),
             mesh=mesh,

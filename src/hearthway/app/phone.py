@@ -33,7 +33,6 @@ from hearthway.records.messages import (
     Surface,
     Tick,
 )
-from hearthway.records.receipts import Crossing, Disclosure
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Evidence, Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
@@ -229,6 +228,7 @@ class PhoneNode(Member):
         brain = self.brain
         if brain is None or not brain.due(now_s):
             return
+        await asyncio.to_thread(brain.expire, now_s)
         started = self._since
         situation = await asyncio.to_thread(brain.situation, now_s)
         self.situation = situation
@@ -236,17 +236,13 @@ class PhoneNode(Member):
             "situation", mode=situation.mode, p_new=round(situation.p_new, 3), time_s=now_s
         )
         outcome: Proposal | Silence | Suggestion = await asyncio.to_thread(brain.propose, situation)
-        disclosures: tuple[Disclosure, ...] = ()
-        asked: tuple[Crossing, ...] = ()
         if isinstance(outcome, Proposal):
-            waits, disclosures, asked = await asyncio.to_thread(
-                self._waits.ask, outcome.osm_ids, now_s
-            )
+            waits = await asyncio.to_thread(self._waits.ask, outcome.osm_ids, now_s)
             outcome = await asyncio.to_thread(brain.decide, outcome, waits)
         if isinstance(outcome, Silence):
             self._silent(outcome)
         elif isinstance(outcome, Suggestion):
-            await self._speak(outcome, disclosures, asked, started)
+            await self._speak(outcome, started)
         self._changed("state")
 
     def _silent(self, silence: Silence) -> None:
@@ -256,18 +252,12 @@ class PhoneNode(Member):
             )
         self.silence = silence
 
-    async def _speak(
-        self,
-        suggestion: Suggestion,
-        disclosures: tuple[Disclosure, ...],
-        asked: tuple[Crossing, ...],
-        started: float | None,
-    ) -> None:
+    async def _speak(self, suggestion: Suggestion, started: float | None) -> None:
         self.suggestion, self.answered, self.silence = suggestion, None, None
         lines = render(suggestion)
         if self.mesh is not None:
             await self.mesh.publish(SHOW, self._surface(suggestion, lines), "advise", reliable=True)
-            await self._write_receipt(suggestion, disclosures, asked, started)
+            await self._write_receipt(suggestion, started)
         self.control.emit(
             "suggestion",
             lines=lines,
@@ -287,13 +277,7 @@ class PhoneNode(Member):
             synthetic=suggestion.synthetic,
         )
 
-    async def _write_receipt(
-        self,
-        suggestion: Suggestion,
-        disclosures: tuple[Disclosure, ...],
-        asked: tuple[Crossing, ...],
-        started: float | None,
-    ) -> None:
+    async def _write_receipt(self, suggestion: Suggestion, started: float | None) -> None:
         mesh, brain = self._paired(), self.brain
         if brain is None:
             return
@@ -305,17 +289,19 @@ class PhoneNode(Member):
             if o.wait.minutes is not None
         )
         model = await asyncio.to_thread(brain.model_digest)
+        asked = self._waits.account()
         self.receipts.write(
             suggestion_id=suggestion.suggestion_id,
             person=suggestion.person,
             time_s=suggestion.time_s,
             fields=(*suggestion.situation.evidence, *waits),
-            crossings=(*told(mesh.crossings()), *asked),
+            crossings=(*told(mesh.crossings()), *asked.crossings),
             computations=stages(
                 self.config.node.id, "sense", "context", "assist", "learn", "atlas", model=model
             ),
-            disclosures=disclosures,
+            disclosures=asked.disclosures,
             mesh=mesh,
+            bytes_to=asked.bytes_to,
             since=started,
         )
         await self.receipts.show_head(mesh, suggestion.suggestion_id)

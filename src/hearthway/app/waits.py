@@ -1,13 +1,17 @@
-"""Asking followed venues for their wait: one fetch each, checked by rule, by key and by age, about nobody."""
+"""Asking followed venues for their wait: seldom, checked by rule, by key and by age, about nobody."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
+from msgspec import Struct
+
 from hearthway.mesh.rules import Rules
 from hearthway.mesh.store import Store
 from hearthway.mesh.venue import ask, disclosure, parse_code
+from hearthway.mesh.venue_link import wait_request
 from hearthway.records.household import Role
 from hearthway.records.life import Person
 from hearthway.records.receipts import Crossing, Disclosure
@@ -16,6 +20,17 @@ from hearthway.records.venue import Followed, Wait
 REQUEST_KEY = "Venue.WaitRequest"
 TIMEOUT_S = 2.0
 AT_ONCE = 4
+ASK_EVERY_S = (
+    60.0  # event time: a wait is typed by hand, and every question tells the venue something
+)
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """What asking was, since the last account: for the receipt."""
+
+    disclosures: tuple[Disclosure, ...] = ()
+    crossings: tuple[Crossing, ...] = ()
+    bytes_to: dict[str, int] = {}
 
 
 class WaitDesk:
@@ -25,7 +40,9 @@ class WaitDesk:
         self._store = store
         self._rules = rules
         self._node_id = node_id
-        self.crossings: list[Crossing] = []
+        self._last: dict[str, tuple[float, Wait]] = {}
+        self._asked: dict[str, tuple[Followed, int]] = {}
+        self._refused = 0
 
     def follow(self, code: str, person: Person | None) -> Followed:
         """Follow the venue whose code was scanned or typed; InputError where it is none."""
@@ -33,31 +50,58 @@ class WaitDesk:
         self._store.follow(followed, person.person_id if person else "")
         return followed
 
-    def ask(
-        self, osm_ids: Sequence[str], now_s: float
-    ) -> tuple[dict[str, Wait], tuple[Disclosure, ...], tuple[Crossing, ...]]:
-        """Waits of the followed among these POIs, what asking disclosed, and the crossings it was."""
+    def ask(self, osm_ids: Sequence[str], now_s: float) -> dict[str, Wait]:
+        """Waits of the followed among these POIs at event time `now_s`; blocks up to `TIMEOUT_S`."""
         wanted = [followed for followed in self._store.followed() if followed.osm_id in osm_ids]
-        if not wanted:
-            return {}, (), ()
+        if wanted and self._rules.allows(REQUEST_KEY, Role.PHONE, Role.VENUE, "wait") is None:
+            self._refused += len(wanted)
+            why = "your rules forbid asking"
+            return {one.osm_id: Wait(osm_id=one.osm_id, why=why) for one in wanted}
+        due = [one for one in wanted if not self._recent(one.osm_id, now_s)]
+        if due:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                told = list(pool.map(lambda one: ask(self._store, one, now_s, TIMEOUT_S), due))
+            for followed, wait in zip(due, told, strict=True):
+                self._last[followed.osm_id] = (now_s, wait)
+                self._asked[followed.osm_id] = (followed, self._asked_times(followed.osm_id) + 1)
+        return {one.osm_id: self._as_of(one.osm_id, now_s) for one in wanted}
+
+    def account(self) -> Account:
+        """What was asked since the last account."""
+        asked = [self._asked[osm_id] for osm_id in sorted(self._asked)]
         rule = self._rules.allows(REQUEST_KEY, Role.PHONE, Role.VENUE, "wait")
-        crossing = Crossing(
-            key=REQUEST_KEY,
-            sender=self._node_id,
-            receiver_role=Role.VENUE,
-            purpose="wait",
-            rule=rule.id if rule else "",
-            count=len(wanted),
+        total = sum(times for _, times in asked)
+        account = Account(
+            disclosures=tuple(disclosure(followed) for followed, _ in asked),
+            crossings=tuple(
+                Crossing(
+                    key=REQUEST_KEY,
+                    sender=self._node_id,
+                    receiver_role=Role.VENUE,
+                    purpose="wait",
+                    rule=name,
+                    count=count,
+                )
+                for name, count in ((rule.id if rule else "", total), ("", self._refused))
+                if count
+            ),
+            bytes_to={
+                f"venue {followed.osm_id}": times * len(wait_request(followed.address))
+                for followed, times in asked
+            },
         )
-        if rule is None:
-            refused = {
-                f.osm_id: Wait(osm_id=f.osm_id, why="your rules forbid asking") for f in wanted
-            }
-            return refused, (), (crossing,)
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            waits = list(pool.map(lambda one: ask(self._store, one, now_s, TIMEOUT_S), wanted))
-        return (
-            {wait.osm_id: wait for wait in waits},
-            tuple(disclosure(followed) for followed in wanted),
-            (crossing,),
-        )
+        self._asked.clear()
+        self._refused = 0
+        return account
+
+    def _asked_times(self, osm_id: str) -> int:
+        return self._asked[osm_id][1] if osm_id in self._asked else 0
+
+    def _recent(self, osm_id: str, now_s: float) -> bool:
+        return osm_id in self._last and 0 <= now_s - self._last[osm_id][0] < ASK_EVERY_S
+
+    def _as_of(self, osm_id: str, now_s: float) -> Wait:
+        asked_s, wait = self._last[osm_id]
+        if wait.age_s is None:
+            return wait
+        return msgspec.structs.replace(wait, age_s=wait.age_s + now_s - asked_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -97,10 +97,12 @@ class Receipts:
         computations: tuple[Computation, ...],
         disclosures: tuple[Disclosure, ...] = (),
         mesh: MeshNode | None = None,
+        bytes_to: Mapping[str, int] | None = None,
         since: float | None = None,
     ) -> Receipt:
         """Append this node's receipt of a suggestion; `since` is a monotonic second to measure latency from."""
         reading = self._watch.read()
+        sent = {**({} if mesh is None else mesh.bytes_to()), **(bytes_to or {})}
         receipt = Receipt(
             suggestion_id=suggestion_id,
             node=self._node,
@@ -113,7 +115,7 @@ class Receipts:
             disclosures=disclosures,
             measured=Measured(
                 latency_ms=None if since is None else round((time.monotonic() - since) * 1000, 3),
-                bytes_to={} if mesh is None else dict(sorted(mesh.bytes_to().items())),
+                bytes_to=dict(sorted(sent.items())),
                 internet_bytes=reading.internet_bytes,
                 internet_refused=reading.internet_refused,
                 how=reading.how,

@@ -61,6 +61,11 @@ class _Received:
         return io.BytesIO(self._data)
 
 
+def wait_request(address: str) -> bytes:
+    """Everything that is sent to a venue: the same from everybody, about nobody."""
+    return f"GET /wait HTTP/1.0\r\nHost: {address}\r\n\r\n".encode()
+
+
 def fetch_wait(address: str, timeout_s: float) -> bytes:
     """The body of `GET http://address/wait`, at most 4 KiB within `timeout_s` in all; empty when it says nothing.
 
@@ -72,7 +77,7 @@ def fetch_wait(address: str, timeout_s: float) -> bytes:
     data = b""
     try:
         with socket.create_connection((host, port), timeout=timeout_s) as link:
-            link.sendall(f"GET /wait HTTP/1.0\r\nHost: {address}\r\n\r\n".encode())
+            link.sendall(wait_request(address))
             while len(data) <= _MAX_ANSWER_BYTES:
                 left = deadline - time.monotonic()
                 if left <= 0:
