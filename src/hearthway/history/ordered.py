@@ -2,7 +2,7 @@
 
 Rows are collected in runs of `RUN_ROWS`, each sorted and, once there is more than one, spilled to an unnamed
 temporary file (gone with the process, readable by nobody else); runs are merged while they are read. A 1 GB CSV
-(some 25 million fixes) needs one run of 500,000 rows (20 MB) at a time plus a small window on each spilled run.
+(some 25 million fixes) needs one run of 250,000 rows at a time (some 90 MB) and a window of 1,024 rows on each spilled run.
 Equal (person, time): the first row of the file is kept, later ones are counted as duplicates.
 """
 
@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from hearthway.records.signals import Fix
 
-RUN_ROWS = 500_000
-WINDOW_ROWS = 4_096
+RUN_ROWS = 250_000
+WINDOW_ROWS = 1_024
 ROW = np.dtype(
     [
         ("uid", "<u4"),
