@@ -160,6 +160,21 @@ def test_stopping_in_the_middle_of_a_drive_and_of_a_fix(
     }
 
 
+def test_forgotten_paths_leave_no_trace(
+    six_weeks: list[Fix], make_drive: Make, spots: Spots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hearthway.context.destination.MAX_PATHS", 5)
+    monkeypatch.setattr("hearthway.context.destination.MAX_TRIPS", 24)
+    whole, _ = _live(six_weeks)
+    assert sum(1 for trip in whole.trips if trip.path) == 5
+    assert len(whole.trips) <= 24
+    again = Life.load(whole.dump())
+    for fix in make_drive(six_weeks[-1].time_s + 3600.0, spots["home"], spots["work"]):
+        whole.observe(fix)
+        again.observe(fix)
+        assert again.situation(fix.time_s) == whole.situation(fix.time_s)
+
+
 def test_a_truncated_state_is_refused(six_weeks: list[Fix]) -> None:
     life, _ = _live(six_weeks[:500])
     with pytest.raises(StoreError):

@@ -13,7 +13,7 @@ likelihood of the route so far, for each place d:
            passing   inside a place's ring without a stay there, that place is probably being passed
 "Somewhere new" has the prior of this person's own rate of new destinations, and a constant likelihood that falls
 where past routes are being followed.
-All constants are fixed a priori for everybody; what is learned is the person's trips.
+All constants are the same for everybody and rounded (the prior's set on other people's visits); what is learned is the person's trips.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Tuning(Struct, frozen=True, kw_only=True):
     detour_km: float = 0.8  # against a place for each km driven out of its way, up to 6
     nearing: float = 1.2
     near_m: float = 300.0
-    following: float = 0.2
+    following: float = 0.5
     follow_gain: float = 4.0
     follow_pivot: float = 0.4
     follow_from_m: float = 400.0
@@ -120,6 +120,7 @@ class DestinationModel:
             old = self.trips[len(self.trips) - 1 - MAX_PATHS]
             if old.path:
                 old.path = []
+                self.index.drop(len(self.trips) - MAX_PATHS)
         if len(self.trips) > MAX_TRIPS:
             del self.trips[: MAX_TRIPS // 8]
             self.index = RouteIndex()
