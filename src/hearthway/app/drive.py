@@ -105,8 +105,8 @@ class Drive:
             try:
                 await self._start(lan)
                 await self._pair(lan)
-                await self._follow(lan)
                 await self._import()
+                await self._follow()
                 await self._replay()
                 await self._receipts()
                 if self._options.page_port:
@@ -207,7 +207,7 @@ class Drive:
             )
         )
 
-    async def _follow(self, lan: Lan | Loopback) -> None:
+    async def _follow(self) -> None:
         if not self._household.venues:
             return
         venue = self._household.venues[0]

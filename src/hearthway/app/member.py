@@ -21,7 +21,6 @@ from hearthway.records.messages import (
     FORGET,
     TICK,
     Ack,
-    Done,
     HeadWitnessed,
     Tick,
 )
@@ -75,13 +74,12 @@ class Member(Node):
         except ReceiptError as why:
             self.note(str(why))
 
-    async def _forget(self, meta: Meta, signed: SignedForget) -> Done:
+    async def _forget(self, meta: Meta, signed: SignedForget) -> None:
         """The envelope proves the sender; the order inside is signed once more, for relays."""
         bound = enrolment(self.store, meta.sender)
         order = verify_order(signed, meta.sender, signed.key if bound is None else bound.key)
         await asyncio.to_thread(apply, self.store, self.receipts.chain, order, self.wall.now_s())
         await self.forgotten()
-        return Done(id=order.order_id)
 
     async def forgotten(self) -> None:
         """Something was erased from the store: drop what memory still holds of it."""
@@ -99,7 +97,7 @@ class Member(Node):
             for name in one.nodes:
                 if mesh.ready(name):
                     signed = sign_order(one.order, self.receipts.chain)
-                    await mesh.request(name, FORGET, signed, "forget", Done, FORGET_TIMEOUT_S)
+                    await mesh.request(name, FORGET, signed, "forget", type(None), FORGET_TIMEOUT_S)
                     acknowledge(self.store, one.order.order_id, name)
 
     async def _tick(self, meta: Meta, tick: Tick) -> None:

@@ -49,7 +49,7 @@ def verify(data: Path | None, json_to: Path | None) -> None:
     """Check every chain found here against the witness's key and heads. Exit code 1 when something is wrong."""
     found = nodes(data)
     reports: list[VerifyReport] = [verify_node(paths, found) for paths in found]
-    reports = [report for report in reports if report.entries or report.problems]
+    reports = [report for report in reports if not _empty(report)]
     if json_to is not None:
         write_json([{"ok": report.ok, "report": report} for report in reports], json_to)
     else:
@@ -63,6 +63,11 @@ def verify(data: Path | None, json_to: Path | None) -> None:
         )
     if not reports and json_to is None:
         click.echo("no receipts yet")
+
+
+def _empty(report: VerifyReport) -> bool:
+    """Nothing was ever written here: a chain that was cut to nothing has heads that say otherwise."""
+    return not report.entries and all(one.code == "not-enrolled" for one in report.problems)
 
 
 def _tell(report: VerifyReport) -> None:

@@ -64,9 +64,3 @@ class HeadWitnessed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     countersign: Countersign
     enrolment: Enrolment
-
-
-class Done(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The order of this id is carried out here."""
-
-    id: str
