@@ -89,6 +89,7 @@ class Drive:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._listeners: list[asyncio.Task[None]] = []
         self._nodes: dict[str, NodeProcess] = {}
+        self._back_at: float | None = None  # monotonic second at which a drilled node was up again
         self._driver = household.person(household.driver_id)
         self.result = DriveResult(
             household={
@@ -280,6 +281,10 @@ class Drive:
     def _tell(self, name: str, event: dict[str, Any]) -> None:
         kind = event["event"]
         if kind == "suggestion" and name == "phone":
+            if self._back_at is not None:
+                waited_s = time.monotonic() - self._back_at
+                self.result.measured["drill_return_to_suggestion_s"] = round(waited_s, 3)
+                self._back_at = None
             self.result.suggestions.append(event["record"])
             self._say("")
             for line in event["lines"]:
@@ -311,7 +316,8 @@ class Drive:
         process.start()
         await process.ready()
         self._listen(process)
-        self.result.measured["drill_restart_s"] = round(time.monotonic() - began, 3)
+        self._back_at = time.monotonic()
+        self.result.measured["drill_restart_s"] = round(self._back_at - began, 3)
 
     async def _stay(self) -> None:
         """The page is worth looking at: stay until stopped."""
