@@ -17,11 +17,10 @@ from hearthway.records.household import Role
 from hearthway.records.messages import ANSWER, SHOW, AnswerGiven, Surface
 from hearthway.records.signals import Signal
 from hearthway.records.situation import Evidence
-from hearthway.records.suggestion import AnswerKind
 from hearthway.sense.catalogue import normalise
 
 from .clock import EventClock
-from .member import Member
+from .member import Member, answer_kind
 from .node import Request
 from .recording import read_recording, ticks
 from .replay import Conductor
@@ -161,13 +160,7 @@ class CarNode(Member):
                 "Nothing is shown here that could be answered.",
                 "`hearthway why` lists suggestions.",
             )
-        try:
-            kind = AnswerKind(str(request.get("kind")))
-        except ValueError:
-            raise InputError(
-                f"{request.get('kind')!r} is no answer.",
-                "Use accept, dismiss, not-now or never-here.",
-            ) from None
+        kind = answer_kind(request.get("kind"))
         given = AnswerGiven(
             suggestion_id=shown.suggestion_id,
             kind=kind,

@@ -246,9 +246,9 @@ class Drive:
         car = self._nodes["car"]
         file = car.paths.root / "drive.jsonl.gz"
         signals = [signal for _, batch in self._household.drive.ticks for signal in batch]
-        await asyncio.to_thread(write_recording, file, signals)
-        file.chmod(0o600)
         try:
+            await asyncio.to_thread(write_recording, file, signals)
+            file.chmod(0o600)
             await car.ask(
                 "replay", file=str(file), speed=self._options.speed, pause_s=self._options.pause_s
             )

@@ -14,7 +14,7 @@ from typing import Any
 from hearthway.records.errors import HearthwayError
 
 from .control import Control, open_control
-from .paths import NodePaths
+from .paths import NodePaths, write_private
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
@@ -35,6 +35,7 @@ class NodeProcess:
 
     def start(self) -> None:
         """Start it, in a session of its own, so that a Ctrl-C reaches it only through us."""
+        write_private(self._errors, b"")
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
                 self._wrap(

@@ -12,7 +12,7 @@ from hearthway.mesh.envelope import Meta
 from hearthway.mesh.forget import acknowledge, apply, pending, resume, sign_order, verify_order
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.receipts import enrolment
-from hearthway.records.errors import ReceiptError
+from hearthway.records.errors import InputError, ReceiptError
 from hearthway.records.forgetting import SignedForget
 from hearthway.records.household import Role
 from hearthway.records.messages import (
@@ -25,6 +25,7 @@ from hearthway.records.messages import (
     Tick,
 )
 from hearthway.records.signals import Signal
+from hearthway.records.suggestion import AnswerKind
 
 from .clock import EventClock
 from .config import Config
@@ -123,3 +124,13 @@ class Member(Node):
             lines += receipt_lines(receipt)
         built: list[Any] = [msgspec.to_builtins(receipt) for receipt in receipts]
         return {"receipts": built, "lines": lines}
+
+
+def answer_kind(text: object) -> AnswerKind:
+    """The answer of that name; InputError lists them."""
+    try:
+        return AnswerKind(str(text))
+    except ValueError:
+        raise InputError(
+            f"{text!r} is no answer.", "Use accept, dismiss, not-now or never-here."
+        ) from None

@@ -43,7 +43,7 @@ from .brain import Brain
 from .clock import EventClock
 from .config import Config
 from .maps import open_atlas
-from .member import Member
+from .member import Member, answer_kind
 from .node import Request
 from .personal import import_file, relearn_after
 from .waits import WaitDesk
@@ -333,13 +333,7 @@ class PhoneNode(Member):
         self._changed("state")
 
     async def _answer(self, request: Request) -> Request:
-        try:
-            kind = AnswerKind(str(request.get("kind")))
-        except ValueError:
-            raise InputError(
-                f"{request.get('kind')!r} is no answer.",
-                "Use accept, dismiss, not-now or never-here.",
-            ) from None
+        kind = answer_kind(request.get("kind"))
         wanted = str(request.get("id", ""))
         suggestion = self.store.suggestion(wanted)
         await self.take_answer(

@@ -17,24 +17,13 @@ from hearthway.app.speaker import Speaker
 from hearthway.learn.backtest import BacktestReport, backtest, backtest_file, report_lines
 from hearthway.records.errors import InputError
 
-from .common import data_option, json_option, node, write_json
+from .common import data_option, dial_option, json_option, map_option, node, write_json
 
 
 @click.command("backtest")
 @click.argument("history", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--map",
-    "map_file",
-    type=click.Path(path_type=Path),
-    help="An .osm.pbf extract, or an atlas built from one.",
-)
-@click.option(
-    "--dial",
-    type=click.Choice(["quiet", "normal", "eager"]),
-    default="normal",
-    show_default=True,
-    help="How readily it speaks.",
-)
+@map_option
+@dial_option
 @data_option
 @json_option
 def command(

@@ -14,6 +14,7 @@ from hearthway.records.codec import to_json
 from hearthway.records.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
+DIALS = ("quiet", "normal", "eager")
 
 
 def data_option(function: F) -> F:
@@ -37,6 +38,27 @@ def json_option(function: F) -> F:
         flag_value=Path("-"),
         default=None,
         help="Write JSON to FILE, or to standard output.",
+    )(function)
+
+
+def map_option(function: F) -> F:
+    """`--map FILE`: the map a history is held against."""
+    return click.option(
+        "--map",
+        "map_file",
+        type=click.Path(path_type=Path),
+        help="An .osm.pbf extract, or an atlas built from one.",
+    )(function)
+
+
+def dial_option(function: F) -> F:
+    """`--dial`: how readily Hearthway speaks."""
+    return click.option(
+        "--dial",
+        type=click.Choice(DIALS),
+        default="normal",
+        show_default=True,
+        help="How readily it speaks.",
     )(function)
 
 

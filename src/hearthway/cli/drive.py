@@ -14,7 +14,7 @@ from hearthway.app.drive import Drive, DriveOptions, DriveResult
 from hearthway.app.paths import data_root
 from hearthway.records.errors import HearthwayError, InputError
 
-from .common import json_option, write_json
+from .common import dial_option, json_option, map_option, write_json
 
 LIFE = """
 On your own life:
@@ -38,12 +38,7 @@ def _speed(_: click.Context, __: click.Parameter, value: str) -> float:
 
 @click.command("drive")
 @click.argument("history", required=False, type=click.Path(path_type=Path))
-@click.option(
-    "--map",
-    "map_file",
-    type=click.Path(path_type=Path),
-    help="An .osm.pbf extract, or an atlas built from one.",
-)
+@map_option
 @click.option(
     "--synthetic",
     type=click.IntRange(0),
@@ -95,13 +90,7 @@ def _speed(_: click.Context, __: click.Parameter, value: str) -> float:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Rules of the owner instead of the defaults.",
 )
-@click.option(
-    "--dial",
-    type=click.Choice(["quiet", "normal", "eager"]),
-    default="normal",
-    show_default=True,
-    help="How readily it speaks.",
-)
+@dial_option
 @click.option(
     "--drill",
     type=click.Choice(["phone", "home"]),
