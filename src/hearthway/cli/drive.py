@@ -175,13 +175,13 @@ def _drive(given: dict[str, Any]) -> DriveResult:
     if given["map_file"] is not None:
         say(f"map: {given['map_file']}")
         built = atlas_for(given["map_file"], data_root() / "maps").resolve()
-    table = MapTable(atlas="bundled" if built is None else str(built), hours=corrections)
-    atlas = open_atlas(table)
+    atlas = open_atlas(MapTable(atlas="bundled" if built is None else str(built)))
     if atlas is None:
         raise HearthwayError("There is no map.")
     with closing(atlas):
-        pool = DrivePool.bundled() if built is None else None
-        household = generate(settings, atlas, atlas, pool, atlas.place_name)
+        atlas.with_hours(corrections)  # the person's own words: wrong ones are refused before anything starts
+        # The life was lived by the hours as mapped; a correction changes what the phone knows tonight.
+        household = generate(settings, atlas, atlas, DrivePool.bundled(), atlas.place_name)
         for line in household.describe():
             say(line)
         say(f"map: {atlas.name}, {atlas.attribution}")
