@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 
@@ -28,8 +29,25 @@ EARLIEST_S = 315_532_800.0  # 1980: before it there was no GPS
 LATEST_S = 4_102_444_800.0  # 2100
 
 
+_SECONDS = {f"{second:02d}{zone}": float(second) for second in range(60) for zone in ("", "Z")}
+
+
+@lru_cache(maxsize=4_096)
+def _minute_s(text: str) -> float | None:
+    """Unix seconds of "2025-11-01 18:00" in UTC: neighbouring rows share their minute, so it is parsed once."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
 def read_time(text: str) -> float | None:
     """Unix seconds of an ISO 8601 time (no zone: UTC) or an epoch number (s or ms); None if neither."""
+    second = _SECONDS.get(text[17:])
+    if second is not None and text[4:5] == "-" and text[13:17:3] == "::":
+        minute = _minute_s(text[:16])
+        if minute is not None and EARLIEST_S <= minute < LATEST_S:
+            return minute + second
     text = text.strip()
     try:
         moment = datetime.fromisoformat(text)
@@ -101,12 +119,14 @@ def read_csv(path: Path, report: ReadReport) -> Iterator[tuple[str, Fix]]:
         if len(row) <= width or not (row[i_lat] and row[i_lon] and row[i_time]):
             report.skip(why.MISSING, number)
             continue
-        lat, lon = _number(row[i_lat]), _number(row[i_lon])
-        if lat is None or lon is None:
+        try:
+            lat, lon = float(row[i_lat]), float(row[i_lon])
+        except ValueError:
             report.skip(why.BAD_NUMBER, number)
             continue
         if not valid_point(lat, lon):
-            report.skip(why.OUT_OF_RANGE, number)
+            finite = isfinite(lat) and isfinite(lon)
+            report.skip(why.OUT_OF_RANGE if finite else why.BAD_NUMBER, number)
             continue
         time_s = read_time(row[i_time])
         if time_s is None:
@@ -119,14 +139,14 @@ def read_csv(path: Path, report: ReadReport) -> Iterator[tuple[str, Fix]]:
                 time_s=time_s,
                 lat=lat,
                 lon=lon,
-                accuracy_m=_cell(row, i_acc),
-                speed_mps=_cell(row, i_speed),
+                accuracy_m=None if i_acc is None else _cell(row, i_acc),
+                speed_mps=None if i_speed is None else _cell(row, i_speed),
             ),
         )
 
 
-def _cell(row: list[str], index: int | None) -> float | None:
-    if index is None or index >= len(row):
+def _cell(row: list[str], index: int) -> float | None:
+    if index >= len(row):
         return None
     value = _number(row[index])
     return value if value is not None and value >= 0.0 else None

@@ -76,16 +76,32 @@ def lines(path: Path, report: ReadReport) -> Iterator[tuple[int, str]]:
     rest = b""
     number = 0
     for piece in chunks(path, report):
-        rest += piece
-        parts = rest.split(b"\n")
-        rest = parts.pop()
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
         if len(rest) > MAX_LINE:
             raise _not_text(path, number + 1)
-        for part in parts:
-            number += 1
-            yield number, _text(path, part, number)
+        if not newline:
+            continue
+        parts = _decoded(whole) if number else None  # line 1 may begin with a BOM
+        if parts is None:
+            for raw in whole.split(b"\n"):
+                number += 1
+                yield number, _text(path, raw, number)
+        else:
+            for part in parts:
+                number += 1
+                yield number, part
     if rest:
         yield number + 1, _text(path, rest, number + 1)
+
+
+def _decoded(whole: bytes) -> list[str] | None:
+    """Many lines at once: a third of the cost of one by one. None where one of them needs a closer look."""
+    if b"\x00" in whole or b"\r" in whole:
+        return None
+    try:
+        return whole.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        return None
 
 
 def _text(path: Path, raw: bytes, number: int) -> str:
