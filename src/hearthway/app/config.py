@@ -132,10 +132,11 @@ def parse_config(text: str, source: str) -> Config:
         raise ConfigError(f"{source} is not TOML: {why}.", "Mend that line.") from None
     except msgspec.ValidationError as why:
         raise ConfigError(f"{source}: {why}.", _typo_hint(str(why))) from None
-    return _validated(config, source)
+    return validated(config, source)
 
 
-def _validated(config: Config, source: str) -> Config:
+def validated(config: Config, source: str) -> Config:
+    """`config` itself where every value is usable; else a ConfigError that names the setting."""
     if config.version != 1:
         raise ConfigError(
             f"{source} has version {config.version}; this Hearthway reads version 1.",

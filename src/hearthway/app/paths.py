@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import tempfile
@@ -81,9 +83,17 @@ def write_private(path: Path, data: bytes) -> None:
             os.fsync(out.fileno())
         temporary.replace(path)
     except OSError as why:
-        raise ConfigError(
-            f"{path} cannot be written: {why.strerror}.", "Is the disk full?"
-        ) from None
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise ConfigError(f"{path} cannot be written: {why.strerror}.", _mend(why, path)) from None
+
+
+def _mend(why: OSError, path: Path) -> str:
+    if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "Free some space, then try again."
+    if why.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f"The directory {path.parent} must be there before."
+    return f"`ls -ld {path.parent}` shows who may write there; name another file."
 
 
 def find_nodes(root: Path) -> list[NodePaths]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,8 +38,26 @@ def json_option(function: F) -> F:
         is_flag=False,
         flag_value=Path("-"),
         default=None,
+        callback=_writable,
         help="Write JSON to FILE, or to standard output.",
     )(function)
+
+
+def _writable(_: click.Context, __: click.Parameter, target: Path | None) -> Path | None:
+    """Refuse a file that cannot be written before the work, not after it."""
+    if target is None or str(target) == "-":
+        return target
+    if not target.parent.is_dir():
+        raise ConfigError(
+            f"{target} cannot be written: there is no directory {target.parent}.",
+            "Make it first, or name another file.",
+        )
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{target} cannot be written: no permission in {target.parent}.",
+            "Name a file where you may write.",
+        )
+    return target
 
 
 def map_option(function: F) -> F:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -73,6 +74,9 @@ def cli() -> None:
 
 def main() -> None:
     """The console script: every error a sentence with a next step, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that knows no "·" shows a "?"
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(standalone_mode=False)
     except HearthwayError as why:
@@ -93,4 +97,14 @@ def main() -> None:
         click.echo(f"hearthway: {why.strerror or why}: {why.filename or ''}".rstrip(": "), err=True)
         click.echo("  -> Check the path, its permissions and the space left on the disk.", err=True)
         code = 1
+    except MemoryError:
+        click.echo("hearthway: There is not enough memory for this.", err=True)
+        click.echo("  -> Close other programs, or give it a smaller file.", err=True)
+        code = 1
+    except Exception as why:  # the last line of defence: a sentence, not a traceback
+        if os.environ.get("HEARTHWAY_TRACEBACK"):
+            raise
+        click.echo(f"hearthway: That is a fault in Hearthway ({type(why).__name__}).", err=True)
+        click.echo("  -> Please report it with what HEARTHWAY_TRACEBACK=1 shows.", err=True)
+        code = 70  # EX_SOFTWARE
     sys.exit(code if isinstance(code, int) else 0)

@@ -17,6 +17,7 @@ from hearthway.app.config import (
     WebTable,
     load_config,
     save_config,
+    validated,
 )
 from hearthway.app.node import Node, open_node
 from hearthway.app.paths import NodePaths, data_root, private_dir
@@ -41,9 +42,9 @@ def _first_config(
         config = msgspec.structs.replace(config, web=table)
     if venue:
         config = msgspec.structs.replace(config, venue=VenueTable(osm_id=venue[0], name=venue[1]))
+    validated(config, "The command line")  # before it is written: a first start is not half done
     private_dir(paths.root)
     save_config(paths, config)
-    load_config(paths.config)
 
 
 @click.command("up")
