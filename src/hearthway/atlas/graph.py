@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import rustworkx
 
 from hearthway.records.geo import METRES_PER_DEGREE
 
@@ -116,6 +115,8 @@ def _lengths(shape: npt.NDArray[np.int64], lat: F64, lon: F64) -> F64:
 
 def _components(tail: list[int], head: list[int], chains: list[Chain], length_m: F64) -> list[int]:
     """The rank of each chain's strong component (0 the longest), or -1 where it is to be dropped."""
+    import rustworkx  # the extra "map", as osmium: `extract.read` has said so where it is missing
+
     digraph: rustworkx.PyDiGraph[None, None] = rustworkx.PyDiGraph()
     count = max([*tail, *head], default=-1) + 1
     digraph.add_nodes_from([None] * count)

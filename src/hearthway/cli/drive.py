@@ -179,7 +179,7 @@ def _drive(given: dict[str, Any]) -> DriveResult:
     if atlas is None:
         raise HearthwayError("There is no map.")
     with closing(atlas):
-        atlas.with_hours(corrections)  # the person's own words: wrong ones are refused before anything starts
+        atlas.with_hours(corrections)  # wrong ones are refused before anything starts
         # The life was lived by the hours as mapped; a correction changes what the phone knows tonight.
         household = generate(settings, atlas, atlas, DrivePool.bundled(), atlas.place_name)
         for line in household.describe():

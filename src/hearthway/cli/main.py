@@ -72,6 +72,21 @@ def cli() -> None:
     """Tells you the right thing at the right moment, computed only on the phone, car and home you own."""
 
 
+def _keep_fault(why: Exception) -> str:
+    """Where the traceback was written (0600): lines of Hearthway's code, for its makers."""
+    import tempfile
+    import traceback
+
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="hearthway-fault-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.writelines(traceback.format_exception(why))
+            return file.name
+    except OSError:
+        return f"these words: {why}"
+
+
 def main() -> None:
     """The console script: every error a sentence with a next step, never a traceback."""
     for stream in (sys.stdout, sys.stderr):  # a terminal that knows no "·" shows a "?"
@@ -102,9 +117,7 @@ def main() -> None:
         click.echo("  -> Close other programs, or give it a smaller file.", err=True)
         code = 1
     except Exception as why:  # the last line of defence: a sentence, not a traceback
-        if os.environ.get("HEARTHWAY_TRACEBACK"):
-            raise
         click.echo(f"hearthway: That is a fault in Hearthway ({type(why).__name__}).", err=True)
-        click.echo("  -> Please report it with what HEARTHWAY_TRACEBACK=1 shows.", err=True)
+        click.echo(f"  -> Please report it with {_keep_fault(why)}.", err=True)
         code = 70  # EX_SOFTWARE
     sys.exit(code if isinstance(code, int) else 0)
