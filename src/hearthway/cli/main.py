@@ -116,7 +116,7 @@ def main() -> None:
         click.echo("hearthway: There is not enough memory for this.", err=True)
         click.echo("  -> Close other programs, or give it a smaller file.", err=True)
         code = 1
-    except Exception as why:  # the last line of defence: a sentence, not a traceback
+    except Exception as why:  # noqa: BLE001  # the last line of defence: a sentence, not a traceback
         click.echo(f"hearthway: That is a fault in Hearthway ({type(why).__name__}).", err=True)
         click.echo(f"  -> Please report it with {_keep_fault(why)}.", err=True)
         code = 70  # EX_SOFTWARE
