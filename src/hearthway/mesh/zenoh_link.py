@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ INBOX_MAX = (
     50_000  # frames waiting for the event loop; beyond it unreliable and reliable alike are dropped
 )
 _WATCH_S = 0.5
+_CLOSE_S = 2.0  # zenoh waits 10 s for a wire that is gone; whoever leaves for good need not
 _REBIND_S = 5.0  # a closed session's port may stay taken for a moment
 _PROBE_AGAIN_S = (1.0, 2.0, 4.0, 10.0)
 _INLINE_BYTES = (
@@ -129,7 +131,7 @@ class ZenohLink:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         async with self._reopening:
-            await self._leave()
+            await self._leave(_CLOSE_S)
         self._fail_asks(None)
         await asyncio.to_thread(self._pool.shutdown)
 
@@ -295,14 +297,14 @@ class ZenohLink:
             raise
         return session
 
-    async def _leave(self) -> None:
+    async def _leave(self, patience_s: float | None = None) -> None:
         self._generation += 1
         session, self._session = self._session, None
         self._declared = []
         if session is not None:
             self._rejoining = True
-            with suppress(zenoh.ZError):
-                await asyncio.to_thread(session.close)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_closed(session), patience_s)
         for device_id in sorted(self._peers):
             self._notice(device_id, alive=False)
 
@@ -450,6 +452,20 @@ class ZenohLink:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _closed(session: zenoh.Session) -> None:
+    """Close it in a thread that nobody has to wait for, not even the end of the process."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def close() -> None:
+        with suppress(zenoh.ZError):
+            session.close()  # type: ignore[no-untyped-call]  # zenoh's stub leaves it so
+        with suppress(RuntimeError):  # the loop ended meanwhile
+            loop.call_soon_threadsafe(done.set)
+
+    Thread(target=close, name="hearthway-close", daemon=True).start()
+    await done.wait()
 
 
 def _places(roster: Roster) -> list[tuple[str, str, str]]:
