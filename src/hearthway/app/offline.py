@@ -71,8 +71,11 @@ def verify_node(paths: NodePaths, found: Sequence[NodePaths]) -> VerifyReport:
             continue
         witness = pinned_witness(other.keys) or witness
         heads += _kept_heads(other, settings, config.node.id)
-    with opened(paths) as (store, _):
-        return verify_chain(store, witness_key=witness, witness_heads=heads)
+    alone = witness is None and not (paths.keys / "device.pem").exists()
+    with opened(paths) as (store, chain):
+        # A node that was never paired has no witness yet: only its own key vouches for its chain.
+        node_key = chain.public_key if alone else None
+        return verify_chain(store, witness_key=witness, node_key=node_key, witness_heads=heads)
 
 
 def _kept_heads(other: NodePaths, settings: Config, node: str) -> list[Countersign]:

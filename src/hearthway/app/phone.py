@@ -257,7 +257,7 @@ class PhoneNode(Member):
         lines = render(suggestion)
         if self.mesh is not None:
             await self.mesh.publish(SHOW, self._surface(suggestion, lines), "advise", reliable=True)
-            await self._write_receipt(suggestion, started)
+        await self._write_receipt(suggestion, started)
         self.control.emit(
             "suggestion",
             lines=lines,
@@ -278,9 +278,10 @@ class PhoneNode(Member):
         )
 
     async def _write_receipt(self, suggestion: Suggestion, started: float | None) -> None:
-        mesh, brain = self._paired(), self.brain
+        mesh, brain = self.mesh, self.brain
         if brain is None:
             return
+        crossings = () if mesh is None else told(mesh.crossings())
         waits = tuple(
             Evidence(
                 key=f"Venue.Wait/{o.poi.osm_id}", source=o.wait.source, age_s=o.wait.age_s or 0.0
@@ -295,7 +296,7 @@ class PhoneNode(Member):
             person=suggestion.person,
             time_s=suggestion.time_s,
             fields=(*suggestion.situation.evidence, *waits),
-            crossings=(*told(mesh.crossings()), *asked.crossings),
+            crossings=(*crossings, *asked.crossings),
             computations=stages(
                 self.config.node.id, "sense", "context", "assist", "learn", "atlas", model=model
             ),
@@ -304,7 +305,8 @@ class PhoneNode(Member):
             bytes_to=asked.bytes_to,
             since=started,
         )
-        await self.receipts.show_head(mesh, suggestion.suggestion_id)
+        if mesh is not None:  # a phone that is not paired yet has receipts as well, with no witness
+            await self.receipts.show_head(mesh, suggestion.suggestion_id)
 
     def ahead(self) -> tuple[tuple[float, float], ...]:
         """The expected way to the likeliest destination, where the map has roads."""

@@ -76,5 +76,9 @@ def _tell(report: VerifyReport) -> None:
     click.echo(
         f"{report.node:8} {state}: {report.receipts} receipts{erased}, witnessed up to entry {report.witnessed_to}"
     )
+    if report.ok and report.witnessed_to < report.entries:
+        click.echo(
+            "  entries after that are vouched for by this node alone until the home countersigns"
+        )
     for problem in report.problems:
         click.echo(f"  {problem.code}: {problem.words}")
