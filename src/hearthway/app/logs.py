@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -26,10 +28,21 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class _PrivateFile(RotatingFileHandler):
+    """Also the file after a rotation is 0600 from its first byte."""
+
+    def _open(self) -> TextIOWrapper:
+        def opener(name: str, flags: int) -> int:
+            return os.open(name, flags, 0o600)
+
+        return open(  # the handler closes it
+            self.baseFilename, "a", encoding=self.encoding, opener=opener
+        )
+
+
 def start_log(path: Path) -> logging.Logger:
     """The node's logger, writing to `path` (0600, two files of 2 MB at most)."""
-    path.touch(mode=0o600)
-    handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
+    handler = _PrivateFile(path, maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
     handler.setFormatter(JsonLines())
     logger = logging.getLogger("hearthway")
     for old in logger.handlers[:]:

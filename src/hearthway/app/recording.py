@@ -6,6 +6,7 @@ One line a signal: `{"key": "Vehicle.Speed", "value": 48.2, "time_s": 1763139120
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -47,9 +48,9 @@ def read_recording(path: Path) -> Iterator[Signal]:
             f"{path}, line {number}, is not a signal: {why}.",
             "A recording has one JSON signal a line; docs/reference/recording shows one.",
         ) from None
-    except (EOFError, gzip.BadGzipFile) as why:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as why:
         raise InputError(
-            f"{path} is cut off after line {number}: {why}.", "Copy it again."
+            f"{path} is cut off or damaged after line {number}: {why}.", "Copy it again."
         ) from None
     except OSError as why:
         raise InputError(

@@ -1,0 +1,113 @@
+"""node.toml: every mistake is named with what to write instead; nothing a file holds raises anything else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hearthway.app.config import (
+    AssistTable,
+    Config,
+    MapTable,
+    MeshTable,
+    NodeTable,
+    WebTable,
+    load_config,
+    parse_config,
+    save_config,
+    split_address,
+)
+from hearthway.app.paths import NodePaths, private_dir
+from hearthway.records.errors import ConfigError, HearthwayError
+from hearthway.records.household import Role
+
+NODE = '[node]\nid = "phone"\nrole = "phone"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "node"),
+        ("[node\n", "not TOML"),
+        ('[node]\nid = "phone"\n', "role"),
+        ('[node]\nid = "phone"\nrole = "boat"\n', "boat"),
+        ('[node]\nid = "Phone!"\nrole = "phone"\n', "not usable"),
+        ('[node]\nid = ""\nrole = "phone"\n', "not usable"),
+        (f"{NODE}[assist]\ndail = 'eager'\n", "Did you mean `dial`?"),
+        (f"{NODE}[asist]\ndial = 'eager'\n", "Did you mean `assist`?"),
+        (f"{NODE}[weather]\n", "Known here: node"),
+        (f"{NODE}[assist]\ndial = 'loud'\n", "quiet, normal, eager"),
+        (f"{NODE}[assist]\ndaily_budget = -1\n", "0 to 20"),
+        (f"{NODE}[assist]\ndaily_budget = 'two'\n", "daily_budget"),
+        (f"{NODE}[mesh]\nlisten = '7447'\n", "host:port"),
+        (f"{NODE}[mesh]\nlisten = '10.0.0.1:99999'\n", "host:port"),
+        (f"{NODE}[mesh]\npeers = ['somewhere']\n", "host:port"),
+        (f"{NODE}[web]\nlisten = 'on'\n", "host:port"),
+        (f"version = 2\n{NODE}", "Update Hearthway"),
+        (f"{NODE}[node]\n", "not TOML"),
+    ],
+)
+def test_a_mistake_is_named(text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text, "node.toml")
+    assert "node.toml" in caught.value.message
+    assert words in str(caught.value)
+    assert caught.value.next_step
+
+
+@given(st.text())
+def test_no_text_raises_anything_else(text: str) -> None:
+    with suppress(HearthwayError):
+        parse_config(text, "node.toml")
+
+
+@given(st.text(max_size=40))
+def test_no_address_raises_anything_else(text: str) -> None:
+    with suppress(ConfigError):
+        host, port = split_address(text)
+        assert host
+        assert 0 <= port < 65536
+
+
+@given(
+    dial=st.sampled_from(["quiet", "normal", "eager"]),
+    budget=st.integers(0, 20),
+    port=st.integers(0, 65535),
+    hours=st.dictionaries(st.text(max_size=12), st.text(max_size=20), max_size=3),
+    role=st.sampled_from([Role.PHONE, Role.CAR, Role.HOME]),
+)
+def test_what_is_saved_is_loaded(
+    tmp_path_factory: pytest.TempPathFactory,
+    dial: str,
+    budget: int,
+    port: int,
+    hours: dict[str, str],
+    role: Role,
+) -> None:
+    paths = NodePaths(private_dir(tmp_path_factory.mktemp("node")))
+    config = Config(
+        node=NodeTable(id="a-node", role=role),
+        mesh=MeshTable(listen=f"127.0.0.1:{port}", peers=["10.0.0.2:7447"]),
+        map=MapTable(hours=hours),
+        assist=AssistTable(dial=dial, daily_budget=budget),
+        web=WebTable(listen="off"),
+    )
+    save_config(paths, config)
+    assert load_config(paths.config) == config
+    assert paths.config.stat().st_mode & 0o777 == 0o600
+
+
+def test_files_that_are_no_settings(tmp_path: Path) -> None:
+    """Absent, a directory, and bytes that are no text."""
+    with pytest.raises(ConfigError, match="no node at"):
+        load_config(tmp_path / "node.toml")
+    (tmp_path / "node.toml").mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "node.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_config(tmp_path / "binary.toml")

@@ -1,0 +1,150 @@
+"""The control socket: only verbs it knows, no matter what is sent; one node a directory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hearthway.app.control import LINE_LIMIT, Control, ControlServer, open_control, running
+from hearthway.records.errors import ConfigError, HearthwayError, InputError
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def serving(path: Path) -> AsyncIterator[ControlServer]:
+    server = ControlServer(path)
+
+    async def echo(request: dict[str, Any]) -> dict[str, Any]:
+        return {"said": request.get("word")}
+
+    async def refuse(_: dict[str, Any]) -> dict[str, Any]:
+        raise InputError("That cannot be.", "Do this.")
+
+    async def break_down(_: dict[str, Any]) -> dict[str, Any]:
+        raise RuntimeError("a secret detail")
+
+    server.on("echo", echo)
+    server.on("refuse", refuse)
+    server.on("break", break_down)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def ask(path: Path, do: str, **fields: Any) -> dict[str, Any]:
+    def call() -> dict[str, Any]:
+        with Control(path, 5.0) as control:
+            return control.ask(do, **fields)
+
+    return await asyncio.to_thread(call)
+
+
+async def test_it_answers_and_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "node" / "control.sock"
+    async with serving(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert await asyncio.to_thread(running, path)
+        assert await ask(path, "echo", word="hei") == {"said": "hei"}
+        with pytest.raises(HearthwayError, match="That cannot be") as caught:
+            await ask(path, "refuse")
+        assert caught.value.next_step == "Do this."
+        with pytest.raises(HearthwayError) as broken:
+            await ask(path, "break")
+        assert "secret" not in str(broken.value)
+        assert await ask(path, "echo", word="still here") == {"said": "still here"}
+    assert not path.exists()
+    assert not await asyncio.to_thread(running, path)
+    with pytest.raises(ConfigError, match="No node runs"):
+        Control(path)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\n",
+        b"not json\n",
+        b"[1, 2]\n",
+        b"null\n",
+        b'{"do": "no such verb"}\n',
+        b'{"do": 7}\n',
+        b'{"do": ["echo"]}\n',
+        b'{"do": {"a": 1}}\n',
+        b"\xff\xfe\x00\n",
+        b"[" * 50_000 + b"\n",
+    ],
+)
+async def test_garbage_is_refused_and_the_next_is_answered(tmp_path: Path, garbage: bytes) -> None:
+    path = tmp_path / "control.sock"
+    async with serving(path):
+        reader, writer = await open_control(path)
+        writer.write(garbage)
+        answer = json.loads(await asyncio.wait_for(reader.readline(), 5.0))
+        assert answer["ok"] is False
+        assert answer["error"]
+        writer.write(b'{"do": "echo", "word": 1}\n')
+        assert json.loads(await asyncio.wait_for(reader.readline(), 5.0))["said"] == 1
+        writer.close()
+
+
+async def test_a_line_without_end_closes_that_connection_only(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    async with serving(path):
+        reader, writer = await open_control(path)
+        try:
+            writer.write(b"x" * (LINE_LIMIT + 1024))
+            await writer.drain()
+            assert await asyncio.wait_for(reader.read(), 10.0) == b""
+        except ConnectionError:
+            pass  # closed while it was still being written
+        writer.close()
+        assert await ask(path, "echo", word="fine") == {"said": "fine"}
+
+
+async def test_events_reach_every_listener_and_nobody_is_waited_for(tmp_path: Path) -> None:
+    """One that never reads is dropped; the others hear everything."""
+    path = tmp_path / "control.sock"
+    async with serving(path) as server:
+        deaf = socket.socket(socket.AF_UNIX)
+        deaf.connect(str(path))
+        deaf.sendall(b'{"do": "events"}\n')
+        reader, writer = await open_control(path)
+        writer.write(b'{"do": "events"}\n')
+        assert json.loads(await reader.readline()) == {"event": "listening"}
+        heard = 0
+        for number in range(30_000):
+            server.emit("note", text="x" * 50, n=number)
+            if number % 1000 == 999:
+                while heard <= number:
+                    assert json.loads(await reader.readline())["n"] == heard
+                    heard += 1
+        assert heard == 30_000
+        writer.close()
+        deaf.close()
+
+
+async def test_a_socket_that_a_killed_node_left_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(path))
+    left.close()
+    assert not running(path)
+    async with serving(path):
+        assert await ask(path, "echo", word=1) == {"said": 1}

@@ -1,0 +1,69 @@
+"""Where a node keeps its things: private, found again, and never half written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from hearthway.app.paths import NodePaths, find_nodes, private_dir, write_private
+from hearthway.records.errors import HearthwayError
+
+
+def test_directories_and_files_are_private(tmp_path: Path) -> None:
+    loose = tmp_path / "loose"
+    loose.mkdir(mode=0o755)
+    assert stat.S_IMODE(private_dir(loose).stat().st_mode) == 0o700
+    deep = private_dir(tmp_path / "a" / "b")
+    assert stat.S_IMODE(deep.stat().st_mode) == 0o700
+    file = deep / "secret"
+    file.touch(mode=0o644)
+    write_private(file, b"one")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    write_private(file, b"two")
+    assert file.read_bytes() == b"two"
+    assert [path.name for path in deep.iterdir()] == ["secret"]
+
+
+def test_a_file_where_a_directory_should_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(HearthwayError) as caught:
+        private_dir(tmp_path / "file")
+    assert caught.value.next_step
+    with pytest.raises(HearthwayError):
+        private_dir(tmp_path / "file" / "below")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0, reason="root may write everywhere; see tests/cli for another user"
+)
+def test_no_write_permission(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(HearthwayError, match="cannot be written"):
+        private_dir(tmp_path / "node")
+    tmp_path.chmod(0o700)
+
+
+def test_a_long_path_has_a_short_socket(tmp_path: Path) -> None:
+    """A Unix socket's name holds about 100 bytes; where the path is longer it stands in a private place."""
+    near = NodePaths(tmp_path / "n")
+    assert near.socket.parent == near.root or len(os.fsencode(near.root)) > 80
+    far = NodePaths(tmp_path / ("ä" * 60) / "node")
+    other = NodePaths(tmp_path / ("ä" * 60) / "other")
+    assert len(os.fsencode(far.socket)) <= 100
+    assert far.socket != other.socket
+    assert far.socket == NodePaths(far.root).socket
+
+
+def test_nodes_are_found(tmp_path: Path) -> None:
+    """Itself, its children in order, or those of the last drive; nothing where nothing is."""
+    assert find_nodes(tmp_path / "nowhere") == []
+    assert find_nodes(tmp_path) == []
+    for name in ("drive/b", "drive/a"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "node.toml").touch()
+    assert [paths.root.name for paths in find_nodes(tmp_path)] == ["a", "b"]
+    assert [paths.root.name for paths in find_nodes(tmp_path / "drive" / "a")] == ["a"]
