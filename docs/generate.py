@@ -1,0 +1,268 @@
+"""Writes the generated parts of docs/reference from the code that they describe: `python docs/generate.py`.
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`. The tests compare: a verb, an
+option, a setting or an adapter that the pages miss fails them, and a setting without a meaning fails here.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import get_type_hints
+
+import click
+import msgspec
+
+import hearthway
+from hearthway.app.config import Config
+from hearthway.assist.silences import SILENCES
+from hearthway.cli.main import cli
+from hearthway.mesh.rules import PURPOSES, default_rules
+from hearthway.records import errors
+from hearthway.records.kinds import as_markdown
+from hearthway.sense.catalogue import CATALOGUE
+
+REFERENCE = Path(__file__).parent / "reference"
+_BLOCK = re.compile(r"<!-- generated: ([^>]+?) -->\n.*?<!-- end -->", re.DOTALL)
+
+MEANINGS: dict[str, str] = {
+    "version": "Version of this file's format.",
+    "node.id": "The device's id in the household: lower-case letters, digits and hyphens, at most 31.",
+    "node.role": "`phone`, `car`, `home` or `venue`.",
+    "node.name": "A name for people; nothing depends on it.",
+    "mesh.listen": "Where other household nodes reach this one (mutual TLS).",
+    "mesh.peers": "Reserved: checked, and not used yet. Paired nodes find one another by the roster.",
+    "map.atlas": "`bundled` (central Helsinki), `none`, or the path of an atlas made by `hearthway map build`.",
+    "map.hours": 'Your corrections of opening hours: `"node/1" = "Mo-Su 10:00-22:00"`, in OpenStreetMap\'s format.',
+    "web.listen": "`off`, or where the page and the OwnTracks endpoint listen. Plain HTTP: see the how-to.",
+    "web.token": "Password of the OwnTracks endpoint, and of the page from every other device. At least 16 characters.",
+    "assist.dial": "How readily it speaks: `quiet`, `normal` or `eager` (an unwanted word costs 40, 20 or 10 minutes).",
+    "assist.daily_budget": "At most so many suggestions a day, 0 to 20.",
+    "venue.osm_id": "For a venue: which POI it is, such as `node/1208596667`.",
+    "venue.name": "For a venue: its name as guests see it.",
+    "venue.listen": "For a venue: where it answers with its wait.",
+    "venue.valid_min": "For a venue: how many minutes a typed wait holds unless `--valid` says otherwise.",
+    "replay.file": "Reserved: not used yet. `hearthway drive` hands the car its recording over the control socket.",
+    "replay.clock": "Take the time from replayed events, not from the wall clock. `hearthway drive` sets it.",
+    "replay.synthetic": "Everything this node shows is labelled synthetic.",
+}
+
+
+def table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    """A Markdown table; pipes in cells are escaped."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(
+        "| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines
+    )
+
+
+def verbs() -> Iterator[tuple[str, click.Command]]:
+    """Every verb and sub-verb as ("receipts verify", command), in the order of the help."""
+    context = click.Context(cli, info_name="hearthway")
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        if isinstance(command, click.Group):
+            for below, one in command.commands.items():
+                yield f"{name} {below}", one
+        elif command is not None:
+            yield name, command
+
+
+def _words(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _option(option: click.Option) -> tuple[str, ...]:
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    kind = "" if option.is_flag else (option.metavar or option.type.name.upper())
+    if isinstance(option.type, click.Choice):
+        kind = ", ".join(str(choice) for choice in option.type.choices)
+    elif isinstance(option.type, click.types._NumberRangeBase):
+        low, high = option.type.min, option.type.max
+        limits = f"{low}–{high}" if high is not None else f"{low} or more"
+        kind = f"{option.metavar or 'NUMBER'}, {limits}"
+    shown = option.default
+    default = ""
+    if isinstance(shown, str | int | float | Path) and not isinstance(shown, bool):
+        default = f"`{shown}`"
+    meaning = _words(option.help) + (" Required." if option.required else "")
+    if option.multiple:
+        meaning += " May be repeated."
+    return names, kind, default, meaning
+
+
+def verb(name: str) -> str:
+    """Usage, help and options of one verb."""
+    command = dict(verbs())[name]
+    arguments = [p for p in command.params if isinstance(p, click.Argument)]
+    options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+    usage = " ".join(["hearthway", name, *(a.make_metavar(_context(command)) for a in arguments)])
+    parts = [f"`{usage} [OPTIONS]`" if options else f"`{usage}`"]
+    parts += [_words(part) for part in (command.help or "").split("\n\n")]
+    if options:
+        parts.append(table(("option", "value", "default", "meaning"), map(_option, options)))
+    return "\n\n".join(parts)
+
+
+def _context(command: click.Command) -> click.Context:
+    return click.Context(command, info_name=command.name)
+
+
+def settings() -> str:
+    """Every table and key of node.toml."""
+    rows: list[tuple[str, ...]] = []
+    hints = get_type_hints(Config)
+    for table_field in msgspec.structs.fields(Config):
+        kind = hints[table_field.name]
+        if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+            rows.append(
+                (
+                    f"`{table_field.name}`",
+                    kind.__name__,
+                    f"`{table_field.default}`",
+                    MEANINGS[table_field.name],
+                )
+            )
+            continue
+        below = get_type_hints(kind)
+        for key in msgspec.structs.fields(kind):
+            full = f"{table_field.name}.{key.name}"
+            rows.append((f"`{full}`", _type(below[key.name]), _default(key), MEANINGS[full]))
+    return table(("setting", "type", "default", "meaning"), iter(rows))
+
+
+def _type(kind: object) -> str:
+    names = {
+        "str": "text",
+        "bool": "true or false",
+        "int": "whole number",
+        "float": "number",
+        "Role": "role",
+    }
+    name = getattr(kind, "__name__", "")
+    if str(kind).startswith("list"):
+        return "list of texts"
+    if str(kind).startswith("dict"):
+        return "table of texts"
+    return names.get(name, name)
+
+
+def _default(key: msgspec.structs.FieldInfo) -> str:
+    if key.required:
+        return "required"
+    if key.default is msgspec.NODEFAULT:
+        return "empty"
+    shown = str(key.default).lower() if isinstance(key.default, bool) else str(key.default)
+    return f"`{shown}`" if shown else "empty"
+
+
+def signals() -> str:
+    """The catalogue of signal keys."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for row in CATALOGUE.values():
+            limits = "" if row.low is None or row.high is None else f"{row.low:g} to {row.high:g}"
+            yield (
+                f"`{row.key}`",
+                row.unit or row.type,
+                limits,
+                f"{row.freshness_s:g} s",
+                "yes" if row.personal else "no",
+                row.about,
+            )
+
+    return table(("key", "unit or type", "range", "fresh for", "personal", "what"), rows())
+
+
+def purposes() -> str:
+    """What a rule can be for."""
+    return table(("purpose", "to ..."), ((f"`{name}`", words) for name, words in PURPOSES.items()))
+
+
+def silences() -> str:
+    """Why nothing is said."""
+    return table(("code", "words"), ((f"`{code}`", words) for code, words in SILENCES.items()))
+
+
+def failures() -> str:
+    """The error tree with its exit codes."""
+
+    def rows(kind: type[errors.HearthwayError], depth: int) -> Iterator[tuple[str, ...]]:
+        name = "&nbsp;" * 4 * depth + f"`{kind.__name__}`"
+        yield name, str(kind.exit_code), _words(kind.__doc__)
+        for below in kind.__subclasses__():
+            if below.__module__ == errors.__name__:
+                yield from rows(below, depth + 1)
+
+    return table(("error", "exit code", "meaning"), rows(errors.HearthwayError, 0))
+
+
+def adapters() -> str:
+    """Every adapter's manifest."""
+    parts = []
+    for manifest in sorted((Path(hearthway.__file__).parent / "adapters").glob("*/manifest.toml")):
+        about = tomllib.loads(manifest.read_text(encoding="utf-8"))
+        there = about["counterpart"]
+        rows = (
+            ("runs on the", about["role"]),
+            ("direction", about["direction"]),
+            ("gives", ", ".join(f"`{key}`" for key in about["gives"])),
+            ("versions", there["versions"]),
+            ("protocol", there["protocol"]),
+            ("authentication", there["authentication"]),
+            *((f"limit: {name}", str(value)) for name, value in about.get("limits", {}).items()),
+        )
+        parts.append(f"## {about['name']}\n\n{about['summary']}\n\n" + table(("", ""), iter(rows)))
+    return "\n\n".join(parts)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "signals": signals,
+    "purposes": purposes,
+    "default rules": lambda: "```toml\n" + default_rules() + "```",
+    "record kinds": lambda: as_markdown().strip(),
+    "silences": silences,
+    "errors": failures,
+    "adapters": adapters,
+}
+
+
+def part(name: str) -> str:
+    """The generated part of that name; KeyError where there is none."""
+    return verb(name.removeprefix("verb ")) if name.startswith("verb ") else PARTS[name]()
+
+
+def renewed(text: str) -> str:
+    """A page with its generated parts as the code says them now."""
+
+    def block(found: re.Match[str]) -> str:
+        name = found[1].strip()
+        return f"<!-- generated: {name} -->\n\n{part(name)}\n\n<!-- end -->"
+
+    return _BLOCK.sub(block, text)
+
+
+def pages() -> list[Path]:
+    """The pages of the reference."""
+    return sorted(REFERENCE.glob("*.md"))
+
+
+def main() -> int:
+    """Rewrite what changed; the count of pages rewritten on standard error."""
+    changed = 0
+    for page in pages():
+        before = page.read_text(encoding="utf-8")
+        after = renewed(before)
+        if after != before:
+            page.write_text(after, encoding="utf-8")
+            changed += 1
+    sys.stderr.write(f"{changed} pages renewed\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
