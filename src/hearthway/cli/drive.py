@@ -146,6 +146,7 @@ def _hours(given: tuple[str, ...]) -> dict[str, str]:
 def _drive(given: dict[str, Any]) -> DriveResult:
     from hearthway.app.config import MapTable
     from hearthway.app.maps import atlas_for, open_atlas
+    from hearthway.mesh.rules import Rules
     from hearthway.synthetic.drives import DrivePool
     from hearthway.synthetic.household import generate
     from hearthway.synthetic.settings import Settings
@@ -171,6 +172,8 @@ def _drive(given: dict[str, Any]) -> DriveResult:
         destination="new" if given["destination"] == "new" else None,
     )
     corrections = _hours(given["hours"])
+    if given["rules"] is not None:
+        Rules.load(given["rules"])  # a wrong file is refused before anything starts
     built = None
     if given["map_file"] is not None:
         say(f"map: {given['map_file']}")

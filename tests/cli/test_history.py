@@ -1,0 +1,132 @@
+"""`drive HISTORY` and `backtest` on small histories: people apart, holes and clock changes borne, the same twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hearthway.history.reader import open_history
+from hearthway.records.geo import offset
+
+HOME, WORK = (60.20, 24.80), (60.17, 24.94)
+
+
+def _days(
+    count: int, *, start: datetime, shift_m: float = 0.0
+) -> list[tuple[datetime, float, float]]:
+    """Home at night, work by day, a fix every five minutes at rest and every minute on the way."""
+    rows: list[tuple[datetime, float, float]] = []
+    home, work = offset(*HOME, shift_m, 0.0), offset(*WORK, shift_m, 0.0)
+    for day in range(count):
+        morning = start + timedelta(days=day)
+        if day % 9 == 4:
+            continue  # a hole: the phone was off
+        plan = [(0, 450, home, home), (450, 475, home, work), (475, 960, work, work)]
+        plan += [(960, 985, work, home), (985, 1440, home, home)]
+        for begin, end, a, b in plan:
+            step = 5 if a == b else 1
+            for minute in range(begin, end, step):
+                share = 0.0 if a == b else (minute - begin) / (end - begin)
+                lat, lon = a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
+                rows.append((morning + timedelta(minutes=minute), lat, lon))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def two_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three weeks over the end of summer time, rows of two people mixed."""
+    start = datetime(2025, 10, 12, 21, 0, tzinfo=UTC)
+    rows = [(t, la, lo, "anna") for t, la, lo in _days(24, start=start)]
+    rows += [(t, la, lo, "ben") for t, la, lo in _days(24, start=start, shift_m=5000.0)]
+    rows.sort(key=lambda row: row[0])
+    file = tmp_path_factory.mktemp("history") / "two.csv"
+    lines = [f"{la:.6f},{lo:.6f},{t:%Y-%m-%d %H:%M:%S},{who}" for t, la, lo, who in rows]
+    file.write_text("\n".join(["lat,lng,datetime,uid", *lines]) + "\n")
+    return file
+
+
+def test_two_people_in_one_file(
+    hearthway: Callable[..., Any], two_people: Path, tmp_path: Path
+) -> None:
+    """Each person apart; without a map "rightly" needs a map and is no number."""
+    out = tmp_path / "out.json"
+    done = hearthway("drive", two_people, "--json", out)
+    assert done.code == 0, done.err
+    assert "needs a map" in done.out
+    report = json.loads(out.read_bytes())
+    text = json.dumps(report)
+    assert "anna" in text
+    assert "ben" in text
+    assert out.stat().st_mode & 0o777 == 0o600
+    people = report["people"]
+    assert len(people) == 2
+    for person in people:
+        assert person["trips"] >= 30
+    assert hearthway("backtest", two_people).out.split("CPU")[0].count("anna") >= 1
+
+
+def test_the_same_under_another_hash_seed(two_people: Path, tmp_path: Path) -> None:
+    reports = []
+    for seed in ("1", "777"):
+        out = tmp_path / f"{seed}.json"
+        subprocess.run(
+            [sys.executable, "-m", "hearthway", "drive", str(two_people), "--json", str(out)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=100,
+        )
+        report = json.loads(out.read_bytes())
+        report.pop("measured", None)
+        reports.append(json.dumps(report, sort_keys=True))
+    assert reports[0] == reports[1]
+
+
+def test_a_track_with_holes(hearthway: Callable[..., Any], tmp_path: Path) -> None:
+    """GPX: segments, points without time and out of range are counted and left out."""
+    points = [
+        f'<trkpt lat="{la:.6f}" lon="{lo:.6f}"><time>{t:%Y-%m-%dT%H:%M:%SZ}</time></trkpt>'
+        for t, la, lo in _days(12, start=datetime(2025, 3, 25, 22, 0, tzinfo=UTC))
+    ]
+    half = len(points) // 2
+    bad = '<trkpt lat="60.1" lon="24.9"/><trkpt lat="95" lon="24.9"><time>2025-03-27T00:00:00Z</time></trkpt>'
+    file = tmp_path / "walk.gpx"
+    file.write_text(
+        '<?xml version="1.0"?><gpx version="1.1" creator="t" xmlns="http://www.topografix.com/GPX/1/1">'
+        f"<trk><trkseg>{''.join(points[:half])}{bad}</trkseg>"
+        f"<trkseg>{''.join(points[half:])}</trkseg></trk></gpx>"
+    )
+    done = hearthway("drive", file)
+    assert done.code == 0, done.err
+    history = open_history(file)
+    assert sum(1 for _ in history) == len(points)
+
+
+def test_import_then_backtest(
+    hearthway: Callable[..., Any], two_people: Path, tmp_path: Path
+) -> None:
+    """Of two people the named one comes in; twice adds nothing; the backtest of what is held knows that life."""
+    root = tmp_path / "phone"
+    root.mkdir()
+    (root / "node.toml").write_text('[node]\nid = "phone"\nrole = "phone"\n[map]\natlas = "none"\n')
+    unclear = hearthway("import", two_people, "--person", "Carl", "--data", root)
+    unclear.refuses("anna, ben")
+    first = hearthway("import", two_people, "--person", "anna", "--data", root)
+    assert first.code == 0, first.err
+    again = hearthway("import", two_people, "--person", "anna", "--data", root)
+    assert "0 fixes are new" in again.out
+    told = hearthway("backtest", "--data", root)
+    assert told.code == 0, told.err
+    assert "anna" in told.out
+    assert hearthway("export", "anna", "--to", tmp_path / "ex", "--data", root).code == 0
+    assert hearthway("forget", "anna", "--yes", "--data", root).code == 0
+    hearthway("backtest", "--data", root).refuses("nobody")
+    assert b"anna" not in (root / "node.db").read_bytes()
