@@ -85,6 +85,7 @@ class Brain:
     # learning ------------------------------------------------------------------------------------------------
 
     def _load_life(self, *, afresh: bool = False) -> Life:
+        self._generation = self._store.generation()
         snapshot = None if afresh else self._store.model(self.person.person_id, LIFE_MODEL)
         if snapshot is None:
             life, since_s = Life(self.person.person_id, pois=self._pois), None
@@ -132,8 +133,8 @@ class Brain:
 
     def snapshot(self) -> None:
         """Keep the learned state, so that a restart takes moments and not the whole history."""
-        if self._behind:
-            self.rebuild()
+        if self._behind or self._store.generation() != self._generation:
+            self.rebuild()  # late fixes, or another process forgot something: never keep the old state
         elif self._folded_s is not None:
             self._store.put_model(
                 self.person.person_id, LIFE_MODEL, self._folded_s, self._life.dump()

@@ -14,9 +14,11 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import PHONE_POSITION, normalise
 from hearthway.sense.fixes import FixAssembler
 
+from .clock import SystemClock
 from .recording import read_recording
 
 RECORDING_SUFFIXES = (".jsonl", ".jsonl.gz")
+AHEAD_MAX_S = 86_400.0  # a fix dated later would make everything that really comes next look old
 
 
 def is_recording(path: Path) -> bool:
@@ -42,13 +44,14 @@ def import_file(
         )
     uid = name if name in people else people[0]
     person = store.add_person(name, person_id)
-    added = store.add_fixes(person.person_id, ordered.of(uid), path.suffix.lstrip(".") or "file")
+    dated = _Dated(ordered.of(uid))
+    added = store.add_fixes(person.person_id, dated, path.suffix.lstrip(".") or "file")
     return {
         "person_id": person.person_id,
         "fixes": added.added,
         "duplicates": added.duplicates + ordered.duplicates,
         "signals": 0,
-        "read": history.report.words(),
+        "read": history.report.words() + dated.words(),
     }
 
 
@@ -57,15 +60,36 @@ def _import_recording(store: Store, path: Path, name: str, person_id: str | None
     person = store.add_person(name, person_id)
     located = [s for s in signals if s.key.startswith(PHONE_POSITION + ".")]
     others = [s for s in signals if not s.key.startswith(PHONE_POSITION + ".")]
-    added = store.add_fixes(person.person_id, _fixes(located), "recording")
+    dated = _Dated(_fixes(located))
+    added = store.add_fixes(person.person_id, dated, "recording")
     kept = store.add_signals(person.person_id, others)
     return {
         "person_id": person.person_id,
         "fixes": added.added,
         "duplicates": added.duplicates + kept.duplicates,
         "signals": kept.added,
-        "read": f"{len(signals):,} signals read",
+        "read": f"{len(signals):,} signals read" + dated.words(),
     }
+
+
+class _Dated:
+    """Fixes without those from the future; counts what it leaves out."""
+
+    def __init__(self, fixes: Iterable[Fix]) -> None:
+        self._fixes = fixes
+        self._left_out = 0
+
+    def __iter__(self) -> Iterator[Fix]:
+        latest_s = SystemClock().now_s() + AHEAD_MAX_S
+        for fix in self._fixes:
+            if fix.time_s <= latest_s:
+                yield fix
+            else:
+                self._left_out += 1
+
+    def words(self) -> str:
+        """One clause for people, once it was iterated."""
+        return f"; {self._left_out:,} left out: dated in the future" if self._left_out else ""
 
 
 def _fixes(signals: Iterable[Signal]) -> Iterator[Fix]:

@@ -45,13 +45,14 @@ from .config import Config
 from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
-from .personal import import_file, relearn_after
+from .personal import AHEAD_MAX_S, import_file, relearn_after
 from .waits import WaitDesk
 from .witness import stages, told
 
 log = logging.getLogger("hearthway.phone")
 CAR_FRESH_S = 30.0  # while the car's position is this young, the phone's own adds nothing
 TRACK_POINTS = 5000
+QUEUE_MAX = 10_000
 
 
 class _Heard(Struct, frozen=True):
@@ -69,7 +70,13 @@ class _Own(Struct, frozen=True):
     stored: asyncio.Future[None]
 
 
-Work = _Heard | _Own | Tick | AnswerGiven  # in the order they came
+class _Relearn(Struct, frozen=True):
+    """The store changed under the learned state; who waits for it to be learned again."""
+
+    done: asyncio.Future[None]
+
+
+Work = _Heard | _Own | _Relearn | Tick | AnswerGiven  # in the order they came
 
 
 class PhoneNode(Member):
@@ -141,6 +148,11 @@ class PhoneNode(Member):
     # the path --------------------------------------------------------------------------------------------------
 
     def _heard(self, meta: Any, signals: list[Signal]) -> None:
+        if (
+            self._queue.qsize() >= QUEUE_MAX
+        ):  # a car that talks faster than we learn: the newest waits
+            log.warning("signals dropped", extra={"fields": {"count": len(signals)}})
+            return
         self._queue.put_nowait(_Heard(signals, time.monotonic()))
 
     async def _tick(self, meta: Any, tick: Tick) -> None:
@@ -152,10 +164,29 @@ class PhoneNode(Member):
             try:
                 await self._one(work)
             except HearthwayError as why:
-                if isinstance(work, _Own) and not work.stored.done():
-                    work.stored.set_exception(why)
-                else:
-                    self.note(str(why))
+                self._failed(work, why)
+            except Exception as why:  # one bad message must not end anticipation
+                log.exception("work failed", extra={"fields": {"work": type(work).__name__}})
+                self._failed(
+                    work,
+                    HearthwayError(
+                        f"The phone could not use that ({type(why).__name__}).",
+                        "node.log has the line.",
+                    ),
+                )
+
+    def _failed(self, work: Work, why: HearthwayError) -> None:
+        waiting = (
+            work.stored
+            if isinstance(work, _Own)
+            else work.done
+            if isinstance(work, _Relearn)
+            else None
+        )
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(why)
+        else:
+            self.note(str(why))
 
     async def _one(self, work: Work) -> None:
         if isinstance(work, _Heard):
@@ -168,8 +199,13 @@ class PhoneNode(Member):
         elif isinstance(work, Tick):
             if isinstance(self.clock, EventClock):
                 self.clock.set(work.time_s)
-            await self._consider(work.time_s)
-            await self.acknowledge(work)
+            try:
+                await self._consider(work.time_s)
+            finally:  # a replay waits for this word, whatever came of the situation
+                await self.acknowledge(work)
+        elif isinstance(work, _Relearn):
+            await asyncio.to_thread(relearn_after, self)
+            work.done.set_result(None)
         else:
             await self.take_answer(work)
 
@@ -182,7 +218,12 @@ class PhoneNode(Member):
             return
         fixes: list[Fix] = []
         plain: list[Signal] = []
+        latest_s = float("inf") if self.config.replay.clock else self.wall.now_s() + AHEAD_MAX_S
         for raw in signals:
+            if raw.time_s > latest_s:
+                raise InputError(
+                    f"{raw.source or 'The car'} dates its signals in the future.", "Set its clock."
+                )
             signal = normalise(raw)
             self.latest[signal.key] = signal
             located = self._assembler.feed(signal)
@@ -379,7 +420,9 @@ class PhoneNode(Member):
 
     async def forgotten(self) -> None:
         await super().forgotten()
-        await asyncio.to_thread(relearn_after, self)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Relearn(done))
+        await done
 
     async def _digest(self, _: Request) -> Request:
         return {"digest": "" if self.brain is None else self.brain.model_digest()}
