@@ -10,4 +10,5 @@ html_title = "Hearthway"
 exclude_patterns = ["_build"]
 myst_heading_anchors = 4
 html_theme_options = {"source_directory": "docs/"}
+smartquotes = False  # options begin with two hyphens
 html_show_sphinx = False
