@@ -107,6 +107,20 @@ class ControlServer:
             return {"ok": True, **await handler(request)}
         except HearthwayError as why:
             return {"ok": False, "error": why.message, "next": why.next_step}
+        except KeyError as missing:
+            log.exception("control request failed")
+            return {
+                "ok": False,
+                "error": f"The request lacks {missing}.",
+                "next": "Give it, or use the `hearthway` command line.",
+            }
+        except (TypeError, ValueError):
+            log.exception("control request failed")
+            return {
+                "ok": False,
+                "error": "A value in the request is of a kind that does not fit.",
+                "next": "Correct it, or use the `hearthway` command line.",
+            }
         except Exception as why:
             log.exception("control request failed")
             return {

@@ -20,7 +20,7 @@ from hearthway.mesh.roster import Member as RosterMember
 from hearthway.mesh.rules import Rules, default_rules
 from hearthway.mesh.store import Store
 from hearthway.mesh.zenoh_link import ZenohLink
-from hearthway.records.errors import ConfigError, HearthwayError, InputError
+from hearthway.records.errors import ConfigError, HearthwayError, IdentityError, InputError
 from hearthway.records.household import Role
 
 from .clock import Clock, EventClock, SystemClock
@@ -57,6 +57,7 @@ class Node:
         self._store: Store | None = None
         self._stop = asyncio.Event()
         self._pairing: PairingServer | None = None
+        self._trouble: IdentityError | None = None  # why this device is in no household any more
         self._tasks: set[asyncio.Task[Any]] = set()
         self.services: list[Service] = []
 
@@ -94,10 +95,15 @@ class Node:
         """Open the mesh where this device is paired; a home without a household founds one."""
         if self.config.node.role is Role.HOME and not (self.paths.keys / "root.key").exists():
             await asyncio.to_thread(self._found_household)
-        if (self.paths.keys / "device.pem").exists():
-            await self._open_mesh()
-        else:
+        if not any((self.paths.keys / name).exists() for name in ("device.pem", "ca.pem")):
             log.info("not paired yet")
+            return
+        try:
+            await self._open_mesh()
+        except IdentityError as why:
+            # The node stays up without a mesh: it says what is wrong, and pairing again needs it running.
+            self.mesh, self._trouble = None, why
+            log.warning("no household", extra={"fields": {"problem": why.message}})
 
     def link(self, identity: DeviceIdentity) -> Link:
         """This node's end of the wire: zenoh, or in one process the in-memory one."""
@@ -233,9 +239,13 @@ class Node:
     def status(self) -> Request:
         """Who is there and how well, for `hearthway status`."""
         node = self.config.node
-        if self.mesh is None:
+        peers: list[Request] = []
+        if self._trouble is not None:
+            paired, healthy, problem = True, False, self._trouble.message
+            next_step = self._trouble.next_step
+        elif self.mesh is None:
             paired, healthy, problem = False, True, "not paired with a household yet"
-            next_step, peers = "Run `hearthway pair` here and on the home node.", []
+            next_step = "Run `hearthway pair` here and on the home node."
         else:
             health = self.mesh.health()
             paired, healthy, problem = True, health.ok, health.problem
@@ -293,6 +303,7 @@ class Node:
             now_s=self.wall.now_s(),
         )
         await self._open_mesh()
+        self._trouble = None
         return {"household": household.name}
 
     async def _await_peers(self, request: Request) -> Request:
@@ -309,6 +320,8 @@ class Node:
         raise HearthwayError(f"{name} is still there.", "Stop it first.")
 
     def _paired(self) -> MeshNode:
+        if self._trouble is not None:
+            raise self._trouble
         if self.mesh is None:
             raise ConfigError(
                 "This node is not paired yet.", "Run `hearthway pair` here and at home."
