@@ -1,4 +1,4 @@
-"""Where this drive leads: a posterior over the person's places and "somewhere new".
+"""Where this drive leads: a posterior over the person's places and "somewhere new". `aim` names one point from it.
 
 prior      past trips vote for their destinations. A vote is weighed by age, by how near its departure was in the
            local day (circular kernel), by the kind of day, and by whether it left from the same place; the levels
@@ -13,7 +13,8 @@ likelihood of the route so far, for each place d:
            passing   inside a place's ring without a stay there, that place is probably being passed
 "Somewhere new" has the prior of this person's own rate of new destinations, and a constant likelihood that falls
 where past routes are being followed.
-All constants are the same for everybody and rounded (the prior's set on other people's visits); what is learned is the person's trips.
+All constants are the same for everybody and rounded; what is learned is the person's trips. The prior's were set on
+other people's visits, the route's on one recorded life (GeoLife 001), which therefore cannot serve as their test.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from hearthway.records.localtime import DAY_S
 
 from .flat import gap_m
 from .places import KnownPlace
-from .routes import Follower, RouteIndex, Track
+from .routes import Follower, RouteIndex, Track, point_behind
 
 MAX_TRIPS = 4_000
 MAX_PATHS = 400
@@ -83,6 +84,7 @@ class PastTrip(Struct):
     length_m: float
     duration_s: float
     path: list[tuple[float, float]] = field(default_factory=list)
+    end: tuple[float, float] | None = None  # its last fix on the way, where it had one
 
 
 class Departure(Struct, frozen=True):
@@ -306,7 +308,7 @@ class _Route:
         self.ramp = self._gone / (self._gone + tuning.near_m)
         self._legs = []
         for metres, weight in ((300.0, tuning.leg_short), (800.0, tuning.leg_long)):
-            back = _point_behind(track, metres)
+            back = point_behind(track, metres)
             leg = gap_m(back[1], back[2], self._here[1], self._here[2])
             if leg > 80.0:
                 self._legs.append((back, leg, weight))
@@ -328,16 +330,3 @@ class _Route:
         if left < tune.passing_m:
             score -= tune.passing + tune.silent * self._silent
         return score
-
-
-def _point_behind(track: Track, metres: float) -> tuple[float, float, float]:
-    """The route's point about `metres` before its end, along the way."""
-    points = track.points
-    want = metres
-    here = track.last if track.last is not None else points[-1]
-    for point in reversed(points):
-        want -= gap_m(point[1], point[2], here[1], here[2])
-        here = point
-        if want <= 0.0:
-            return point
-    return points[0]

@@ -20,6 +20,7 @@ from hearthway.records.situation import MealVisit, Situation
 from hearthway.sense.catalogue import ODOMETER, PHONE_POSITION, SOC
 from hearthway.sense.fixes import FixAssembler
 
+from .aim import Aim, best_point
 from .destination import PATH_POINTS, Departure, DestinationModel, PastTrip, Posterior
 from .events import LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
@@ -124,6 +125,15 @@ class Life:
             state.track,
             self._follower,
             silent_s=now_s - state.last.time_s,
+        )
+
+    def aim(self, now_s: float) -> Aim | None:
+        """The one point to name as this trip's end, with its probability; None while staying."""
+        posterior, departure = self.posterior(now_s), self.state.departure
+        if posterior is None or departure is None:
+            return None
+        return best_point(
+            posterior, self.state.places, self.state.trips, self.state.track, departure
         )
 
     def places(self) -> list[Place]:
@@ -322,7 +332,7 @@ class Life:
         new: bool,
     ) -> float:
         """The model learns a leg; its length along the way in metres."""
-        length_m = sum(gap_m(*a, *b) for a, b in pairwise(path))
+        length_m = sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0)  # never the integer 0
         self.model.learn(
             PastTrip(
                 origin=departure.origin if departure.origin is not None else -1,
@@ -334,6 +344,7 @@ class Life:
                 length_m=length_m,
                 duration_s=max(0.0, end_s - departure.time_s),
                 path=_thin(path),
+                end=(round(path[-1][0], 5), round(path[-1][1], 5)) if path else None,
             )
         )
         return length_m

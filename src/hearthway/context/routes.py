@@ -42,6 +42,19 @@ class Track(Struct):
         return True
 
 
+def point_behind(track: Track, metres: float) -> tuple[float, float, float]:
+    """The route's point about `metres` before its end, along the way."""
+    points = track.points
+    want = metres
+    here = track.last if track.last is not None else points[-1]
+    for point in reversed(points):
+        want -= gap_m(point[1], point[2], here[1], here[2])
+        here = point
+        if want <= 0.0:
+            return point
+    return points[0]
+
+
 def cell_of(lat: float, lon: float) -> tuple[int, int]:
     """The grid cell of a point: about `CELL_M` square, columns scaled per degree of latitude."""
     scale = METRES_PER_DEGREE * cos(radians(round(lat)))

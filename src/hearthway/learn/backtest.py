@@ -1,7 +1,7 @@
 """Walk-forward backtest on a person's own history, through the very code that runs live.
 
-Each trip is predicted at 0, 25, 50 and 75 % of its time by `Life.situation`, fed with fixes up to that moment
-only. A first pass over the history finds the trips and their truths; the second replays it and asks.
+Each trip is predicted at 0, 25, 50 and 75 % of its time by `Life.situation` and `Life.aim`, fed with fixes up to that
+moment only. A first pass over the history finds the trips and their truths; the second replays it and asks.
 
 Recording holes: the definitions are kept strict. A hole makes a stay only if both of its ends lie within the
 radius; otherwise the trip goes on through the hole. A trip with no raw fix between its stays has no truth: it is
@@ -232,14 +232,11 @@ class _Walk:
             place = option.place
             if distance_m(place.lat, place.lon, truth.lat, truth.lon) <= HIT_RADIUS_M:
                 inside += option.p
-        top = situation.destinations[0] if situation.destinations else None
-        hit = (
-            top is not None
-            and distance_m(top.place.lat, top.place.lon, truth.lat, truth.lon) <= HIT_RADIUS_M
-        )
+        aim = self.life.aim(now_s)
+        hit = aim is not None and distance_m(aim.lat, aim.lon, truth.lat, truth.lon) <= HIT_RADIUS_M
         p_truth = inside if self._known else situation.p_new
         self._partial.append(
-            Guess(hit, top.p if top is not None else 0.0, -log(max(P_FLOOR, p_truth)))
+            Guess(hit, aim.p if aim is not None else 0.0, -log(max(P_FLOOR, p_truth)))
         )
         if percent == FRACTIONS[-1]:
             self.told.append(Told(self._known, self._peers, tuple(self._partial)))

@@ -43,7 +43,9 @@ class PersonReport(Struct, frozen=True, kw_only=True):
     trips: int  # with at least one raw fix on the way: these are predicted
     trips_unrecorded: int  # recording holes from stay to stay: no truth, not predicted
     trips_with_hole: int  # of the predicted ones, how many have a hole of 15 min or more
-    visited_before: Interval | None  # the ceiling of any prediction by known places
+    visited_before: (
+        Interval | None
+    )  # the ceiling of any prediction that names centres of known places
     fractions: tuple[AtFraction, ...]
     calibration: tuple[CalibrationBin, ...]
     ece_at_50: float | None
@@ -76,7 +78,8 @@ DEFINITIONS = {
     "trip": "between two successive stays more than 500 m apart",
     "truth": "the trip's last raw fix before the destination stay",
     "fraction": "of the time from the trip's first raw fix to its last",
-    "hit": "the place named lies within 300 m of the truth",
+    "hit": "the point named lies within 300 m of the truth",
+    "point named": "Hearthway: where most probability lies within 300 m; a baseline: the centre of its place",
     "visited before": "the truth lies within 300 m of a place known when the trip began",
     "rightly": "within 90 min of the suggestion, at least 20 min within 100 m of a suggested POI",
     "interval": "95 %, percentile bootstrap over trips, 2000 draws",
