@@ -130,6 +130,10 @@ def parse_config(text: str, source: str) -> Config:
         config = msgspec.convert(tree, Config)
     except tomllib.TOMLDecodeError as why:
         raise ConfigError(f"{source} is not TOML: {why}.", "Mend that line.") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{source} is nested too deeply.", "docs/reference/settings lists every setting."
+        ) from None
     except msgspec.ValidationError as why:
         raise ConfigError(f"{source}: {why}.", _typo_hint(str(why))) from None
     return validated(config, source)

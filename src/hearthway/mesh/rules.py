@@ -47,6 +47,10 @@ class Rules:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as why:
             raise RuleError(f"{source} is not valid TOML: {why}.", "Mend that line.") from None
+        except RecursionError:
+            raise RuleError(
+                f"{source} is nested too deeply.", "Start again from `hearthway rules --default`."
+            ) from None
         return cls(_Reader(text, source).read(data))
 
     @classmethod
