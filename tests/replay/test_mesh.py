@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -103,9 +103,15 @@ async def ask(node: Node, do: str, **fields: Any) -> dict[str, Any]:
 
 
 async def replay(
-    nodes: dict[str, Node], lived: SyntheticHousehold, folder: Path
+    nodes: dict[str, Node],
+    lived: SyntheticHousehold,
+    folder: Path,
+    trouble: Callable[[], Awaitable[None]] | None = None,
 ) -> list[dict[str, Any]]:
-    """Import the driver's history, play the drive, and what the phone said until its end."""
+    """Import the driver's history, play the drive, and what the phone said until its end.
+
+    `trouble` is made when the phone has looked at the situation ten times.
+    """
     member = lived.person(lived.driver_id)
     history, drive = folder / "history.jsonl", folder / "drive.jsonl.gz"
     signals = [s for f in member.fixes for s in fix_signals(f, member.person_id, "phone")]
@@ -124,6 +130,12 @@ async def replay(
         streams[name] = reader, writer
     try:
         await ask(nodes["car"], "replay", file=str(drive))
+        looks = 0
+        while trouble is not None and looks < 10:
+            event = msgspec.json.decode(await streams["phone"][0].readline())
+            looks += event["event"] == "situation"
+        if trouble is not None:
+            await trouble()
         async with asyncio.timeout(90.0):
             while msgspec.json.decode(await streams["car"][0].readline())["event"] != "replay-end":
                 pass
@@ -159,3 +171,32 @@ async def test_a_slow_and_lossy_wire_changes_nothing(
     assert [one["suggestion_id"] for one in said] == [
         one.suggestion_id for one in rehearse().suggestions
     ]
+
+
+@pytest.mark.anyio
+async def test_a_phone_that_is_lost_and_returns_is_waited_for(
+    tmp_path: Path, rehearse: Callable[..., Any], lived: SyntheticHousehold
+) -> None:
+    """Cut in the middle of the replay, with ticks and acknowledgements under way: the same bytes all the same."""
+    hub = MemoryHub(seed=7, latency_s=0.003)
+    notes: list[str] = []
+
+    async def cut() -> None:
+        reader, writer = await open_control(NodePaths(tmp_path / "car").socket)
+        writer.write(b'{"do": "events"}\n')
+        await reader.readline()
+        for _ in range(2):
+            hub.cut("car", "phone")
+            while "out of reach" not in (notes or [""])[-1]:
+                event = msgspec.json.decode(await asyncio.wait_for(reader.readline(), 10.0))
+                notes.append(event.get("text", ""))
+            hub.heal("car", "phone")
+            while notes[-1] != "the phone is back":
+                event = msgspec.json.decode(await asyncio.wait_for(reader.readline(), 10.0))
+                notes.append(event.get("text", ""))
+        writer.close()
+
+    async with household(tmp_path, hub) as nodes:
+        said = await replay(nodes, lived, tmp_path, cut)
+    assert [msgspec.convert(one, Suggestion) for one in said] == rehearse().suggestions
+    assert len([note for note in notes if "out of reach" in note]) == 2

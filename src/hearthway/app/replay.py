@@ -34,6 +34,8 @@ class Conductor:
         self._publish = publish
         self._note = note
         self._acks: dict[str, int] = {}
+        self._comings = 0  # how often somebody came or went
+        self._lost_at: dict[str, float] = {}  # who is waited for, also between two instants
         self._changed = asyncio.Event()
         self.linger_s = 0.0  # set by whoever wants the next instants at a readable pace
         mesh.subscribe(ACK, Ack, self._on_ack)
@@ -44,13 +46,17 @@ class Conductor:
         self._changed.set()
 
     def _on_peer(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
+        self._comings += 1
         if alive:
             self._acks.pop(device_id, None)  # it may have forgotten: it gets the instant again
+        else:
+            self._lost_at.setdefault(device_id, asyncio.get_running_loop().time())
         self._changed.set()
 
     async def play(self, instants: Iterable[Instant], speed: float) -> int:
         """Release every instant; `speed` 0 is as fast as it goes, 1 is real time. Returns how many."""
         n, last_s = 0, None
+        self._lost_at.clear()
         for time_s, signals in instants:
             n += 1
             if last_s is not None:
@@ -65,10 +71,10 @@ class Conductor:
 
     async def _release(self, n: int, time_s: float, signals: Sequence[Signal]) -> None:
         self._clock.set(time_s)
-        expected = self._connected()
+        expected = self._connected() | set(self._lost_at)
         await self._send(n, time_s, signals)
         loop = asyncio.get_running_loop()
-        lost_at: dict[str, float] = {}
+        lost_at = self._lost_at
         sent_at = loop.time()
         deadline = sent_at + ACK_TIMEOUT_S
         while True:
@@ -84,6 +90,9 @@ class Conductor:
                 if name not in alive and now - since > HOLD_S
             }
             if not waiting:
+                for name, since in list(lost_at.items()):
+                    if name in alive or now - since > HOLD_S:
+                        del lost_at[name]  # back, or given up; the others are waited for again
                 return
             if now > deadline:
                 self._note(
@@ -102,7 +111,11 @@ class Conductor:
                 continue
 
     async def _send(self, n: int, time_s: float, signals: Sequence[Signal]) -> None:
-        await self._publish(signals)
+        while True:  # who returns between signals and tick would acknowledge what it never heard
+            before = self._comings
+            await self._publish(signals)
+            if self._comings == before:
+                break
         await self._mesh.publish(TICK, Tick(n=n, time_s=time_s), "replay", reliable=True)
 
     def _connected(self) -> set[str]:
