@@ -367,4 +367,6 @@ def _read_roster(keys: Path, root: x509.Certificate) -> Roster:
     try:
         return open_roster(data, certificate_key(root, "The household's root"))
     except WireError as why:
-        raise IdentityError(why.message, PAIR) from None
+        raise IdentityError(
+            f"The household's list of devices in {keys} is damaged: {why.message}", PAIR
+        ) from None
