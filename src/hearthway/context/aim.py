@@ -33,7 +33,7 @@ MIN_P = 0.004
 EDGE_M = 30.0  # how softly the hit radius ends: what is learned of an end is not exact
 ASIDE_M = (60.0, 130.0, 190.0)  # from a place's centre to the fix before it, at first
 ASIDE_TRIPS = 8  # trips after which this person's own distances weigh as much
-RING_WEIGHT = 3.0  # of what is so for all places, in past trips to this one
+RING_WEIGHT = 1.5  # of what is so for all places, in past trips to this one
 RING = tuple((cos(i * pi / 4.0), sin(i * pi / 4.0)) for i in range(8))
 OTHER_ORIGIN = 0.4
 SIDE = 0.7  # concentration of the side from which a place is approached
@@ -43,7 +43,6 @@ LENGTH_PRIOR = 4.0  # what all lengths have in common, in trips
 KNOWN_PART = 0.25  # what a trip to a known place says about the length of others
 TURNS = (-1.4, -0.6, 0.0, 0.6, 1.4)  # radians off the way that is being gone
 TURN = 1.5  # concentration of the turns
-AHEAD_P = 0.8  # of somewhere new: that it is ahead at all
 SEARCH_M = (120.0, 60.0)  # the best candidate is moved by these as long as it gains
 
 Point = tuple[float, float]
@@ -244,4 +243,4 @@ def _ahead(
                 continue
             raw.append((x, y, often * exp(TURN * (cos(turn) - 1.0)) if turns is TURNS else often))
     total = sum(w for _, _, w in raw)
-    return [_Atom(x, y, AHEAD_P * p_new * w / total, None) for x, y, w in raw]
+    return [_Atom(x, y, p_new * w / total, None) for x, y, w in raw]

@@ -45,7 +45,7 @@ class Tuning(Struct, frozen=True, kw_only=True):
     backoff: float = 4.0
     new_backoff: float = 8.0
     w_overall: float = 1.3  # weights of the log-linear prior
-    w_origin: float = 0.25
+    w_origin: float = 0.5
     w_hour: float = 1.1
     w_both: float = 1.5
     w_recent: float = 0.2
