@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from hearthway.mesh.certificates import load_private, request
-from hearthway.mesh.identity import HouseholdRoot, create_household
+from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household
+from hearthway.mesh.link import Health
+from hearthway.mesh.probe import probe, probe_context
 
 SAID_WITHIN_S = 3.0  # after the node answers
 DAY_S = 86_400.0
@@ -105,6 +110,37 @@ def test_the_untouched_copy_is_healthy(household: Any, car_copy: Any) -> None:
     car_copy.up()
     car_copy.ask("await-peers", roles=["home", "phone"])
     assert car_copy.ask("status")["healthy"]
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [(-31, "has expired"), (40, "not valid yet"), (0, "")], ids=str
+)
+def test_a_peer_whose_clock_is_off_is_told_from_a_stranger(
+    household: Any, tmp_path: Path, days: float, words: str
+) -> None:
+    keys = tmp_path / "keys"
+    shutil.copytree(household.car.paths.keys, keys)
+    _at(days)(keys, household.home.paths.keys)
+
+    async def scenario() -> Health:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(keys / "device.pem", keys / "device.key")
+
+        async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(OSError):
+                await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(silent, "127.0.0.1", 0, ssl=context)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            phone = DeviceIdentity.load(household.phone.paths.keys, time.time())
+            return await probe(probe_context(phone), "car", f"127.0.0.1:{port}")
+
+    health = asyncio.run(scenario())
+    assert health.ok == (not words)
+    assert words in health.problem
+    assert not words or "clock" in health.next_step
 
 
 def test_an_expired_device_pairs_again_without_a_restart(household: Any, car_copy: Any) -> None:

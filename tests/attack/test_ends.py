@@ -6,11 +6,12 @@ import os
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,12 @@ def test_kill_9_of_any_node_at_any_moment_of_a_drive(tmp_path: Path, cli: Any) -
         assert not _nodes(data), "a node outlived the drive"
         done = cli("receipts", "verify", "--data", data)
         assert done.code == 0, (victim, done.said)
-        report = cli("backtest", "--data", data / "phone", "--json", limit_s=100.0)
-        assert report.code == 0, report.said
-        assert f'"fixes":{learned}' in report.out.replace(" ", ""), "acknowledged fixes are gone"
+        assert _fixes(data / "phone") >= learned, "acknowledged fixes are gone"
+
+
+def _fixes(phone: Path) -> int:
+    with closing(sqlite3.connect(phone / "node.db")) as db:
+        return int(db.execute("SELECT count(*) FROM fixes").fetchone()[0])
 
 
 @pytest.mark.slow

@@ -50,7 +50,15 @@ async def probe(context: ssl.SSLContext, device_id: str, address: str) -> Health
         return _bad(f"{at} does not answer.", "Is it switched on and in the same network?")
     except ssl.SSLCertVerificationError as why:
         if "expired" in why.verify_message:
-            return _bad(f"The certificate of {at} has expired.", f"Pair {device_id} again.")
+            return _bad(
+                f"The certificate of {at} has expired.",
+                f"Check the clocks of both devices; if they are right, pair {device_id} again.",
+            )
+        if "not yet valid" in why.verify_message:
+            return _bad(
+                f"The certificate of {at} is not valid yet by this device's clock.",
+                "Set the clocks of both devices.",
+            )
         return _bad(
             f"{at} belongs to another household: its certificate was not issued by our root.",
             f"Check the address; if it is yours, pair {device_id} again.",
