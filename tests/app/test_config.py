@@ -45,7 +45,7 @@ NODE = '[node]\nid = "phone"\nrole = "phone"\n'
         (f"{NODE}[assist]\ndaily_budget = 'two'\n", "daily_budget"),
         (f"{NODE}[mesh]\nlisten = '7447'\n", "host:port"),
         (f"{NODE}[mesh]\nlisten = '10.0.0.1:99999'\n", "host:port"),
-        (f"{NODE}[mesh]\npeers = ['somewhere']\n", "host:port"),
+        (f"{NODE}[mesh]\nlisten = 'somewhere'\n", "host:port"),
         (f"{NODE}[web]\nlisten = 'on'\n", "host:port"),
         (f"version = 2\n{NODE}", "Update Hearthway"),
         (f"{NODE}[node]\n", "not TOML"),
@@ -91,7 +91,7 @@ def test_what_is_saved_is_loaded(
     paths = NodePaths(private_dir(tmp_path_factory.mktemp("node")))
     config = Config(
         node=NodeTable(id="a-node", role=role),
-        mesh=MeshTable(listen=f"127.0.0.1:{port}", peers=["10.0.0.2:7447"]),
+        mesh=MeshTable(listen=f"127.0.0.1:{port}"),
         map=MapTable(hours=hours),
         assist=AssistTable(dial=dial, daily_budget=budget),
         web=WebTable(listen="off"),

@@ -96,7 +96,8 @@ def finish_all(processes: Sequence[subprocess.Popen[str]]) -> None:
     for words in said:
         if words:
             raise MeshError(
-                f"The private link could not be set up: {words}.", "Run hearthway doctor."
+                f"The private link could not be set up: {words}.",
+                "Use `hearthway drive --loopback`.",
             )
 
 

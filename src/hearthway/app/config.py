@@ -28,10 +28,9 @@ class NodeTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MeshTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where it listens (host:port, TLS) and which household nodes it calls."""
+    """Where it listens (host:port, TLS). Whom it calls stands in the household's roster."""
 
     listen: str = "0.0.0.0:7447"
-    peers: list[str] = field(default_factory=list)
 
 
 class MapTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,10 +41,14 @@ class MapTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """The local page: "off" or host:port. `token` guards OwnTracks and every access that is not loopback."""
+    """The local page: "off" or host:port. `token` guards OwnTracks and every access that is not loopback.
+
+    `hosts`: names it answers to besides addresses and this machine's own name, such as a proxy's.
+    """
 
     listen: str = "off"
     token: str = ""
+    hosts: list[str] = field(default_factory=list)
 
 
 class AssistTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,9 +68,8 @@ class VenueTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReplayTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """A recorded drive to replay instead of live sensors; `synthetic` is shown wherever its data shows."""
+    """For a node that takes its time from a replay; `synthetic` is shown wherever its data shows."""
 
-    file: str = ""
     clock: bool = False
     synthetic: bool = False
 
@@ -160,8 +162,6 @@ def validated(config: Config, source: str) -> Config:
             f"{source}: assist.daily_budget is {config.assist.daily_budget}.", "Use 0 to 20."
         )
     _split_address(config.mesh.listen, f"{source}: mesh.listen")
-    for peer in config.mesh.peers:
-        _split_address(peer, f"{source}: one of mesh.peers")
     if config.web.listen != "off":
         _split_address(config.web.listen, f"{source}: web.listen")
     if config.node.role is Role.VENUE:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import secrets
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -138,9 +139,9 @@ class Drive:
 
     async def _start(self, lan: Lan | Loopback) -> None:
         fresh_dir(self._options.data, MARKER)
-        for offset, name in enumerate(NODES):
+        for name in NODES:
             paths = NodePaths(private_dir(self._options.data / name))
-            save_config(paths, self._config(name, offset, lan))
+            save_config(paths, self._config(name, lan))
             if self._options.rules is not None and name != "venue":
                 shutil.copyfile(self._options.rules, paths.rules)
                 paths.rules.chmod(0o600)
@@ -154,15 +155,12 @@ class Drive:
     def _listen(self, process: NodeProcess) -> None:
         self._listeners.append(asyncio.create_task(process.events(self._events)))
 
-    def _config(self, name: str, offset: int, lan: Lan | Loopback) -> Config:
-        # On loopback the four share one address, so their ports must differ; in namespaces the
-        # addresses differ anyway.
-        step = 10 * offset
+    def _config(self, name: str, lan: Lan | Loopback) -> Config:
         role = Role(name)
         atlas = "bundled" if self._options.atlas is None else str(self._options.atlas)
         return Config(
             node=NodeTable(id=name, role=role),
-            mesh=MeshTable(listen=f"{lan.address(name)}:{MESH_PORT + step}"),
+            mesh=MeshTable(listen=f"{lan.address(name)}:{self._port(lan, MESH_PORT)}"),
             map=MapTable(
                 atlas=atlas if role is Role.PHONE else "none",
                 hours=self._options.hours if role is Role.PHONE else {},
@@ -172,6 +170,15 @@ class Drive:
             web=self._web() if role is Role.PHONE else WebTable(),
             replay=ReplayTable(clock=True, synthetic=True),
         )
+
+    @staticmethod
+    def _port(lan: Lan | Loopback, usual: int) -> int:
+        """The usual port in a namespace of one's own; on loopback one that is free now."""
+        if lan.namespaces:
+            return usual
+        with socket.socket() as probe:
+            probe.bind((lan.address("home"), 0))
+            return int(probe.getsockname()[1])
 
     def _web(self) -> WebTable:
         if not self._options.page_port:
@@ -185,13 +192,13 @@ class Drive:
         return VenueTable(
             osm_id=venue.osm_id if venue else "",
             name=venue.name if venue else "",
-            listen=f"{lan.address('venue')}:{VENUE_PORT}",
+            listen=f"{lan.address('venue')}:{self._port(lan, VENUE_PORT)}",
         )
 
     async def _pair(self, lan: Lan | Loopback) -> None:
         home = self._nodes["home"]
         for name in ("phone", "car"):
-            offer = await home.ask("pair-open", port=PAIR_PORT)
+            offer = await home.ask("pair-open", port=self._port(lan, PAIR_PORT))
             began = time.monotonic()
             await self._nodes[name].ask("pair", address=offer["address"], code=offer["code"])
             took = time.monotonic() - began

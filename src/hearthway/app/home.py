@@ -8,6 +8,7 @@ import msgspec
 
 from hearthway.mesh.node import MeshNode
 from hearthway.records.errors import ReceiptError
+from hearthway.records.household import Role
 from hearthway.records.messages import COUNTERSIGN, HEAD, HeadShown
 from hearthway.records.situation import Evidence
 
@@ -37,13 +38,15 @@ class HomeNode(Member):
         except ReceiptError as why:
             self.note(f"not countersigned: {why}")
             return
-        self.spawn(self._answer_head(meta.sender, shown, word), "witness")
+        self.spawn(self._answer_head(meta.sender, meta.sender_role, shown, word), "witness")
 
-    async def _answer_head(self, sender: str, shown: HeadShown, word: Any) -> None:
+    async def _answer_head(
+        self, sender: str, sender_role: str, shown: HeadShown, word: Any
+    ) -> None:
         mesh = self._paired()
         await mesh.publish(COUNTERSIGN, word, "witness", reliable=True)
-        if not shown.suggestion_id:
-            return
+        if not shown.suggestion_id or sender_role != Role.PHONE:
+            return  # the phone's head is the one that always comes: the receipt must not depend on a race
         receipts = self.receipts
         if any(
             r is not None and r.suggestion_id == shown.suggestion_id

@@ -162,6 +162,8 @@ def fresh_dir(path: Path, marker: str) -> Path:
                 "Give an empty directory with --data.",
             )
         shutil.rmtree(path)
+    if not path.parent.exists():
+        private_dir(path.parent)  # the data root itself, at the first drive of this user
     private_dir(path)
     (path / marker).touch(mode=0o600)
     return path

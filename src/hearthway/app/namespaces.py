@@ -307,7 +307,7 @@ class Lan:
         if said != "ready":
             raise MeshError(
                 f"The network namespace of {name} could not be made: {said or 'its holder ended'}.",
-                "Run hearthway doctor.",
+                "Use `hearthway drive --loopback`.",
             )
 
     def _pid(self, name: str) -> int:

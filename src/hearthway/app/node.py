@@ -12,7 +12,8 @@ import sys
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household
+from hearthway.mesh.certificates import load_certificate
+from hearthway.mesh.identity import RENEW_WITHIN_S, DeviceIdentity, HouseholdRoot, create_household
 from hearthway.mesh.link import Link
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.pairing import PairingServer, new_code, pair
@@ -93,8 +94,11 @@ class Node:
 
     async def started(self) -> None:
         """Open the mesh where this device is paired; a home without a household founds one."""
-        if self.config.node.role is Role.HOME and not (self.paths.keys / "root.key").exists():
-            await asyncio.to_thread(self._found_household)
+        if self.config.node.role is Role.HOME:
+            try:
+                await asyncio.to_thread(self._found_or_renew)
+            except IdentityError as why:
+                log.warning("not renewed", extra={"fields": {"problem": why.message}})
         if not any((self.paths.keys / name).exists() for name in ("device.pem", "ca.pem")):
             log.info("not paired yet")
             return
@@ -174,9 +178,19 @@ class Node:
 
     # household ---------------------------------------------------------------------------------------------
 
-    def _found_household(self) -> None:
-        node, now_s = self.config.node, self.wall.now_s()
-        root = create_household(self.paths.keys, node.name or "home", now_s)
+    def _found_or_renew(self) -> None:
+        """A home without a household founds one; one whose own certificate runs out signs itself a new one."""
+        node, now_s, keys = self.config.node, self.wall.now_s(), self.paths.keys
+        if not (keys / "root.key").exists():
+            root = create_household(keys, node.name or "home", now_s)
+        else:
+            pem = keys / "device.pem"
+            if not pem.exists():
+                return  # said by whoever opens the mesh
+            certificate = load_certificate(pem.read_bytes(), "This home's certificate")
+            if certificate.not_valid_after_utc.timestamp() - now_s > RENEW_WITHIN_S:
+                return
+            root = HouseholdRoot.load(keys, now_s)
         root.enrol(node.id, node.role, now_s, reachable(self.config.mesh.listen))
 
     def rules(self) -> Rules:

@@ -40,6 +40,19 @@ class VenueNode(Node):
         self.control.on("code", self._code)
         self.control.on("wait", self._wait)
 
+    def status(self) -> Request:
+        """A venue belongs to no household, and is well while it serves."""
+        node = self.config.node
+        return {
+            "node": node.id,
+            "role": str(node.role),
+            "paired": False,
+            "healthy": True,
+            "problem": "",
+            "next": "",
+            "peers": [],
+        }
+
     async def _code(self, _: Request) -> Request:
         address = reachable(self.config.venue.listen)
         return {"code": self._desk.code(address), "address": address}

@@ -114,10 +114,15 @@ def option_lines(options: Sequence[Option]) -> list[str]:
     return lines
 
 
+BATTERY_FRESH_S = 900.0  # as the catalogue has it for the state of charge
+
+
 def battery_line(battery: Battery | None) -> str:
     """The charge now and on reaching home."""
     if battery is None:
         return "battery unknown"
+    if battery.age_s > BATTERY_FRESH_S:
+        return f"battery unknown (last told {battery.age_s / 3600:.0f} h ago)"
     home = battery.at_home_pct
     return f"battery {battery.soc_pct:.0f} % -> home " + (
         "unknown" if home is None else f"with {max(0.0, home):.0f} %"

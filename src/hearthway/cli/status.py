@@ -51,6 +51,8 @@ def command(data: Path | None, json_to: Path | None) -> None:
 def _line(state: dict[str, Any]) -> str:
     if not state["up"]:
         return f"{state['node']} ({state['role']}): not running"
+    if state["role"] == "venue":
+        return f"{state['node']} (venue): up, serving its wait"
     if not state["paired"]:
         return f"{state['node']} ({state['role']}): up, not paired"
     return (

@@ -42,7 +42,9 @@ def store_error(why: sqlite3.Error, path: Path) -> StoreError:
             f"No permission to write {path} or its directory.",
             f"`ls -ld {path.parent}` shows the owner; run as that user or choose another data directory.",
         )
-    return StoreError(f"{path}: {why}.", "`hearthway doctor` checks the database.")
+    return StoreError(
+        f"{path}: {why}.", "Check the disk and its space; a backup of the file has what was."
+    )
 
 
 class Database:

@@ -171,7 +171,7 @@ def _carry_out(store: Store, chain: ReceiptChain, order_id: str) -> ForgetReport
     row = store.database.row("SELECT counts, erased FROM orders WHERE order_id = ?", (order_id,))
     if row is None:
         raise StoreError(
-            f"The order {order_id} vanished.", "`hearthway doctor` checks the database."
+            f"The order {order_id} vanished.", "Run the same `hearthway forget` again."
         )
     return ForgetReport(
         order_id=order_id,

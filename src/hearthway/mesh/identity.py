@@ -164,7 +164,7 @@ class HouseholdRoot:
         if known is not None and known.public_key != public_key:
             raise IdentityError(
                 f'Another device of this household is called "{device_id}".',
-                "Choose another id, or run `hearthway revoke` for the old device first.",
+                "Choose another id with --name.",
             )
         pem = self.sign(csr_pem, device_id, role, now_s, (address,))
         member = Member(device_id=device_id, role=role, address=address, public_key=public_key)

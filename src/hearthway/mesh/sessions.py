@@ -23,7 +23,7 @@ from .envelope import (
 )
 from .identity import DeviceIdentity
 
-_NEXT_STEP = "Pair that device again; if it is not yours, run `hearthway revoke`."
+_NEXT_STEP = "Pair that device again; if it is not yours, do not let it in."
 
 
 @dataclass

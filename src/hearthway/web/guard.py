@@ -103,7 +103,7 @@ class Guard:
             return refusal(
                 421,
                 "This name is not one of this node's.",
-                "Open the page by its IP address, or add the name to the node's web hosts.",
+                "Open the page by its IP address, or add the name to [web] hosts in node.toml.",
             )
         if not _same_origin(scope, headers):
             return refusal(403, "Another site asked for this; only the node's own page may.")

@@ -171,7 +171,8 @@ def _doing(situation: Situation | None) -> str:
     words = {"driving": "Driving", "walking": "Walking", "staying": "Staying"}
     doing = words.get(situation.mode, "")
     if situation.mode == "driving" and situation.speed_mps is not None:
-        doing += f" at {situation.speed_mps * 3.6:.0f} km/h"
+        speed_kmh = situation.speed_mps * 3.6
+        doing = "On the way, standing" if speed_kmh < 1 else f"{doing} at {speed_kmh:.0f} km/h"
     if doing and situation.mode != "staying" and situation.destinations:
         likely = situation.destinations[0]
         name = likely.place.label or "a place of yours"

@@ -63,7 +63,7 @@ class Server:
             if self._task.done():
                 listener.close()
                 self._task.result()
-                raise ConfigError("The page did not start.", "`hearthway doctor` says more.")
+                raise ConfigError("The page did not start.", "Its node.log has the line.")
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:

@@ -210,7 +210,12 @@ class PageService:
             if isinstance(self._node, PhoneNode) and self._node.atlas
             else None
         )
-        app = create_app(view, token=token, hosts=(name, f"{name}.local"), atlas=atlas)
+        app = create_app(
+            view,
+            token=token,
+            hosts=(name, f"{name}.local", *self._node.config.web.hosts),
+            atlas=atlas,
+        )
         self._server = Server(app, host, port)
         await self._server.start()
         log.info("page at %s", self._server.url)
