@@ -243,3 +243,9 @@ def new_node(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     yield one
     stop_all([node.process for node in made])
+
+
+@pytest.fixture(scope="session")
+def make_node() -> Callable[..., Running]:
+    """make_node(root, role): a directory only; nothing is started."""
+    return make
