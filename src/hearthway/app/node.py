@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from hearthway.mesh.certificates import load_certificate
@@ -71,8 +71,11 @@ class Node:
             raise HearthwayError("The node is not running.")
         return self._store
 
-    async def run(self, *, leash: bool = False) -> None:
-        """Until stopped by a signal, by `stop`, or (with `leash`) by the end of standard input."""
+    async def run(self, *, leash: bool = False, up: Callable[[], None] | None = None) -> None:
+        """Until stopped by a signal, by `stop`, or (with `leash`) by the end of standard input.
+
+        `up` is called once every port is bound.
+        """
         if running(self.paths.socket):
             raise ConfigError(
                 f"This node is running already ({self.paths.root}).",
@@ -88,6 +91,8 @@ class Node:
             self._verbs()
             await self.control.start()
             log.info("node up", extra={"fields": {"role": str(self.config.node.role)}})
+            if up is not None:
+                up()
             await self._stop.wait()
         finally:
             await self._close()

@@ -104,11 +104,13 @@ def command(
     node = open_node(paths)
     if node.config.web.listen != "off":
         _add_page(node)
-    if not leash:
+
+    def up() -> None:
         click.echo(f"{node.config.node.id} is up ({node.config.node.role}); Ctrl-C ends it")
         if node.config.web.listen != "off":
             click.echo(f"its page: http://{node.config.web.listen}/")
-    asyncio.run(node.run(leash=leash))
+
+    asyncio.run(node.run(leash=leash, up=None if leash else up))
 
 
 def _add_page(node: Node) -> None:
