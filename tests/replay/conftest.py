@@ -17,7 +17,6 @@ from hearthway.atlas.store import Atlas
 from hearthway.mesh.store import Store
 from hearthway.records.codec import digest
 from hearthway.records.life import Person
-from hearthway.records.signals import Fix
 from hearthway.records.suggestion import Silence, Suggestion
 from hearthway.sense.catalogue import CAR_POSITION, normalise
 from hearthway.sense.fixes import FixAssembler
@@ -83,12 +82,8 @@ def live_through(
         )
         assembler = FixAssembler()
         for time_s, signals in household.drive.ticks:
-            fixes: list[Fix] = []
             plain = [normalise(signal) for signal in signals]
-            for signal in plain:
-                located = assembler.feed(signal)
-                if located is not None:
-                    fixes.append(located.fix)
+            fixes = [located.fix for located in assembler.feed_all(plain)]
             brain.observe(fixes, plain, signals[0].source, CAR_POSITION)
             if not brain.due(time_s):
                 continue

@@ -28,6 +28,7 @@ from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import ODOMETER, PHONE_POSITION, SOC
 
 LIFE_MODEL = "life"
+LAST_DAYS_S = 30 * 86_400.0
 CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
 IGNORED_AFTER_S = 90 * 60.0
 KEPT_KEYS = (SOC, ODOMETER)
@@ -59,7 +60,8 @@ class Brain:
             synthetic=synthetic,
         )
         self._last_value: dict[str, object] = {}
-        self._considered_s = float("-inf")
+        self._considered_slot = float("-inf")
+        self._fix_times = (float("-inf"), float("-inf"))  # of the last two fixes
         # Kept apart from what is learned: where a fix came from must not change what it teaches.
         self._origin = (PHONE_POSITION, "")
         self._folded_s: float | None = None  # event time of the last item learned from
@@ -93,10 +95,28 @@ class Brain:
             since_s = snapshot.until_s
             life = Life.load(snapshot.data, pois=self._pois)
         self._folded_s, self._behind = since_s, False
+        self._remember_last(life.state.last.time_s if life.state.last else None)
         for item in self._history(since_s):
             self._feed(life, item)
             self._folded_s = item.time_s
+            self._note_last(item)
         return life
+
+    def _remember_last(self, until_s: float | None) -> None:
+        """What the store says of the moments before a snapshot: a restart must not look like news."""
+        if until_s is None:
+            return
+        person_id, since_s = self.person.person_id, until_s - LAST_DAYS_S
+        for signal in self._store.signals(person_id, since_s=since_s):
+            self._note_last(signal)
+        for fix in self._store.fixes(person_id, since_s=until_s - 3600.0):
+            self._note_last(fix)
+
+    def _note_last(self, item: Fix | Signal) -> None:
+        if isinstance(item, Signal):
+            self._last_value[item.key] = item.value
+        elif item.time_s > self._fix_times[1]:
+            self._fix_times = (self._fix_times[1], item.time_s)
 
     def _history(self, since_s: float | None) -> Iterator[Fix | Signal]:
         """Fixes and kept signals of the store after `since_s`, merged by time (signals first at equal times)."""
@@ -165,6 +185,7 @@ class Brain:
                 self._behind = True  # a phone's buffered upload: stored, and learned in order later
                 continue
             self._folded_s = item.time_s
+            self._note_last(item)
             for event in self._feed(self._life, item):
                 if isinstance(event, MealVisited):
                     self._memory = learn_visit(self._memory, event.visit, self._pois)
@@ -172,10 +193,7 @@ class Brain:
             self.snapshot()
 
     def _worth_keeping(self, signal: Signal) -> bool:
-        if signal.key not in KEPT_KEYS or self._last_value.get(signal.key) == signal.value:
-            return False
-        self._last_value[signal.key] = signal.value
-        return True
+        return signal.key in KEPT_KEYS and self._last_value.get(signal.key) != signal.value
 
     # the moment ------------------------------------------------------------------------------------------------
 
@@ -198,10 +216,13 @@ class Brain:
         )
 
     def due(self, now_s: float) -> bool:
-        """Is it time to look again?"""
-        if now_s - self._considered_s < CONSIDER_EVERY_S:
+        """Is it time to look again? Once in each slot of event time, at its first moment, restarts or not."""
+        slot = now_s // CONSIDER_EVERY_S
+        # The slot of the fix before this moment tells what was considered, a killed process's looks included.
+        seen = self._fix_times[0] if self._fix_times[1] >= now_s else self._fix_times[1]
+        if slot in (self._considered_slot, seen // CONSIDER_EVERY_S):
             return False
-        self._considered_s = now_s
+        self._considered_slot = slot
         return True
 
     def propose(self, situation: Situation) -> Proposal | Silence:

@@ -216,20 +216,16 @@ class PhoneNode(Member):
         brain = self.brain
         if brain is None:
             return
-        fixes: list[Fix] = []
-        plain: list[Signal] = []
         latest_s = float("inf") if self.config.replay.clock else self.wall.now_s() + AHEAD_MAX_S
-        for raw in signals:
-            if raw.time_s > latest_s:
+        plain = [normalise(signal) for signal in signals]
+        for signal in plain:
+            if signal.time_s > latest_s:
                 raise InputError(
-                    f"{raw.source or 'The car'} dates its signals in the future.", "Set its clock."
+                    f"{signal.source or 'The car'} dates its signals in the future.",
+                    "Set its clock.",
                 )
-            signal = normalise(raw)
             self.latest[signal.key] = signal
-            located = self._assembler.feed(signal)
-            if located is not None:
-                fixes.append(located.fix)
-            plain.append(signal)
+        fixes = [located.fix for located in self._assembler.feed_all(plain)]
         if fixes:
             self._car_s = fixes[-1].time_s
             self.track.extend((fix.lat, fix.lon) for fix in fixes)

@@ -6,6 +6,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,13 +86,26 @@ class Database:
                 f"{path} was written by a newer Hearthway (schema {version}; this one knows {SCHEMA_VERSION}).",
                 "Update Hearthway on this node; nothing was changed.",
             )
-        db.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         db.execute("PRAGMA secure_delete = ON")
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA trusted_schema = OFF")
         if version < SCHEMA_VERSION:
             self._migrate()
+
+    def _write_ahead(self) -> None:
+        """Two processes that switch a new file at once: SQLite answers one "busy" without waiting, so we wait."""
+        deadline = time.monotonic() + BUSY_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as why:
+                if why.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     def _migrate(self) -> None:
         with self.transaction():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct, field
 
 from hearthway.records.geo import valid_point
@@ -10,6 +12,7 @@ from hearthway.records.signals import Fix, Signal
 from .catalogue import CAR_POSITION, PHONE_POSITION, SPEED
 
 PREFIXES = (CAR_POSITION, PHONE_POSITION)
+POSITION_PARTS = (".Latitude", ".Longitude")
 PENDING = 8  # moments held open per source: halves may arrive in any order, but not for ever
 SPEED_HOLDS_S = 10.0
 _PARTS = {
@@ -50,6 +53,11 @@ class FixAssembler:
 
     def __init__(self, streams: list[Open] | None = None) -> None:
         self.streams = streams if streams is not None else []
+
+    def feed_all(self, signals: Iterable[Signal]) -> list[Located]:
+        """The fixes in one message, whatever its order: speed counts for the fix of its own instant."""
+        ordered = sorted(signals, key=lambda one: (one.time_s, one.key.endswith(POSITION_PARTS)))
+        return [located for signal in ordered if (located := self.feed(signal)) is not None]
 
     def feed(self, signal: Signal) -> Located | None:
         """The fix this signal completes, if it does."""
