@@ -151,7 +151,7 @@ class CarNode(Member):
             computations=stages(self.config.node.id, "sense", "app"),
             mesh=mesh,
         )
-        await receipts.show_head(mesh, surface.suggestion_id)
+        await receipts.show_head(mesh, surface.suggestion_id, surface.time_s)
 
     async def _answer(self, request: Request) -> Request:
         shown = self._shown

@@ -56,7 +56,7 @@ class HomeNode(Member):
         receipts.write(
             suggestion_id=shown.suggestion_id,
             person="",
-            time_s=self.clock.now_s(),
+            time_s=shown.time_s,
             fields=(Evidence(key=HEAD, source=sender, age_s=0.0),),
             crossings=tuple(
                 msgspec.structs.replace(crossing, count=1)

@@ -17,7 +17,7 @@ from .control import Control, open_control
 from .paths import NodePaths, write_private
 
 START_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 10.0  # a node whose peers vanish with it waits for two wires, 2 s each, on a busy machine longer
 
 
 class NodeProcess:

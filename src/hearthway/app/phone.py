@@ -343,7 +343,7 @@ class PhoneNode(Member):
             since=started,
         )
         if mesh is not None:  # a phone that is not paired yet has receipts as well, with no witness
-            await self.receipts.show_head(mesh, suggestion.suggestion_id)
+            await self.receipts.show_head(mesh, suggestion.suggestion_id, suggestion.time_s)
 
     def ahead(self) -> tuple[tuple[float, float], ...]:
         """The expected way to the likeliest destination, where the map has roads."""

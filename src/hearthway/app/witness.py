@@ -124,10 +124,13 @@ class Receipts:
         self.chain.append(receipt)
         return receipt
 
-    async def show_head(self, mesh: MeshNode, suggestion_id: str) -> None:
+    async def show_head(self, mesh: MeshNode, suggestion_id: str, time_s: float) -> None:
         """Send the chain's head to the witness; it countersigns when it can."""
         shown = HeadShown(
-            head=self.chain.head(), key=self.chain.public_key, suggestion_id=suggestion_id
+            head=self.chain.head(),
+            key=self.chain.public_key,
+            suggestion_id=suggestion_id,
+            time_s=time_s,
         )
         await mesh.publish(HEAD, shown, "witness", reliable=True)
 

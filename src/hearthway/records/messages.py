@@ -57,6 +57,7 @@ class HeadShown(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     head: Head
     key: bytes
     suggestion_id: str = ""
+    time_s: float = 0.0  # event time of the suggestion
 
 
 class HeadWitnessed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
