@@ -231,7 +231,9 @@ def _plain_user() -> list[str]:
         return []
     tool = shutil.which("setpriv")
     if tool is None:
-        pytest.skip("setpriv (util-linux) is missing")
+        if os.environ.get("CI") == "true":
+            pytest.fail("setpriv is missing: apt-get install util-linux")
+        pytest.skip("setpriv (util-linux) is missing: apt-get install util-linux")
     return [tool, "--bounding-set=-dac_override,-dac_read_search", "--"]
 
 

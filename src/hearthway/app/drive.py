@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from hearthway.records.errors import HearthwayError
+from hearthway.records.errors import ConfigError, HearthwayError
 from hearthway.records.household import Role
 from hearthway.synthetic.household import SyntheticHousehold
 
@@ -127,6 +127,11 @@ class Drive:
     def _lan(self) -> Iterator[Lan | Loopback]:
         plan = Lan.plan()
         reason = plan.why if self._options.isolate else self._options.why_loopback
+        if reason and self._options.sink:
+            raise ConfigError(
+                f"A sink needs network namespaces, and there are none here: {reason}.",
+                "Leave out --sink, or run it where namespaces are possible.",
+            )
         if reason:
             self._say(f"four processes on loopback ({reason}); they share this machine's network")
             with Loopback(NODES, reason) as loopback:

@@ -127,7 +127,6 @@ class PhoneNode(Member):
         on("follow", self._follow)
         on("answer", self._answer)
         on("relearn", self._relearn)
-        on("digest", self._digest)
 
     # who lives here --------------------------------------------------------------------------------------------
 
@@ -419,9 +418,6 @@ class PhoneNode(Member):
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Relearn(done))
         await done
-
-    async def _digest(self, _: Request) -> Request:
-        return {"digest": "" if self.brain is None else self.brain.model_digest()}
 
 
 def brain_for(store: Store, person: Person, config: Config, atlas: Atlas | None) -> Brain:

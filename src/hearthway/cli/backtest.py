@@ -51,7 +51,6 @@ def command(
         report = backtest(
             {person.name: (lambda one=person.person_id: store.fixes(one)) for person in people},  # type: ignore[misc]  # mypy sees no type for the default
             pois=atlas,
-            roads=atlas,
             speaker=Speaker(atlas, dial) if atlas else None,
             source="what this phone holds",
         )
@@ -69,7 +68,6 @@ def run(history: Path, map_file: Path | None, json_to: Path | None, *, dial: str
         report = backtest_file(
             history,
             pois=atlas,
-            roads=atlas,
             speaker=Speaker(atlas, dial) if atlas else None,
             progress=_progress(),
         )

@@ -124,11 +124,28 @@ def command(**given: Any) -> None:
     if given["history"] is not None:
         from .backtest import run
 
+        _only_with_a_household()
         run(given["history"], given["map_file"], given["json_to"], dial=given["dial"])
         return
     result = _drive(given)
     if given["json_to"] is not None:
         write_json(result, given["json_to"])
+
+
+WITH_HISTORY = ("history", "map_file", "dial", "json_to")
+
+
+def _only_with_a_household() -> None:
+    """With a history, an option of the synthetic drive would change nothing: say so instead."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and name not in WITH_HISTORY:
+            raise InputError(
+                f"{option.opts[0]} belongs to the synthetic drive; a history has none of it.",
+                "Leave out either the option or the history.",
+            )
 
 
 def _hours(given: tuple[str, ...]) -> dict[str, str]:

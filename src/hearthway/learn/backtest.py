@@ -27,7 +27,7 @@ from hearthway.history.reader import open_history
 from hearthway.records.geo import distance_m
 from hearthway.records.life import HIT_RADIUS_M, STAY_MIN_S, Place
 from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
-from hearthway.records.poi import PoiIndex, RoadGraph
+from hearthway.records.poi import PoiIndex
 from hearthway.records.signals import Fix
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Silence, Suggestion
@@ -79,7 +79,6 @@ def backtest(
     histories: Mapping[str, Replay],
     *,
     pois: PoiIndex | None = None,
-    roads: RoadGraph | None = None,
     speaker: Speaker | None = None,
     seed: int = 0,
     read: str = "",
@@ -91,7 +90,6 @@ def backtest(
     `speaker` is asked every 30 s of a trip; without it or without a map, what would have been said "needs a map".
     """
     begun_s = time.process_time()
-    del roads  # routes reach the speaker through its own closure; the prediction needs none
     people = tuple(
         _person(uid, histories[uid], pois, speaker, seed, progress) for uid in sorted(histories)
     )
@@ -113,7 +111,6 @@ def backtest_file(
     path: Path,
     *,
     pois: PoiIndex | None = None,
-    roads: RoadGraph | None = None,
     speaker: Speaker | None = None,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
@@ -129,7 +126,6 @@ def backtest_file(
     report = backtest(
         {uid: _replay(fixes, uid) for uid in fixes.people()},
         pois=pois,
-        roads=roads,
         speaker=speaker,
         seed=seed,
         read=history.report.words(),
