@@ -134,7 +134,7 @@ def test_another_devices_certificate_does_not_fit_our_key(make_household: Any) -
 
 def _other_issuer(root: HouseholdRoot) -> HouseholdRoot:
     """A root with our household's name and id but a key of its own."""
-    return HouseholdRoot(Path("/nonexistent"), new_key(), root._certificate, root.roster)
+    return HouseholdRoot(Path("/nonexistent"), new_key(), root._certificate, root.roster, bytes(32))
 
 
 def test_a_certificate_in_our_name_by_another_key_is_foreign(make_household: Any) -> None:

@@ -122,7 +122,9 @@ def test_a_peer_that_refuses_our_certificate_is_found_out(make_household: Any) -
     """Our certificate is by another key in our root's name: our side trusts theirs, theirs not ours."""
     household = make_household(phone="phone", car="car")
     root = household.root
-    forger = HouseholdRoot(Path("/nonexistent"), new_key(), root._certificate, root.roster)
+    forger = HouseholdRoot(
+        Path("/nonexistent"), new_key(), root._certificate, root.roster, bytes(32)
+    )
     car = household.identity("car")
     pem = forger.sign(request(car.key, "car"), "car", "car", time.time())
     keep_device(car.keys, car.key, pem, root.certificate_pem, root.signed_roster)

@@ -85,6 +85,8 @@ class Member(Node):
     async def forgotten(self) -> None:
         """Something was erased from the store: drop what memory still holds of it."""
         self.latest.clear()
+        for part in self.parts:
+            await part.forgotten()
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
         super().peer_changed(device_id, alive)

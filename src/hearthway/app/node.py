@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from hearthway.mesh.certificates import load_certificate
 from hearthway.mesh.identity import RENEW_WITHIN_S, DeviceIdentity, HouseholdRoot, create_household
@@ -29,10 +29,12 @@ from .config import Config, load_config, split_address
 from .control import ControlServer, running
 from .counters import InternetWatch
 from .logs import start_log, stop_log
+from .part import Part
 from .paths import NodePaths, private_dir, write_private
 
 log = logging.getLogger("hearthway.node")
 Request = dict[str, Any]
+P = TypeVar("P", bound=Part)
 PEER_TIMEOUT_S = 15.0
 UNHEALTHY_FOR_S = 2.0  # a session that is opened anew is no news; said within 3 s all the same
 
@@ -61,6 +63,14 @@ class Node:
         self._trouble: IdentityError | None = None  # why this device is in no household any more
         self._tasks: set[asyncio.Task[Any]] = set()
         self.services: list[Service] = []
+        self.parts: list[Part] = []  # set by `wiring.build`
+
+    def part(self, kind: type[P]) -> P:
+        """This node's part of that kind; LookupError where its role has none."""
+        for part in self.parts:
+            if isinstance(part, kind):
+                return part
+        raise LookupError(kind.__name__)
 
     # life of the process -----------------------------------------------------------------------------------
 
@@ -85,10 +95,14 @@ class Node:
         try:
             self._store = Store.open(self.paths.database, node_id=self.config.node.id)
             self._stop_on_signals(leash=leash)
+            for part in self.parts:
+                await part.starting()
             await self.started()
             for service in self.services:
                 await service.start()
             self._verbs()
+            for part in self.parts:
+                part.verbs(self.control)
             await self.control.start()
             log.info("node up", extra={"fields": {"role": str(self.config.node.role)}})
             if up is not None:
@@ -158,6 +172,8 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(HearthwayError):
             if self._store is not None:
+                for part in self.parts:
+                    await part.stopping()
                 await self.stopping()
         if self._pairing is not None:
             await self._pairing.close()
@@ -210,6 +226,8 @@ class Node:
         mesh = MeshNode(identity, self.link(identity), rules, self.wall.now_s)
         self.mesh = mesh
         self.mesh_started(mesh)
+        for part in self.parts:
+            part.mesh_started(mesh)
         mesh.on_peer(self.peer_changed)
         await mesh.open()
         self.spawn(self._watch_health(mesh), "mesh health")
@@ -232,6 +250,8 @@ class Node:
         """Liveness of another node changed."""
         log.info("peer", extra={"fields": {"peer": device_id, "alive": alive}})
         self.control.emit("peer", node=device_id, alive=alive)
+        for part in self.parts:
+            part.peer_changed(device_id, alive)
 
     # verbs every node answers --------------------------------------------------------------------------------
 
@@ -253,7 +273,10 @@ class Node:
         return {}
 
     async def _status(self, _: Request) -> Request:
-        return self.status()
+        state = self.status()
+        for part in self.parts:
+            state |= part.status()
+        return state
 
     def status(self) -> Request:
         """Who is there and how well, for `hearthway status`."""
@@ -364,7 +387,7 @@ def reachable(listen: str, towards: str = "") -> str:
 
 def open_node(paths: NodePaths) -> Node:
     """The node of the role that node.toml names."""
-    from .wiring import ROLES
+    from .wiring import build
 
     config = load_config(paths.config)
-    return ROLES[config.node.role](paths, config)
+    return build(paths, config)

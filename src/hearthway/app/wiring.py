@@ -12,8 +12,11 @@ from __future__ import annotations
 from hearthway.records.household import Role
 
 from .car import CarNode
+from .config import Config
 from .home import HomeNode
 from .node import Node
+from .part import Part
+from .paths import NodePaths
 from .phone import PhoneNode
 from .venue import VenueNode
 
@@ -23,3 +26,18 @@ ROLES: dict[Role, type[Node]] = {
     Role.HOME: HomeNode,
     Role.VENUE: VenueNode,
 }
+
+PARTS: dict[Role, tuple[type[Part], ...]] = {
+    Role.PHONE: (),
+    Role.CAR: (),
+    Role.HOME: (),
+    Role.VENUE: (),
+}
+
+
+def build(paths: NodePaths, config: Config) -> Node:
+    """The node of that role, with its parts."""
+    role = config.node.role
+    node = ROLES[role](paths, config)
+    node.parts = [part(node) for part in PARTS[role]]
+    return node

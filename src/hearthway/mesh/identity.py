@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hearthway.records.errors import IdentityError, WireError
+from hearthway.records.household import HouseholdPerson
 
 from .certificates import (
     ECDSA,
@@ -39,8 +40,9 @@ from .certificates import (
     spki,
     subject_name,
 )
+from .epochs import ROOT, new_epoch_key, unwrap, wrap
 from .keyfiles import private_dir, read_private, write_private
-from .roster import Member, Roster, check_device, open_roster, sign_roster
+from .roster import Member, Revoked, Roster, check_device, open_roster, sign_roster
 
 DEVICE_DAYS = 30
 ROOT_DAYS = 3650
@@ -57,11 +59,13 @@ class HouseholdRoot:
         key: ec.EllipticCurvePrivateKey,
         certificate: x509.Certificate,
         roster: Roster,
+        epoch_key: bytes,
     ) -> None:
         self._keys = keys
         self._key = key
         self._certificate = certificate
         self._roster = roster
+        self._epoch_key = epoch_key
 
     @classmethod
     def load(cls, keys: Path, now_s: float) -> HouseholdRoot:
@@ -88,7 +92,10 @@ class HouseholdRoot:
         if spki(certificate_key(certificate, "The root")) != spki(key.public_key()):
             raise IdentityError(f"The root's key and certificate in {keys} do not match.", step)
         roster = _read_roster(keys, certificate)
-        return cls(keys, key, certificate, roster)
+        root = cls(keys, key, certificate, roster, unwrap(roster, ROOT, key))
+        if not roster.keys:
+            root._keep(roster.members, revoked=roster.revoked)  # founded before there were epochs
+        return root
 
     @property
     def certificate_pem(self) -> bytes:
@@ -156,10 +163,25 @@ class HouseholdRoot:
         return certificate.public_bytes(serialization.Encoding.PEM)
 
     def admit(
-        self, csr_pem: bytes, device_id: str, role: str, now_s: float, address: str
+        self,
+        csr_pem: bytes,
+        device_id: str,
+        role: str,
+        now_s: float,
+        address: str,
+        *,
+        person: HouseholdPerson | None = None,
     ) -> tuple[bytes, Member]:
-        """Sign the request and put the device on the roster; a taken id needs the same key."""
+        """Sign the request and put the device (and whose it is) on the roster; a taken id needs the same key.
+
+        IdentityError for a revoked key: a device that was put out comes back with a new one.
+        """
         public_key = spki(request_key(csr_pem))
+        if any(r.public_key == public_key for r in self._roster.revoked):
+            raise IdentityError(
+                f"{device_id} was revoked: its key is not trusted any more.",
+                "If you have it back and trust it, delete its keys directory and pair it anew.",
+            )
         known = self._roster.member(device_id)
         if known is not None and known.public_key != public_key:
             raise IdentityError(
@@ -167,19 +189,31 @@ class HouseholdRoot:
                 "Choose another id with --name.",
             )
         pem = self.sign(csr_pem, device_id, role, now_s, (address,))
-        member = Member(device_id=device_id, role=role, address=address, public_key=public_key)
+        member = Member(
+            device_id=device_id,
+            role=role,
+            address=address,
+            public_key=public_key,
+            person=person.person_id if person else "",
+        )
         others = [m for m in self._roster.members if m.device_id != device_id]
-        self._keep([*others, member])
+        people = [p for p in self._roster.people if not person or p.person_id != person.person_id]
+        self._keep([*others, member], people=[*people, *([person] if person else [])])
         return pem, member
 
     def revoke(self, device_id: str) -> Roster:
-        """Take a device off the roster: nodes stop talking to it as soon as they have the new roster."""
-        if self._roster.member(device_id) is None:
+        """Take a device off the roster and turn the epoch: whoever has the new roster seals nothing to it."""
+        gone = self._roster.member(device_id)
+        if gone is None:
             raise IdentityError(
                 f'No device of this household is called "{device_id}".',
                 "`hearthway status` lists them.",
             )
-        self._keep([m for m in self._roster.members if m.device_id != device_id])
+        put_out = Revoked(device_id=device_id, public_key=gone.public_key)
+        self._keep(
+            [m for m in self._roster.members if m.device_id != device_id],
+            revoked=[*self._roster.revoked, put_out],
+        )
         return self._roster
 
     def enrol(self, device_id: str, role: str, now_s: float, address: str) -> None:
@@ -188,14 +222,30 @@ class HouseholdRoot:
         pem, _ = self.admit(request(key, device_id), device_id, role, now_s, address)
         keep_device(self._keys, key, pem, self.certificate_pem, self.signed_roster)
 
-    def _keep(self, members: Sequence[Member]) -> None:
+    def _keep(
+        self,
+        members: Sequence[Member],
+        *,
+        people: Sequence[HouseholdPerson] | None = None,
+        revoked: Sequence[Revoked] | None = None,
+    ) -> None:
+        """The next roster on disk; the epoch turns when somebody was put out."""
+        epoch, key = self._roster.epoch, self._epoch_key
+        if revoked is not None:
+            epoch, key = epoch + 1, new_epoch_key()
         roster = msgspec.structs.replace(
             self._roster,
             serial=self._roster.serial + 1,
             members=tuple(sorted(members, key=lambda m: m.device_id)),
+            people=self._roster.people
+            if people is None
+            else tuple(sorted(people, key=lambda p: p.person_id)),
+            revoked=self._roster.revoked if revoked is None else tuple(revoked),
+            epoch=epoch,
+            keys=wrap(key, self.household_id, epoch, spki(self._key.public_key()), members),
         )
         write_private(self._keys / "roster.bin", sign_roster(roster, self._key))
-        self._roster = roster
+        self._roster, self._epoch_key = roster, key
 
 
 def create_household(keys: Path, household_name: str, now_s: float) -> HouseholdRoot:
@@ -227,12 +277,20 @@ def create_household(keys: Path, household_name: str, now_s: float) -> Household
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    roster = Roster(household_id=household_id, name=household_name, serial=1, members=())
+    epoch_key = new_epoch_key()
+    roster = Roster(
+        household_id=household_id,
+        name=household_name,
+        serial=1,
+        members=(),
+        epoch=1,
+        keys=wrap(epoch_key, household_id, 1, spki(key.public_key()), ()),
+    )
     # The key comes last: a crash before it leaves a directory that can simply be used again.
     write_private(keys / "root.pem", certificate.public_bytes(serialization.Encoding.PEM))
     write_private(keys / "roster.bin", sign_roster(roster, key))
     write_private(keys / "root.key", private_pem(key))
-    return HouseholdRoot(keys, key, certificate, roster)
+    return HouseholdRoot(keys, key, certificate, roster, epoch_key)
 
 
 @dataclass(frozen=True)
@@ -247,6 +305,7 @@ class DeviceIdentity:
     root: x509.Certificate
     roster: Roster
     key: ec.EllipticCurvePrivateKey
+    epoch_key: bytes  # of the roster's epoch
 
     @classmethod
     def load(cls, keys: Path, now_s: float) -> DeviceIdentity:
@@ -277,7 +336,13 @@ class DeviceIdentity:
             root,
             roster,
             key,
+            unwrap(roster, subject.device_id, key),
         )
+
+    @property
+    def epoch(self) -> int:
+        """Which of the household's keys this node knows: grows with every revocation."""
+        return self.roster.epoch
 
     @property
     def certificate_path(self) -> Path:
@@ -314,14 +379,17 @@ class DeviceIdentity:
         return self.key.sign(data, ECDSA)
 
     def with_roster(self, signed: bytes) -> DeviceIdentity:
-        """The same with a newer roster, kept on disk; WireError unless the root signed it; self when not newer."""
+        """The same with a newer roster, kept on disk; WireError unless the root signed it; self when not newer.
+
+        IdentityError, after keeping it, when this device is not on it any more.
+        """
         roster = open_roster(signed, certificate_key(self.root, "The household's root"))
         if roster.household_id != self.household_id:
             raise WireError("The list of devices is of another household.", PAIR)
         if roster.serial <= self.roster.serial:
             return self
         write_private(self.keys / "roster.bin", signed)
-        return replace(self, roster=roster)
+        return replace(self, roster=roster, epoch_key=unwrap(roster, self.device_id, self.key))
 
     def signed_roster(self) -> bytes:
         """The roster as the root signed it."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from hearthway.records import codec
 from hearthway.records.errors import IdentityError, WireError
-from hearthway.records.household import Role
+from hearthway.records.household import HouseholdPerson, Party, Role
 
 DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 MEMBER_ROLES = (Role.PHONE, Role.CAR, Role.HOME)
@@ -20,25 +20,69 @@ _CONTEXT = b"hearthway roster 1\0"
 
 
 class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device of the household: where it listens ("host:port", may be empty) and its public key (SPKI DER)."""
+    """A device of the household: where it listens ("host:port", may be empty) and its public key (SPKI DER).
+
+    `person` is the id of whom it belongs to; empty for a device that all share.
+    """
 
     device_id: str
     role: str
     address: str
     public_key: bytes
+    person: str = ""
 
 
-class Roster(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All members. A higher `serial` replaces a lower one."""
+class Revoked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device that was put out, by id and key: it stays listed, so that no older roster lets it in again."""
+
+    device_id: str
+    public_key: bytes
+
+
+class WrappedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The epoch's key, sealed to one member (see `epochs`)."""
+
+    device_id: str
+    sealed: bytes
+
+
+class Roster(Struct, frozen=True, kw_only=True):
+    """All members. A higher `serial` replaces a lower one. `epoch` grows with every revocation; `keys` holds its key.
+
+    Fields of a newer Hearthway are passed over, so that two versions live together during an upgrade; the
+    bytes the root signed are kept and handed on as they are.
+    """
 
     household_id: str
     name: str
     serial: int
     members: tuple[Member, ...]
+    people: tuple[HouseholdPerson, ...] = ()
+    revoked: tuple[Revoked, ...] = ()
+    epoch: int = 0
+    keys: tuple[WrappedKey, ...] = ()
+    grant_key: bytes = b""  # Ed25519, raw: whose capability tokens count
 
     def member(self, device_id: str) -> Member | None:
         """The member of that id, or None."""
         return next((m for m in self.members if m.device_id == device_id), None)
+
+    def person(self, person_id: str) -> HouseholdPerson | None:
+        """Somebody of the household, or None."""
+        return next((p for p in self.people if p.person_id == person_id), None)
+
+    def party(self, device_id: str, now_s: float) -> Party | None:
+        """That device as an end of a crossing; None when it is no member or its guest's stay is over."""
+        member = self.member(device_id)
+        if member is None:
+            return None
+        person = self.person(member.person) if member.person else None
+        if member.person and person is None:
+            return None  # somebody who left the household
+        if person is not None and person.until_s and now_s >= person.until_s:
+            return None
+        kind = str(person.kind) if person is not None else ""
+        return Party(role=member.role, device_id=device_id, person=member.person, kind=kind)
 
     def by_role(self, role: str) -> tuple[Member, ...]:
         """All members with that role, in order of their ids."""

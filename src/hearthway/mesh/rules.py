@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hearthway.records.errors import RuleError
-from hearthway.records.household import Role, Rule
+from hearthway.records.household import Decision, Party, PersonKind, Role, Rule
 
 PURPOSES: dict[str, str] = {
     "anticipate": "work out where somebody is heading and what would help there",
@@ -22,19 +23,38 @@ PURPOSES: dict[str, str] = {
     "replay": "keep nodes in step while a recorded day is replayed",
     "wait": "ask a place how long the wait is",
     "forget": "erase what the owner wants forgotten",
+    "household": "keep the household together: certificates, who is in it, its settings",
+    "share": "keep latest values and settings the same on every node",
+    "handoff": "go on with a task on another node",
+    "borrow": "lend a sensor: the phone's position to a car that lost its own",
+    "control": "do something at home or in the parked car",
 }
 _ROLES = tuple(str(r) for r in Role)
+WHOSE = ("own", "adults", "family", "everyone")
+PRECISIONS = ("exact", "500m", "city")
 _FIELDS = ("id", "keys", "from", "to", "purpose")
+_OPTIONAL = {"whose": WHOSE, "precision": PRECISIONS}
 _PATTERN = re.compile(r"[A-Za-z0-9_]+(\.([A-Za-z0-9_]+|\*))*")
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _CACHE_MAX = 16_384
 
 
+ConsentCheck = Callable[[str, str, str, str], bool]
+_KINDS_OF: dict[str, tuple[str, ...]] = {
+    "own": (),
+    "adults": (PersonKind.ADULT,),
+    "family": (PersonKind.ADULT, PersonKind.CHILD),
+    "everyone": tuple(PersonKind),
+}
+
+
 class Rules:
     """Compiled rules. Immutable; answers are cached, so asking again costs a dictionary look-up."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], consents: ConsentCheck | None = None) -> None:
+        """`consents(giver, receiver, key, purpose)`: have both sides agreed? Without one, nobody has."""
         self.rules = tuple(rules)
+        self._consents: ConsentCheck = consents or (lambda giver, receiver, key, purpose: False)
         self._compiled = [
             (rule, tuple(compile_pattern(k) for k in rule.keys)) for rule in self.rules
         ]
@@ -87,6 +107,28 @@ class Rules:
             self._cache.clear()
         self._cache[question] = found
         return found
+
+    def decide(
+        self, key: str, sender: Party, receiver: Party, purpose: str, about: str = ""
+    ) -> Decision | None:
+        """May `key`, about the person `about` ("": about nobody), cross? By which rule, how precisely; or None.
+
+        What is about one person reaches another's device only if a rule's `whose` lets it AND both consented.
+        """
+        rule = self.allows(key, sender.role, receiver.role, purpose)
+        if rule is None or not self._may_have(rule, key, receiver, about):
+            return None
+        return Decision(rule=rule.id, precision=rule.precision)
+
+    def _may_have(self, rule: Rule, key: str, receiver: Party, about: str) -> bool:
+        if not receiver.person:
+            return True  # a shared device: the rule named its role
+        if about == receiver.person:
+            return True
+        kinds = _KINDS_OF[rule.whose]
+        if not about:
+            return receiver.kind in (kinds or _KINDS_OF["family"])
+        return receiver.kind in kinds and self._consents(about, receiver.person, key, rule.purpose)
 
     def receivers(self, key: str, sender_role: str, purpose: str) -> list[tuple[str, Rule]]:
         """Every role this key may go to, with the rule, in the order phone, car, home, venue."""
@@ -147,8 +189,9 @@ class _Reader:
 
     def _rule(self, table: dict[str, Any], index: int) -> Rule:
         for name in table:
-            if name not in _FIELDS:
-                self._fail(f'a rule has no "{name}"', f"It has {', '.join(_FIELDS)}.", name, index)
+            if name not in _FIELDS and name not in _OPTIONAL:
+                known = ", ".join((*_FIELDS, *_OPTIONAL))
+                self._fail(f'a rule has no "{name}"', f"It has {known}.", name, index)
         for name in _FIELDS:
             if name not in table:
                 self._fail(f'the rule has no "{name}"', f"Add {name} = ...", "", index)
@@ -178,7 +221,15 @@ class _Reader:
                 "purpose",
                 index,
             )
-        return Rule(id=rule_id, keys=keys, sender=sender, receivers=receivers, purpose=purpose)
+        chosen = {}
+        for option, values in _OPTIONAL.items():
+            value = self._text(table, option, index) if option in table else values[0]
+            if value not in values:
+                self._fail(f'"{value}" is not known', f"Use {', '.join(values)}.", option, index)
+            chosen[option] = value
+        return Rule(
+            id=rule_id, keys=keys, sender=sender, receivers=receivers, purpose=purpose, **chosen
+        )
 
     def _text(self, table: dict[str, Any], name: str, index: int) -> str:
         value = table[name]
@@ -210,120 +261,4 @@ class _Reader:
 
 def default_rules() -> str:
     """The rules a new household starts with, as TOML with comments."""
-    return _DEFAULT
-
-
-_DEFAULT = """\
-# The owner's rules of this household. What no rule names never leaves a node.
-#
-# A rule lets `keys` go `from` one role `to` others, for one `purpose`. In a key, * stands for one part,
-# and as the last part for everything below. Every receipt names the rules it used by their id.
-# Delete a rule to stop that crossing; both ends check, so change the file on every node.
-#
-# Purposes:
-#   anticipate  work out where somebody is heading and what would help there
-#   advise      show a suggestion
-#   learn       learn from an answer
-#   witness     let the home countersign the heads of receipt chains
-#   replay      keep nodes in step while a recorded day is replayed
-#   wait        ask a place how long the wait is
-#   forget      erase what the owner wants forgotten
-version = 1
-
-# Where the car is, how fast, how far, how charged: the phone works out the rest.
-[[rule]]
-id = "car-signals"
-keys = [
-    "Vehicle.CurrentLocation.*",
-    "Vehicle.Speed",
-    "Vehicle.TraveledDistance",
-    "Vehicle.Powertrain.TractionBattery.StateOfCharge.*",
-]
-from = "car"
-to = ["phone"]
-purpose = "anticipate"
-
-# A suggestion goes to the car's glance-safe surface.
-[[rule]]
-id = "suggestion-in-car"
-keys = ["Suggestion.*"]
-from = "phone"
-to = ["car"]
-purpose = "advise"
-
-# What was answered in the car.
-[[rule]]
-id = "answer-from-car"
-keys = ["Answer.*"]
-from = "car"
-to = ["phone"]
-purpose = "learn"
-
-# The head of a receipt chain is a hash: it says nothing about anybody.
-[[rule]]
-id = "receipt-head-phone"
-keys = ["Receipt.Head"]
-from = "phone"
-to = ["home"]
-purpose = "witness"
-
-[[rule]]
-id = "receipt-head-car"
-keys = ["Receipt.Head"]
-from = "car"
-to = ["home"]
-purpose = "witness"
-
-[[rule]]
-id = "receipt-countersign"
-keys = ["Receipt.Countersign"]
-from = "home"
-to = ["phone", "car"]
-purpose = "witness"
-
-# Steps of a replayed day and their acknowledgements; no content of anybody's life.
-[[rule]]
-id = "replay-from-phone"
-keys = ["Replay.*"]
-from = "phone"
-to = ["car", "home"]
-purpose = "replay"
-
-[[rule]]
-id = "replay-from-car"
-keys = ["Replay.*"]
-from = "car"
-to = ["phone", "home"]
-purpose = "replay"
-
-[[rule]]
-id = "replay-from-home"
-keys = ["Replay.*"]
-from = "home"
-to = ["phone", "car"]
-purpose = "replay"
-
-# A place that the person follows is asked for its wait; it is never told who asks.
-[[rule]]
-id = "wait-request"
-keys = ["Venue.WaitRequest"]
-from = "phone"
-to = ["venue"]
-purpose = "wait"
-
-# What the owner forgets on the phone is erased on every node.
-[[rule]]
-id = "forget-everywhere"
-keys = ["Forget.*"]
-from = "phone"
-to = ["car", "home"]
-purpose = "forget"
-
-# Who is at home (never where they were before).
-[[rule]]
-id = "presence-at-home"
-keys = ["Home.Presence.*"]
-from = "home"
-to = ["phone"]
-purpose = "anticipate"
-"""
+    return files("hearthway.mesh").joinpath("templates", "family.toml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What a household is made of: roles, devices, rules."""
+"""What a household is made of: roles, devices, people, and the owner's rules about what crosses between them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,31 @@ class Role(StrEnum):
     VENUE = "venue"
 
 
+class PersonKind(StrEnum):
+    """What somebody is in the household. Guests stay for a time, and get only what is granted to them."""
+
+    ADULT = "adult"
+    CHILD = "child"
+    GUEST = "guest"
+
+
+class HouseholdPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody of the household, by the random id that stays; `until_s` ends a guest's stay (0: no end)."""
+
+    person_id: str
+    kind: PersonKind
+    until_s: float = 0.0
+
+
+class Party(Struct, frozen=True, kw_only=True):
+    """One end of a crossing: a device, its role, and the person it belongs to ("" for one that all share)."""
+
+    role: str
+    device_id: str = ""
+    person: str = ""
+    kind: str = ""  # of that person; "" for a shared device
+
+
 class Device(Struct, frozen=True, kw_only=True):
     """A member of the household: CN of its certificate, role, and the P-256 public key (SPKI DER)."""
 
@@ -25,20 +50,47 @@ class Device(Struct, frozen=True, kw_only=True):
 
 
 class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The owner lets `keys` (globs over dotted keys) go from one role to others for one purpose."""
+    """The owner lets `keys` (globs over dotted keys) go from one role to others for one purpose.
+
+    `whose`: the people whose devices may get it beside shared ones: "own" (the person it is about), "adults",
+    "family" (adults and children) or "everyone" (guests too). `precision`: "exact", "500m" or "city".
+    """
 
     id: str
     keys: tuple[str, ...]
     sender: str  # role
     receivers: tuple[str, ...]  # roles
     purpose: str
+    whose: str = "own"
+    precision: str = "exact"
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """A crossing may happen: by which rule (or grant), and how precisely."""
+
+    rule: str
+    precision: str = "exact"
+
+
+class Consent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`giver` lets `receiver` have these keys about the giver for one purpose, until then (Unix seconds; 0: revoked only).
+
+    It counts once the receiver has accepted it: nobody is made to hold another's data.
+    """
+
+    giver: str  # person ids
+    receiver: str
+    keys: tuple[str, ...]
+    purpose: str
+    until_s: float = 0.0
 
 
 class Peer(Struct, frozen=True, kw_only=True):
-    """Liveness of another node, as seen from here."""
+    """Liveness of another node, as seen from here. `via` names the node that relays to it, if one does."""
 
     device_id: str
     role: str
     alive: bool
     since_s: float
     detail: str = ""
+    via: str = ""
