@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from hearthway.records.errors import StoreError
 from .schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 
 BUSY_S = 10.0
+_BACKUP_PAGES = 1024  # a step: 4 MiB
 _MAGIC = b"SQLite format 3\x00"
 
 
@@ -206,6 +207,54 @@ class Database:
         """What SQLite's own integrity check finds; empty is sound."""
         return [str(row[0]) for row in self.rows("PRAGMA integrity_check(20)") if row[0] != "ok"]
 
+    def backup_to(self, path: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        """A copy of one moment (0600), complete or not there at all; writers go on meanwhile.
+
+        `progress(pages done, pages in all)`. An older copy at `path` is replaced only by a whole new one.
+        """
+        part = path.with_name(path.name + ".part")
+        try:
+            part.unlink(missing_ok=True)
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            self._copy(part, progress)
+            _sync(part)
+            part.replace(path)
+            _sync(path.parent)
+        except OSError as why:
+            part.unlink(missing_ok=True)
+            raise StoreError(
+                f"{path} cannot be written: {why.strerror or why}.",
+                "Choose another file or directory.",
+            ) from None
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    def _copy(self, part: Path, progress: Callable[[int, int], None] | None) -> None:
+        def tell(_: int, left: int, pages: int) -> None:
+            if progress is not None:
+                progress(pages - left, pages)
+
+        copy = source = None
+        try:
+            source = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+            copy = sqlite3.connect(part, isolation_level=None)
+            source.execute("BEGIN")  # every step below reads this one moment
+            source.execute("SELECT count(*) FROM meta").fetchone()
+            source.backup(copy, pages=_BACKUP_PAGES, progress=tell, sleep=0.01)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
+            if (found := copy.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise StoreError(
+                    f"{self.path} is damaged ({found}), so no backup of it was made.",
+                    "Keep a copy of it, then `hearthway restore` from the last backup.",
+                )
+        except sqlite3.Error as why:
+            raise store_error(why, self.path) from None
+        finally:
+            for one in (copy, source):
+                if one is not None:
+                    one.close()
+
     def close(self) -> None:
         """Close the file; closing twice is fine."""
         with self._lock:
@@ -231,3 +280,11 @@ def _prepare(path: Path) -> None:
             f"{path} is not a database, or its beginning is damaged. It was left as it is.",
             "Keep a copy of it, then `hearthway restore` from the last backup.",
         )
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -9,7 +9,7 @@ import hashlib
 import math
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -105,6 +105,13 @@ class Store:
     def close(self) -> None:
         """Close the file; closing twice is fine."""
         self.database.close()
+
+    def snapshot_to(self, path: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        """Copy everything as of one moment to `path` (0600, whole or not there); writing goes on meanwhile.
+
+        `progress(pages done, pages in all)`. StoreError when it cannot be written or this file is damaged.
+        """
+        self.database.backup_to(path, progress)
 
     def __enter__(self) -> Self:
         return self
