@@ -9,7 +9,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hearthway.mesh import venue, venue_link
+from hearthway.mesh import venue, venue_link, venue_seal
 from hearthway.mesh.signing import public_bytes
 from hearthway.mesh.store import Store
 from hearthway.mesh.venue import VenueDesk, ask, encode_code, parse_code, sign_wait, verify
 from hearthway.mesh.venue_link import VenueServer, fetch_wait
+from hearthway.mesh.venue_seal import Answerer, Asker
 from hearthway.records.codec import pack, unpack
-from hearthway.records.errors import InputError, MeshError, StoreError
+from hearthway.records.errors import InputError, MeshError, StoreError, WireError
 from hearthway.records.venue import Followed, SignedWait, WaitStatement
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"v" * 32)
@@ -166,9 +167,12 @@ def desk(tmp_path: Path) -> Iterator[VenueDesk]:
         yield VenueDesk(opened, KEY, osm_id="node/42", name="Ravintola Ä")
 
 
+def serving(desk: VenueDesk) -> AbstractContextManager[Followed]:
+    return listening(desk.serve("127.0.0.1", 0))
+
+
 @contextmanager
-def serving(current: Callable[[], SignedWait | None]) -> Iterator[Followed]:
-    server = VenueServer("127.0.0.1", 0, current)
+def listening(server: VenueServer) -> Iterator[Followed]:
     server.start()
     try:
         yield replace(FOLLOWED, address=f"127.0.0.1:{server.port}")
@@ -177,7 +181,7 @@ def serving(current: Callable[[], SignedWait | None]) -> Iterator[Followed]:
 
 
 def test_from_the_operators_finger_to_the_phone(phone: Store, desk: VenueDesk) -> None:
-    with serving(desk.current) as followed:
+    with serving(desk) as followed:
         assert parse_code(desk.code(followed.address)) == followed
         assert "says nothing" in ask(phone, followed, 1000.0, 2.0).why
         desk.tell(15.0, 1000.0)
@@ -189,7 +193,9 @@ def test_from_the_operators_finger_to_the_phone(phone: Store, desk: VenueDesk) -
         desk.silence()
         assert ask(phone, followed, 1130.0, 2.0).minutes is None
         assert unpack(desk.tell(7.0, 1140.0).statement, WaitStatement).serial == 3
-    with serving(lambda: old) as followed:  # somebody replays the first statement
+    with listening(
+        VenueServer("127.0.0.1", 0, KEY, "node/42", lambda: old)
+    ) as followed:  # somebody replays the first statement
         assert "sent again" in ask(phone, followed, 1150.0, 2.0).why
     assert "out of reach" in ask(phone, followed, 1200.0, 2.0).why
 
@@ -215,35 +221,60 @@ def raw(address: str, request: bytes) -> bytes:
     host, _, port = address.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=5) as link:
         link.sendall(request)
+        link.shutdown(socket.SHUT_WR)
         data = b""
-        while piece := link.recv(4096):
-            data += piece
-    return data
+        try:
+            while piece := link.recv(4096):
+                data += piece
+        except ConnectionError:
+            pass  # what was not read to the end is reset
+        return data
+
+
+def fetch(followed: Followed, timeout_s: float) -> bytes:
+    return fetch_wait(followed.address, followed.key, followed.osm_id, timeout_s)
 
 
 def test_the_server_answers_one_question_and_tells_nothing_else(desk: VenueDesk) -> None:
     desk.tell(15.0, 1000.0)
-    with serving(desk.current) as followed:
-        good = raw(followed.address, b"GET /wait HTTP/1.0\r\n\r\n")
-        assert good.startswith(b"HTTP/1.0 200")
-        for header in (b"Server:", b"Date:", b"Python"):
-            assert header not in good
-        for path in (b"/", b"/wait/", b"/wait?x=1", b"/../node.db"):
-            assert b" 404 " in raw(followed.address, b"GET " + path + b" HTTP/1.0\r\n\r\n")
-        assert b" 501 " in raw(followed.address, b"POST /wait HTTP/1.0\r\n\r\n")
-        assert b" 200 " not in raw(
-            followed.address, b"GET /" + b"x" * 70_000 + b" HTTP/1.0\r\n\r\n"
-        )
-        raw(followed.address, b"\x16\x03\x01nonsense\r\n\r\n")
-        assert raw(followed.address, b"GET /wait HTTP/1.0\r\n\r\n") == good
+    with serving(desk) as followed:
+        assert fetch(followed, 2.0)
+        for nonsense in (
+            b"GET /wait HTTP/1.0\r\n\r\n" + bytes(40),
+            b"\x16\x03\x01nonsense" * 10,
+            b"hwv\x01" + bytes(32),  # a key that gives everybody the same secret
+            b"hwv\x01",
+        ):
+            assert raw(followed.address, nonsense) == b""
+        begun = raw_hello(followed.address)
+        assert begun[:4] == b"hwv\x01"
+        assert len(begun) == venue_seal.VENUE_HELLO_BYTES
+        assert raw(followed.address, b"hwv\x09" + b"k" * 32) == b"hwv\x01"
+        assert fetch(followed, 2.0)
 
 
-def test_a_broken_store_is_a_503_not_a_traceback(phone: Store) -> None:
+def raw_hello(address: str) -> bytes:
+    """What the venue says to a proper beginning."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as link:
+        link.sendall(Asker(FOLLOWED.key).hello)
+        return link.recv(1000)
+
+
+def test_a_broken_store_is_said_so_without_a_traceback(phone: Store) -> None:
     def broken() -> SignedWait:
         raise StoreError("The disk is gone.")
 
-    with serving(broken) as followed:
-        assert ask(phone, followed, 1000.0, 2.0).why.endswith("answered 503")
+    with listening(VenueServer("127.0.0.1", 0, KEY, "node/42", broken)) as followed:
+        assert "trouble of its own" in ask(phone, followed, 1000.0, 2.0).why
+
+
+def test_a_venue_that_became_another_place_says_so(phone: Store, desk: VenueDesk) -> None:
+    desk.tell(15.0, 1000.0)
+    with serving(desk) as followed:
+        elsewhere = replace(followed, osm_id="node/43")
+        assert "another place" in ask(phone, elsewhere, 1010.0, 2.0).why
+        assert ask(phone, followed, 1010.0, 2.0).minutes == 15.0
 
 
 def test_a_crowd_of_silent_connections_is_cut(
@@ -251,13 +282,13 @@ def test_a_crowd_of_silent_connections_is_cut(
 ) -> None:
     monkeypatch.setattr(venue_link, "_SERVE_S", 0.3)
     desk.tell(15.0, 1000.0)
-    with serving(desk.current) as followed:
+    with serving(desk) as followed:
         host, _, port = followed.address.rpartition(":")
         crowd = [socket.create_connection((host, int(port))) for _ in range(20)]
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
             try:
-                if fetch_wait(followed.address, 1.0):
+                if fetch(followed, 1.0):
                     break
             except MeshError:
                 time.sleep(0.05)
@@ -275,11 +306,10 @@ def hostile(answer: Callable[[socket.socket], None]) -> Iterator[str]:
     def serve() -> None:
         link, _ = listener.accept()
         with link:
-            link.recv(1000)
             try:
                 answer(link)
-            except OSError:
-                return
+            except (OSError, WireError):
+                return  # who asked has hung up: what it was told gave it no reason to go on
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -291,47 +321,189 @@ def hostile(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (b"", "does not speak HTTP"),
-        (b"SSH-2.0-OpenSSH\r\n", "does not speak HTTP"),
-        (b"HTTP/1.0 302 Found\r\nLocation: http://192.0.2.1/\r\n\r\n", "answered 302"),
-        (b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 5000, "too long"),
-        (b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 5_000_000, "too long"),
-        (b"HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\nxx", "too long or cut|does not speak"),
-        (b"HTTP/1.0 200 OK\r\nContent-Length: -5\r\n\r\nxx", ""),
-        (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "does not speak HTTP"),
-        (b"HTTP/1.0 200 OK\r\n" + b"X: y\r\n" * 2000 + b"\r\n", "does not speak HTTP|too long"),
+        (b"", "is cut"),
+        (b"hwv", "is cut"),
+        (b"hwv\x01" + bytes(50), "is cut"),
+        (b"SSH-2.0-OpenSSH\r\n", "does not speak as a venue does"),
+        (b"HTTP/1.0 302 Found\r\nLocation: http://192.0.2.1/\r\n\r\n", "does not speak as a venue"),
+        (b"hwv\x02", "speaks version 2"),
+        (b"hwv\x01" + bytes(112), "no X25519 key"),
+        (b"hwv\x01" + b"k" * 112, "changed or cut"),
+        (b"hwv\x01" + b"k" * 5_000_000, "changed or cut"),
     ],
 )
 def test_a_hostile_answer_is_an_unknown_wait(phone: Store, answer: bytes, why: str) -> None:
-    with hostile(lambda link: link.sendall(answer)) as address:
+    def say(link: socket.socket) -> None:
+        link.recv(36, socket.MSG_WAITALL)
+        link.sendall(answer)
+
+    with hostile(say) as address:
         found = ask(phone, replace(FOLLOWED, address=address), 1000.0, 2.0)
     assert found.minutes is None
-    assert any(part in found.why for part in why.split("|")), found.why
+    assert why in found.why, found.why
+
+
+def answering(
+    content: bytes, *, key: Ed25519PrivateKey = KEY, change: Callable[[bytes], bytes] = bytes
+) -> Callable[[socket.socket], None]:
+    """A venue that keeps the form, seals `content`, and changes what it sends last."""
+
+    def say(link: socket.socket) -> None:
+        answerer = Answerer(key, link.recv(36, socket.MSG_WAITALL))
+        link.sendall(answerer.hello)
+        answerer.question(link.recv(venue_seal.QUESTION_BYTES, socket.MSG_WAITALL))
+        sealed = answerer.answer(content)
+        link.sendall(change(len(sealed).to_bytes(2, "big") + sealed))
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("say", "why"),
+    [
+        (answering(b"+" + pack(signed())), ""),
+        (answering(b"+" + pack(signed()), key=OTHER), "another key than the one you follow"),
+        (answering(b"+" + pack(signed()), change=lambda data: data[:-1]), "is cut"),
+        (answering(b"+" + pack(signed()), change=lambda data: data[:2]), "is cut"),
+        (answering(b"+" + pack(signed()), change=lambda data: data[:-1] + b"x"), "changed or cut"),
+        (answering(b"+" + pack(signed()), change=lambda data: b"\xff\xff" + data), "too long"),
+        (answering(b"+" + pack(signed()), change=lambda _: b"\x00\x00"), "changed or cut"),
+        (answering(b"+x"), "does not decode"),
+        (answering(b"0"), "says nothing right now"),
+        (answering(b""), "trouble"),
+        (answering(b"9"), "trouble"),
+    ],
+)
+def test_a_venue_that_keeps_the_form_is_believed_only_whole_and_by_its_key(
+    phone: Store, say: Callable[[socket.socket], None], why: str
+) -> None:
+    with hostile(say) as address:
+        found = ask(phone, replace(FOLLOWED, address=address), 1100.0, 2.0)
+    assert (found.minutes == 15.0) == (not why)
+    assert why in found.why, found.why
+
+
+def test_a_machine_in_the_middle_sees_nothing_and_changes_nothing(
+    phone: Store, desk: VenueDesk
+) -> None:
+    """It may carry bytes, and then reads nothing; with a key of its own it is found out; nor can it replay."""
+    desk.tell(15.0, 1000.0)
+    seen: list[bytes] = []
+    with serving(desk) as followed:
+        real = ("127.0.0.1", int(followed.address.rpartition(":")[2]))
+
+        def carry(link: socket.socket) -> None:
+            with socket.create_connection(real) as onward:
+                for size, (source, target) in (
+                    (36, (link, onward)),
+                    (116, (onward, link)),
+                    (144, (link, onward)),
+                    (2, (onward, link)),
+                    (528, (onward, link)),
+                ):
+                    seen.append(source.recv(size, socket.MSG_WAITALL))
+                    target.sendall(seen[-1])
+
+        with hostile(carry) as address:
+            assert ask(phone, replace(followed, address=address), 1010.0, 2.0).minutes == 15.0
+        recorded = b"".join(seen)
+        statement = unpack(desk.current().statement, WaitStatement)  # type: ignore[union-attr]  # it was told
+        for secret in (b"node/42", b"Ravintola", FOLLOWED.key, pack(statement), b"wait", b"osm"):
+            assert secret not in recorded
+            assert (
+                secret in b"x" + secret + recorded
+            )  # the control: the same search finds it planted
+        with socket.create_connection(real, timeout=2) as again:  # our question, sent once more
+            again.sendall(seen[0])
+            again.recv(116, socket.MSG_WAITALL)
+            again.sendall(seen[2])
+            assert again.recv(1) == b""
+
+    def replay(link: socket.socket) -> None:  # the venue's answers, sent once more
+        link.recv(36, socket.MSG_WAITALL)
+        link.sendall(seen[1])
+        link.recv(144)
+        link.sendall(seen[3] + seen[4])
+
+    with hostile(replay) as address:
+        assert "changed or cut" in ask(phone, replace(followed, address=address), 1010.0, 2.0).why
+
+
+@given(st.data())
+def test_one_changed_bit_anywhere_is_noticed(data: st.DataObject) -> None:
+    asker = Asker(FOLLOWED.key)
+    answerer = Answerer(KEY, asker.hello)
+    question = asker.question(answerer.hello, "node/42")
+    assert answerer.question(question) == "node/42"
+    answer = answerer.answer(b"+15")
+    assert asker.answer(answer) == b"+15"
+
+    def flipped(message: bytes) -> bytes:
+        at = data.draw(st.integers(0, len(message) * 8 - 1))
+        changed = bytearray(message)
+        changed[at // 8] ^= 1 << at % 8
+        return bytes(changed)
+
+    with pytest.raises(WireError):
+        asker.answer(flipped(answer))
+    with pytest.raises(WireError):
+        answerer.question(flipped(question))
+    with pytest.raises((WireError, MeshError)):
+        asker.question(flipped(answerer.hello), "node/42")
+
+
+@given(st.integers(0, 4096), st.text(max_size=40))
+def test_lengths_tell_nothing_about_the_place(size: int, osm_id: str) -> None:
+    asker = Asker(FOLLOWED.key)
+    answerer = Answerer(KEY, asker.hello)
+    question = asker.question(answerer.hello, osm_id[:30])
+    assert len(asker.hello + question) == venue_seal.ASKING_BYTES
+    assert answerer.question(question) == osm_id[:30]
+    sealed = answerer.answer(bytes(size))
+    assert (len(sealed) - 16) % 512 == 0
+    assert len(sealed) <= venue_seal.ANSWER_SEALED_MAX_BYTES
+    assert asker.answer(sealed) == bytes(size)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_refused_in_a_sentence(data: bytes) -> None:
+    with pytest.raises(WireError):
+        Answerer(KEY, data)
+    with pytest.raises((WireError, MeshError)):
+        Asker(FOLLOWED.key).question(data, "node/42")
+
+
+def test_an_absurd_place_is_not_asked_for() -> None:
+    asker = Asker(FOLLOWED.key)
+    with pytest.raises(InputError, match="no place's id"):
+        asker.question(Answerer(KEY, asker.hello).hello, "n" * 500)
+    with pytest.raises(WireError, match="too long"):
+        Answerer(KEY, asker.hello).answer(bytes(4097))
 
 
 def test_a_venue_that_drips_is_left_in_time() -> None:
     def drip(link: socket.socket) -> None:
-        for letter in b"HTTP/1.0 200 OK\r\n" * 10:
+        for letter in b"hwv\x01" + b"k" * 112:
             link.sendall(bytes([letter]))
             time.sleep(0.05)
 
     begin = time.monotonic()
     with hostile(drip) as address, pytest.raises(MeshError, match="did not answer within"):
-        fetch_wait(address, 0.3)
+        fetch(replace(FOLLOWED, address=address), 0.3)
     assert time.monotonic() - begin < 3.0
 
 
 def test_a_port_in_use_reads_as_such(desk: VenueDesk) -> None:
-    with serving(desk.current) as followed:
+    with serving(desk) as followed:
         port = int(followed.address.rpartition(":")[2])
         with pytest.raises(MeshError, match="cannot listen"):
-            VenueServer("127.0.0.1", port, desk.current).start()
+            desk.serve("127.0.0.1", port).start()
     with pytest.raises(MeshError, match="cannot listen"):
-        VenueServer("127.0.0.1", 99_999, desk.current).start()
+        desk.serve("127.0.0.1", 99_999).start()
 
 
 def test_starting_and_stopping_twice_is_fine(desk: VenueDesk) -> None:
-    server = VenueServer("127.0.0.1", 0, desk.current)
+    server = desk.serve("127.0.0.1", 0)
     server.stop()
     server.start()
     server.start()

@@ -28,7 +28,7 @@ class VenueNode(Node):
         key = signing_key(self.paths.keys / "venue.key")
         self._desk = VenueDesk(self.store, key, osm_id=table.osm_id, name=table.name)
         host, port = split_address(table.listen)
-        self._server = VenueServer(host, port, self._desk.current)
+        self._server = self._desk.serve(host, port)
         await asyncio.to_thread(self._server.start)
 
     async def stopping(self) -> None:

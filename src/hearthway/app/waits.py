@@ -11,7 +11,7 @@ from msgspec import Struct
 from hearthway.mesh.rules import Rules
 from hearthway.mesh.store import Store
 from hearthway.mesh.venue import ask, disclosure, parse_code
-from hearthway.mesh.venue_link import wait_request
+from hearthway.mesh.venue_seal import ASKING_BYTES
 from hearthway.records.household import Role
 from hearthway.records.life import Person
 from hearthway.records.receipts import Crossing, Disclosure
@@ -86,8 +86,7 @@ class WaitDesk:
                 if count
             ),
             bytes_to={
-                f"venue {followed.osm_id}": times * len(wait_request(followed.address))
-                for followed, times in asked
+                f"venue {followed.osm_id}": times * ASKING_BYTES for followed, times in asked
             },
         )
         self._asked.clear()

@@ -21,7 +21,7 @@ from hearthway.records.venue import Followed, SignedWait, Wait, WaitStatement
 
 from .signing import public_bytes, signed_by
 from .store import Store
-from .venue_link import check_address, fetch_wait
+from .venue_link import VenueServer, check_address, fetch_wait
 
 CODE_PREFIX = "hearthway-venue:"
 SKEW_S = 120.0  # two tablets' clocks may differ by this much
@@ -92,7 +92,7 @@ def ask(store: Store, followed: Followed, now_s: float, timeout_s: float) -> Wai
     Blocks up to `timeout_s`. Check the owner's rules before, put `disclosure(followed)` into the receipt after.
     """
     try:
-        data = fetch_wait(followed.address, timeout_s)
+        data = fetch_wait(followed.address, followed.key, followed.osm_id, timeout_s)
         if not data:
             return unknown(followed, "the place says nothing right now")
         signed = unpack(data, SignedWait)
@@ -107,7 +107,7 @@ def ask(store: Store, followed: Followed, now_s: float, timeout_s: float) -> Wai
 
 
 def disclosure(followed: Followed) -> Disclosure:
-    """What asking told the venue: everything it could learn, nothing more is sent."""
+    """What asking told the venue: everything it could learn, nothing more is sent, and all of it sealed."""
     host = followed.address.rpartition(":")[0]
     return Disclosure(
         peer=f"{followed.name} ({followed.osm_id}) at {followed.address}",
@@ -225,6 +225,10 @@ class VenueDesk:
             "SELECT signed FROM own_wait WHERE osm_id = ?", (self.osm_id,)
         )
         return None if row is None or row[0] is None else unpack(row[0], SignedWait)
+
+    def serve(self, host: str, port: int) -> VenueServer:
+        """This venue's end of the link, not started yet."""
+        return VenueServer(host, port, self._key, self.osm_id, self.current)
 
     def code(self, address: str) -> str:
         """The code people follow this venue by."""

@@ -1,25 +1,36 @@
-"""The link to a venue: one bounded GET, one bounded answer, no redirect, no name server, no log of who asked."""
+"""The link to a venue: one sealed question, one bounded answer, no name server, no log of who asked."""
 
 from __future__ import annotations
 
-import http.client
-import io
 import ipaddress
+import selectors
 import socket
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from contextlib import suppress
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hearthway.records.codec import pack
-from hearthway.records.errors import HearthwayError, InputError, MeshError
+from hearthway.records.errors import HearthwayError, InputError, MeshError, WireError
 from hearthway.records.venue import SignedWait
 
-MAX_BODY_BYTES = 4096
-_MAX_ANSWER_BYTES = MAX_BODY_BYTES + 2048  # headers included
+from .venue_seal import (
+    ANSWER_SEALED_MAX_BYTES,
+    ASK_HELLO_BYTES,
+    HEAD,
+    MAGIC,
+    QUESTION_BYTES,
+    VENUE_HELLO_BYTES,
+    Answerer,
+    Asker,
+)
+
 _MAX_CONNECTIONS = 16
 _SERVE_S = 5.0  # a connection that takes longer is cut
+_SAID, _SILENT, _ELSEWHERE, _BROKEN = b"+", b"0", b"?", b"!"
+_LENGTH_BYTES = 2
 
 
 def check_address(address: str) -> tuple[str, int]:
@@ -50,181 +61,168 @@ def check_address(address: str) -> tuple[str, int]:
     return plain, number
 
 
-class _Received:
-    """Bytes that were received, in the form http.client reads an answer from."""
+def fetch_wait(address: str, key: bytes, osm_id: str, timeout_s: float) -> bytes:
+    """What the venue with that followed key says about `osm_id`, within `timeout_s` in all; empty: nothing now.
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def makefile(self, mode: str) -> io.BytesIO:
-        """The bytes as a file."""
-        return io.BytesIO(self._data)
-
-
-def wait_request(address: str) -> bytes:
-    """Everything that is sent to a venue: the same from everybody, about nobody."""
-    return f"GET /wait HTTP/1.0\r\nHost: {address}\r\n\r\n".encode()
-
-
-def fetch_wait(address: str, timeout_s: float) -> bytes:
-    """The body of `GET http://address/wait`, at most 4 KiB within `timeout_s` in all; empty when it says nothing.
-
-    MeshError when the venue is out of reach, too slow, too long or answers anything but 200 or 204; InputError on
-    an address that is not nearby.
+    MeshError when the venue is out of reach, too slow, another one, or answers anything but an answer; InputError
+    on an address that is not nearby. `venue_seal` tells what travels.
     """
     host, port = check_address(address)
-    deadline = time.monotonic() + timeout_s
-    data = b""
+    deadline_s = time.monotonic() + timeout_s
     try:
         with socket.create_connection((host, port), timeout=timeout_s) as link:
-            link.sendall(wait_request(address))
-            while len(data) <= _MAX_ANSWER_BYTES:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError
-                link.settimeout(left)
-                piece = link.recv(_MAX_ANSWER_BYTES)
-                if not piece:
-                    break
-                data += piece
+            said = _asked(link, Asker(key), osm_id, deadline_s)
     except TimeoutError:
         raise MeshError(
             f"The venue at {address} did not answer within {timeout_s:g} s.", "Try again nearby."
+        ) from None
+    except EOFError:
+        raise MeshError(f"The answer of the venue at {address} is cut.", "Ask there.") from None
+    except (WireError, MeshError) as why:
+        reason = why.message[:1].lower() + why.message[1:].rstrip(".")
+        raise MeshError(
+            f"What answers at {address} cannot be believed: {reason}.",
+            why.next_step or "Follow it again.",
         ) from None
     except (OSError, ValueError) as why:
         raise MeshError(
             f"The venue at {address} is out of reach: {getattr(why, 'strerror', None) or why}.",
             "Is this device on the venue's network?",
         ) from None
-    answer = http.client.HTTPResponse(cast(socket.socket, _Received(data)))
-    try:
-        answer.begin()
-        body = answer.read(MAX_BODY_BYTES + 1)
-    except (http.client.HTTPException, ValueError, OSError):
-        raise MeshError(
-            f"The venue at {address} does not speak HTTP.", "Follow it again."
-        ) from None
-    if answer.status not in (200, 204):
-        raise MeshError(f"The venue at {address} answered {answer.status}.", "Ask there.")
-    if len(body) > MAX_BODY_BYTES or (answer.length and answer.length > 0):
-        raise MeshError(f"The answer of the venue at {address} is too long or cut.", "Ask there.")
-    return body
+    kind, content = said[:1], said[1:]
+    if kind == _SAID:
+        return content
+    if kind == _SILENT:
+        return b""
+    if kind == _ELSEWHERE:
+        raise MeshError(f"The venue at {address} is another place now.", "Follow it again.")
+    raise MeshError(f"The venue at {address} has trouble of its own.", "Ask there.")
+
+
+def _asked(link: socket.socket, asker: Asker, osm_id: str, deadline_s: float) -> bytes:
+    link.sendall(asker.hello)
+    head = _read(link, len(HEAD), deadline_s)  # a venue of another version says no more than this
+    if head != HEAD:
+        asker.question(head, osm_id)  # raises what is wrong with it
+    rest = _read(link, VENUE_HELLO_BYTES - len(head), deadline_s)
+    link.sendall(asker.question(head + rest, osm_id))
+    size = int.from_bytes(_read(link, _LENGTH_BYTES, deadline_s), "big")
+    if size > ANSWER_SEALED_MAX_BYTES:
+        raise WireError("Its answer is too long.")
+    return asker.answer(_read(link, size, deadline_s))
+
+
+def _read(link: socket.socket, size: int, deadline_s: float) -> bytes:
+    """So many bytes; EOFError where the other side ends before, TimeoutError at the deadline."""
+    data = b""
+    while len(data) < size:
+        left_s = deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        link.settimeout(left_s)
+        piece = link.recv(size - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+    return data
 
 
 class VenueServer:
-    """Serves the signed wait at GET /wait and nothing else. `current` is called in the server's threads."""
+    """Answers sealed questions about one place and nothing else. `current` is called in threads of its own."""
 
-    def __init__(self, host: str, port: int, current: Callable[[], SignedWait | None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        key: Ed25519PrivateKey,
+        osm_id: str,
+        current: Callable[[], SignedWait | None],
+    ) -> None:
         self._address = (host, port)
+        self._key = key
+        self._osm_id = osm_id
         self._current = current
-        self._server: _Server | None = None
+        self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
+        self._wake: socket.socket | None = None
 
     @property
     def port(self) -> int:
         """The port in use, once started."""
-        return self._address[1] if self._server is None else int(self._server.server_address[1])
+        return self._address[1] if self._listener is None else self._listener.getsockname()[1]
 
     def start(self) -> None:
         """Listen; MeshError when the port is taken or not allowed. Starting twice is fine."""
-        if self._server is not None:
+        if self._listener is not None:
             return
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         try:
-            self._server = _Server(self._address, self._current)
+            if not 0 <= self._address[1] < 65_536:
+                raise OverflowError("there is no such port")
+            self._listener = socket.create_server(self._address, family=family, backlog=64)
         except (OSError, OverflowError) as why:
             raise MeshError(
                 f"The venue cannot listen on {self._address[0]}:{self._address[1]}: "
                 f"{getattr(why, 'strerror', None) or why}.",
                 "Stop the program that uses this port, or choose another one.",
             ) from None
+        self._listener.settimeout(0)
+        self._wake, woken = socket.socketpair()
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.1,), name="venue", daemon=True
+            target=self._accept, args=(self._listener, woken), name="venue", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
         """Close the port and end the thread; stopping twice is fine."""
-        if self._server is None or self._thread is None:
+        if self._listener is None or self._thread is None or self._wake is None:
             return
-        self._server.shutdown()
+        self._wake.close()
         self._thread.join()
-        self._server.server_close()
-        self._server = self._thread = None
+        self._listener.close()
+        self._listener = self._thread = self._wake = None
 
+    def _accept(self, listener: socket.socket, woken: socket.socket) -> None:
+        """Sleeps until somebody asks or `stop` is called: a venue that nobody asks costs nothing."""
+        with woken, selectors.DefaultSelector() as selector:
+            selector.register(listener, selectors.EVENT_READ)
+            selector.register(woken, selectors.EVENT_READ)
+            while all(key.fileobj is not woken for key, _ in selector.select()):
+                try:
+                    self._take(listener.accept()[0])
+                except OSError:  # hung up already, or no file is left: then not in a busy loop
+                    time.sleep(0.02)
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, address: tuple[str, int], current: Callable[[], SignedWait | None]) -> None:
-        self.current = current
-        self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
-        super().__init__(address, _Handler)
-
-    def server_bind(self) -> None:
-        """Bind without http.server's reverse look-up of our own name."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """One thread a connection, a bounded number of them: a crowd is turned away, not queued."""
+    def _take(self, link: socket.socket) -> None:
+        """A thread a connection, a bounded number of them: a crowd is turned away, not queued."""
         if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
+            threading.Thread(target=self._serve, args=(link,), name="asked", daemon=True).start()
         else:
-            self.shutdown_request(request)
+            link.close()
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve, but no longer than `_SERVE_S`, however slowly the other side writes."""
-        watchdog = threading.Timer(_SERVE_S, _cut, (request,))
-        watchdog.daemon = True
-        watchdog.start()
+    def _serve(self, link: socket.socket) -> None:
+        """Answer, but no longer than `_SERVE_S`, however slowly the other side writes; who asked is not noted."""
+        deadline_s = time.monotonic() + _SERVE_S
         try:
-            super().process_request_thread(request, client_address)
+            with link, suppress(OSError, EOFError, WireError):  # nobody's business
+                link.settimeout(_SERVE_S)
+                hello = _read(link, ASK_HELLO_BYTES, deadline_s)
+                if hello.startswith(MAGIC) and not hello.startswith(HEAD):
+                    link.sendall(HEAD)  # says which version is spoken here, and no more
+                answerer = Answerer(self._key, hello)
+                link.sendall(answerer.hello)
+                asked_for = answerer.question(_read(link, QUESTION_BYTES, deadline_s))
+                sealed = answerer.answer(self._word(asked_for))
+                link.sendall(len(sealed).to_bytes(_LENGTH_BYTES, "big") + sealed)
         finally:
-            watchdog.cancel()
             self._free.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A connection that breaks is nobody's business."""
-
-
-def _cut(link: socket.socket) -> None:
-    try:
-        link.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-class _Handler(BaseHTTPRequestHandler):
-    timeout = _SERVE_S
-
-    def do_GET(self) -> None:
-        """The signed wait, or 204 when there is none."""
-        if self.path != "/wait":
-            self._answer(404, b"")
-            return
+    def _word(self, osm_id: str) -> bytes:
+        if osm_id != self._osm_id:
+            return _ELSEWHERE
         try:
-            signed = cast(_Server, self.server).current()
+            signed = self._current()
         except HearthwayError:
-            self._answer(503, b"")
-            return
-        self._answer(204 if signed is None else 200, b"" if signed is None else pack(signed))
-
-    def _answer(self, status: int, body: bytes) -> None:
-        # send_response would add our software's version and a wall-clock date
-        self.send_response_only(status)
-        if status != 204:
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Content-Type", "application/msgpack")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Errors without http.server's page and version."""
-        self._answer(code, b"")
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (http.server's name)
-        """Who asked is not written down."""
+            return _BROKEN
+        return _SILENT if signed is None else _SAID + pack(signed)
