@@ -24,6 +24,7 @@ from .member import Member, answer_kind
 from .node import Request
 from .recording import read_recording, ticks
 from .replay import Conductor
+from .wheel import AtWheel
 from .witness import stages, told
 
 log = logging.getLogger("hearthway.car")
@@ -65,11 +66,14 @@ class CarNode(Member):
 
     async def _publish(self, signals: Sequence[Signal]) -> None:
         """What the rules let go, goes; the rest stays here and is counted as refused."""
+        plain = [normalise(signal) for signal in signals]
+        for part in self.parts:
+            part.sensed(plain)
         if self.mesh is not None:
             for signal in signals:
                 self.latest[signal.key] = signal
             await self.mesh.publish_signals(
-                [normalise(s) for s in signals],
+                self.part(AtWheel).mark(plain),
                 "anticipate",
                 reliable=self._conductor is not None,  # a replay may not lose what real time may
             )
@@ -117,7 +121,15 @@ class CarNode(Member):
 
     # the surface -----------------------------------------------------------------------------------------------
 
+    def driver(self) -> str:
+        """Person id of whoever drives, as far as that is certain."""
+        return self.part(AtWheel).driver()
+
     def _show(self, meta: object, surface: Surface) -> None:
+        self.show(surface)
+
+    def show(self, surface: Surface) -> None:
+        """On the glance-safe surface from now on; kept, and receipted."""
         self._shown = surface
         self.store.add_person(surface.person, surface.person)  # an id; the name stays on the phone
         self.store.add_event(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hearthway.mesh.node import MeshNode
+    from hearthway.records.signals import Signal
 
     from .control import ControlServer
     from .node import Node
@@ -28,6 +29,9 @@ class Part:
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
         """Another node proved itself, or went."""
+
+    def sensed(self, signals: list[Signal]) -> None:
+        """This node's own sensors said something, in one moment."""
 
     async def forgotten(self) -> None:
         """Something was erased from the store: drop what memory still holds of it."""

@@ -33,15 +33,19 @@ from hearthway.records.messages import (
     Surface,
     Tick,
 )
+from hearthway.records.receipts import Crossing
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Evidence, Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
+from hearthway.records.tasks import NavigationTarget, WaitingSuggestion
 from hearthway.sense.catalogue import CAR_POSITION, normalise
 from hearthway.sense.fixes import FixAssembler
 
+from .borrow import position_signals
 from .brain import Brain
 from .clock import EventClock
 from .config import Config
+from .handoff import Tasks
 from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
@@ -242,6 +246,8 @@ class PhoneNode(Member):
             raise InputError(
                 "Nobody lives on this phone yet.", "Run `hearthway import FILE --person NAME`."
             )
+        for part in self.parts:
+            part.sensed([s for f in own.fixes for s in position_signals(f, "", "")])
         useful = [fix for fix in own.fixes if abs(fix.time_s - self._car_s) > CAR_FRESH_S]
         await asyncio.to_thread(brain.observe, useful, own.signals, "owntracks")
         own.stored.set_result(None)
@@ -291,8 +297,7 @@ class PhoneNode(Member):
     async def _speak(self, suggestion: Suggestion, started: float | None) -> None:
         self.suggestion, self.answered, self.silence = suggestion, None, None
         lines = render(suggestion)
-        if self.mesh is not None:
-            await self.mesh.publish(SHOW, self._surface(suggestion, lines), "advise", reliable=True)
+        await self._show_elsewhere(self._surface(suggestion, lines))
         await self._write_receipt(suggestion, started)
         self.control.emit(
             "suggestion",
@@ -300,6 +305,22 @@ class PhoneNode(Member):
             record=msgspec.to_builtins(suggestion),
         )
         self._changed("moment")
+
+    async def _show_elsewhere(self, surface: Surface) -> None:
+        """To the car's surface; where none is reached it waits here, and goes along when the drive begins."""
+        shown: list[Crossing] = []
+        if self.mesh is not None:
+            shown = await self.mesh.publish(SHOW, surface, "advise", reliable=True)
+        if not any(crossing.rule for crossing in shown):
+            task_id = surface.suggestion_id[:12]
+            content = WaitingSuggestion(surface=surface)
+            self.part(Tasks).start(content, self.about, surface.time_s, task_id)
+
+    @property
+    def about(self) -> str:
+        """Person id that the household's list has for this phone; "" where it lists nobody."""
+        member = self.mesh.identity.roster.member(self.config.node.id) if self.mesh else None
+        return member.person if member is not None else ""
 
     @staticmethod
     def _surface(suggestion: Suggestion, lines: Sequence[str]) -> Surface:
@@ -367,8 +388,22 @@ class PhoneNode(Member):
         await asyncio.to_thread(brain.answer, answer)
         if self.suggestion is not None and self.suggestion.suggestion_id == answer.suggestion_id:
             self.answered = answer.kind
+        self._carry_on(suggestion, answer)
         self.control.emit("answer", id=answer.suggestion_id, kind=answer.kind.value)
         self._changed("state")
+
+    def _carry_on(self, suggestion: Suggestion, answer: Answer) -> None:
+        """Nothing waits any more; what was accepted is where the person is on the way to."""
+        tasks = self.part(Tasks)
+        for task in tasks.held():
+            if task.task_id == answer.suggestion_id[:12]:
+                tasks.finish(task.task_id)
+        chosen = next((o.poi for o in suggestion.options if o.poi.osm_id == answer.osm_id), None)
+        if answer.kind is AnswerKind.ACCEPT and chosen is not None:
+            target = NavigationTarget(
+                name=chosen.name, lat=chosen.lat, lon=chosen.lon, osm_id=chosen.osm_id
+            )
+            tasks.start(target, self.about, answer.time_s)
 
     async def _answer(self, request: Request) -> Request:
         kind = answer_kind(request.get("kind"))

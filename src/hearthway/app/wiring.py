@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from hearthway.records.household import Role
 
+from .borrow import Borrower, Lender
 from .car import CarNode
 from .config import Config
+from .handoff import Tasks
 from .home import HomeNode
 from .node import Node
 from .part import Part
 from .paths import NodePaths
 from .phone import PhoneNode
 from .venue import VenueNode
+from .wheel import AtWheel, SayDriver
 
 ROLES: dict[Role, type[Node]] = {
     Role.PHONE: PhoneNode,
@@ -28,8 +31,16 @@ ROLES: dict[Role, type[Node]] = {
 }
 
 PARTS: dict[Role, tuple[type[Part], ...]] = {
-    Role.PHONE: (),
-    Role.CAR: (),
+    Role.PHONE: (
+        Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
+        SayDriver,  # "I drive", in a shared car
+        Lender,  # its position, to a car that lost its own
+    ),
+    Role.CAR: (
+        AtWheel,  # whose drive it is
+        Tasks,
+        Borrower,
+    ),
     Role.HOME: (),
     Role.VENUE: (),
 }

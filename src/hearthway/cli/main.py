@@ -25,6 +25,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "backtest": ("backtest", "What Hearthway would have said on your own past days."),
     "why": ("why", "Why a suggestion was made, and what it used: the receipt."),
     "answer": ("answer", "Answer a suggestion: accept, dismiss, not-now or never-here."),
+    "handoff": ("handoff", "Running tasks, where they are; move one to another node."),
+    "wheel": ("wheel", "Say on this phone that its owner drives the shared car."),
     "rules": ("rules", "What the owner lets go where, and check a rules file."),
     "receipts": ("receipts", "List receipts, and verify that none was altered."),
     "forget": ("forget", "Erase a person, a place or a time, and all that was learned from it."),
