@@ -17,6 +17,11 @@ from .roster import check_device
 
 ECDSA = ec.ECDSA(hashes.SHA256())
 PAIR = "Run `hearthway pair` on this device, with a code shown by the home."
+AGAIN = (
+    "Run `hearthway pair` on the home, and `hearthway pair ADDRESS CODE` here."
+    " This device keeps its id, its data and its receipts."
+)
+COME_BACK = "What is on this device stays. To come back: `hearthway pair` on the home, `hearthway pair ADDRESS CODE` here."
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def check_dates(certificate: x509.Certificate, now_s: float, what: str) -> None:
     starts_s = certificate.not_valid_before_utc.timestamp()
     ends_s = certificate.not_valid_after_utc.timestamp()
     if now_s > ends_s:
-        raise IdentityError(f"{what} expired on {_day(ends_s)}.", PAIR)
+        raise IdentityError(f"{what} expired on {_day(ends_s)}.", AGAIN)
     if now_s < starts_s:
         raise IdentityError(
             f"{what} is valid only from {_day(starts_s)}, and this device's clock says {_day(now_s)}.",

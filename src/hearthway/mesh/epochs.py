@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hearthway.records.errors import IdentityError
 
-from .certificates import PAIR
+from .certificates import COME_BACK, PAIR
 from .roster import Member, Roster, WrappedKey
 
 KEY_BYTES = 32
@@ -50,7 +50,7 @@ def unwrap(roster: Roster, device_id: str, private: ec.EllipticCurvePrivateKey) 
         return bytes(KEY_BYTES)  # a household founded before there were epochs: its root mends that
     wrapped = next((k for k in roster.keys if k.device_id == device_id), None)
     if wrapped is None:
-        raise IdentityError(f"{device_id} is not in the household any more.", PAIR)
+        raise IdentityError(f"{device_id} was taken out of the household.", COME_BACK)
     point, sealed = wrapped.sealed[:_POINT_BYTES], wrapped.sealed[_POINT_BYTES:]
     try:
         ephemeral = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
