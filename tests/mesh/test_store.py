@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.mesh.hlc import Hlc, HlcClock
+from hearthway.mesh.registers import rank
 from hearthway.mesh.store import BATCH, Added, Store
-from hearthway.records.errors import InputError, StoreError, WireError
+from hearthway.records.errors import InputError, StoreError
 from hearthway.records.kinds import KINDS, as_markdown, kind_of
 from hearthway.records.signals import Fix, Signal, Value
 from hearthway.records.situation import Situation
@@ -174,7 +175,8 @@ def test_registers_converge_whatever_the_order(
                 one.put_register("key", value, Hlc(wall, count, node))
             for wall, count, node, value in writes:  # again: nothing changes
                 assert not one.put_register("key", value, Hlc(wall, count, node))
-            results.append(one.get_register("key"))
+            kept = one.get_register("key")
+            results.append(None if kept is None else rank(kept))
         order.shuffle(writes)
     assert results[0] == results[1]
 
@@ -192,25 +194,6 @@ def test_registers_by_prefix_and_since(store: Store) -> None:
     assert (latest.person_id, latest.time_s) == (ANNA, 11.0)
     assert store.last_hlc() == latest.hlc
     assert store.get_register("nothing") is None
-
-
-def test_the_logical_clock_never_goes_back_and_refuses_a_wild_one() -> None:
-    clock = HlcClock("phone", last=Hlc(5000, 3, "phone"))
-    moments = [
-        clock.tick(1.0),
-        clock.tick(5.0),
-        clock.merge(Hlc(7000, 9, "car"), 6.0),
-        clock.tick(6.5),
-    ]
-    assert moments == sorted(set(moments))
-    assert moments[2] == Hlc(7000, 10, "phone")
-    texts = [one.encode() for one in moments]
-    assert texts == sorted(texts)
-    assert [Hlc.decode(one) for one in texts] == moments
-    with pytest.raises(WireError, match="Set the clock"):
-        clock.merge(Hlc(10**12, 0, "car"), 6.0)
-    with pytest.raises(WireError):
-        Hlc.decode("yesterday")
 
 
 def test_suggestions_by_unique_prefix(store: Store) -> None:

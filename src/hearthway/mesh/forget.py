@@ -31,6 +31,7 @@ from hearthway.records.forgetting import (
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m, valid_point
 from hearthway.records.suggestion import Suggestion
 
+from .hlc import Hlc
 from .receipts import ReceiptChain
 from .signing import signed_by
 from .store import Store
@@ -360,10 +361,9 @@ class _Deleter:
                 f"SELECT key, hlc FROM registers WHERE {where}",  # noqa: S608  (conditions of this module)
                 values,
             ).fetchall():
-                self.db.execute(
-                    "INSERT OR REPLACE INTO tombstones VALUES (?, ?)",
-                    (self.store.key_hash(key), hlc),
-                )
+                self.store.bury_register(key, Hlc.decode(hlc))
+                self.counts[table] = self.counts.get(table, 0) + 1
+            return
         done = self.db.execute(f"DELETE FROM {table} WHERE {where}", values)  # noqa: S608  (own tables and conditions)
         if done.rowcount > 0:
             self.counts[table] = self.counts.get(table, 0) + done.rowcount
@@ -396,6 +396,8 @@ def _delete(
             for table in _OWNED:
                 todo.delete(table, "person_no = ?", (number,))
             todo.erase("person_no = ?", (number,))
+        # how a command ended may speak of anything
+        db.execute("UPDATE commands SET reply = x'' WHERE reply IS NOT NULL")
         if order.spans or order.suggestions or work.place is not None:
             _drop_models(todo, order, work, numbers)
         seqs = tuple(sorted(todo.seqs))

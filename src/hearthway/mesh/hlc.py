@@ -1,12 +1,21 @@
-"""Hybrid logical clock (Kulkarni et al. 2014): orders writes of several nodes close to real time, whatever their clocks do."""
+"""Hybrid logical clock (Kulkarni et al. 2014): orders writes of several nodes close to real time, whatever their clocks do.
+
+A stamp from hours or years ahead is taken as it is, and every clock that has seen it counts on from there: no write
+is lost, and none holds its key for ever.
+"""
 
 from __future__ import annotations
+
+import math
+import re
 
 from msgspec import Struct
 
 from hearthway.records.errors import WireError
 
-MAX_AHEAD_S = 24 * 3600.0  # a node whose clock is wilder than this must not win for ever
+CAP_MS = 253_402_300_799_999  # the last millisecond of the year 9999
+COUNT_MAX = 0xFFFFFF  # six hex digits; one more write and the millisecond moves on
+_TEXT = re.compile(r"([0-9a-f]{12})-([0-9a-f]{6})-(.+)", re.DOTALL)
 
 
 class Hlc(Struct, frozen=True, order=True):
@@ -23,14 +32,37 @@ class Hlc(Struct, frozen=True, order=True):
     @classmethod
     def decode(cls, text: str) -> Hlc:
         """The moment in `text`; WireError when it is none."""
-        parts = text.split("-", 2)
-        try:
-            wall_ms, count, node = int(parts[0], 16), int(parts[1], 16), parts[2]
-        except (ValueError, IndexError):
-            raise WireError(
-                f"{text!r} is not a logical time.", "Was the database edited?"
-            ) from None
-        return cls(wall_ms, count, node)
+        found = _TEXT.fullmatch(text)
+        if found is None:
+            raise WireError(f"{text!r} is not a logical time.", "Was the database edited?")
+        return cls(int(found[1], 16), int(found[2], 16), found[3])
+
+
+def check(seen: Hlc) -> Hlc:
+    """`seen` itself; WireError when no clock may count on from there."""
+    if not (0 <= seen.wall_ms <= CAP_MS and 0 <= seen.count <= COUNT_MAX):
+        raise WireError(
+            f"A write of {seen.node} is dated after the year 9999 or before 1970.",
+            "Set the clock of that node, then write it again. Its other writes are kept.",
+        )
+    return seen
+
+
+def following(wall_ms: int, count: int, now_ms: int) -> tuple[int, int]:
+    """The first moment after (`wall_ms`, `count`) that is not before `now_ms`; a full count moves the time on."""
+    if now_ms > wall_ms:
+        return now_ms, 0
+    if count < COUNT_MAX:
+        return wall_ms, count + 1
+    return wall_ms + 1, 0
+
+
+def usable_ms(now_s: float) -> int:
+    """A clock's milliseconds; 0 for one that shows no time at all, or none before the year 10000."""
+    if not math.isfinite(now_s) or now_s < 0.0:
+        return 0
+    now_ms = int(now_s * 1000)
+    return now_ms if now_ms <= CAP_MS else 0
 
 
 class HlcClock:
@@ -42,27 +74,15 @@ class HlcClock:
         self._count = last.count if last else 0
 
     def tick(self, now_s: float) -> Hlc:
-        """The moment of a write made here at `now_s` (Unix seconds)."""
-        now_ms = int(now_s * 1000)
-        if now_ms > self._wall_ms:
-            self._wall_ms, self._count = now_ms, 0
-        else:
-            self._count += 1
-        return Hlc(self._wall_ms, self._count, self.node)
+        """The moment of a write made here at `now_s` (Unix seconds), after everything seen; WireError past year 9999.
 
-    def merge(self, seen: Hlc, now_s: float) -> Hlc:
-        """The moment of having received `seen`; WireError when it lies more than a day ahead."""
-        now_ms = int(now_s * 1000)
-        if seen.wall_ms > now_ms + int(MAX_AHEAD_S * 1000):
-            raise WireError(
-                f"A write of {seen.node} is dated {(seen.wall_ms - now_ms) / 3_600_000:.0f} h ahead.",
-                "Set the clock of that node.",
-            )
-        top = max(now_ms, self._wall_ms, seen.wall_ms)
-        counts = [-1]
-        if top == self._wall_ms:
-            counts.append(self._count)
-        if top == seen.wall_ms:
-            counts.append(seen.count)
-        self._wall_ms, self._count = top, max(counts) + 1
-        return Hlc(self._wall_ms, self._count, self.node)
+        A clock that shows no usable time only counts on.
+        """
+        moment = check(Hlc(*following(self._wall_ms, self._count, usable_ms(now_s)), self.node))
+        self._wall_ms, self._count = moment.wall_ms, moment.count
+        return moment
+
+    def observe(self, seen: Hlc) -> None:
+        """What is written here from now on comes after `seen`; WireError when that lies past the year 9999."""
+        check(seen)
+        self._wall_ms, self._count = max((self._wall_ms, self._count), (seen.wall_ms, seen.count))

@@ -71,5 +71,29 @@ _V1 = (
         order_id TEXT NOT NULL, node TEXT NOT NULL, PRIMARY KEY (order_id, node)) STRICT, WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1,)  # index + 1 is the number
+_V2 = (
+    "ALTER TABLE registers ADD COLUMN ttl_s REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE registers ADD COLUMN written_s REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE registers ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE tombstones ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
+    # changes from before there were numbers get the first ones, in the order of their writes
+    """UPDATE registers SET written_s = coalesce(time_s, 0),
+        seq = (SELECT count(*) FROM registers b WHERE b.hlc < registers.hlc
+            OR (b.hlc = registers.hlc AND b.key <= registers.key))""",
+    """UPDATE tombstones SET seq = (SELECT count(*) FROM registers)
+        + (SELECT count(*) FROM tombstones b WHERE b.key_hash <= tombstones.key_hash)""",
+    """INSERT INTO meta SELECT 'seq', CAST(CAST(
+        (SELECT count(*) FROM registers) + (SELECT count(*) FROM tombstones) AS TEXT) AS BLOB)""",
+    "CREATE INDEX registers_by_seq ON registers (seq)",
+    "CREATE INDEX tombstones_by_seq ON tombstones (seq)",
+    """CREATE TABLE cursors (
+        peer TEXT PRIMARY KEY, database BLOB NOT NULL, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID""",
+    # reply NULL: begun, and how it ended is not known
+    """CREATE TABLE commands (
+        sender TEXT NOT NULL, command_id BLOB NOT NULL, time_s REAL NOT NULL, reply BLOB,
+        PRIMARY KEY (sender, command_id)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX commands_by_time ON commands (time_s)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2)  # index + 1 is the number
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -5,11 +5,10 @@ Times are Unix seconds; a range is [since_s, until_s). An acknowledged write sur
 
 from __future__ import annotations
 
-import hashlib
 import math
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +26,7 @@ from hearthway.records.suggestion import Answer, Suggestion
 from hearthway.records.venue import Followed
 
 from .database import Database
-from .hlc import Hlc
+from .registers import Registers
 
 BATCH = 10_000  # rows a transaction, and rows a page when reading: bounds memory on a 1 GB history
 _VALUE = msgspec.msgpack.Decoder(Value)
@@ -38,18 +37,6 @@ class Added(Struct, frozen=True, kw_only=True):
 
     added: int
     duplicates: int
-
-
-class Register(Struct, frozen=True, kw_only=True):
-    """A setting or latest value: the write with the highest `hlc` wins."""
-
-    key: str
-    value: bytes
-    hlc: Hlc
-    person_id: str = ""
-    time_s: float | None = None  # event time of a latest value; None for a setting
-    lat: float | None = None
-    lon: float | None = None
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -74,7 +61,7 @@ class Model(Struct, frozen=True, kw_only=True):
     data: bytes
 
 
-class Store:
+class Store(Registers):
     """One node's state on disk. Use from any thread of the node; other processes may open it as well."""
 
     def __init__(self, database: Database, node_id: str) -> None:
@@ -322,80 +309,6 @@ class Store:
             if len(page) < BATCH:
                 return
             low = page[-1][:3]
-
-    # --- registers ---------------------------------------------------------------------------
-
-    def put_register(
-        self,
-        key: str,
-        value: bytes,
-        hlc: Hlc,
-        *,
-        person_id: str = "",
-        time_s: float | None = None,
-        lat: float | None = None,
-        lon: float | None = None,
-    ) -> bool:
-        """Write if `hlc` is the latest (ties: the greater value); False when an older or forgotten write lost.
-
-        `person_id`, `time_s`, `lat`, `lon` say what `forget` finds it by; a setting has none of them.
-        """
-        with self.database.transaction() as db:
-            buried = db.execute(
-                "SELECT hlc FROM tombstones WHERE key_hash = ?", (self.key_hash(key),)
-            ).fetchone()
-            if buried is not None and hlc <= Hlc.decode(buried[0]):
-                return False
-            row = db.execute("SELECT hlc, value FROM registers WHERE key = ?", (key,)).fetchone()
-            if row is not None and (Hlc.decode(row[0]), row[1]) >= (hlc, value):
-                return False
-            db.execute(
-                "INSERT OR REPLACE INTO registers VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (key, value, hlc.encode(), self.person_no(person_id), time_s, lat, lon),
-            )
-        return True
-
-    def get_register(self, key: str) -> Register | None:
-        """The winning write of a key, or None."""
-        found = self._registers("WHERE r.key = ?", (key,))
-        return found[0] if found else None
-
-    def registers(self, prefix: str = "", since: Hlc | None = None) -> list[Register]:
-        """All registers whose key starts with `prefix`, written after `since`: what a replica lacks."""
-        after = since.encode() if since else ""
-        return self._registers(
-            "WHERE substr(r.key, 1, length(?1)) = ?1 AND r.hlc > ?2 ORDER BY r.key",
-            (prefix, after),
-        )
-
-    def last_hlc(self) -> Hlc | None:
-        """The highest moment on disk: where the node's clock goes on after a restart."""
-        row = self.database.row("SELECT max(hlc) FROM registers")
-        return None if row is None or row[0] is None else Hlc.decode(row[0])
-
-    def _registers(self, where: str, values: Sequence[Any]) -> list[Register]:
-        return [
-            Register(
-                key=key,
-                value=value,
-                hlc=Hlc.decode(hlc),
-                person_id=person_id,
-                time_s=time_s,
-                lat=lat,
-                lon=lon,
-            )
-            for key, value, hlc, person_id, time_s, lat, lon in self.database.rows(
-                "SELECT r.key, r.value, r.hlc, p.person_id, r.time_s, r.lat, r.lon"  # noqa: S608  (two fixed conditions, above)
-                " FROM registers r JOIN persons p USING (person_no) " + where,
-                values,
-            )
-        ]
-
-    def key_hash(self, key: str) -> bytes:
-        """A salted hash that remembers a forgotten key without holding it."""
-        row = self.database.row("SELECT value FROM meta WHERE key = 'salt'")
-        salt = b"" if row is None else bytes(row[0])
-        return hashlib.blake2b(key.encode(), key=salt, digest_size=16).digest()
 
     # --- suggestions and answers -------------------------------------------------------------
 
