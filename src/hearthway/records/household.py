@@ -33,7 +33,10 @@ class HouseholdPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Party(Struct, frozen=True, kw_only=True):
-    """One end of a crossing: a device, its role, and the person it belongs to ("" for one that all share)."""
+    """One end of a crossing: a device, its role, and the person it belongs to ("" for one that all share).
+
+    A phone is never shared: "" only where the household has one phone and lists nobody (see `Roster.party`).
+    """
 
     role: str
     device_id: str = ""
@@ -65,6 +68,31 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     precision: str = "exact"
 
 
+class CollectRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nodes of the roles `at` may sense or store signals of these keys. What no such rule names is dropped there."""
+
+    id: str
+    keys: tuple[str, ...]
+    at: tuple[str, ...]
+
+
+class TrainRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Signals of these keys and records of these kinds may enter a model. What no such rule names never does."""
+
+    id: str
+    keys: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+class KeepRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Signals of these keys and records of these kinds are deleted after so many days. Of several the shortest holds."""
+
+    id: str
+    days: int
+    keys: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
 class Decision(Struct, frozen=True, kw_only=True):
     """A crossing may happen: by which rule (or grant), and how precisely."""
 
@@ -83,6 +111,20 @@ class Consent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keys: tuple[str, ...]
     purpose: str
     until_s: float = 0.0
+
+
+class ConsentWord(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one device of a person said about a consent: "give", "accept" or "revoke".
+
+    `consent` is the packed Consent; ECDSA P-256 by the device's key over the packed rest (see `mesh.consent`).
+    """
+
+    consent_id: str
+    word: str
+    consent: bytes  # empty where it is revoked
+    device_id: str
+    time_s: float
+    signature: bytes
 
 
 class Peer(Struct, frozen=True, kw_only=True):
