@@ -17,7 +17,6 @@ from hearthway.records.errors import IdentityError, WireError
 from hearthway.records.household import HouseholdPerson, Party, PersonKind, Role
 
 DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-UNKNOWN = "?"  # before a device id: the person behind a phone that nobody has vouched for
 MEMBER_ROLES = (Role.PHONE, Role.CAR, Role.HOME)
 ROSTER_MAX_BYTES = 256 * 1024
 _CONTEXT = b"hearthway roster 1\0"
@@ -86,23 +85,27 @@ class Roster(Struct, frozen=True, kw_only=True):
     def party(self, device_id: str, now_s: float) -> Party | None:
         """That device as an end of a crossing; None when it is no member or its guest's stay is over.
 
-        A phone is never a device that all share: one that belongs to nobody yet is somebody nobody knows, and no
-        rule lets that person have anything. Only a household of one phone that never listed anybody is simpler.
+        A phone is never a device that all share: one that belongs to nobody gets only what keeps the household
+        together. Only in a household that is `alone`, with one phone and nobody listed ever, is it everybody's.
         """
         member = self.member(device_id)
         if member is None:
             return None
-        if member.role == Role.PHONE and not member.person and not self.unlisted():
-            return Party(role=member.role, device_id=device_id, person=f"{UNKNOWN}{device_id}")
         person = self.person(member.person) if member.person else None
         if member.person and person is None:
             return None  # somebody who left the household
         if person is not None and person.until_s and now_s >= person.until_s:
             return None
         kind = str(person.kind) if person is not None else ""
-        return Party(role=member.role, device_id=device_id, person=member.person, kind=kind)
+        return Party(
+            role=member.role,
+            device_id=device_id,
+            person=member.person,
+            kind=kind,
+            alone=self.alone(),
+        )
 
-    def unlisted(self) -> bool:
+    def alone(self) -> bool:
         """Has the household one phone at most, and nobody listed, ever? Then whose device is whose is not asked."""
         return not self.people and not self.left and len(self.by_role(Role.PHONE)) <= 1
 
