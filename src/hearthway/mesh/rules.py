@@ -18,6 +18,7 @@ from hearthway.records.household import (
     KeepRule,
     Party,
     PersonKind,
+    Role,
     Rule,
     TrainRule,
 )
@@ -76,7 +77,9 @@ class Rules:
         self._train = [(r, _patterns(r.keys)) for r in self.train or ()]
         self._keep = [(r, _patterns(r.keys)) for r in self.keep]
         self._matching: dict[tuple[str, str, str, str], tuple[Rule, ...]] = {}
-        self._decided: dict[tuple[str, str, str, str, str, str, str], tuple[_Option, ...]] = {}
+        self._decided: dict[
+            tuple[str, str, str, str, str, bool, str, str], tuple[_Option, ...]
+        ] = {}
         self._collected: dict[tuple[str, str], str] = {}
 
     @classmethod
@@ -120,6 +123,7 @@ class Rules:
             receiver.role,
             receiver.person,
             receiver.kind,
+            receiver.alone,
             purpose,
             about,
         )
@@ -217,7 +221,11 @@ class Rules:
 def _may_have(rule: Rule, receiver: Party, about: str) -> bool | None:
     """May that device have it by this rule: None no, False yes, True once both have consented."""
     if not receiver.person:
-        return False  # all share it, and the rule named its role; or one person is the household
+        if receiver.role != Role.PHONE or receiver.alone:
+            return (
+                False  # all share it, and the rule named its role; or one person is the household
+            )
+        return False if rule.purpose in KEEPING_TOGETHER and not about else None
     if about == receiver.person:
         return False
     kinds = _KINDS_OF[rule.whose]

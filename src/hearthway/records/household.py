@@ -35,13 +35,15 @@ class HouseholdPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Party(Struct, frozen=True, kw_only=True):
     """One end of a crossing: a device, its role, and the person it belongs to ("" for one that all share).
 
-    A phone is never shared: "" only where the household has one phone and lists nobody (see `Roster.party`).
+    A phone is never shared. `alone`: the household has one phone at most and never listed anybody, so that
+    everything in it belongs to one and the same (see `Roster.alone`).
     """
 
     role: str
     device_id: str = ""
     person: str = ""
     kind: str = ""  # of that person; "" for a shared device
+    alone: bool = False
 
 
 class Device(Struct, frozen=True, kw_only=True):
