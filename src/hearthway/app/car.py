@@ -24,6 +24,7 @@ from .member import Member, answer_kind
 from .node import Request
 from .recording import read_recording, ticks
 from .replay import Conductor
+from .sensing import signals_of
 from .wheel import AtWheel
 from .witness import stages, told
 
@@ -79,15 +80,8 @@ class CarNode(Member):
             )
 
     async def _sense(self, request: Request) -> Request:
-        """Live signals from an adapter on this machine, as a recording's lines."""
-        import msgspec
-
-        try:
-            signals = msgspec.convert(request.get("signals", []), list[Signal])
-        except msgspec.ValidationError as why:
-            raise InputError(
-                f"Those are not signals: {why}.", "See docs/reference/recording."
-            ) from None
+        """Live signals from an adapter on this machine."""
+        signals = signals_of(request)
         await self._publish(signals)
         return {"signals": len(signals)}
 

@@ -50,6 +50,7 @@ from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
 from .personal import AHEAD_MAX_S, import_file, relearn_after
+from .sensing import signals_of
 from .waits import WaitDesk
 from .witness import stages, told
 
@@ -97,6 +98,7 @@ class PhoneNode(Member):
         self.track: deque[tuple[float, float]] = deque(maxlen=TRACK_POINTS)
         self._queue: asyncio.Queue[Work] = asyncio.Queue()
         self._assembler = FixAssembler()
+        self._own_fixes = FixAssembler()
         self._car_s = float("-inf")
         self._watchers: list[Callable[[str], None]] = []
         self._waits = WaitDesk(self.store, self.rules(), self.config.node.id)
@@ -131,6 +133,7 @@ class PhoneNode(Member):
         on("follow", self._follow)
         on("answer", self._answer)
         on("relearn", self._relearn)
+        on("sense", self._sense)
 
     # who lives here --------------------------------------------------------------------------------------------
 
@@ -437,6 +440,13 @@ class PhoneNode(Member):
             )
         await asyncio.to_thread(brain.snapshot)
         return {**found, "places": len(brain.life.places()), "trips": brain.life.state.trip_count}
+
+    async def _sense(self, request: Request) -> Request:
+        """The phone's own sensors, from an adapter on this machine."""
+        signals = [normalise(signal) for signal in signals_of(request)]
+        fixes = [located.fix for located in self._own_fixes.feed_all(signals)]
+        await self.take_own(fixes, signals)
+        return {"signals": len(signals), "fixes": len(fixes)}
 
     async def _follow(self, request: Request) -> Request:
         followed = self._waits.follow(str(request.get("code", "")), self.owner)
