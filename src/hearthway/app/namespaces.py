@@ -151,6 +151,10 @@ class Lan:
         """`argv` run inside the node's namespace."""
         return [*self.prefix(name), *argv]
 
+    def at_switch(self, argv: Sequence[str]) -> list[str]:
+        """`argv` run in the switch's namespace, where every frame of the link passes: port p0 is the first name's."""
+        return [*self._enter("switch"), *argv]
+
     def cut(self, name: str) -> None:
         """Pull the node's cable, at the switch: its routes stay, as with a real cable, so nothing looks like a leak."""
         self._ip("switch", [f"link set p{index_of(self.names, name)} down"])
