@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "up": ("up", "Run this device's node."),
     "pair": ("pair", "Make two devices one household, by a 6-digit code."),
     "status": ("status", "Who is there, how well, and what to do about it."),
+    "doctor": ("doctor", "What keeps a node from its household: the one cause, and what to do."),
     "import": ("import_", "Take a location history into this phone."),
     "backtest": ("backtest", "What Hearthway would have said on your own past days."),
     "why": ("why", "Why a suggestion was made, and what it used: the receipt."),

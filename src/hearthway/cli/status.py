@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,34 @@ from hearthway.records.errors import ConfigError
 
 from .common import data_option, json_option, nodes, write_json
 
+WATCH_S = 1.0
+
 
 @click.command("status")
+@click.option("--watch", is_flag=True, help="Look again every second until Ctrl-C.")
 @data_option
 @json_option
-def command(data: Path | None, json_to: Path | None) -> None:
-    """Each node found here: is it up, paired and healthy, and whom does it reach."""
+def command(watch: bool, data: Path | None, json_to: Path | None) -> None:
+    """Each node found here: is it up, paired and healthy; whom it reaches, since when and how well.
+
+    With --watch and --json one line of JSON is written a second.
+    """
+    while True:
+        found = _look(data)
+        if json_to is not None:
+            write_json(found, json_to)
+        else:
+            if watch:
+                click.clear()
+            for state in found:
+                for line in lines_of(state):
+                    click.echo(line)
+        if not watch:
+            return
+        time.sleep(WATCH_S)
+
+
+def _look(data: Path | None) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for paths in nodes(data):
         config = load_config(paths.config)
@@ -33,28 +56,69 @@ def command(data: Path | None, json_to: Path | None) -> None:
         except ConfigError:
             state |= {"up": False, "next": f"Start it with `hearthway up --data {paths.root}`."}
         found.append(state)
-    if json_to is not None:
-        write_json(found, json_to)
-        return
-    for state in found:
-        click.echo(_line(state))
-        if state.get("problem"):
-            click.echo(f"  {state['problem']}")
-        if state.get("next") and not state.get("healthy"):
-            click.echo(f"  -> {state['next']}")
-        for peer in state.get("peers", []):
-            click.echo(
-                f"  {peer['node']:12} {peer['role']:6} {'there' if peer['alive'] else 'not there'}"
-            )
+    return found
+
+
+def lines_of(state: dict[str, Any]) -> list[str]:
+    """A node's state for people: one line, then what is wrong, then the others."""
+    lines = [_line(state)]
+    if state.get("problem"):
+        lines.append(f"  {state['problem']}")
+    if state.get("next") and not state.get("healthy"):
+        lines.append(f"  -> {state['next']}")
+    storage = state.get("storage") or {}
+    if storage.get("problem"):
+        lines += [f"  {storage['problem']}", f"  -> {storage['next']}"]
+    lines += [_peer_line(peer) for peer in state.get("peers", [])]
+    lines += [f"  runs here: {task['title']} ({task['id']})" for task in state.get("tasks", [])]
+    position = state.get("position")
+    if position and position.get("lent"):
+        lines.append(f"  position lent by {position['source']}, {position['age_s']:.0f} s old")
+    trouble = state.get("last_trouble")
+    if trouble:
+        lines.append(
+            f"  last trouble {_ago(time.time() - trouble['time_s'])} ago: {trouble['text']}"
+        )
+    return lines
 
 
 def _line(state: dict[str, Any]) -> str:
+    name = f"{state['node']} ({state['role']})"
     if not state["up"]:
-        return f"{state['node']} ({state['role']}): not running"
+        return f"{name}: not running"
     if state["role"] == "venue":
-        return f"{state['node']} (venue): up, serving its wait"
+        return f"{name}: up, serving its wait"
     if not state["paired"]:
-        return f"{state['node']} ({state['role']}): up, not paired"
-    return (
-        f"{state['node']} ({state['role']}): up, {'healthy' if state['healthy'] else 'NOT healthy'}"
-    )
+        return f"{name}: up, not paired"
+    parts = [f"{name}: up", "healthy" if state["healthy"] else "NOT healthy"]
+    if state.get("certificate_days") is not None:
+        parts.append(f"certificate {state['certificate_days']:.0f} days")
+    if state.get("storage"):
+        parts.append(f"{state['storage']['database_mb']:.1f} MB kept")
+    return ", ".join(parts)
+
+
+def _peer_line(peer: dict[str, Any]) -> str:
+    words = [f"  {peer['node']:12} {peer['role']:6}"]
+    if not peer["alive"]:
+        words.append("not there")
+    else:
+        words.append(f"there via {peer['via']}" if peer.get("via") else "there")
+    if peer.get("for_s") is not None:
+        words.append(f"for {_ago(peer['for_s'])}")
+    if peer["alive"] and peer.get("rtt_ms") is not None:
+        words.append(f"{peer['rtt_ms']:.1f} ms")
+    offset_s = peer.get("clock_offset_s")
+    if peer["alive"] and offset_s is not None and abs(offset_s) > 1.0:
+        words.append(f"clock {offset_s:+.0f} s")
+    if not peer["alive"] and peer.get("problem"):
+        words.append(f"- {peer['problem']}")
+    return " ".join(words)
+
+
+def _ago(seconds: float) -> str:
+    """A duration in its largest fitting unit."""
+    for unit, size in (("d", 86_400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
