@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from hearthway.mesh import grants
 from hearthway.mesh.grants import APP, GrantBook, Said, Terms, attenuate, issue, said
+from hearthway.mesh.roster import forgets, merged, supersedes
 from hearthway.records.errors import InputError, WireError
 from hearthway.records.household import Decision
 
@@ -545,3 +546,36 @@ def test_a_thousand_valid_checks_and_no_denial() -> None:
 def test_ten_thousand_valid_checks_under_load_and_no_denial() -> None:
     with _busy(4):
         assert _denied(10_000, 60.0) == (0, 10_000)
+
+
+# -- the root's side --------------------------------------------------------------------------------------
+
+
+def test_the_root_gives_and_takes_back(make_household: Any) -> None:
+    household = make_household(home="home", phone="phone")
+    root = household.root
+    assert grants.public_key_of(root.grant_private()) == root.roster.grant_key
+    token = issue(
+        root.grant_private(),
+        grant_id="g-1",
+        keys=["Home.Climate.*"],
+        operation="read",
+        holder="phone",
+        until_s=END,
+        zone=ZONE,
+    )
+    before = root.roster
+    book = GrantBook.following(lambda: (root.roster.grant_key, root.roster.revoked_grants))
+    assert _asks(token, holder="phone", book=book)
+    after = root.revoke_grant("g-1")
+    assert not _asks(token, holder="phone", book=book)
+    assert (after.serial, after.epoch) == (before.serial + 1, before.epoch)
+    assert after.revoked_grants == ("g-1",)
+    assert root.revoke_grant("g-1") == after  # twice is once
+    assert not supersedes(before, after)
+    assert forgets(before, after)
+    assert not forgets(after, before)
+    assert merged(before, after).revoked_grants == merged(after, before).revoked_grants == ("g-1",)
+    assert root.revoke_grant("a-2").revoked_grants == ("a-2", "g-1")
+    household.tell()
+    assert household.identity("phone").roster.revoked_grants == ("a-2", "g-1")

@@ -307,6 +307,19 @@ class HouseholdRoot:
             self._put_out(theirs, people=self._without(person_id), left=left)
         return self._roster
 
+    def revoke_grant(self, grant_id: str) -> Roster:
+        """No node that has the new roster takes this grant any more, narrowed ones of it included."""
+        with self._turn():
+            if grant_id not in self._roster.revoked_grants:
+                ids = tuple(sorted({*self._roster.revoked_grants, grant_id}))
+                self._issue(
+                    msgspec.structs.replace(self._roster, revoked_grants=ids),
+                    serial=self._roster.serial + 1,
+                    epoch=self._roster.epoch,
+                    key=self._epoch_key,
+                )
+        return self._roster
+
     def assign(self, device_id: str, person_id: str) -> Roster:
         """Say whose a device is; "" for one that all share."""
         with self._turn():

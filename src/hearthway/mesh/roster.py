@@ -58,7 +58,8 @@ class WrappedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Roster(Struct, frozen=True, kw_only=True):
     """All members. A higher `serial` replaces a lower one. `epoch` grows with every revocation; `keys` holds its key.
 
-    `revoked` and `left` (people who left, by id) only grow: a node takes no roster that lacks what it knows.
+    `revoked`, `left` (people who left, by id) and `revoked_grants` only grow: a node takes no roster that lacks
+    what it knows.
     Fields of a newer Hearthway are passed over, so that two versions live together during an upgrade; the
     bytes the root signed are kept and handed on as they are.
     """
@@ -73,6 +74,7 @@ class Roster(Struct, frozen=True, kw_only=True):
     keys: tuple[WrappedKey, ...] = ()
     grant_key: bytes = b""  # Ed25519, raw: whose capability tokens count
     left: tuple[str, ...] = ()
+    revoked_grants: tuple[str, ...] = ()  # by id
 
     def member(self, device_id: str) -> Member | None:
         """The member of that id, or None."""
@@ -212,12 +214,13 @@ def supersedes(newer: Roster, known: Roster) -> bool:
 
 
 def forgets(roster: Roster, known: Roster) -> bool:
-    """Does it lack a revocation, a leaving or an epoch of `known`? So does one of a root from an older backup."""
+    """Does it lack a revocation (also a grant's), a leaving or an epoch of `known`? So does one of a root from an older backup."""
     keys = {r.public_key for r in roster.revoked}
     return (
         roster.epoch < known.epoch
         or any(r.public_key not in keys for r in known.revoked)
         or not set(known.left) <= set(roster.left)
+        or not set(known.revoked_grants) <= set(roster.revoked_grants)
     )
 
 
@@ -242,6 +245,7 @@ def merged(ours: Roster, theirs: Roster) -> Roster:
         people=_people(older, newer, gone),
         revoked=tuple(sorted(revoked.values(), key=lambda r: (r.device_id, r.public_key))),
         left=tuple(sorted({*ours.left, *theirs.left})),
+        revoked_grants=tuple(sorted({*ours.revoked_grants, *theirs.revoked_grants})),
     )
 
 
