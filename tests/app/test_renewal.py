@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hearthway.app.config import Config, MeshTable, NodeTable
-from hearthway.app.home import HomeNode
+from hearthway.app.household import found_or_renew
 from hearthway.app.paths import NodePaths
 from hearthway.mesh.identity import DeviceIdentity, create_household
 from hearthway.records.household import Role
@@ -28,7 +28,7 @@ def test_a_home_outlives_its_certificate(tmp_path: Path, age_days: int, renewed:
     config = Config(
         node=NodeTable(id="home", role=Role.HOME), mesh=MeshTable(listen="127.0.0.1:7447")
     )
-    HomeNode(paths, config)._found_or_renew()
+    found_or_renew(paths.keys, config, now_s)
     after = DeviceIdentity.load(paths.keys, now_s)
     assert after.household_id == before.household_id
     assert after.key.public_key() == before.key.public_key()

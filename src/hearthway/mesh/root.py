@@ -282,15 +282,19 @@ class HouseholdRoot:
 
     def set_person(self, person_id: str, kind: PersonKind, until_s: float = 0.0) -> Roster:
         """Say what somebody of the household is, new or known; IdentityError for an id that cannot be one."""
-        if PERSON_ID.fullmatch(person_id) is None:
-            raise IdentityError(
-                f"{person_id!r} cannot be a person's id.",
-                "`hearthway people` on their phone says it.",
-            )
-        person = HouseholdPerson(person_id=person_id, kind=kind, until_s=until_s)
+        person = HouseholdPerson(person_id=_person_id(person_id), kind=kind, until_s=until_s)
         with self._turn():
             if self._roster.person(person_id) != person:
                 self._keep(people=(*self._without(person_id), person))
+        return self._roster
+
+    def introduce(self, device_id: str, person_id: str, kind: PersonKind) -> Roster:
+        """A device's owner becomes one of the household, and the device theirs, in one roster."""
+        with self._turn():
+            member = msgspec.structs.replace(self._member(device_id), person=person_id)
+            others = [m for m in self._roster.members if m.device_id != device_id]
+            person = HouseholdPerson(person_id=_person_id(person_id), kind=kind)
+            self._keep([*others, member], people=(*self._without(person_id), person))
         return self._roster
 
     def remove_person(self, person_id: str) -> Roster:
@@ -498,6 +502,14 @@ class HouseholdRoot:
         path = self._keys / "rosters.log"
         data = path.read_bytes() if path.exists() else b""
         write_private(path, data[: len(data) // _DIGEST_BYTES * _DIGEST_BYTES] + digest)
+
+
+def _person_id(text: str) -> str:
+    if PERSON_ID.fullmatch(text) is None:
+        raise IdentityError(
+            f"{text[:80]!r} cannot be a person's id.", "`hearthway people` on their phone says it."
+        )
+    return text
 
 
 @contextmanager
