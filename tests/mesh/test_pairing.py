@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
+import secrets
+import shutil
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,16 +19,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spake2 import SPAKE2_B
 
-from hearthway.mesh import pairing
+from hearthway.mesh import pairing, pairing_wire
 from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot
-from hearthway.mesh.pairing import PairedHousehold, PairingServer, new_code, pair
+from hearthway.mesh.invitation import Invitation, invitation_text, new_code, read_invitation, typed
+from hearthway.mesh.pairing import PairedHousehold, pair
+from hearthway.mesh.pairing_home import PairingServer, SeenOffers
 from hearthway.mesh.roster import Member
 from hearthway.records import codec
 from hearthway.records.errors import IdentityError, PairingError, WireError
+from hearthway.records.household import HouseholdPerson, PersonKind
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
 
 CODE, WRONG = "123456", "654321"
+ANNA, BEA = "a" * 16, "b" * 16
 
 
 def _server(root: HouseholdRoot, **more: Any) -> PairingServer:
@@ -32,14 +40,11 @@ def _server(root: HouseholdRoot, **more: Any) -> PairingServer:
     return PairingServer(root, **settings | more)
 
 
-async def _pair(address: str, keys: Path, code: str = CODE, **more: Any) -> PairedHousehold:
-    settings: dict[str, Any] = {
-        "device_id": "phone",
-        "role": "phone",
-        "listen": "127.0.0.1:7447",
-        "now_s": time.time(),
-    }
-    return await pair(address, code, keys=keys, **settings | more)
+async def _pair(
+    address: str, keys: Path, code: str = CODE, *, listen: str = "127.0.0.1:7447", **more: Any
+) -> PairedHousehold:
+    settings: dict[str, Any] = {"device_id": "phone", "role": "phone", "now_s": time.time()}
+    return await pair(typed(address, code), keys=keys, listen=lambda _: listen, **settings | more)
 
 
 @pytest.fixture(name="root")
@@ -115,7 +120,7 @@ def test_five_wrong_codes_close_the_door_even_for_the_right_one(
             for _ in range(5):
                 with pytest.raises(PairingError, match="does not match"):
                     await _pair(server.address, tmp_path / "phone", WRONG)
-            with pytest.raises(PairingError, match="Too many wrong codes"):
+            with pytest.raises(PairingError, match="Five wrong codes"):
                 await _pair(server.address, tmp_path / "phone")
 
     asyncio.run(scenario())
@@ -275,14 +280,51 @@ def test_a_silent_relay_changes_nothing_and_learns_nothing(
 
     seen = asyncio.run(scenario())
     assert len(seen) == 7
-    assert not any(b"BEGIN CERTIFICATE" in frame or CODE.encode() in frame for frame in seen)
+    assert not _readable(seen, root)
+    assert _readable([*seen, b"..device-id phone.."], root) == {b"phone"}  # the check finds a plant
+    assert _readable([root.roster.household_id.encode()], root)
+
+
+def _readable(frames: list[bytes], root: HouseholdRoot) -> set[bytes]:
+    """What of household, device, role, address, person and code stands in the frames."""
+    planted = (
+        b"phone",
+        b"home",
+        b"Test",
+        b"CERTIFICATE",
+        CODE.encode(),
+        b"127.0.0.1",
+        ANNA.encode(),
+    )
+    der = root.certificate_der
+    hidden = (*planted, root.household_id.encode(), der[:40], hashlib.sha256(der).digest())
+    return {word for word in hidden if any(word in frame for frame in frames)}
+
+
+def test_two_conversations_share_no_bytes_that_name_anybody(
+    root: HouseholdRoot, tmp_path: Path
+) -> None:
+    """Nobody who listens can tell a household or a device again."""
+
+    async def scenario() -> list[bytes]:
+        async with _server(root) as server:
+            relay, seen = await _relay(server.address, lambda _n, body: body)
+            await _through(relay, lambda a: _pair(a, tmp_path / "phone", person=ANNA))
+            return seen
+
+    one, two = asyncio.run(scenario()), asyncio.run(scenario())
+    pieces = {frame[at : at + 8] for frame in one for at in range(len(frame) - 8)}
+    again = {p for frame in two for p in (frame[at : at + 8] for at in range(len(frame) - 8))}
+    assert not pieces & again
 
 
 @pytest.mark.parametrize("frame", range(7))
 @pytest.mark.parametrize("where", ["first", "middle", "last"])
 def test_one_flipped_bit_in_any_frame_stops_pairing(
-    root: HouseholdRoot, tmp_path: Path, frame: int, where: str
+    root: HouseholdRoot, tmp_path: Path, frame: int, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pairing, "RETRY_S", 0.0)
+
     def tamper(number: int, body: bytes) -> bytes:
         if number != frame:
             return body
@@ -305,28 +347,65 @@ def test_one_flipped_bit_in_any_frame_stops_pairing(
 
 
 def test_a_replayed_conversation_pairs_nobody(root: HouseholdRoot, tmp_path: Path) -> None:
+    seen = SeenOffers()
+
+    async def replay(address: str, frames: list[bytes]) -> pairing_wire.Frame:
+        """The device's recorded frames once more; what the home says last."""
+        host, _, port = address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        answer = pairing_wire.Frame(b"")
+        await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+        for number in (1, 3):
+            writer.write(len(frames[number]).to_bytes(4, "big") + frames[number])
+            head = await reader.readexactly(4)
+            data = await reader.readexactly(int.from_bytes(head, "big"))
+            answer = codec.unpack(data, pairing_wire.Frame)
+            if answer.refused:
+                break
+        writer.close()
+        return answer
+
     async def scenario() -> None:
-        async with _server(root) as server:
-            relay, seen = await _relay(server.address, lambda _n, body: body)
+        async with _server(root, seen=seen) as server:
+            relay, frames = await _relay(server.address, lambda _n, body: body)
             await _through(relay, lambda a: _pair(a, tmp_path / "phone"))
         before = root.roster
-        async with _server(root) as server:  # even with the same code
-            host, _, port = server.address.rpartition(":")
-            reader, writer = await asyncio.open_connection(host, int(port))
-            for number in (1, 3, 5):  # the device's frames
-                await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
-                writer.write(len(seen[number]).to_bytes(4, "big") + seen[number])
-                await writer.drain()
-                if number == 3:
-                    break
-            head = await reader.readexactly(4)
-            answer = await reader.readexactly(int.from_bytes(head, "big"))
-            assert b"code" in answer
+        async with _server(root, seen=seen) as server:  # even with the same code
+            answer = await replay(server.address, frames)
+            assert answer.refused == pairing_wire.Refusal.REPLAYED
+            assert server.attempts_left == 5
+        async with _server(root) as server:  # a home that was started anew remembers nothing
+            answer = await replay(server.address, frames)
+            assert answer.refused == pairing_wire.Refusal.CODE
             assert server.attempts_left == 4
-            writer.close()
-        assert root.roster == before
+            assert root.roster == before
+            await _pair(server.address, tmp_path / "other", device_id="other")  # the control
 
     asyncio.run(scenario())
+
+
+def test_a_replayed_home_is_found_out(root: HouseholdRoot, tmp_path: Path) -> None:
+    """Whoever recorded the home's half cannot play it to another device, even while the same code is shown."""
+
+    async def scenario() -> None:
+        async with _server(root) as server:
+            relay, frames = await _relay(server.address, lambda _n, body: body)
+            await _through(relay, lambda a: _pair(a, tmp_path / "phone"))
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for number in (0, 2, 4, 6):
+                writer.write(len(frames[number]).to_bytes(4, "big") + frames[number])
+                with suppress(EOFError):
+                    head = await reader.readexactly(4)
+                    await reader.readexactly(int.from_bytes(head, "big"))
+            writer.close()
+
+        recording = await asyncio.start_server(connected, "127.0.0.1", 0)
+        with pytest.raises(PairingError, match="old conversation is being repeated"):
+            await _through(recording, lambda a: _pair(a, tmp_path / "other", device_id="other"))
+
+    asyncio.run(scenario())
+    assert not (tmp_path / "other" / "device.pem").exists()
 
 
 def test_a_home_that_does_not_know_the_code_is_found_out(
@@ -344,7 +423,7 @@ def test_a_home_that_does_not_know_the_code_is_found_out(
         async with _server(impostor, code=WRONG) as server:
 
             def forge(number: int, body: bytes) -> bytes:
-                return codec.pack(pairing._Answer(b"\0" * 32)) if number == 4 else body
+                return codec.pack(pairing_wire.Frame(b"\0" * 32)) if number == 4 else body
 
             relay, _ = await _relay(server.address, forge)
             with pytest.raises(PairingError, match="does not know the code"):
@@ -391,10 +470,12 @@ def test_a_key_share_is_taken_or_refused_and_nothing_else(message: bytes) -> Non
     side = SPAKE2_B(CODE.encode())
     side.start()
     with suppress(WireError):
-        assert len(pairing._finish_spake(side, message)) == 32
+        assert len(pairing_wire.finish_spake(side, message)) == 32
 
 
-def test_a_garbage_home_is_a_sentence(tmp_path: Path) -> None:
+def test_a_garbage_home_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairing, "RETRY_S", 0.3)
+
     async def answer(data: bytes) -> str:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(data)
@@ -413,13 +494,9 @@ def test_a_garbage_home_is_a_sentence(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_slow_ones_are_cut_off_and_hold_nobody_up(
-    root: HouseholdRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pairing, "_STEP_S", 0.5)
-
+def test_slow_ones_are_cut_off_and_hold_nobody_up(root: HouseholdRoot, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with _server(root) as server:
+        async with _server(root, step_s=0.5) as server:
             host, _, port = server.address.rpartition(":")
             slow = [await asyncio.open_connection(host, int(port)) for _ in range(4)]
             for _, writer in slow:
@@ -435,7 +512,7 @@ def test_slow_ones_are_cut_off_and_hold_nobody_up(
 def test_a_home_that_falls_silent_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pairing, "_STEP_S", 0.3)
+    monkeypatch.setattr(pairing, "STEP_S", 0.3)
 
     async def scenario() -> None:
         gone = asyncio.Event()
@@ -466,3 +543,223 @@ def test_closing_ends_what_is_under_way(root: HouseholdRoot) -> None:
         writer.close()
 
     asyncio.run(scenario())
+
+
+# -- by QR code ----------------------------------------------------------------------------------
+
+
+def _qr(server: PairingServer, secret: bytes, *addresses: str) -> Invitation:
+    """What a device reads from the home's QR code."""
+    shown = Invitation(
+        addresses=addresses or (server.address,), secret=secret, root_hash=server.root_hash
+    )
+    return read_invitation(invitation_text(shown))
+
+
+def test_a_qr_code_pairs_where_digits_do(
+    root: HouseholdRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairing, "RETRY_S", 0.3)
+    secret = secrets.token_bytes(16)
+
+    async def scenario() -> None:
+        async with _server(root, secret=secret) as server:
+            wrong = _qr(server, bytes(16))
+            with pytest.raises(PairingError, match="does not match"):
+                await _take(wrong, tmp_path / "phone")
+            closed = f"127.0.0.1:{_closed_port()}"
+            await _take(_qr(server, secret, closed, server.address), tmp_path / "phone")
+        async with _server(
+            root
+        ) as server:  # one that shows digits only takes no secret, not even an empty one
+            empty = Invitation(addresses=(server.address,), secret=b"", root_hash=server.root_hash)
+            with pytest.raises(PairingError):
+                await _take(empty, tmp_path / "phone")
+            assert server.attempts_left == 5
+
+    asyncio.run(scenario())
+    assert root.roster.member("phone") is not None
+
+
+def test_a_qr_code_finds_a_machine_in_the_middle_before_anything_is_sent(
+    make_household: Any, root: HouseholdRoot, tmp_path: Path
+) -> None:
+    impostor = make_household(home="home").root
+    secret = secrets.token_bytes(16)
+
+    async def scenario() -> None:
+        async with _server(root, secret=secret) as server:
+            # it even knows the secret, as whoever filmed the screen does
+            async with _server(impostor, secret=secret) as between:
+                relay, seen = await _relay(between.address, lambda _n, body: body)
+                with pytest.raises(PairingError, match="somebody is in between"):
+                    await _through(
+                        relay, lambda a: _take(_qr(server, secret, a), tmp_path / "phone")
+                    )
+                assert len(seen) == 1  # the greeting
+            await _take(_qr(server, secret), tmp_path / "phone")  # the control
+
+    asyncio.run(scenario())
+    assert impostor.roster.member("phone") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not the text"),
+        ("https://example.org", "not the text"),
+        ("hearthway:pair?" + "a" * 3000, "not the text"),
+        ("hearthway:pair?v=2&a", "cut or damaged"),
+        ("hearthway:pair?v=3&a=1.2.3.4:5", "another version"),
+        ("hearthway:pair?v=2&a=1.2.3.4:5&s=AAAA&r=AAAA", "cut or damaged"),
+        ("hearthway:pair?v=2&s={s}&r={r}", "no address"),
+        ("hearthway:pair?v=2&a=nowhere&s={s}&r={r}", "no port"),
+        ("hearthway:pair?v=2&a=1.2.3.4:99999&s={s}&r={r}", "no port"),
+    ],
+)
+def test_what_is_no_invitation_is_a_sentence(text: str, words: str) -> None:
+    with pytest.raises(PairingError, match=words):
+        read_invitation(text.format(s="A" * 22, r="A" * 43))
+
+
+@given(st.text(max_size=80).map(lambda t: "hearthway:pair?v=2&" + t) | st.text(max_size=40))
+def test_any_text_is_an_invitation_or_a_sentence(text: str) -> None:
+    with suppress(PairingError):
+        assert read_invitation(text).addresses
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _take(invitation: Invitation, keys: Path, **more: Any) -> PairedHousehold:
+    settings: dict[str, Any] = {"device_id": "phone", "role": "phone", "now_s": time.time()}
+    return await pair(invitation, keys=keys, listen=lambda _: "127.0.0.1:1", **settings | more)
+
+
+# -- whose device ----------------------------------------------------------------------------------
+
+
+def test_the_first_person_is_an_adult_and_others_are_what_the_home_says(
+    root: HouseholdRoot, tmp_path: Path
+) -> None:
+    until_s = time.time() + 86_400.0
+
+    async def scenario() -> None:
+        async with _server(root) as server:
+            await _pair(server.address, tmp_path / "phone", person=ANNA)
+        async with _server(root) as server:
+            with pytest.raises(PairingError, match="nobody said as what") as caught:
+                await _pair(server.address, tmp_path / "bea", device_id="bea", person=BEA)
+            assert "--for" in caught.value.next_step
+        async with _server(root, kind=PersonKind.GUEST, until_s=until_s) as server:
+            await _pair(server.address, tmp_path / "bea", device_id="bea", person=BEA)
+        async with _server(root) as server:
+            await _pair(server.address, tmp_path / "car", device_id="car", role="car")
+
+    asyncio.run(scenario())
+    assert root.roster.people == (
+        HouseholdPerson(person_id=ANNA, kind=PersonKind.ADULT),
+        HouseholdPerson(person_id=BEA, kind=PersonKind.GUEST, until_s=until_s),
+    )
+    persons = {m.device_id: m.person for m in root.roster.members}
+    assert persons == {"home": "", "phone": ANNA, "bea": BEA, "car": ""}
+
+
+def test_nobody_becomes_somebody_by_saying_so(root: HouseholdRoot, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with _server(root) as server:
+            await _pair(server.address, tmp_path / "phone", person=ANNA)
+        thief = {"device_id": "bea", "person": ANNA}
+        async with _server(root) as server:
+            with pytest.raises(PairingError, match="belongs to this person too"):
+                await _pair(server.address, tmp_path / "bea", **thief)
+        async with _server(root, kind=PersonKind.GUEST) as server:  # nor makes Anna a guest
+            with pytest.raises(PairingError, match="is an adult of the household, not a guest"):
+                await _pair(server.address, tmp_path / "bea", **thief)
+        async with _server(root, kind=PersonKind.ADULT) as server:
+            with pytest.raises(PairingError, match="Nobody lives on bea"):
+                await _pair(server.address, tmp_path / "bea", device_id="bea")
+        assert root.roster.member("bea") is None
+        async with _server(
+            root, kind=PersonKind.ADULT
+        ) as server:  # the home said so: Anna's tablet
+            await _pair(server.address, tmp_path / "bea", **thief)
+        async with _server(root) as server:  # a known key stays what it is
+            await _pair(server.address, tmp_path / "phone", listen="127.0.0.1:9")
+
+    asyncio.run(scenario())
+    assert {m.person for m in root.roster.members} == {"", ANNA}
+    assert [p.kind for p in root.roster.people] == [PersonKind.ADULT]
+
+
+def test_who_was_put_out_meanwhile_does_not_come_back_with_another_pairing(
+    root: HouseholdRoot, tmp_path: Path
+) -> None:
+    def fresh() -> HouseholdRoot:
+        return HouseholdRoot.load(tmp_path / "household-1" / "root", time.time())
+
+    async def scenario() -> None:
+        async with _server(root, fresh=fresh) as server:
+            await _pair(server.address, tmp_path / "phone")
+        async with _server(await asyncio.to_thread(fresh), fresh=fresh) as server:
+            await asyncio.to_thread(lambda: fresh().revoke("phone"))
+            await _pair(server.address, tmp_path / "car", device_id="car", role="car")
+        found = await asyncio.to_thread(fresh)
+        assert found.roster.member("phone") is None
+        async with _server(found, fresh=fresh) as server:  # the key that was put out
+            with pytest.raises(PairingError, match="revoked"):
+                await _pair(server.address, tmp_path / "phone")
+            shutil.rmtree(tmp_path / "phone")  # wiped: a new key
+            await _pair(server.address, tmp_path / "phone")
+
+    asyncio.run(scenario())
+
+
+# -- floods --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flooder", ["127.0.0.1", "127.0.0.9"])
+def test_a_flood_of_connections_locks_nobody_out(
+    root: HouseholdRoot, tmp_path: Path, flooder: str
+) -> None:
+    """It keeps every place taken, again and again; the honest device, beside it or apart, still gets in."""
+
+    async def flood(address: str, held: list[asyncio.StreamWriter]) -> None:
+        host, _, port = address.rpartition(":")
+        while True:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection(host, int(port), local_addr=(flooder, 0))
+                held.append(writer)
+            await asyncio.sleep(0.02)
+
+    async def scenario() -> float:
+        held: list[asyncio.StreamWriter] = []
+        async with _server(root) as server:
+            attack = asyncio.create_task(flood(server.address, held))
+            await asyncio.sleep(1.0)
+            start = time.monotonic()
+            await _pair(server.address, tmp_path / "phone")
+            took_s = time.monotonic() - start
+            attack.cancel()
+            assert server.attempts_left == 5
+            for writer in held:
+                writer.transport.abort()
+        await asyncio.sleep(0.05)
+        return took_s
+
+    assert asyncio.run(scenario()) < pairing.RETRY_S + pairing_wire.TOTAL_S
+
+
+def test_pairing_takes_less_than_five_seconds(root: HouseholdRoot, tmp_path: Path) -> None:
+    async def scenario() -> float:
+        async with _server(root) as server:
+            start = time.monotonic()
+            await _pair(server.address, tmp_path / "phone")
+            return time.monotonic() - start
+
+    took_s = asyncio.run(scenario())
+    print(f"pairing took {took_s:.2f} s")
+    assert took_s < 5.0

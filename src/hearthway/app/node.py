@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -16,21 +15,20 @@ from hearthway.mesh.certificates import load_certificate
 from hearthway.mesh.identity import RENEW_WITHIN_S, DeviceIdentity, HouseholdRoot, create_household
 from hearthway.mesh.link import Link
 from hearthway.mesh.node import MeshNode
-from hearthway.mesh.pairing import PairingServer, new_code, pair
-from hearthway.mesh.roster import Member as RosterMember
 from hearthway.mesh.rules import Rules, default_rules
 from hearthway.mesh.store import Store
 from hearthway.mesh.zenoh_link import ZenohLink
-from hearthway.records.errors import ConfigError, HearthwayError, IdentityError, InputError
+from hearthway.records.errors import ConfigError, HearthwayError, IdentityError
 from hearthway.records.household import Role
 
+from .addresses import reachable
 from .clock import Clock, EventClock, SystemClock
-from .config import Config, load_config, split_address
+from .config import Config, load_config
 from .control import ControlServer, running
 from .counters import InternetWatch
 from .logs import start_log, stop_log
 from .part import Part
-from .paths import NodePaths, private_dir, write_private
+from .paths import NodePaths, write_private
 
 log = logging.getLogger("hearthway.node")
 Request = dict[str, Any]
@@ -59,7 +57,6 @@ class Node:
         self.mesh: MeshNode | None = None
         self._store: Store | None = None
         self._stop = asyncio.Event()
-        self._pairing: PairingServer | None = None
         self._trouble: IdentityError | None = None  # why this device is in no household any more
         self._tasks: set[asyncio.Task[Any]] = set()
         self.services: list[Service] = []
@@ -175,8 +172,6 @@ class Node:
                 for part in self.parts:
                     await part.stopping()
                 await self.stopping()
-        if self._pairing is not None:
-            await self._pairing.close()
         if self.mesh is not None:
             await self.mesh.close()
         await self.control.stop()
@@ -220,6 +215,13 @@ class Node:
             write_private(self.paths.rules, default_rules().encode())
         return Rules.load(self.paths.rules)
 
+    async def joined(self) -> None:
+        """Pairing gave this device new keys: open the mesh with them."""
+        if self.mesh is not None:
+            await self.mesh.close()
+        await self._open_mesh()
+        self._trouble = None
+
     async def _open_mesh(self) -> None:
         rules = self.rules()
         identity = await asyncio.to_thread(DeviceIdentity.load, self.paths.keys, self.wall.now_s())
@@ -234,7 +236,7 @@ class Node:
 
     async def _watch_health(self, mesh: MeshNode) -> None:
         told, since = "", 0.0
-        while True:
+        while self.mesh is mesh:
             health = mesh.health()
             now = asyncio.get_running_loop().time()
             since = now if health.ok or not since else since
@@ -260,8 +262,6 @@ class Node:
         on("ping", self._ping)
         on("stop", self._do_stop)
         on("status", self._status)
-        on("pair-open", self._pair_open)
-        on("pair", self._pair)
         on("await-peers", self._await_peers)
         on("await-gone", self._await_gone)
 
@@ -306,48 +306,6 @@ class Node:
             "peers": peers,
         }
 
-    async def _pair_open(self, request: Request) -> Request:
-        if self.config.node.role is not Role.HOME:
-            raise InputError("Only the home node lets devices in.", "Run this on the home node.")
-        if self._pairing is not None:
-            await self._pairing.close()
-        host, mesh_port = split_address(self.config.mesh.listen)
-        port = int(request.get("port") or mesh_port + 1)
-        code = new_code()
-        root = await asyncio.to_thread(HouseholdRoot.load, self.paths.keys, self.wall.now_s())
-        self._pairing = PairingServer(
-            root, host=host, port=port, code=code, now=self.wall.now_s, on_paired=self._joined
-        )
-        await self._pairing.open()
-        return {"code": code, "address": reachable(self._pairing.address)}
-
-    async def _joined(self, member: RosterMember) -> None:
-        """A device was let in: every node hears of the new roster."""
-        log.info("paired", extra={"fields": {"peer": member.device_id}})
-        root = await asyncio.to_thread(HouseholdRoot.load, self.paths.keys, self.wall.now_s())
-        if self.mesh is not None:
-            await self.mesh.reload_roster(root.signed_roster)
-        self.control.emit("paired", node=member.device_id)
-
-    async def _pair(self, request: Request) -> Request:
-        if self.mesh is not None:
-            raise InputError(
-                "This device belongs to a household already.", "`hearthway status` shows it."
-            )
-        address, code = str(request.get("address", "")), str(request.get("code", ""))
-        household = await pair(
-            address,
-            code,
-            device_id=self.config.node.id,
-            role=self.config.node.role,
-            keys=private_dir(self.paths.keys),
-            listen=reachable(self.config.mesh.listen, towards=address),
-            now_s=self.wall.now_s(),
-        )
-        await self._open_mesh()
-        self._trouble = None
-        return {"household": household.name}
-
     async def _await_peers(self, request: Request) -> Request:
         wanted = [str(role) for role in request.get("roles", [])]
         await self._paired().wait_ready(wanted, PEER_TIMEOUT_S)
@@ -369,20 +327,6 @@ class Node:
                 "This node is not paired yet.", "Run `hearthway pair` here and at home."
             )
         return self.mesh
-
-
-def reachable(listen: str, towards: str = "") -> str:
-    """`listen` as others can call it: a wildcard becomes this machine's address on the way to `towards`."""
-    host, port = split_address(listen)
-    if host not in ("0.0.0.0", "::"):  # noqa: S104  # compared, not bound
-        return listen
-    target = split_address(towards)[0] if towards else "10.255.255.255"
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((target, 9))  # a datagram socket sends nothing when it connects
-            return f"{probe.getsockname()[0]}:{port}"
-    except OSError:
-        return f"127.0.0.1:{port}"
 
 
 def open_node(paths: NodePaths) -> Node:

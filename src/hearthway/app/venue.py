@@ -9,8 +9,9 @@ from hearthway.mesh.venue import VenueDesk
 from hearthway.mesh.venue_link import VenueServer
 from hearthway.records.errors import ConfigError, InputError
 
+from .addresses import reachable
 from .config import split_address
-from .node import Node, Request, reachable
+from .node import Node, Request
 
 
 class VenueNode(Node):

@@ -17,6 +17,7 @@ from .config import Config
 from .handoff import Tasks
 from .home import HomeNode
 from .node import Node
+from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
 from .phone import PhoneNode
@@ -32,17 +33,19 @@ ROLES: dict[Role, type[Node]] = {
 
 PARTS: dict[Role, tuple[type[Part], ...]] = {
     Role.PHONE: (
+        Pairing,
         Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
         SayDriver,  # "I drive", in a shared car
         Lender,  # its position, to a car that lost its own
     ),
     Role.CAR: (
+        Pairing,
         AtWheel,  # whose drive it is
         Tasks,
         Borrower,
     ),
-    Role.HOME: (),
-    Role.VENUE: (),
+    Role.HOME: (Pairing,),
+    Role.VENUE: (Pairing,),
 }
 
 
