@@ -17,6 +17,8 @@ from hearthway.assist.settings import GateSettings
 from hearthway.context.events import LifeEvent, MealVisited
 from hearthway.context.life import Life
 from hearthway.learn.outcome import learn_answer, learn_said, learn_visit, relearn
+from hearthway.mesh.retention import learned_under
+from hearthway.mesh.rules import Rules
 from hearthway.mesh.store import Store
 from hearthway.records.codec import digest
 from hearthway.records.life import Person
@@ -47,9 +49,12 @@ class Brain:
         name_of: Callable[[float, float], str | None] | None,
         settings: GateSettings,
         synthetic: bool,
+        rules: Rules | None = None,
     ) -> None:
+        """`rules`: what may be learned from (None: everything, as for a history outside any node)."""
         self.person = person
         self._store = store
+        self._rules = rules or Rules(())
         self._pois = pois
         self._assistant = Assistant(
             person.person_id,
@@ -87,6 +92,7 @@ class Brain:
     # learning ------------------------------------------------------------------------------------------------
 
     def _load_life(self, *, afresh: bool = False) -> Life:
+        learned_under(self._store, digest(self._rules.train))
         self._generation = self._store.generation()
         snapshot = None if afresh else self._store.model(self.person.person_id, LIFE_MODEL)
         if snapshot is None:
@@ -127,9 +133,11 @@ class Brain:
             if since_s is None or item.time_s > since_s:
                 yield item
 
-    @staticmethod
-    def _feed(life: Life, item: Fix | Signal) -> list[LifeEvent]:
-        return life.observe(item) if isinstance(item, Fix) else life.observe_signal(item)
+    def _feed(self, life: Life, item: Fix | Signal) -> list[LifeEvent]:
+        """Learn from it, where the owner's rules let that."""
+        if isinstance(item, Fix):
+            return life.observe(item) if self._rules.trains(kind="fix") else []
+        return life.observe_signal(item) if self._rules.trains(key=item.key) else []
 
     def _relearn(self) -> Memory:
         person_id = self.person.person_id
@@ -138,7 +146,7 @@ class Brain:
             [
                 *self._life.meals,
                 *self._store.suggestions(person_id),
-                *self._store.answers(person_id),
+                *(self._store.answers(person_id) if self._rules.trains(kind="answer") else ()),
             ],
             self._pois,
         )
@@ -241,7 +249,8 @@ class Brain:
     def answer(self, answer: Answer) -> None:
         """Store the answer, then learn from it."""
         self._store.add_answer(answer)
-        self._memory = learn_answer(self._memory, answer)
+        if self._rules.trains(kind="answer"):
+            self._memory = learn_answer(self._memory, answer)
         if self._open is not None and self._open.suggestion_id == answer.suggestion_id:
             self._open = None
 

@@ -20,10 +20,12 @@ from hearthway.records.situation import Evidence
 from hearthway.sense.catalogue import normalise
 
 from .clock import EventClock
+from .collecting import collected
 from .member import Member, answer_kind
 from .node import Request
 from .recording import read_recording, ticks
 from .replay import Conductor
+from .ruling import Ruling
 from .sensing import signals_of
 from .wheel import AtWheel
 from .witness import stages, told
@@ -66,7 +68,8 @@ class CarNode(Member):
     # signals ---------------------------------------------------------------------------------------------------
 
     async def _publish(self, signals: Sequence[Signal]) -> None:
-        """What the rules let go, goes; the rest stays here and is counted as refused."""
+        """What the rules let be sensed is taken in; of that, what they let go, goes, the rest is counted as refused."""
+        signals = collected(self.part(Ruling).rules, self.config.node.role, signals)
         plain = [normalise(signal) for signal in signals]
         for part in self.parts:
             part.sensed(plain)

@@ -25,6 +25,7 @@ from hearthway.records.suggestion import AnswerKind
 
 from .brain import LIFE_MODEL
 from .clock import SystemClock
+from .collecting import rules_of
 from .config import Config, load_config
 from .control import Control, running
 from .paths import NodePaths, private_dir
@@ -248,7 +249,7 @@ def relearn_stored(paths: NodePaths) -> None:
     try:
         with opened(paths) as (store, _):
             for person in store.persons()[:1]:
-                brain_for(store, person, config, atlas).rebuild()
+                brain_for(store, person, config, atlas, rules_of(paths)).rebuild()
     finally:
         if atlas is not None:
             atlas.close()

@@ -8,13 +8,16 @@ from typing import Any
 
 from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history
+from hearthway.mesh.rules import Rules
 from hearthway.mesh.store import Store
 from hearthway.records.errors import InputError
+from hearthway.records.household import Role
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import PHONE_POSITION, normalise
 from hearthway.sense.fixes import FixAssembler
 
 from .clock import SystemClock
+from .collecting import check_positions, collected, collected_fixes, left_out
 from .recording import read_recording
 
 RECORDING_SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -27,13 +30,17 @@ def is_recording(path: Path) -> bool:
 
 
 def import_file(
-    store: Store, path: Path, name: str, person_id: str | None = None
+    store: Store, path: Path, name: str, person_id: str | None, rules: Rules
 ) -> dict[str, Any]:
-    """Take a history into the store for one person; what was there stays, repeats are counted, not doubled."""
+    """Take a history into a phone's store for one person, as far as the owner's rules let it be collected.
+
+    What was there stays; repeats are counted, not doubled.
+    """
     if not name.strip():
         raise InputError("Whose history is it?", "Add --person NAME.")
     if is_recording(path):
-        return _import_recording(store, path, name, person_id)
+        return _import_recording(store, path, name, person_id, rules)
+    check_positions(rules, Role.PHONE)
     history = open_history(path)
     ordered = OrderedFixes.collect(history)
     people = ordered.people()
@@ -44,7 +51,7 @@ def import_file(
         )
     uid = name if name in people else people[0]
     person = store.add_person(name, person_id)
-    dated = _Dated(ordered.of(uid))
+    dated = _Dated(collected_fixes(rules, Role.PHONE, ordered.of(uid)))
     added = store.add_fixes(person.person_id, dated, path.suffix.lstrip(".") or "file")
     return {
         "person_id": person.person_id,
@@ -55,8 +62,11 @@ def import_file(
     }
 
 
-def _import_recording(store: Store, path: Path, name: str, person_id: str | None) -> dict[str, Any]:
-    signals = [normalise(signal) for signal in read_recording(path)]
+def _import_recording(
+    store: Store, path: Path, name: str, person_id: str | None, rules: Rules
+) -> dict[str, Any]:
+    read = list(read_recording(path))
+    signals = [normalise(s) for s in collected(rules, Role.PHONE, read)]
     person = store.add_person(name, person_id)
     located = [s for s in signals if s.key.startswith(PHONE_POSITION + ".")]
     others = [s for s in signals if not s.key.startswith(PHONE_POSITION + ".")]
@@ -68,7 +78,7 @@ def _import_recording(store: Store, path: Path, name: str, person_id: str | None
         "fixes": added.added,
         "duplicates": added.duplicates + kept.duplicates,
         "signals": kept.added,
-        "read": f"{len(signals):,} signals read" + dated.words(),
+        "read": f"{len(read):,} signals read" + left_out(read, signals) + dated.words(),
     }
 
 

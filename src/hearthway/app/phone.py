@@ -23,6 +23,7 @@ from hearthway.assist.moment import render
 from hearthway.assist.settings import Dial, GateSettings
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.node import MeshNode
+from hearthway.mesh.rules import Rules
 from hearthway.mesh.store import Store
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.life import Person
@@ -44,12 +45,14 @@ from hearthway.sense.fixes import FixAssembler
 from .borrow import position_signals
 from .brain import Brain
 from .clock import EventClock
+from .collecting import collected, collected_fixes
 from .config import Config
 from .handoff import Tasks
 from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
 from .personal import AHEAD_MAX_S, import_file, relearn_after
+from .ruling import Ruling
 from .sensing import signals_of
 from .waits import WaitDesk
 from .witness import stages, told
@@ -101,7 +104,9 @@ class PhoneNode(Member):
         self._own_fixes = FixAssembler()
         self._car_s = float("-inf")
         self._watchers: list[Callable[[str], None]] = []
-        self._waits = WaitDesk(self.store, self.rules(), self.config.node.id)
+        ruling = self.part(Ruling)
+        ruling.watch(self._ruled)
+        self._waits = WaitDesk(self.store, ruling.rules, self.config.node.id)
         self.atlas = await asyncio.to_thread(open_atlas, self.config.map)
         await asyncio.to_thread(self._wake)
         self.spawn(self._work(), "anticipation")
@@ -149,7 +154,13 @@ class PhoneNode(Member):
 
     def brain_of(self, person: Person) -> Brain:
         """Everything learned of `person`, ready to go on."""
-        return brain_for(self.store, person, self.config, self.atlas)
+        return brain_for(self.store, person, self.config, self.atlas, self.part(Ruling).rules)
+
+    def _ruled(self, before: Rules, after: Rules) -> None:
+        """Other rules are in force: venues are asked by them, and what may be learned from is learned anew."""
+        self._waits.use_rules(after)
+        if before.train != after.train:
+            self.spawn(self._learn_again(), "learning by other rules")
 
     # the path --------------------------------------------------------------------------------------------------
 
@@ -159,7 +170,9 @@ class PhoneNode(Member):
         ):  # a car that talks faster than we learn: the newest waits
             log.warning("signals dropped", extra={"fields": {"count": len(signals)}})
             return
-        self._queue.put_nowait(_Heard(signals, time.monotonic()))
+        taken = collected(self.part(Ruling).rules, self.config.node.role, signals)
+        if taken:
+            self._queue.put_nowait(_Heard(taken, time.monotonic()))
 
     async def _tick(self, meta: Any, tick: Tick) -> None:
         self._queue.put_nowait(tick)
@@ -240,7 +253,11 @@ class PhoneNode(Member):
     async def take_own(self, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
         """What the phone's own sensors said (OwnTracks), in its turn; returns when it is stored."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Own(list(fixes), list(signals), stored))
+        rules, role = self.part(Ruling).rules, self.config.node.role
+        own = _Own(
+            list(collected_fixes(rules, role, fixes)), collected(rules, role, signals), stored
+        )
+        self._queue.put_nowait(own)
         await stored
 
     async def _take_own(self, own: _Own) -> None:
@@ -431,6 +448,7 @@ class PhoneNode(Member):
             Path(str(request["file"])),
             str(request.get("name", "")),
             request.get("person_id"),
+            self.part(Ruling).rules,
         )
         await asyncio.to_thread(self._wake)
         brain = self.brain
@@ -460,13 +478,22 @@ class PhoneNode(Member):
 
     async def forgotten(self) -> None:
         await super().forgotten()
+        await self._learn_again()
+
+    async def _learn_again(self) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Relearn(done))
         await done
 
 
-def brain_for(store: Store, person: Person, config: Config, atlas: Atlas | None) -> Brain:
-    """A brain as a phone of this configuration has it."""
+def brain_for(
+    store: Store,
+    person: Person,
+    config: Config,
+    atlas: Atlas | None,
+    rules: Rules | None = None,
+) -> Brain:
+    """A brain as a phone of this configuration has it; it learns from what `rules` let (None: from everything)."""
     return Brain(
         store,
         person,
@@ -477,6 +504,7 @@ def brain_for(store: Store, person: Person, config: Config, atlas: Atlas | None)
             dial=Dial(config.assist.dial), daily_budget=config.assist.daily_budget
         ),
         synthetic=config.replay.synthetic,
+        rules=rules,
     )
 
 

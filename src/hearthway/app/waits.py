@@ -44,6 +44,10 @@ class WaitDesk:
         self._asked: dict[str, tuple[Followed, int]] = {}
         self._refused = 0
 
+    def use_rules(self, rules: Rules) -> None:
+        """From now on venues are asked by these."""
+        self._rules = rules
+
     def follow(self, code: str, person: Person | None) -> Followed:
         """Follow the venue whose code was scanned or typed; InputError where it is none."""
         followed = parse_code(code)

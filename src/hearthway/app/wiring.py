@@ -16,11 +16,13 @@ from .car import CarNode
 from .config import Config
 from .handoff import Tasks
 from .home import HomeNode
+from .keeping import Keeping
 from .node import Node
 from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
 from .phone import PhoneNode
+from .ruling import Ruling
 from .venue import VenueNode
 from .wheel import AtWheel, SayDriver
 
@@ -33,18 +35,22 @@ ROLES: dict[Role, type[Node]] = {
 
 PARTS: dict[Role, tuple[type[Part], ...]] = {
     Role.PHONE: (
+        Ruling,  # the owner's rules, first: other parts ask them
+        Keeping,  # deletes what they keep no longer
         Pairing,
         Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
         SayDriver,  # "I drive", in a shared car
         Lender,  # its position, to a car that lost its own
     ),
     Role.CAR: (
+        Ruling,
+        Keeping,
         Pairing,
         AtWheel,  # whose drive it is
         Tasks,
         Borrower,
     ),
-    Role.HOME: (Pairing,),
+    Role.HOME: (Ruling, Keeping, Pairing),
     Role.VENUE: (Pairing,),
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hearthway.app.collecting import rules_of
 from hearthway.app.config import load_config
 from hearthway.app.control import Control, running
 from hearthway.app.personal import import_file
@@ -31,7 +32,7 @@ def command(file: Path, person: str, data: Path | None, json_to: Path | None) ->
     else:
         config = load_config(paths.config)
         with Store.open(paths.database, node_id=config.node.id) as store:
-            found = import_file(store, file, person)
+            found = import_file(store, file, person, None, rules_of(paths))
     if json_to is not None:
         write_json(found, json_to)
         return

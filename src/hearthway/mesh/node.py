@@ -87,6 +87,10 @@ class MeshNode:
         """This node's role."""
         return self.identity.role
 
+    def use_rules(self, rules: Rules) -> None:
+        """From now on these decide, out and in."""
+        self._rules = rules
+
     async def open(self) -> None:
         """Join the household; MeshError or IdentityError when this node itself cannot."""
         self._open = True
