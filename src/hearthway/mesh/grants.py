@@ -15,7 +15,7 @@ import binascii
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import biscuit_auth as biscuit
@@ -118,8 +118,7 @@ def issue(
     private, public = _private(private_seed)
     if operation not in (READ, WRITE):
         raise InputError(f'"{operation}" cannot be granted.', 'Grant "read" or "write".')
-    if _ID.fullmatch(grant_id) is None:
-        raise InputError(f'"{grant_id}" cannot be a grant\'s id.', "Use letters, digits, dashes.")
+    check_id(grant_id)
     if holder != APP and _ID.fullmatch(holder) is None:
         raise InputError(f'"{holder}" is no device.', "`hearthway status` lists the devices.")
     zone_of(zone)
@@ -184,6 +183,12 @@ def zone_of(name: str) -> ZoneInfo:
         ) from None
 
 
+def check_id(grant_id: str) -> None:
+    """InputError for what cannot be a grant's id."""
+    if _ID.fullmatch(grant_id) is None:
+        raise InputError(f'"{grant_id[:60]}" cannot be a grant\'s id.', "It looks like g-1a2b3c4d.")
+
+
 def clock_s(text: str) -> int:
     """Seconds since midnight of "HH:MM", up to "24:00"; InputError otherwise."""
     found = re.fullmatch(r"([0-9]{2}):([0-5][0-9])", text, re.ASCII)
@@ -191,6 +196,39 @@ def clock_s(text: str) -> int:
     if not 0 <= seconds <= DAY_S:
         raise InputError(f'"{text}" is not a time of day.', "Write hours as 08:00-20:00.")
     return seconds
+
+
+def end_s(text: str, zone: str) -> float:
+    """Unix seconds of "2026-12-01 18:00" in that zone; a day without a time ends at its midnight. InputError otherwise."""
+    found = re.fullmatch(r"([0-9-]{10})(?:[ T]([0-9:]{5}))?", text.strip(), re.ASCII)
+    try:
+        day = date.fromisoformat(found[1] if found else "")
+        clock = clock_s(found[2]) if found and found[2] else DAY_S
+        local = datetime.combine(day + timedelta(days=clock // DAY_S), time(), zone_of(zone))
+        return (local + timedelta(seconds=clock % DAY_S)).timestamp()
+    except (ValueError, OverflowError):
+        raise InputError(f'"{text}" is no day.', "Write the end as 2026-12-01.") from None
+
+
+def words(what: Said) -> tuple[str, ...]:
+    """What a grant says, a line for each block: the first gives, each later one narrows."""
+    who = f"the device {what.holder} only" if what.holder else "an app on the home only"
+    lines = [f"{what.operation} {_in_words(what.terms[0], what.zone)}, for {who}"]
+    return (*lines, *(f"narrowed to {_in_words(t, what.zone)}" for t in what.terms[1:]))
+
+
+def _in_words(terms: Terms, zone: str) -> str:
+    said_ = [", ".join(terms.keys)] if terms.keys else []
+    if terms.from_s >= 0:
+        said_.append(f"{_hh_mm(terms.from_s)}-{_hh_mm(terms.to_s)} ({zone})")
+    if terms.until_s:
+        until = datetime.fromtimestamp(terms.until_s, UTC).astimezone(zone_of(zone))
+        said_.append(f"until {until:%Y-%m-%d %H:%M}")
+    return " · ".join(said_)
+
+
+def _hh_mm(seconds: int) -> str:
+    return f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}"
 
 
 # -- checking -----------------------------------------------------------------------------------------

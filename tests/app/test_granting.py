@@ -1,0 +1,261 @@
+"""Grants between running nodes: given at home, handed over by themselves, taken back everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hearthway.app import granting
+from hearthway.app.granting import Granting
+from hearthway.mesh import grants
+from hearthway.mesh.tokens import KEPT_MAX, Tokens
+from hearthway.records.errors import HearthwayError, InputError, WireError
+
+ROLES = {"anna-phone": "phone", "guest-phone": "phone"}
+PEOPLE = {"anna-phone": ("anna", "adult"), "guest-phone": ("gus", "guest")}
+KEY = "Home.Climate.Living"
+TOMORROW = (datetime.now() + timedelta(days=1)).strftime("%Y-%m-%d")
+ASK: dict[str, Any] = {
+    "keys": ["Home.Climate.*"],
+    "operation": "read",
+    "to": "guest-phone",
+    "until": TOMORROW,
+    "zone": "Europe/Helsinki",
+}
+
+
+async def _states(nodes: Any, name: str) -> list[str]:
+    return [one["state"] for one in (await nodes.ask(name, "grant-list"))["grants"]]
+
+
+def test_given_handed_over_used_and_taken_back(household: Any) -> None:
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            given = await nodes.ask("home", "grant-give", **ASK)
+            assert given["state"] == "handed over"
+            token = grants.from_text(given["token"])
+            assert await _states(nodes, "guest-phone") == ["kept here"]
+            assert await _states(nodes, "anna-phone") == []
+            guest = nodes["guest-phone"].part(Granting)
+            anna = nodes["anna-phone"].part(Granting)
+            assert await guest.grant_for(KEY, "read") == token
+            assert await guest.grant_for(KEY, "write") == b""
+            assert await guest.grant_for("Home.Lock.Front", "read") == b""
+            assert await anna.grant_for(KEY, "read") == b""
+            grant_id = grants.said(token).grant_id
+            with pytest.raises(HearthwayError, match="no grant"):
+                await nodes.ask("home", "grant-revoke", id="g-0000000")
+            await nodes.ask("home", "grant-revoke", id=grant_id)
+            for name in ("guest-phone", "anna-phone"):
+                mesh = nodes[name].mesh
+                await nodes.until(lambda m=mesh: grant_id in m.identity.roster.revoked_grants)
+            assert await guest.grant_for(KEY, "read") == b""
+            assert await _states(nodes, "guest-phone") == ["revoked"]
+            assert await _states(nodes, "home") == ["revoked"]
+            await nodes.ask("guest-phone", "grant-drop", id=grant_id)
+            assert await _states(nodes, "guest-phone") == []
+            await nodes.ask("home", "grant-revoke", id="g-0000000", force=True)
+            with pytest.raises(HearthwayError, match="cannot be"):
+                await nodes.ask("home", "grant-revoke", id='g"', force=True)
+
+    asyncio.run(main())
+
+
+def test_a_device_that_is_away_gets_its_grant_when_it_is_back(household: Any) -> None:
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            await nodes.down("guest-phone")
+            await nodes.until(lambda: not nodes["home"].mesh.ready("guest-phone"))
+            first = await nodes.ask("home", "grant-give", **ASK)
+            second = await nodes.ask("home", "grant-give", **ASK)
+            assert first["state"] == second["state"] == "waits for guest-phone"
+            taken_back = grants.said(grants.from_text(second["token"])).grant_id
+            await nodes.ask("home", "grant-revoke", id=taken_back)
+            await nodes.up("guest-phone")
+            guest = nodes["guest-phone"].part(Granting)
+            for _ in range(500):
+                if await _states(nodes, "guest-phone"):
+                    break
+                await asyncio.sleep(0.02)
+            assert await _states(nodes, "guest-phone") == ["kept here"]  # not the revoked one
+            assert await guest.grant_for(KEY, "read") == grants.from_text(first["token"])
+            assert sorted(await _states(nodes, "home")) == ["handed over", "revoked"]
+
+    asyncio.run(main())
+
+
+def test_brought_by_hand_and_only_where_it_belongs(household: Any) -> None:
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            given = await nodes.ask("home", "grant-give", **ASK)
+            narrow = grants.attenuate(grants.from_text(given["token"]), keys=[KEY])
+            text = grants.to_text(narrow)
+            assert (await nodes.ask("guest-phone", "grant-keep", token=text))[
+                "state"
+            ] == "kept here"
+            assert await nodes.ask("guest-phone", "grant-keep", token=text)  # twice is once
+            assert len(await _states(nodes, "guest-phone")) == 2
+            with pytest.raises(HearthwayError, match="is for guest-phone"):
+                await nodes.ask("anna-phone", "grant-keep", token=text)
+            foreign = grants.issue(
+                bytes(32),
+                grant_id="g-1",
+                keys=[KEY],
+                operation="read",
+                holder="guest-phone",
+                until_s=time.time() + 3600,
+                zone="UTC",
+            )
+            with pytest.raises(HearthwayError, match="another household"):
+                await nodes.ask("guest-phone", "grant-keep", token=grants.to_text(foreign))
+            with pytest.raises(HearthwayError, match="no grant"):
+                await nodes.ask("guest-phone", "grant-keep", token="!!")
+            with pytest.raises(HearthwayError, match="does not know"):
+                await nodes.ask("guest-phone", "grant-give", **ASK)  # only the home gives
+            with pytest.raises(HearthwayError, match="does not know"):
+                await nodes.ask("anna-phone", "grant-revoke", id="g-1")
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_given_is_said(household: Any) -> None:
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            for wrong, words in (
+                ({"to": "nobody"}, "No device"),
+                ({"to": ""}, "No device"),
+                ({"until": "2020-01-01"}, "in the past"),
+                ({"until": "2099-01-01"}, "two years"),
+                ({"until": "soon"}, "no day"),
+                ({"zone": "Nowhere"}, "time zone"),
+                ({"keys": ["*"]}, "key pattern"),
+                ({"keys": []}, "names keys"),
+                ({"operation": "own"}, "cannot be granted"),
+                ({"hours": ["25:00", "26:00"]}, "time of day"),
+            ):
+                with pytest.raises(HearthwayError, match=words):
+                    await nodes.ask("home", "grant-give", **(ASK | wrong))
+            assert await _states(nodes, "home") == []
+            given = await nodes.ask("home", "grant-give", **(ASK | {"app": True, "to": None}))
+            assert grants.said(grants.from_text(given["token"])).holder == grants.APP
+            assert given["state"] == "kept here"
+
+    asyncio.run(main())
+
+
+def test_an_end_is_a_day_or_a_moment_of_the_households_clock() -> None:
+    zone = ZoneInfo("Europe/Helsinki")
+
+    def at(*when: int) -> float:
+        return datetime(*when, tzinfo=zone).timestamp()  # type: ignore[arg-type,misc]  # year to minute
+
+    assert grants.end_s("2026-12-01", zone.key) == at(2026, 12, 2)
+    assert grants.end_s("2026-12-01 18:30", zone.key) == at(2026, 12, 1, 18, 30)
+    assert grants.end_s("2026-10-25", zone.key) == at(2026, 10, 26)  # a day of 25 hours
+    assert grants.end_s("2026-12-31 24:00", zone.key) == at(2027, 1, 1)
+    for wrong in ("", "2026-13-01", "2026-12-01 25:00", "1.12.2026", "2026-12-01 18", "9999-12-31"):
+        with pytest.raises(InputError):
+            grants.end_s(wrong, zone.key)
+    with pytest.raises(InputError, match="time zone"):
+        grants.end_s("2026-12-01", "Mars/Base")
+
+
+def test_the_machines_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Helsinki")
+    assert granting.local_zone() == "Europe/Helsinki"
+    monkeypatch.setenv("TZ", ":Asia/Tokyo")
+    assert granting.local_zone() == "Asia/Tokyo"
+    monkeypatch.setenv("TZ", "EET-2EEST")
+    assert grants.zone_of(granting.local_zone())
+
+
+# -- the file --------------------------------------------------------------------------------------------
+
+
+@cache  # each token is signed with keys of its own, so that no two are the same
+def _token(n: int, holder: str = "phone", hours: tuple[str, str] | None = None) -> bytes:
+    return grants.issue(
+        bytes(32),
+        grant_id=f"g-{n}",
+        keys=["Home.Climate.*"],
+        operation="read",
+        holder=holder,
+        until_s=2e9 + 60 * n,
+        zone="UTC",
+        hours=hours,
+    )
+
+
+def test_the_file_keeps_grants_and_nobody_else_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "keys" / "grants.bin"
+    tokens = Tokens(path)
+    assert tokens.all() == ()
+    assert tokens.add(_token(1))
+    assert not tokens.add(_token(1))
+    assert tokens.add(_token(2, holder="car"))
+    assert path.stat().st_mode & 0o777 == 0o600
+    again = Tokens(path)
+    assert [what.grant_id for _, what in again.all()] == ["g-1", "g-2"]
+    assert again.waiting("car", 1e9) == (_token(2, holder="car"),)
+    assert again.waiting("car", 3e9) == ()  # it has ended
+    again.was_handed(_token(2, holder="car"))
+    assert again.waiting("car", 1e9) == Tokens(path).waiting("car", 1e9) == ()
+    assert again.one("g-1")[1].holder == "phone"
+    again.drop("g-1")
+    assert [what.grant_id for _, what in Tokens(path).all()] == ["g-2"]
+    for gone in (lambda: again.drop("g-1"), lambda: again.one("g-1")):
+        with pytest.raises(InputError, match="no grant g-1"):
+            gone()
+    with pytest.raises(WireError):
+        again.add(b"junk")
+
+
+def test_the_newest_grant_that_fits_is_used(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "grants.bin")
+    book = grants.GrantBook(grants.public_key_of(bytes(32)))
+    noon = 1_800_014_400.0
+    assert tokens.for_key(book, KEY, "phone", noon) == b""
+    always, evening = _token(1), _token(2, hours=("20:00", "22:00"))
+    tokens.add(always)
+    tokens.add(evening)
+    assert tokens.for_key(book, KEY, "phone", noon) == always
+    night = noon - noon % 86_400 + 21 * 3600
+    assert tokens.for_key(book, KEY, "phone", night) == evening
+    assert tokens.for_key(book, KEY, "phone", night, "write") == b""
+    assert tokens.for_key(book, KEY, "car", night) == b""
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_a_damaged_file_is_said_and_left(tmp_path_factory: Any, junk: bytes) -> None:
+    path = tmp_path_factory.mktemp("kept") / "grants.bin"
+    path.write_bytes(junk)
+    with contextlib.suppress(WireError):
+        assert Tokens(path).all() == ()
+    assert path.read_bytes() == junk
+
+
+def test_too_many_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert KEPT_MAX >= 100
+    monkeypatch.setattr("hearthway.mesh.tokens.KEPT_MAX", 2)
+    tokens = Tokens(tmp_path / "grants.bin")
+    tokens.add(_token(1))
+    tokens.add(_token(2))
+    with pytest.raises(InputError, match="Too many"):
+        tokens.add(_token(3))
+    (tmp_path / "grants.bin").write_bytes(b"junk")
+    with pytest.raises(WireError, match="damaged"):
+        Tokens(tmp_path / "grants.bin")
+    (tmp_path / "dir").mkdir()
+    with pytest.raises(WireError, match="cannot be read"):
+        Tokens(tmp_path / "dir")
