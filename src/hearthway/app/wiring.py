@@ -14,6 +14,7 @@ from hearthway.records.household import Role
 from .borrow import Borrower, Lender
 from .car import CarNode
 from .config import Config
+from .granting import Granting
 from .handoff import Tasks
 from .home import HomeNode
 from .keeping import Keeping
@@ -38,6 +39,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Ruling,  # the owner's rules, first: other parts ask them
         Keeping,  # deletes what they keep no longer
         Pairing,
+        Granting,  # what the rules do not give, for a time
         Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
         SayDriver,  # "I drive", in a shared car
         Lender,  # its position, to a car that lost its own
@@ -46,11 +48,12 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Ruling,
         Keeping,
         Pairing,
+        Granting,
         AtWheel,  # whose drive it is
         Tasks,
         Borrower,
     ),
-    Role.HOME: (Ruling, Keeping, Pairing),
+    Role.HOME: (Ruling, Keeping, Pairing, Granting),
     Role.VENUE: (Pairing,),
 }
 

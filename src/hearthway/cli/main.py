@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "handoff": ("handoff", "Running tasks, where they are; move one to another node."),
     "wheel": ("wheel", "Say on this phone that its owner drives the shared car."),
     "rules": ("rules", "What the owner lets go where, and check a rules file."),
+    "grant": ("grant", "Let a guest's device or an app do one thing, at some hours, for a time."),
     "receipts": ("receipts", "List receipts, and verify that none was altered."),
     "forget": ("forget", "Erase a person, a place or a time, and all that was learned from it."),
     "export": ("export", "Everything held about a person."),
