@@ -78,8 +78,8 @@ INSERT INTO "sources" VALUES(1,'a.gpx');
 CREATE TABLE suggestions (
         suggestion_id TEXT PRIMARY KEY, person_no INTEGER NOT NULL REFERENCES persons,
         time_s REAL NOT NULL, body BLOB NOT NULL) STRICT;
-CREATE TABLE tombstones (key_hash BLOB PRIMARY KEY, hlc TEXT NOT NULL, seq INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
-INSERT INTO "tombstones" VALUES(X'AABB','00000000ea60-000000-car',3);
+CREATE TABLE tombstones (key_hash BLOB PRIMARY KEY, hlc TEXT NOT NULL, seq INTEGER NOT NULL DEFAULT 0, shared INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+INSERT INTO "tombstones" VALUES(X'AABB','00000000ea60-000000-car',3,1);
 CREATE INDEX suggestions_by_person ON suggestions (person_no, time_s);
 CREATE INDEX answers_by_person ON answers (person_no, time_s);
 CREATE INDEX events_by_kind ON events (kind, person_no, time_s);

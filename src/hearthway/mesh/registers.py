@@ -22,6 +22,7 @@ from .hlc import Hlc
 
 CLOCK_SLACK_S = 2.0  # a clock that was set back by less does not make a value stale
 DATABASE_ID_BYTES = 16
+SHARED = ("Setting.", "Household.")  # keys that belong to nobody in particular
 
 
 class Register(Struct, frozen=True, kw_only=True):
@@ -59,6 +60,7 @@ class Tombstone(Struct, frozen=True, kw_only=True):
     key_hash: bytes
     hlc: Hlc
     seq: int = 0
+    shared: bool = False  # of a key that everybody of the household has
 
 
 class Cursor(Struct, frozen=True, kw_only=True):
@@ -103,6 +105,7 @@ class Registers:
 
     database: Database
     person_no: Callable[[str], int]
+    _salt: bytes = b""
 
     def put_register(
         self,
@@ -155,7 +158,7 @@ class Registers:
                     new.key,
                     new.value,
                     new.hlc.encode(),
-                    self.person_no(new.person_id),
+                    self.person_no(new.person_id) if new.person_id else 0,
                     new.time_s,
                     new.lat,
                     new.lon,
@@ -234,8 +237,10 @@ class Registers:
 
     def salt(self) -> bytes:
         """What this file's key hashes are salted with."""
-        row = self.database.row("SELECT value FROM meta WHERE key = 'salt'")
-        return b"" if row is None else bytes(row[0])
+        if not self._salt:  # drawn once, when the file was made
+            row = self.database.row("SELECT value FROM meta WHERE key = 'salt'")
+            self._salt = b"" if row is None else bytes(row[0])
+        return self._salt
 
     def key_hash(self, key: str) -> bytes:
         """A salted hash that remembers a forgotten key without holding it."""
@@ -254,17 +259,18 @@ class Registers:
             name = self.key_hash(key)
             db.execute("DELETE FROM registers WHERE key = ? AND hlc <= ?", (key, hlc.encode()))
             db.execute(
-                "INSERT INTO tombstones (key_hash, hlc, seq) VALUES (?1, ?2, ?3)"
+                "INSERT INTO tombstones (key_hash, hlc, seq, shared) VALUES (?1, ?2, ?3, ?4)"
                 " ON CONFLICT (key_hash) DO UPDATE SET hlc = ?2, seq = ?3 WHERE hlc < ?2",
-                (name, hlc.encode(), next_seq(db) if told else 0),
+                (name, hlc.encode(), next_seq(db) if told else 0, key.startswith(SHARED)),
             )
 
     def tombstones_after(self, seq: int, limit: int) -> list[Tombstone]:
         """The first `limit` burials after change number `seq`."""
         return [
-            Tombstone(key_hash=name, hlc=Hlc.decode(hlc), seq=number)
-            for name, hlc, number in self.database.rows(
-                "SELECT key_hash, hlc, seq FROM tombstones WHERE seq > ? ORDER BY seq LIMIT ?",
+            Tombstone(key_hash=name, hlc=Hlc.decode(hlc), seq=number, shared=bool(shared))
+            for name, hlc, number, shared in self.database.rows(
+                "SELECT key_hash, hlc, seq, shared FROM tombstones"
+                " WHERE seq > ? ORDER BY seq LIMIT ?",
                 (seq, limit),
             )
         ]

@@ -76,6 +76,8 @@ _V2 = (
     "ALTER TABLE registers ADD COLUMN written_s REAL NOT NULL DEFAULT 0",
     "ALTER TABLE registers ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE tombstones ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
+    # of a key that everybody shares: of others not even the hash goes to somebody's own device
+    "ALTER TABLE tombstones ADD COLUMN shared INTEGER NOT NULL DEFAULT 0",
     # changes from before there were numbers get the first ones, in the order of their writes
     """UPDATE registers SET written_s = coalesce(time_s, 0),
         seq = (SELECT count(*) FROM registers b WHERE b.hlc < registers.hlc
