@@ -147,8 +147,8 @@ class ZenohLink:
             raise _unusable(why) from None
         self._open = True
         try:
+            await self._ways.open()  # first: who hears of us may dial at once
             await self._join()
-            await self._ways.open()
         except BaseException:
             self._open = False
             await self._ways.close()
