@@ -14,6 +14,7 @@ from hearthway.records.household import Role
 from .borrow import Borrower, Lender
 from .car import CarNode
 from .config import Config
+from .consents import Consenting
 from .granting import Granting
 from .handoff import Tasks
 from .home import HomeNode
@@ -37,6 +38,7 @@ ROLES: dict[Role, type[Node]] = {
 PARTS: dict[Role, tuple[type[Part], ...]] = {
     Role.PHONE: (
         Ruling,  # the owner's rules, first: other parts ask them
+        Consenting,  # what people let one another have
         Keeping,  # deletes what they keep no longer
         Pairing,
         Granting,  # what the rules do not give, for a time
@@ -46,6 +48,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
     ),
     Role.CAR: (
         Ruling,
+        Consenting,
         Keeping,
         Pairing,
         Granting,

@@ -19,20 +19,29 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from msgspec import Struct
 
 from hearthway.records.codec import pack, unpack
-from hearthway.records.errors import InputError, WireError
+from hearthway.records.errors import InputError, RuleError, WireError
 from hearthway.records.household import Consent, ConsentWord, PersonKind
 
 from .certificates import verify
 from .roster import Roster
 from .rules_file import PURPOSES, compile_pattern
 
-PREFIX = "Household.Consent."  # of a word's register: Household.Consent.<id>.<word>
+MESSAGE = "Household.Consent"
+# Where words are kept: not among the household's shared registers, whose last writer could undo a revocation.
+PREFIX = "Consent."
 GIVE, ACCEPT, REVOKE = "give", "accept", "revoke"
 WORDS_MAX = 1024  # a household's consents, at most: others' words must not fill a disk
 KEYS_MAX = 64
+KEY_LENGTH_MAX = 200
 _CONTEXT = b"hearthway consent 1\0"
 _ID = re.compile(r"[0-9a-f]{16}")
 _CACHE_MAX = 16_384
+
+
+class ConsentWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a node has heard, for another one."""
+
+    words: tuple[ConsentWord, ...]
 
 
 class ConsentState(Struct, frozen=True, kw_only=True):
@@ -84,7 +93,12 @@ def check_consent(consent: Consent, roster: Roster) -> None:
     if not math.isfinite(consent.until_s) or consent.until_s < 0:
         raise InputError("The end of the consent is no time.", "Give a number of days.")
     for key in consent.keys:
-        compile_pattern(key)
+        if len(key) > KEY_LENGTH_MAX:
+            raise InputError("That key is too long.", "Person.Location.* is one.")
+        try:
+            compile_pattern(key)
+        except RuleError as why:
+            raise InputError(why.message, why.next_step) from None
 
 
 def verify_word(word: ConsentWord, roster: Roster) -> None:

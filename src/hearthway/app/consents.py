@@ -1,0 +1,256 @@
+"""Consent on a running node: words are signed here, kept, handed to every node in reach, and weighed at every crossing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from hearthway.mesh.consent import (
+    ACCEPT,
+    GIVE,
+    MESSAGE,
+    PREFIX,
+    REVOKE,
+    WORDS_MAX,
+    ConsentState,
+    ConsentWords,
+    check_consent,
+    may_end,
+    may_speak_for,
+    new_id,
+    register_key,
+    say,
+    states,
+    verify_word,
+)
+from hearthway.mesh.hlc import HlcClock
+from hearthway.mesh.node import MeshNode
+from hearthway.mesh.roster import Roster
+from hearthway.records.codec import pack, unpack
+from hearthway.records.errors import ConfigError, HearthwayError, InputError, WireError
+from hearthway.records.household import Consent, ConsentWord
+
+from .control import ControlServer
+from .part import Part
+from .ruling import Ruling
+
+if TYPE_CHECKING:
+    from .node import Node, Request
+
+log = logging.getLogger("hearthway.consents")
+DAY_S = 86_400.0
+LOOK_S = 1.0
+TIMEOUT_S = 10.0
+
+
+class Consenting(Part):
+    """Every node holds every word: the car decides by them as the phone does."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self._mesh: MeshNode | None = None
+        self._words: dict[str, ConsentWord] = {}
+        self._weighed: Roster | None = None
+        self._in_force = 0
+
+    async def starting(self) -> None:
+        for register in await asyncio.to_thread(self.node.store.registers, PREFIX):
+            word = unpack(register.value, ConsentWord)
+            self._words[register.key] = word
+        self.node.spawn(self._watch(), "consents")
+
+    def mesh_started(self, mesh: MeshNode) -> None:
+        self._mesh = mesh
+        mesh.serve(MESSAGE, ConsentWords, self._told)
+        self._weigh()
+
+    def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
+        if alive and self._words:
+            self.node.spawn(self._tell(device_id, tuple(self._words.values())), "consents")
+
+    def verbs(self, control: ControlServer) -> None:
+        control.on("consents", self._list)
+        control.on("consent-give", self._give)
+        control.on("consent-accept", self._accept)
+        control.on("consent-revoke", self._revoke)
+
+    def status(self) -> dict[str, Any]:
+        return {"consents_in_force": self._in_force} if self._words else {}
+
+    def found(self) -> list[ConsentState]:
+        """Every consent as it stands now."""
+        mesh = self._mesh
+        if mesh is None:
+            return []
+        return states(self._words.values(), mesh.identity.roster, self.node.wall.now_s())
+
+    # words come and go ------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Who belongs to the household decides whose words count: weigh anew when its list changes."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            mesh = self._mesh
+            if mesh is not None and self._words and mesh.identity.roster is not self._weighed:
+                self._weigh()
+
+    def _weigh(self) -> None:
+        found = self.found()
+        self._weighed = None if self._mesh is None else self._mesh.identity.roster
+        self._in_force = sum(one.state == "in force" for one in found)
+        self.node.part(Ruling).consents.use(found)
+
+    async def _told(self, meta: Any, told: ConsentWords) -> None:
+        new = await self._take(told.words)
+        if new:
+            self._spread(new, but=meta.sender)
+
+    async def _take(self, words: tuple[ConsentWord, ...]) -> tuple[ConsentWord, ...]:
+        """Keep what is new and verifies; a word that does not is left aside and does not spoil the others."""
+        mesh = self._mesh
+        new: list[ConsentWord] = []
+        if mesh is None:
+            return ()
+        for word in words[:WORDS_MAX]:
+            if register_key(word) in self._words or len(self._words) >= WORDS_MAX:
+                continue
+            try:
+                verify_word(word, mesh.identity.roster)
+                self._check_end(word, mesh.identity.roster)
+            except WireError as why:
+                log.info("a word about a consent was left aside: %s", type(why).__name__)
+                continue
+            self._words[register_key(word)] = word
+            new.append(word)
+        if new:
+            self._weigh()  # at once; a revocation must not wait for the disk
+            await asyncio.to_thread(self._keep, new)
+        return tuple(new)
+
+    def _check_end(self, word: ConsentWord, roster: Roster) -> None:
+        """WireError for a revocation by a third party: it must not come to count when that one leaves."""
+        ends = [c.consent for c in self.found() if c.consent_id == word.consent_id]
+        if (
+            word.word == REVOKE
+            and ends
+            and not any(may_end(roster, word.device_id, c) for c in ends)
+        ):
+            raise WireError("That consent is between others.", "It was left aside.")
+
+    def _keep(self, words: list[ConsentWord]) -> None:
+        store = self.node.store
+        clock = HlcClock(self.node.config.node.id, store.last_hlc())
+        for word in words:
+            moment = clock.tick(self.node.wall.now_s())
+            store.put_register(register_key(word), pack(word), moment)
+
+    def _spread(self, words: tuple[ConsentWord, ...], but: str = "") -> None:
+        mesh = self._mesh
+        if mesh is not None:
+            for device_id in sorted(mesh.peers()):
+                if device_id != but and mesh.ready(device_id):
+                    self.node.spawn(self._tell(device_id, words), "consents")
+
+    async def _tell(self, device_id: str, words: tuple[ConsentWord, ...]) -> None:
+        """Hand words on; a phone hears them through the car or the home where the rules say so."""
+        mesh = self._mesh
+        if mesh is None:
+            return
+        try:
+            record = ConsentWords(words=words)
+            await mesh.request(device_id, MESSAGE, record, "household", type(None), TIMEOUT_S)
+        except HearthwayError as why:  # it hears of them when it is back
+            log.info("consents not told to %s: %s", device_id, type(why).__name__)
+
+    # verbs ------------------------------------------------------------------------------------
+
+    def _paired(self) -> MeshNode:
+        if self._mesh is None:
+            raise ConfigError(
+                "This node is not paired yet.", "Run `hearthway pair` here and at home."
+            )
+        return self._mesh
+
+    def _person(self, name_or_id: str) -> str:
+        roster = self._paired().identity.roster
+        if roster.person(name_or_id) is not None:
+            return name_or_id
+        return self.node.store.person(name_or_id).person_id
+
+    async def _say(self, word: str, consent_id: str, consent: Consent | None) -> None:
+        mesh = self._paired()
+        identity = mesh.identity
+        signed = say(
+            word,
+            consent_id,
+            consent,
+            identity.device_id,
+            identity.sign,
+            self.node.wall.now_s(),
+        )
+        verify_word(signed, identity.roster)
+        new = await self._take((signed,))
+        self._spread(new)
+
+    async def _give(self, request: Request) -> Request:
+        roster = self._paired().identity.roster
+        me = self.node.config.node.id
+        member = roster.member(me)
+        giver = self._person(str(request["for"])) if request.get("for") else ""
+        giver = giver or (member.person if member is not None else "")
+        if not giver:
+            raise InputError(
+                "The household does not list whose device this is.",
+                "`hearthway people` on the home says whose it is.",
+            )
+        if not may_speak_for(roster, me, giver):
+            raise InputError(
+                f"This device cannot give consent for {giver}.",
+                "One's own phone gives it; for a child, an adult's.",
+            )
+        days = float(request.get("days") or 0)
+        consent = Consent(
+            giver=giver,
+            receiver=self._person(str(request["to"])),
+            keys=tuple(str(key) for key in request["keys"]),
+            purpose=str(request["purpose"]),
+            until_s=self.node.wall.now_s() + days * DAY_S if days else 0.0,
+        )
+        check_consent(consent, roster)
+        consent_id = new_id()
+        await self._say(GIVE, consent_id, consent)
+        return {"id": consent_id, "receiver": consent.receiver}
+
+    def _of(self, prefix: str) -> ConsentState:
+        found = [one for one in self.found() if prefix and one.consent_id.startswith(prefix)]
+        if len(found) != 1:
+            raise InputError(
+                f"{len(found) or 'No'} consents begin with {prefix!r} here.",
+                "`hearthway consent list` shows them.",
+            )
+        return found[0]
+
+    async def _accept(self, request: Request) -> Request:
+        one, roster = self._of(str(request["id"])), self._paired().identity.roster
+        if not may_speak_for(roster, self.node.config.node.id, one.consent.receiver):
+            raise InputError(
+                f"This consent was given to {one.consent.receiver}.", "Accept it on that phone."
+            )
+        if one.state != "waiting":
+            raise InputError(f"That consent is {one.state}.", "A new one can be given.")
+        await self._say(ACCEPT, one.consent_id, one.consent)
+        return {"id": one.consent_id}
+
+    async def _revoke(self, request: Request) -> Request:
+        one, roster = self._of(str(request["id"])), self._paired().identity.roster
+        if not may_end(roster, self.node.config.node.id, one.consent):
+            raise InputError("That consent is between others.", "Either of them revokes it.")
+        if one.state != "revoked":
+            await self._say(REVOKE, one.consent_id, None)
+        return {"id": one.consent_id}
+
+    async def _list(self, _: Request) -> Request:
+        return {"consents": [msgspec.to_builtins(one) for one in self.found()]}
