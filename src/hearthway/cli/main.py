@@ -19,7 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "A drive at dinnertime on four real nodes; or a backtest of your own history.",
     ),
     "up": ("up", "Run this device's node."),
-    "pair": ("pair", "Make two devices one household, by a 6-digit code."),
+    "pair": ("pair", "Make two devices one household, by a 6-digit code or a QR code."),
     "status": ("status", "Who is there, how well, and what to do about it."),
     "doctor": ("doctor", "What keeps a node from its household: the one cause, and what to do."),
     "import": ("import_", "Take a location history into this phone."),
@@ -36,6 +36,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "export": ("export", "Everything held about a person."),
     "map": ("map_", "Build and look at the atlas a household carries."),
     "venue": ("venue", "For a restaurant's own tablet: say the wait; for a phone: follow a venue."),
+    "backup": ("backup", "This node in one encrypted file, opened by twelve words."),
+    "restore": ("restore", "Bring a node back from its backup, here or on another machine."),
     "check": ("check", "Check a node's settings and rules without starting it."),
 }
 
