@@ -21,7 +21,7 @@ from .identity import DeviceIdentity
 from .probe import split_address
 from .stream import Stream, Streams
 
-USE, LAST, DIAL, HOLD = b"U", b"M", b"D", b"H"
+USE, LAST, DIAL, HOLD, HELD = b"U", b"M", b"D", b"H", b"h"
 SOON_S = 0.3  # a peer is told of once its stream stands, or after so long
 PATIENCE_S = 2.0  # what waits for a full wire waits so long
 WAITING_MAX_BYTES = 16 * 1024 * 1024

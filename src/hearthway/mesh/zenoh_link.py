@@ -32,7 +32,7 @@ from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, PeerHandler
 from .probe import probe, probe_context, split_address
 from .roster import Member, Roster
 from .stream import Stream
-from .ways import DIAL, HOLD, LAST, Ways
+from .ways import DIAL, HELD, HOLD, LAST, SOON_S, Ways
 from .zenoh_config import LEASE_MS, PARKED_LEASE_MS, key_prefix, zenoh_config
 
 INBOX_MAX = (
@@ -90,6 +90,8 @@ class ZenohLink:
         self._tokens: set[str] = set()  # whom zenoh sees
         self._held_s: dict[str, float] = {}  # whose session is opened anew, until when it may be
         self._meeting: dict[str, asyncio.Task[None]] = {}
+        self._unheld: set[str] = set()  # who has not said yet that it will hold on to us
+        self._all_held = asyncio.Event()
         self._changed = asyncio.Event()
         self._ways = Ways(
             identity,
@@ -360,6 +362,12 @@ class ZenohLink:
             stream = self._ways.stream(device_id)
             if stream is not None and self._is_alive(device_id) and stream.write(HOLD):
                 self._held_s[device_id] = until_s
+                self._unheld.add(device_id)
+        self._all_held.clear()
+        if self._unheld:  # zenoh must not tell them first
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._all_held.wait(), SOON_S)
+        self._unheld.clear()
         await self._leave()
         await self._join()
 
@@ -554,6 +562,11 @@ class ZenohLink:
                 answer.set_result(rest[8:])
         elif kind == HOLD and stream is not None:
             self._held_s[sender] = time.monotonic() + _HOLD_S
+            stream.write(HELD)
+        elif kind == HELD:
+            self._unheld.discard(sender)
+            if not self._unheld:
+                self._all_held.set()
         elif kind in (LAST, DIAL) and stream is None:
             self._ways.hear(sender, payload, None)
 

@@ -1,0 +1,497 @@
+"""The stream between two nodes: who gets one, what ends it, and that changing the way loses and reorders nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from hearthway.mesh.certificates import request
+from hearthway.mesh.identity import DeviceIdentity, keep_device
+from hearthway.mesh.probe import split_address
+from hearthway.mesh.stream import PORT_OFFSET, Stream, Streams
+from hearthway.mesh.ways import Ways
+from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.records.errors import MeshError
+
+pytestmark = pytest.mark.usefixtures("no_blocking")
+
+
+async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> float:
+    start_s = time.monotonic()
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
+            await asyncio.sleep(0.005)
+    return time.monotonic() - start_s
+
+
+def _echo(_: str, frame: bytes) -> Awaitable[bytes]:
+    reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    reply.set_result(b"echo " + frame)
+    return reply
+
+
+class _End:
+    """One node's streams, and what became of them."""
+
+    def __init__(self, identity: DeviceIdentity, now: Callable[[], float] = time.time) -> None:
+        self.up: list[Stream] = []
+        self.got: list[bytes] = []
+        self.lost: list[Stream] = []
+        self.streams = Streams(
+            identity,
+            identity.address,
+            now,
+            up=self.up.append,
+            deliver=lambda _s, payload: self.got.append(payload),
+            lost=self.lost.append,
+        )
+
+
+@asynccontextmanager
+async def _ends(*ends: _End) -> AsyncIterator[None]:
+    try:
+        for end in ends:
+            await end.streams.open()
+        yield
+    finally:
+        for end in ends:
+            await end.streams.close()
+
+
+def test_a_stream_carries_frames_of_any_size_in_order_both_ways(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+    car, phone = household.identity("car"), household.identity("phone")
+
+    async def scenario() -> None:
+        a, b = _End(car), _End(phone)
+        async with _ends(a, b):
+            await a.streams.dial("phone", phone.address)
+            await _until(lambda: a.up != [] and b.up != [])
+            assert (a.up[0].device_id, b.up[0].device_id) == ("phone", "car")
+            assert (a.up[0].dialled, b.up[0].dialled) == (True, False)
+            frames = [bytes([n % 251]) * size for n, size in enumerate([1, 3, 70_000, 2, 1 << 20])]
+            frames += [b"%d" % n for n in range(500)]
+            for frame in frames:
+                assert await a.up[0].send(frame)
+                assert await b.up[0].send(frame)
+            await _until(lambda: len(b.got) == len(frames) == len(a.got))
+            assert a.got == frames == b.got
+            a.up[0].close()
+            await _until(lambda: b.lost == b.up and a.lost == a.up)
+            assert not a.up[0].write(b"x")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("who", ["foreign root", "not on the roster", "another key", "itself"])
+def test_only_a_member_with_its_own_key_gets_a_stream(make_household: Any, who: str) -> None:
+    household = make_household(phone="phone", car="car", home="home")
+    car, phone = household.identity("car"), household.identity("phone")
+    if who == "foreign root":
+        other = make_household(car="car").identity("car")
+        dialler = replace(other, roster=phone.roster)
+    elif who == "not on the roster":
+        household.root.revoke("car")
+        phone = replace(phone, roster=household.root.roster)
+        dialler = car
+    elif who == "another key":
+        members = tuple(
+            msgspec.structs.replace(m, public_key=phone.roster.members[1].public_key)
+            if m.device_id == "car"
+            else m
+            for m in phone.roster.members
+        )
+        phone = replace(phone, roster=msgspec.structs.replace(phone.roster, members=members))
+        dialler = car
+    else:
+        dialler = phone
+
+    async def scenario() -> None:
+        a, b, control = _End(dialler), _End(phone), _End(household.identity("home"))
+        await b.streams.open()
+        await a.streams.use_identity(dialler)
+        await control.streams.use_identity(control.streams.identity)
+        try:
+            with pytest.raises(MeshError, match="No stream"):
+                await a.streams.dial("phone", phone.address)
+            assert a.up == b.up == []
+            await control.streams.dial("phone", phone.address)
+            await _until(lambda: [s.device_id for s in b.up] == ["home"])
+        finally:
+            for end in (a, b, control):
+                await end.streams.close()
+
+    asyncio.run(scenario())
+
+
+def test_whoever_answers_must_be_the_device_that_was_dialled(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car", home="home")
+
+    async def scenario() -> None:
+        a, b = _End(household.identity("car")), _End(household.identity("phone"))
+        async with _ends(a, b):
+            with pytest.raises(MeshError, match="No stream"):
+                await a.streams.dial("home", household.addresses["phone"])
+            assert a.up == []
+
+    asyncio.run(scenario())
+
+
+def test_knocking_without_a_certificate_old_tls_and_noise_are_turned_away(
+    make_household: Any,
+) -> None:
+    household = make_household(phone="phone", car="car")
+    phone, car = household.identity("phone"), household.identity("car")
+    bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    bare.check_hostname, bare.verify_mode = False, ssl.CERT_NONE
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    old.load_cert_chain(car.certificate_path, car.key_path)
+
+    async def scenario() -> None:
+        a, b = _End(car), _End(phone)
+        async with _ends(a, b):
+            host, port = split_address(phone.address)
+            for context in (bare, old):
+                with suppress(OSError):  # TLS 1.3: the refusal may come after the handshake
+                    reader, writer = await asyncio.open_connection(
+                        host, port + PORT_OFFSET, ssl=context, server_hostname=""
+                    )
+                    with suppress(OSError):
+                        assert await reader.read(100) == b""
+                    writer.transport.abort()
+            for noise in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 70_000):
+                reader, writer = await asyncio.open_connection(host, port + PORT_OFFSET)
+                writer.write(noise)
+                writer.write_eof()
+                with suppress(OSError):
+                    await reader.read()
+                writer.transport.abort()
+            crowd = [await asyncio.open_connection(host, port + PORT_OFFSET) for _ in range(60)]
+            await asyncio.sleep(0.1)
+            assert len(b.streams._tasks) <= 32
+            for _, writer in crowd:
+                writer.transport.abort()
+            await _until(lambda: not b.streams._tasks)
+            assert b.up == []
+            await a.streams.dial("phone", phone.address)  # the control: the door still opens
+            await _until(lambda: b.up != [])
+
+    asyncio.run(scenario())
+
+
+def test_a_frame_of_impossible_size_ends_the_stream(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        a, b = _End(household.identity("car")), _End(household.identity("phone"))
+        async with _ends(a, b):
+            for bad in (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x00\x50\x00\x00"):
+                await a.streams.dial("phone", household.addresses["phone"])
+                await _until(lambda: len(b.up) == len(b.lost) + 1)
+                transport = a.up[-1]._transport
+                assert transport is not None
+                transport.write(bad)
+                await _until(lambda: len(b.up) == len(b.lost))
+            assert b.got == []
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_ends_with_the_certificate_and_with_the_roster(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+    car, phone = household.identity("car"), household.identity("phone")
+    ends_s = car.certificate.not_valid_after_utc.timestamp()
+
+    async def scenario() -> None:
+        a, b = _End(car), _End(phone, lambda: ends_s - 0.3)
+        async with _ends(a, b):
+            await a.streams.dial("phone", phone.address)
+            await _until(lambda: b.up != [])
+            assert 0.1 < await _until(lambda: b.lost == b.up, 3.0) < 2.0
+        a, b = _End(car), _End(phone)
+        async with _ends(a, b):
+            await a.streams.dial("phone", phone.address)
+            await _until(lambda: b.up != [])
+            await asyncio.to_thread(household.root.revoke, "car")
+            b.streams.use_roster(replace(phone, roster=household.root.roster))
+            assert b.up[0].closed  # in this very turn
+            assert b.lost == b.up
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_reads_nothing_costs_a_bounded_time_and_memory(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+    car, phone = household.identity("car"), household.identity("phone")
+
+    async def scenario() -> None:
+        async def by_zenoh(_d: str, _p: bytes) -> bool:
+            return True
+
+        ways = Ways(
+            car,
+            car.address,
+            time.time,
+            by_zenoh=by_zenoh,
+            deliver=lambda *_: None,
+            broke=lambda *_: None,
+        )
+        b = _End(phone)
+        await b.streams.open()
+        await ways.open()
+        try:
+            await ways.meet("phone")
+            stream = ways.stream("phone")
+            assert stream is not None
+            await _until(lambda: b.up != [])
+            b.up[0].hold()
+            start_s = time.monotonic()
+            sent = await _fill(ways)
+            assert time.monotonic() - start_s < 6.0
+            assert sent < 1000
+            assert not stream.writable
+            start_s = time.monotonic()
+            results = await asyncio.gather(
+                *(ways.send("phone", b"y" * 1_000_000) for _ in range(100)), return_exceptions=True
+            )
+            assert time.monotonic() - start_s < 6.0
+            assert all(isinstance(r, MeshError) for r in results)
+            assert ways.way("phone").waiting_bytes == 0
+            b.up[0].release()
+            await _until(lambda: stream.writable)
+            assert (await ways.send("phone", b"z"))[1] is stream
+            await _until(lambda: b.got != [] and b.got[-1] == b"z")
+        finally:
+            await ways.close()
+            await b.streams.close()
+
+    asyncio.run(scenario())
+
+
+async def _fill(ways: Ways) -> int:
+    """How many frames of 64 kB were taken before one found the wire full."""
+    for sent in range(2000):
+        try:
+            await ways.send("phone", b"x" * 64_000)
+        except MeshError:
+            return sent
+    raise AssertionError("never full")
+
+
+# -- inside a link -----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _up(*identities: DeviceIdentity) -> AsyncIterator[list[ZenohLink]]:
+    links = [ZenohLink(i, listen=i.address, now_s=time.time()) for i in identities]
+    try:
+        await asyncio.gather(*(link.open() for link in links))
+        yield links
+    finally:
+        for link in links:
+            await link.close()
+
+
+def _all_streams(*links: ZenohLink) -> bool:
+    return all(all(link.streams().values()) for link in links)
+
+
+def test_links_that_meet_have_their_streams_before_they_tell(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car", home="home")
+
+    async def scenario() -> None:
+        identities = [household.identity(d) for d in ("phone", "car", "home")]
+        async with _up(*identities) as links:
+            await _until(
+                lambda: all(p.alive for link in links for p in link.peers().values()), 10.0
+            )
+            await _until(lambda: _all_streams(*links))
+            for link in links:
+                link.on_ask(_echo)
+            assert await links[0].ask("car", b"x", 2.0) == b"echo x"
+            assert links[1].address_of("phone").startswith("127.0.0.1:")
+            assert links[1].address_of("phone") == household.addresses["phone"]
+            assert links[1].address_of("nobody") == ""
+            assert links[0].stream_problem == ""
+
+    asyncio.run(scenario())
+
+
+def _unreachable(identity: DeviceIdentity, *whom: str) -> DeviceIdentity:
+    """It has wrong addresses of these."""
+    members = tuple(
+        msgspec.structs.replace(m, address="127.0.0.1:9") if m.device_id in whom else m
+        for m in identity.roster.members
+    )
+    return replace(identity, roster=msgspec.structs.replace(identity.roster, members=members))
+
+
+@pytest.mark.parametrize("blind", ["car", "phone"])
+def test_one_side_that_can_dial_is_enough(make_household: Any, blind: str) -> None:
+    household = make_household(phone="phone", car="car")
+    seeing = {"car": "phone", "phone": "car"}[blind]
+
+    async def scenario() -> None:
+        async with _up(
+            _unreachable(household.identity(blind), seeing), household.identity(seeing)
+        ) as links:
+            await _until(lambda: all(p.alive for link in links for p in link.peers().values()))
+            await _until(lambda: _all_streams(*links), 5.0)
+            links[0].on_ask(_echo)
+            assert await links[1].ask(blind, b"x", 2.0) == b"echo x"
+
+    asyncio.run(scenario())
+
+
+def test_without_any_stream_asks_go_by_zenoh(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def nobody(*_: object) -> None:
+        raise MeshError("No stream.")
+
+    monkeypatch.setattr(Streams, "dial", nobody)
+
+    async def scenario() -> None:
+        async with _up(household.identity("phone"), household.identity("car")) as links:
+            await _until(lambda: all(p.alive for link in links for p in link.peers().values()))
+            links[0].on_ask(_echo)
+            assert await links[1].ask("phone", b"x", 2.0) == b"echo x"
+            assert await links[1].put("phone", b"x", reliable=True) == 1
+            assert not any(links[1].streams().values())
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_that_comes_late_takes_over_without_loss_or_overtaking(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    household = make_household(phone="phone", car="car")
+    dial, let = Streams.dial, False
+
+    async def late(self: Streams, device_id: str, address: str) -> None:
+        if not let:
+            raise MeshError("No stream.")
+        await dial(self, device_id, address)
+
+    monkeypatch.setattr(Streams, "dial", late)
+
+    async def scenario() -> None:
+        nonlocal let
+        async with _up(household.identity("phone"), household.identity("car")) as (phone, car):
+            got: dict[str, list[int]] = {"phone": [], "car": []}
+            gone: list[bool] = []
+            phone.on_frame(lambda _s, f: got["phone"].append(int(f)))
+            car.on_frame(lambda _s, f: got["car"].append(int(f)))
+            phone.on_ask(_echo)
+            await _until(lambda: phone.peers()["car"].alive and car.peers()["phone"].alive)
+            phone.on_peer(lambda _d, alive: gone.append(alive))
+            car.on_peer(lambda _d, alive: gone.append(alive))
+            n, asks = 0, []
+            while not (_all_streams(phone, car) and n > 2000):
+                let = n > 200
+                await car.put("phone", b"%d" % n, reliable=True)
+                await phone.put("car", b"%d" % n, reliable=True)
+                if n % 50 == 0:
+                    asks.append(asyncio.create_task(car.ask("phone", b"%d" % n, 5.0)))
+                    await asyncio.sleep(0.01)
+                n += 1
+                assert n < 20_000
+            await asyncio.gather(*asks)
+            await _until(lambda: len(got["phone"]) == len(got["car"]) == n)
+            assert got["phone"] == list(range(n)) == got["car"]
+            assert gone == []
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_that_breaks_fails_its_asks_at_once_and_comes_back(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _up(household.identity("phone"), household.identity("car")) as (phone, car):
+            await _until(lambda: _all_streams(phone, car) and car.peers()["phone"].alive)
+            never: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+            phone.on_ask(lambda _s, f: never if f == b"never" else _echo(_s, f))
+            told: list[bool] = []
+            car.on_peer(lambda _d, alive: told.append(alive))
+            waiting = asyncio.create_task(car.ask("phone", b"never", 20.0))
+            await asyncio.sleep(0.05)
+            stream = car._ways.stream("phone")
+            assert stream is not None
+            stream.abort()
+            with pytest.raises(MeshError, match="not reachable"):
+                await asyncio.wait_for(waiting, 1.0)
+            await _until(lambda: _all_streams(phone, car) and told == [False, True], 5.0)
+            assert await car.ask("phone", b"x", 2.0) == b"echo x"
+            never.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_renewed_certificates_and_new_rosters_lose_nothing(make_household: Any) -> None:
+    """Acknowledged reliable traffic throughout: every ask is answered, every frame arrives, nobody counts as gone."""
+    household = make_household(phone="phone", car="car", home="home")
+
+    async def scenario() -> None:
+        names = ("phone", "car", "home")
+        async with _up(*(household.identity(d) for d in names)) as links:
+            phone, car, _ = links
+            await _until(lambda: all(p.alive for link in links for p in link.peers().values()))
+            await _until(lambda: _all_streams(*links))
+            told: list[tuple[str, bool]] = []
+            got: list[int] = []
+            for link in links:
+                link.on_peer(lambda d, alive: told.append((d, alive)))
+            phone.on_frame(lambda _s, f: got.append(int(f)))
+            phone.on_ask(_echo)
+            done, sent, slowest_s = asyncio.Event(), 0, 0.0
+
+            async def traffic() -> None:
+                nonlocal sent, slowest_s
+                while not done.is_set():
+                    start_s = time.monotonic()
+                    assert await car.ask("phone", b"%d" % sent, 3.0) == b"echo %d" % sent
+                    slowest_s = max(slowest_s, time.monotonic() - start_s)
+                    assert await car.put("phone", b"%d" % sent, reliable=True) == 1
+                    sent += 1
+                    await asyncio.sleep(0.005)
+
+            busy = asyncio.create_task(traffic())
+            for device_id, link in (("phone", phone), ("car", car)):
+                old = link._ways.stream("car" if device_id == "phone" else "phone")
+                await asyncio.to_thread(_renew, household, device_id)
+                start_s = time.monotonic()
+                await link.update_identity(household.identity(device_id))
+                assert time.monotonic() - start_s < 3.0
+                await _until(lambda old=old: bool(old and old.closed))  # type: ignore[misc]
+                await _until(lambda: _all_streams(*links))
+            await asyncio.to_thread(household.add, "tablet", "phone")
+            await asyncio.gather(*(li.update_roster(household.root.roster) for li in links))
+            await asyncio.sleep(3.2)  # whoever was held has come back, or is gone by now
+            done.set()
+            await busy
+            await _until(lambda: len(got) == sent)
+            assert got == list(range(sent))
+            assert told == []
+            assert slowest_s < 1.0
+
+    asyncio.run(scenario())
+
+
+def _renew(household: Any, device_id: str) -> None:
+    root, keys = household.root, household.path / device_id
+    key = household.identity(device_id).key
+    pem = root.sign(request(key, device_id), device_id, device_id, time.time() + 5.0)
+    keep_device(keys, key, pem, root.certificate_pem, root.signed_roster)
