@@ -68,6 +68,17 @@ def _speed(value: float) -> Signal:
     return Signal(key="Vehicle.Speed", value=value, time_s=value, unit="km/h", source="car")
 
 
+def _sealed(
+    node: MeshNode, to: str, record: object, head: env.Head | None = None, lane: int = env.RELIABLE
+) -> bytes:
+    """A frame of that node with one message, whatever its rules say."""
+    session = node._sessions.get(to)
+    assert session is not None
+    head = head or env.Head(env.RECORD, "Answer.Given", "learn")
+    frame = env.Frame(time.time(), (head,), [0], [codec.pack(record)])
+    return node._sessions.seal(session, lane, frame)[1]
+
+
 def _refused(node: MeshNode) -> list[Crossing]:
     return [c for c in node.crossings() if c.rule == ""]
 
@@ -106,7 +117,7 @@ def test_the_story_crosses_the_mesh(make_household: Any, wire: str) -> None:
             await _until(lambda: len(signals) == 100 and len(shown) == 1)
             assert signals == [float(n) for n in range(100)]
             assert shown == [("Suggestion.Moment", "eat")]
-            assert nodes["car"].bytes_to()["phone"] > 10_000
+            assert nodes["car"].bytes_to()["phone"] > 2_000  # many messages a frame
             assert {d: p.alive for d, p in nodes["phone"].peers().items()} == {
                 "car": True,
                 "home": True,
@@ -143,7 +154,7 @@ def test_what_no_rule_lets_never_reaches_the_wire(make_household: Any) -> None:
             ]
             crossings = await nodes["car"].publish("Answer.Given", "yes", "learn")  # the control
             assert [c.receiver_role for c in crossings] == ["phone"]
-            assert nodes["car"].bytes_to() != before
+            await _until(lambda: nodes["car"].bytes_to() != before)
 
     asyncio.run(scenario())
 
@@ -302,13 +313,7 @@ def test_tampered_frames_are_dropped_counted_and_not_logged(
         async with _nodes(household, MemoryHub()) as nodes:
             got: list[str] = []
             nodes["phone"].subscribe("Answer.*", str, lambda _m, text: got.append(text))
-            session = nodes["car"]._sessions.get("phone")
-            assert session is not None
-            link = nodes["car"]._link
-            message = nodes["car"]._envelope(
-                session, env.RECORD, "learn", (("Answer.Given", "x"),), b"\xa2ok"
-            )
-            frame = env.seal(message, nodes["car"].identity)
+            link, frame = nodes["car"]._link, _sealed(nodes["car"], "phone", "ok")
             await link.put("phone", frame[:-1] + bytes([frame[-1] ^ 1]), reliable=True)
             await link.put("phone", b"", reliable=True)
             await link.put("phone", frame, reliable=True)  # the control
@@ -321,7 +326,7 @@ def test_tampered_frames_are_dropped_counted_and_not_logged(
     asyncio.run(scenario())
 
 
-def test_signals_must_be_what_their_envelope_claims(make_household: Any) -> None:
+def test_one_signal_that_may_not_enter_keeps_its_batch_out(make_household: Any) -> None:
     household = make_household(phone="phone", car="car")
 
     async def scenario() -> None:
@@ -329,17 +334,10 @@ def test_signals_must_be_what_their_envelope_claims(make_household: Any) -> None
             got: list[int] = []
             nodes["phone"].on_signals(lambda _m, batch: got.append(len(batch)))
             car = nodes["car"]
-            session = car._sessions.get("phone")
-            assert session is not None
             smuggled = [_speed(1.0), Signal(key="Vehicle.Cabin.Microphone", value="x", time_s=1.0)]
-            grants = (("Vehicle.Speed", "car-signals"),)
-            await car._send(
-                "phone", env.SIGNALS, "anticipate", grants, codec.pack(smuggled), reliable=True
-            )
-            await car._send(
-                "phone", env.SIGNALS, "anticipate", grants, codec.pack(smuggled[:1]),
-                reliable=True,
-            )  # fmt: skip
+            for batch in (smuggled, smuggled[:1]):  # past its own rules; the second is the control
+                frame = _sealed(car, "phone", batch, env.Head(env.SIGNALS, "", "anticipate"))
+                await car._link.put("phone", frame, reliable=True)
             await _until(lambda: got == [1])
             assert nodes["phone"].refused_frames == 1
 
@@ -440,13 +438,20 @@ def test_nothing_leaves_or_enters_without_a_rule(
             wire: list[tuple[str, str, str]] = []  # what a receiver could read off the wire
             handled: list[tuple[str, str, str]] = []
             for device_id in ("phone", "home"):
-                nodes[device_id]._link.on_frame(
-                    lambda _s, frame, who=device_id: wire.extend(  # type: ignore[misc]
-                        (key, who, e.purpose)
-                        for e in [env.read_envelope(frame)[0]]
-                        for key, _ in e.grants
-                    )
-                )
+                take = nodes[device_id]._hearing._take_messages
+
+                async def read(
+                    session: Any, frame: env.Frame, seq: int, who: str = device_id, take: Any = take
+                ) -> None:
+                    for at, body in zip(frame.of, frame.bodies, strict=True):
+                        head = frame.heads[at]
+                        keys = [head.key]
+                        if head.kind == env.SIGNALS:
+                            keys = [s.key for s in codec.unpack(body, list[Signal])]
+                        wire.extend((key, who, head.purpose) for key in keys)
+                    await take(session, frame, seq)
+
+                nodes[device_id]._hearing._take_messages = read  # type: ignore[method-assign]
                 for pattern in ("A", "B", "A.*", "B.*"):
                     nodes[device_id].subscribe(
                         pattern,

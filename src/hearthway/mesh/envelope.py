@@ -1,62 +1,80 @@
-"""What travels between nodes: a signed envelope, bound to one sender's and one receiver's session.
+"""What travels between nodes: signed greetings, sealed frames of many messages, and the root-signed roster.
 
-The signature covers every field. Receiver, both sessions and an ascending number stand among them, so an
-envelope cannot be altered, sent to another node, or sent twice.
+A greeting proves who a node is and carries half of a key exchange. After it no message is signed: frames are
+sealed with AES-256-GCM under keys that only the two of them can derive (`sessions`). A frame's header is
+authenticated, its number ascends, and keys are bound to sender, receiver, both sessions, lane and epoch.
 """
 
 from __future__ import annotations
 
+import struct
+
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct
 
 from hearthway.records import codec
 from hearthway.records.errors import WireError
+from hearthway.records.household import Party
 
 from .certificates import verify
 from .identity import DeviceIdentity
 from .link import FRAME_MAX_BYTES
 
-VERSION = 1
-RECORD, SIGNALS, ASK, REPLY, REFUSED, ROSTER = (
-    "record",
-    "signals",
-    "ask",
-    "reply",
-    "refused",
-    "roster",
-)
-_CONTEXT = b"hearthway envelope 1\0"
-_HELLO_CONTEXT = b"hearthway hello 1\0"
+LOW, HIGH = 2, 2  # the versions of this wire that this Hearthway speaks
+RECORD, SIGNALS, ASK, REPLY, REFUSED = 1, 2, 3, 4, 5
+SEALED, ROSTER, ROSTER_ASK = b"S", b"R", b"Q"
+UNRELIABLE, RELIABLE, ASKS, REPLIES = 0, 1, 2, 3
+LANES = (UNRELIABLE, RELIABLE, ASKS, REPLIES)
+_HELLO_CONTEXT = b"hearthway hello 2\0"
+_HEADER = struct.Struct(">cBIQ")
+HEADER_BYTES = _HEADER.size
+TAG_BYTES = 16
 _NEXT_STEP = "Are both nodes on the same version, and both of this household?"
 
 
-class Envelope(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A message. `grants` are its keys, each with the id of the rule that let it leave."""
+class Hello(Struct, frozen=True, array_like=True):
+    """Who a node is and its half of a session; fields that a newer version appends are passed over.
 
-    version: int
-    kind: str
-    sender: str
-    sender_session: bytes
-    receiver: str
-    receiver_session: bytes
-    seq: int
-    time_s: float  # real time at the sender
-    purpose: str
-    grants: tuple[tuple[str, str], ...]
-    reference: int  # a reply's: the `seq` of what it answers
-    body: bytes
+    `challenge` is random each time; `echo` that of the greeting it answers, or empty. `ephemeral` is an X25519
+    public key, `time_s` real time, `software` the Hearthway version.
+    """
 
-
-class Hello(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Who a node is and which session it is in; `echo` is the session of the one it answers, or empty."""
-
-    version: int
     device_id: str
     session: bytes
     receiver: str
+    challenge: bytes
     echo: bytes
+    low: int
+    high: int
     roster_serial: int
+    epoch: int
     certificate: bytes
+    ephemeral: bytes
+    time_s: float
+    software: str
+
+
+class Head(Struct, frozen=True, array_like=True):
+    """What is said of a message beside its body. A reply's `reference` is the number of the ask it answers."""
+
+    kind: int
+    key: str
+    purpose: str
+    about: str = ""  # person id
+    reference: int = 0
+    grant: bytes = b""  # a capability token
+    command: bytes = b""  # 16 bytes: carry this out at most once
+
+
+class Frame(Struct, frozen=True, array_like=True):
+    """Messages in order: body n has the head `heads[of[n]]`. `time_s` is real time at the sender."""
+
+    time_s: float
+    heads: tuple[Head, ...]
+    of: list[int]
+    bodies: list[bytes]
+    held_s: float = 0.0  # a reply's: how long the answerer took
 
 
 class Meta(Struct, frozen=True):
@@ -68,6 +86,8 @@ class Meta(Struct, frozen=True):
     purpose: str
     time_s: float
     seq: int
+    about: str = ""
+    party: Party | None = None
 
     @property
     def key(self) -> str:
@@ -75,16 +95,45 @@ class Meta(Struct, frozen=True):
         return self.keys[0]
 
 
-class _Signed(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class _Signed(Struct, frozen=True, array_like=True):
     tag: str
     content: bytes
     signature: bytes
 
 
-def seal(envelope: Envelope, identity: DeviceIdentity) -> bytes:
-    """The frame of an envelope, signed by this device."""
-    content = codec.pack(envelope)
-    return codec.pack(_Signed("e", content, identity.sign(_CONTEXT + content)))
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def pack_frame(frame: Frame) -> bytes:
+    """The frame's bytes, to be sealed."""
+    return _ENCODER.encode(frame)
+
+
+def unpack_frame(data: bytes) -> Frame:
+    """The frame in unsealed bytes; WireError when it is none."""
+    frame = codec.unpack(data, Frame)
+    if len(frame.of) != len(frame.bodies) or (
+        frame.of and not 0 <= min(frame.of) <= max(frame.of) < len(frame.heads)
+    ):
+        raise WireError("A frame's messages and heads do not match.", _NEXT_STEP)
+    return frame
+
+
+def header(lane: int, epoch: int, seq: int) -> bytes:
+    """A sealed frame's header: authenticated, not secret."""
+    return _HEADER.pack(SEALED, lane, epoch, seq)
+
+
+def read_header(frame: bytes) -> tuple[int, int, int]:
+    """(lane, epoch, number) that a sealed frame claims; WireError when it cannot be one."""
+    if len(frame) > FRAME_MAX_BYTES:
+        raise WireError(f"A frame of {len(frame)} bytes is too large.", _NEXT_STEP)
+    if len(frame) < HEADER_BYTES + TAG_BYTES or frame[:1] != SEALED:
+        raise WireError("A frame is not a sealed one.", _NEXT_STEP)
+    _, lane, epoch, seq = _HEADER.unpack_from(frame)
+    if lane not in LANES or not seq:
+        raise WireError("A frame is of no known lane.", _NEXT_STEP)
+    return lane, epoch, seq
 
 
 def seal_hello(hello: Hello, identity: DeviceIdentity) -> bytes:
@@ -98,30 +147,14 @@ def is_hello(frame: bytes) -> bool:
     return frame[:3] == b"\x93\xa1h"
 
 
-def read_envelope(frame: bytes) -> tuple[Envelope, bytes, bytes]:
-    """(envelope, signed bytes, signature), NOT verified: only to look up whose key to verify with."""
-    signed = _signed(frame, "e")
-    envelope = codec.unpack(signed.content, Envelope)
-    if envelope.version != VERSION:
-        raise WireError(f"A message has version {envelope.version}, not {VERSION}.", _NEXT_STEP)
-    return envelope, signed.content, signed.signature
-
-
-def check_signature(
-    key: ec.EllipticCurvePublicKey, content: bytes, signature: bytes, who: str
-) -> None:
-    """WireError unless `who`'s key signed these envelope bytes."""
-    if not verify(key, signature, _CONTEXT + content):
-        raise WireError(f"A message in the name of {who} is not signed by it.", _NEXT_STEP)
-
-
 def read_hello(frame: bytes) -> tuple[Hello, bytes, bytes]:
     """(hello, signed bytes, signature), NOT verified."""
-    signed = _signed(frame, "h")
-    hello = codec.unpack(signed.content, Hello)
-    if hello.version != VERSION:
-        raise WireError(f"{hello.device_id} speaks version {hello.version}.", _NEXT_STEP)
-    return hello, signed.content, signed.signature
+    if len(frame) > FRAME_MAX_BYTES:
+        raise WireError(f"A frame of {len(frame)} bytes is too large.", _NEXT_STEP)
+    signed = codec.unpack(frame, _Signed)
+    if signed.tag != "h":
+        raise WireError("A frame is of the wrong kind.", _NEXT_STEP)
+    return codec.unpack(signed.content, Hello), signed.content, signed.signature
 
 
 def check_hello_signature(
@@ -130,12 +163,3 @@ def check_hello_signature(
     """WireError unless `who`'s key signed these hello bytes."""
     if not verify(key, signature, _HELLO_CONTEXT + content):
         raise WireError(f"A greeting in the name of {who} is not signed by it.", _NEXT_STEP)
-
-
-def _signed(frame: bytes, tag: str) -> _Signed:
-    if len(frame) > FRAME_MAX_BYTES:
-        raise WireError(f"A frame of {len(frame)} bytes is too large.", _NEXT_STEP)
-    signed = codec.unpack(frame, _Signed)
-    if signed.tag != tag:
-        raise WireError("A frame is of the wrong kind.", _NEXT_STEP)
-    return signed

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from hearthway.records.household import Peer
 
+from .identity import DeviceIdentity
 from .roster import Roster
 
 FRAME_MAX_BYTES = 4 * 1024 * 1024
@@ -67,3 +68,6 @@ class Link(Protocol):
     def health(self) -> Health: ...
     async def update_roster(self, roster: Roster) -> None:
         """Talk to these members from now on, and to nobody else."""
+
+    async def update_identity(self, identity: DeviceIdentity) -> None:
+        """Go on with a renewed certificate; peers may go for a moment and come back."""

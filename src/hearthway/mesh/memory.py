@@ -11,6 +11,7 @@ from typing import Any
 from hearthway.records.errors import MeshError
 from hearthway.records.household import Peer
 
+from .identity import DeviceIdentity
 from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, PeerHandler
 from .roster import Roster
 
@@ -195,6 +196,11 @@ class MemoryLink:
                 self._peers.pop(device_id)
         for other in self._reachable():
             self.notice(other.device_id, other.role, alive=True)
+
+    async def update_identity(self, identity: DeviceIdentity) -> None:
+        """As `Link.update_identity`: this wire has no certificates, so only the roster counts."""
+        if identity.roster != self._roster and self._roster is not None:
+            await self.update_roster(identity.roster)
 
     def notice(self, device_id: str, role: str, *, alive: bool) -> None:
         """The hub says that a peer came or went; told in the loop's next turn, as a wire would."""

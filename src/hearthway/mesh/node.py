@@ -1,75 +1,125 @@
 """A node on the mesh: records out under the owner's rules, records in under them again, every crossing counted.
 
 Denied data does not leave: the rule is looked up where the data is, before a byte is made. The receiver looks
-it up in its own rules once more. Personal content is never logged.
+it up in its own rules once more. Personal content is never logged. What is published waits in its receiver's
+outbox until the loop turns (`outbox`); nobody who publishes ever waits for a peer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-import re
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from pathlib import Path
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 
 from hearthway.records import codec
-from hearthway.records.errors import HearthwayError, MeshError, RuleDeniedError, WireError
-from hearthway.records.household import Peer
+from hearthway.records.errors import HearthwayError, IdentityError, MeshError
+from hearthway.records.household import Decision, Peer
 from hearthway.records.receipts import Crossing
 from hearthway.records.signals import Signal
 
-from . import envelope as env
-from .envelope import Envelope, Meta
+from .answering import Answerer, is_nothing, reply_of
+from .checks import READ, WRITE, CommandJournal, GrantCheck, Quality
+from .commands import ATTEMPT_S, COMMAND_BYTES, RETRY_S
+from .envelope import (
+    ASK,
+    ASKS,
+    HIGH,
+    LOW,
+    RECORD,
+    RELIABLE,
+    ROSTER,
+    SIGNALS,
+    UNRELIABLE,
+    Frame,
+    Head,
+    Meta,
+)
+from .gate import EXACT, Gate, Tally, denied
+from .greeting import Greeter
+from .hearing import Hearing, log_failure
 from .identity import DeviceIdentity
-from .link import Health, Link
-from .rules import Rules, compile_pattern
-from .sessions import Session, Sessions
+from .lanes import Session
+from .link import FRAME_MAX_BYTES, Health, Link
+from .outbox import Outbox
+from .precision import coarsen, coarsen_signals
+from .rules import Rules
+from .sessions import Sessions
 
 log = logging.getLogger("hearthway.mesh")
 
 T = TypeVar("T")
-_GREET_S = 2.0
-_GREET_AGAIN_S = (0.1, 0.3, 1.0, 2.0)
-_CROSSINGS_MAX = 10_000
-_CrossingKey = tuple[str, str, str, str, str]
+BODY_MAX_BYTES = FRAME_MAX_BYTES - 64 * 1024  # room for the head, the seal and the link's own
+_ROUTES_MAX = 4096
+_FAREWELL_S = 1.0  # how long whoever is put out is told so
 
 
-class _Refusal(msgspec.Struct, frozen=True):
-    code: str  # "denied", "unknown", "failed"
-    message: str
-    next_step: str
+class _Target:
+    """One receiver of a route."""
+
+    __slots__ = ("box", "crossing", "precision", "role", "tally")
+
+    def __init__(self, box: Outbox, precision: str, tally: Tally, crossing: Crossing) -> None:
+        self.box = box
+        self.precision = precision
+        self.tally = tally
+        self.crossing = crossing
+        self.role = crossing.receiver_role
+
+
+class _Route:
+    """Where records of one key, purpose and person go now, and who may not have them."""
+
+    __slots__ = ("head", "refused", "targets")
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+        self.targets: list[_Target] = []
+        self.refused: list[Tally] = []
 
 
 class MeshNode:
     """One node of the household. `now` is real time (certificates need it), never a replay's clock."""
 
     def __init__(
-        self, identity: DeviceIdentity, link: Link, rules: Rules, now: Callable[[], float]
+        self,
+        identity: DeviceIdentity,
+        link: Link,
+        rules: Rules,
+        now: Callable[[], float],
+        *,
+        grants: GrantCheck | None = None,
+        journal: CommandJournal | None = None,
+        versions: tuple[int, int] = (LOW, HIGH),
     ) -> None:
         self._link = link
-        self._rules = rules
         self._now = now
-        self._sessions = Sessions(identity, now)
-        self._handlers: list[tuple[re.Pattern[str], Any, Callable[[Meta, Any], Any]]] = []
-        self._signal_handlers: list[Callable[[Meta, list[Signal]], Any]] = []
-        self._servers: dict[str, tuple[Any, Callable[[Meta, Any], Any], str | None]] = {}
+        self._sessions = Sessions(identity, now, versions=versions)
+        self._gate = Gate(lambda: self._sessions.identity, rules, now, grants)
+        self._greeter = Greeter(self._sessions, link, now, self._peer_is, self._spawn)
+        self._answerer = Answerer(
+            self._sessions, self._gate, now, journal, self._spawn, log_failure
+        )
+        self._hearing = Hearing(
+            self._sessions, self._gate, self._greeter, self._answerer, self._take_roster
+        )
+        self._outboxes: dict[str, Outbox] = {}
+        self._routes: dict[tuple[str, str, str, str | None], _Route] = {}
+        self._routed = -1
+        self._signal_heads: dict[str, Head] = {}
         self._peer_handlers: list[Callable[[str, bool], None]] = []
-        self._crossings: dict[_CrossingKey, int] = {}
-        self._greeters: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._inbox: deque[tuple[Session, Envelope, asyncio.Future[bytes] | None]] = deque()
-        self._arrived = asyncio.Event()
         self._changed = asyncio.Condition()
-        self._strangers: dict[str, str] = {}
+        self._taking = asyncio.Lock()  # one list of devices after the other
+        self._put_out: Health | None = None  # why this device is not in the household any more
         self._open = False
-        self.refused_frames = 0
-        link.on_frame(self._hear)
-        link.on_ask(self._hear_ask)
+        link.on_frame(self._hearing.hear)
+        link.on_ask(self._hearing.hear_ask)
         link.on_peer(self._notice)
 
     @property
@@ -87,14 +137,16 @@ class MeshNode:
         """This node's role."""
         return self.identity.role
 
-    def use_rules(self, rules: Rules) -> None:
-        """From now on these decide, out and in."""
-        self._rules = rules
+    @property
+    def refused_frames(self) -> int:
+        """Frames and messages that were refused so far."""
+        return self._hearing.refused
 
     async def open(self) -> None:
         """Join the household; MeshError or IdentityError when this node itself cannot."""
-        self._open = True
-        self._spawn(self._work())
+        self._open = self._greeter.active = True
+        self._greeter.signed_roster = await asyncio.to_thread(self.identity.signed_roster)
+        self._spawn(self._hearing.work())
         try:
             await self._link.open()
         except BaseException:
@@ -102,8 +154,11 @@ class MeshNode:
             raise
 
     async def close(self) -> None:
-        """Leave the household. Safe to call twice."""
+        """Leave the household; what was published goes first, where it can at once. Safe to call twice."""
+        if self._open:
+            await asyncio.sleep(0)
         self._open = False
+        self._greeter.stop_all()
         tasks = [t for t in self._tasks if t is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
@@ -120,71 +175,163 @@ class MeshNode:
         *,
         reliable: bool = False,
         to: str | None = None,
+        about: str = "",
     ) -> list[Crossing]:
-        """Send to every role the rules let (or only to role `to`); the crossings that took place."""
-        let = [
-            (role, rule.id)
-            for role, rule in self._rules.receivers(key, self.role, purpose)
-            if to in (None, role)
-        ]
-        if not let:
-            self._count(key, self.device_id, to or "", purpose, "")
+        """Send to every ready peer the rules let (or only to the role or device `to`); the crossings that took place.
+
+        `about` is the id of the person whom the record is about. Waits for no peer (at most 5 ms where reliable
+        messages pile up); what finds its receiver's queue full is dropped, and is no crossing.
+        """
+        if self._gate.fresh() != self._routed:
+            self._routes.clear()
+            self._routed = self._gate.generation
+        route = self._routes.get((key, purpose, about, to))
+        if route is None:
+            route = self._route(key, purpose, about, to)
+        for tally in route.refused:
+            tally.count += 1
+        if not route.targets:
             return []
-        body = codec.pack(record)
+        body = _packed(record)
+        lane = RELIABLE if reliable else UNRELIABLE
         crossings = []
-        for role, rule_id in let:
-            grants = ((key, rule_id),)
-            if await self._send(role, env.RECORD, purpose, grants, body, reliable=reliable):
-                crossings.append(self._count(key, self.device_id, role, purpose, rule_id))
+        piled = None
+        for target in route.targets:
+            told: bytes | None = body
+            if target.precision != EXACT:
+                coarse = coarsen(key, record, target.precision)
+                told = None if coarse is None else _packed(coarse)
+                if told is None:
+                    self._gate.count(key, self.device_id, target.role, purpose, "")
+            if told is not None and target.box.add(lane, route.head, told, key):
+                target.tally.count += 1
+                crossings.append(target.crossing)
+                if target.box.piled(lane):
+                    piled = target.box
+        if piled is not None:
+            await piled.give_way(lane)
         return crossings
 
     async def publish_signals(
-        self, signals: Sequence[Signal], purpose: str, *, reliable: bool = False
+        self,
+        signals: Sequence[Signal],
+        purpose: str,
+        *,
+        reliable: bool = False,
+        to: str | None = None,
     ) -> list[Crossing]:
-        """Send signals in one message a role; each key needs its own rule, the others stay here."""
-        by_role: dict[str, list[tuple[Signal, str]]] = {}
+        """Send signals in one message a peer; each needs a rule for its key and its person, the others stay here."""
+        lane = RELIABLE if reliable else UNRELIABLE
+        head = self._signal_heads.get(purpose)
+        if head is None:
+            head = self._signal_heads[purpose] = Head(SIGNALS, "", purpose)
         for signal in signals:
-            let = self._rules.receivers(signal.key, self.role, purpose)
-            if not let:
-                self._count(signal.key, self.device_id, "", purpose, "")
-            for role, rule in let:
-                by_role.setdefault(role, []).append((signal, rule.id))
+            if not self._may_leave(signal, purpose, to):
+                self._gate.count(signal.key, self.device_id, to or "", purpose, "")
         crossings: list[Crossing] = []
-        for role, granted in by_role.items():
-            grants = tuple(sorted({(signal.key, rule_id) for signal, rule_id in granted}))
-            body = codec.pack([signal for signal, _ in granted])
-            if await self._send(role, env.SIGNALS, purpose, grants, body, reliable=reliable):
-                crossings += [
-                    self._count(signal.key, self.device_id, role, purpose, rule_id)
-                    for signal, rule_id in granted
-                ]
+        for peer in self._reachable(to):
+            told: list[tuple[Signal, str]] = []
+            by_precision: dict[str, list[Signal]] = {}
+            for signal in signals:
+                decision = self._gate.outward(signal.key, peer.device_id, purpose, signal.person)
+                if decision is not None:
+                    by_precision.setdefault(decision.precision, []).append(signal)
+                    told.append((signal, decision.rule))
+            batch: list[Signal] = []
+            for precision, some in by_precision.items():
+                batch += some if precision == EXACT else coarsen_signals(some, precision)
+            if not batch:
+                continue
+            box = self._outbox(peer)
+            key = tuple((s.key, s.person) for s in batch)
+            if not box.add(lane, head, _packed(batch), key):
+                continue
+            kept = {s.key for s in batch}
+            for signal, rule in told:
+                if signal.key in kept:
+                    self._gate.count(signal.key, self.device_id, peer.role, purpose, rule)
+                    crossings.append(
+                        _crossing(signal.key, self.device_id, peer.role, purpose, rule)
+                    )
+            if box.piled(lane):
+                await box.give_way(lane)
         return crossings
 
     async def request(
-        self, to: str, key: str, record: object, purpose: str, kind: type[T], timeout_s: float
+        self,
+        to: str,
+        key: str,
+        record: object,
+        purpose: str,
+        kind: type[T],
+        timeout_s: float,
+        *,
+        about: str = "",
+        grant: bytes = b"",
     ) -> T:
         """Ask a device (or the one ready device of a role); RuleDeniedError, or MeshError when it fails.
 
-        `kind` is the reply's; for a server that only acknowledges it is `type(None)`.
+        `kind` is the reply's; for a server that only acknowledges it is `type(None)`. `grant` is a capability
+        token for what no rule lets.
         """
+        head = Head(ASK, key, purpose, about, grant=grant)
         peer = self._one(to)
-        rule = self._rules.allows(key, self.role, peer.role, purpose)
-        if rule is None:
-            self._count(key, self.device_id, peer.role, purpose, "")
-            raise _denied(key, self.role, peer.role, purpose)
-        message = self._envelope(peer, env.ASK, purpose, ((key, rule.id),), codec.pack(record))
-        self._count(key, self.device_id, peer.role, purpose, rule.id)
-        frame = await self._link.ask(peer.device_id, env.seal(message, self.identity), timeout_s)
-        reply = self._sessions.accept_reply(peer.device_id, frame, message.seq)
-        if reply.kind == env.REFUSED:
-            refusal = codec.unpack(reply.body, _Refusal)
-            if refusal.code == "denied":
-                raise RuleDeniedError(refusal.message, refusal.next_step)
-            raise MeshError(refusal.message, refusal.next_step)
-        if reply.kind != env.REPLY:
-            raise WireError(f"{peer.device_id} answered with another kind of message.")
-        self._admit(peer, reply)
-        return codec.unpack(reply.body, kind)
+        decision = self._may_ask(peer, head)
+        body = _packed(self._told(key, record, decision, peer, purpose))
+        self._gate.count(key, self.device_id, peer.role, purpose, decision.rule)
+        return self._taken(peer, head, await self._ask(peer, head, body, timeout_s), kind)
+
+    async def command(
+        self,
+        to: str,
+        key: str,
+        record: object,
+        purpose: str,
+        kind: type[T],
+        timeout_s: float,
+        *,
+        about: str = "",
+    ) -> T:
+        """Like `request`, retried over cuts until acknowledged, and carried out at most once.
+
+        MeshError says whether it was surely not done, or may have been.
+        """
+        head = Head(ASK, key, purpose, about, command=secrets.token_bytes(COMMAND_BYTES))
+        deadline = time.monotonic() + timeout_s
+        sent, tries, device_id = False, 0, to
+        why: MeshError | None = None
+        while (left_s := deadline - time.monotonic()) > 0:
+            try:
+                peer = self._one(device_id)
+            except MeshError as away:
+                if len(self._reachable(device_id)) > 1:
+                    raise
+                why = away
+                await self._until_changed(min(left_s, RETRY_S[-1]))
+                continue
+            decision = self._may_ask(peer, head)
+            body = _packed(self._told(key, record, decision, peer, purpose))
+            if not sent:
+                self._gate.count(key, self.device_id, peer.role, purpose, decision.rule)
+            device_id, sent = peer.device_id, True  # at most once is for one device to keep
+            try:
+                reply = await self._ask(peer, head, body, min(left_s, ATTEMPT_S))
+            except MeshError as lost:
+                why = lost
+                await asyncio.sleep(min(left_s, RETRY_S[min(tries, len(RETRY_S) - 1)]))
+                tries += 1
+            else:
+                return self._taken(peer, head, reply, kind)
+        reason = f" {why.message}" if why is not None else ""
+        if not sent:
+            raise MeshError(
+                f"{to} was not reached within {timeout_s:g} s, so nothing was done.{reason}",
+                "Is it up? `hearthway status` shows it.",
+            )
+        raise MeshError(
+            f"{device_id} did not acknowledge within {timeout_s:g} s: it may or may not have been done.{reason}",
+            "Look whether it was done before you ask for it again.",
+        )
 
     # -- receiving -----------------------------------------------------------------------------
 
@@ -193,11 +340,11 @@ class MeshNode:
 
         So a handler must not await a `request` to a peer that may be doing the same: start a task instead.
         """
-        self._handlers.append((compile_pattern(pattern), kind, handler))
+        self._hearing.subscribe(pattern, kind, handler)
 
     def on_signals(self, handler: Callable[[Meta, list[Signal]], Any]) -> None:
         """Call `handler` with every batch of signals, in the sender's order."""
-        self._signal_handlers.append(handler)
+        self._hearing.on_signals(handler)
 
     def serve(
         self,
@@ -207,8 +354,11 @@ class MeshNode:
         *,
         reply_key: str | None = None,
     ) -> None:
-        """Answer requests for `key`. A reply is a crossing of `reply_key` and needs a rule; None needs none."""
-        self._servers[key] = (kind, handler, reply_key)
+        """Answer requests for `key`. A reply is a crossing of `reply_key` and needs a rule; None needs none.
+
+        With a `reply_key` a request is a "read" of the key to capability tokens, else (and commands) a "write".
+        """
+        self._answerer.serve(key, kind, handler, reply_key)
 
     def on_peer(self, handler: Callable[[str, bool], None]) -> None:
         """Call `handler(device_id, ready)` when a peer has proved itself, and when it goes."""
@@ -238,20 +388,26 @@ class MeshNode:
         peers = {}
         for device_id, peer in self._link.peers().items():
             ready = bool(self.ready(device_id))
-            detail = peer.detail or self._strangers.get(device_id, "")
+            detail = peer.detail or self._greeter.strangers.get(device_id, "")
             peers[device_id] = msgspec.structs.replace(
                 peer, alive=ready, detail="" if ready else detail
             )
         return peers
 
+    def quality(self, device_id: str) -> Quality:
+        """How well that peer is reached, as greetings and requests measured it."""
+        return self._greeter.quality(device_id)
+
     def health(self) -> Health:
-        """The link's health, or who could not prove itself."""
-        health = self._link.health()
-        if health.ok and self._strangers and not any(p.alive for p in self.peers().values()):
-            device_id = min(self._strangers)
+        """Why this device is out of the household, the link's health, or who could not prove itself."""
+        if self._put_out is not None:
+            return self._put_out
+        health, strangers = self._link.health(), self._greeter.strangers
+        if health.ok and strangers and not any(p.alive for p in self.peers().values()):
+            device_id = min(strangers)
             return Health(
                 ok=False,
-                problem=self._strangers[device_id],
+                problem=strangers[device_id],
                 next_step=f"Pair {device_id} again, or revoke it.",
             )
         return health
@@ -262,24 +418,42 @@ class MeshNode:
 
     def crossings(self, *, drain: bool = False) -> list[Crossing]:
         """Every crossing out and in, counted; `rule == ""` marks one that was refused."""
-        counted = [
-            Crossing(
-                key=key, sender=sender, receiver_role=role, purpose=purpose, rule=rule, count=count
-            )
-            for (key, sender, role, purpose, rule), count in sorted(self._crossings.items())
-        ]
-        if drain:
-            self._crossings.clear()
-        return counted
+        return self._gate.crossings(drain=drain)
+
+    # -- changing ------------------------------------------------------------------------------
+
+    def use_rules(self, rules: Rules) -> None:
+        """Decide by these from the next message on; also to be called when consents changed."""
+        self._gate.use_rules(rules)
+
+    async def reload_roster(self, signed: bytes) -> None:
+        """Use a newer signed roster (the home does so after pairing) and hand it to every peer."""
+        await self._take_roster(signed)
+
+    async def use_identity(self, identity: DeviceIdentity) -> None:
+        """Go on with a renewed certificate (and roster, if that is newer); sessions stay."""
+        if identity.roster.serial < self.identity.roster.serial:
+            raise IdentityError("The renewed identity has an older list of devices.", "Try again.")
+        if identity.roster.serial > self.identity.roster.serial:
+            await self._use(identity, await asyncio.to_thread(identity.signed_roster))
+        else:
+            self._lose(self._sessions.use(identity))
+        await self._link.update_identity(identity)
 
     # -- inside: sending -----------------------------------------------------------------------
 
-    def _reachable(self, to: str) -> list[Session]:
+    def _reachable(self, to: str | None) -> list[Session]:
         alive = (d for d, peer in self._link.peers().items() if peer.alive)
         sessions = (self._sessions.get(d) for d in alive)
-        return [s for s in sessions if s is not None and s.greeted and to in (s.device_id, s.role)]
+        return [
+            s
+            for s in sessions
+            if s is not None and s.greeted and (to is None or to in (s.device_id, s.role))
+        ]
 
     def _one(self, to: str) -> Session:
+        if self._put_out is not None:
+            raise MeshError(self._put_out.problem, self._put_out.next_step)
         found = self._reachable(to)
         if len(found) == 1:
             return found[0]
@@ -288,315 +462,209 @@ class MeshNode:
         names = ", ".join(s.device_id for s in found)
         raise MeshError(f"{to} may be any of {names}.", "Name the device.")
 
-    async def _send(
-        self,
-        to: str,
-        kind: str,
-        purpose: str,
-        grants: tuple[tuple[str, str], ...],
-        body: bytes,
-        *,
-        reliable: bool,
-    ) -> int:
-        handed = 0
-        for peer in self._reachable(to):
-            frame = env.seal(self._envelope(peer, kind, purpose, grants, body), self.identity)
-            handed += await self._link.put(peer.device_id, frame, reliable=reliable)
-        return handed
+    def _outbox(self, peer: Session) -> Outbox:
+        box = self._outboxes.get(peer.device_id)
+        if box is None:
 
-    def _envelope(
-        self,
-        peer: Session,
-        kind: str,
-        purpose: str,
-        grants: tuple[tuple[str, str], ...],
-        body: bytes,
-        reference: int = 0,
-    ) -> Envelope:
-        peer.sent_seq += 1
-        return Envelope(
-            env.VERSION,
-            kind,
-            self.device_id,
-            self._sessions.own,
-            peer.device_id,
-            peer.session,
-            peer.sent_seq,
-            self._now(),
-            purpose,
-            grants,
-            reference,
-            body,
+            async def send(lane: int, frame: Frame) -> None:
+                session = self._sessions.get(peer.device_id)
+                if session is None or not session.greeted:
+                    return
+                _, data = self._sessions.seal(session, lane, frame)
+                await self._link.put(peer.device_id, data, reliable=lane == RELIABLE)
+
+            async def send_raw(data: bytes) -> None:
+                await self._link.put(peer.device_id, data, reliable=True)
+
+            box = self._outboxes[peer.device_id] = Outbox(send, send_raw, self._now, self._spawn)
+        return box
+
+    def _route(self, key: str, purpose: str, about: str, to: str | None) -> _Route:
+        """Decide for every ready peer; a peer that a rule names but may not have this is a refusal."""
+        route = _Route(Head(RECORD, key, purpose, about))
+        own = self.identity
+        for peer in self._reachable(to):
+            decision = self._gate.outward(key, peer.device_id, purpose, about)
+            if decision is not None:
+                at = (key, own.device_id, peer.role, purpose, decision.rule)
+                route.targets.append(
+                    _Target(
+                        self._outbox(peer),
+                        decision.precision,
+                        self._gate.tally(*at),
+                        _crossing(*at),
+                    )
+                )
+            elif to is not None or self._gate.named(key, own.role, purpose, peer.role):
+                route.refused.append(self._gate.tally(key, own.device_id, peer.role, purpose, ""))
+        if not route.targets and not route.refused:
+            member = own.roster.member(to) if to is not None else None
+            role = member.role if member is not None else to
+            if not self._gate.named(key, own.role, purpose, role):
+                route.refused.append(self._gate.tally(key, own.device_id, role or "", purpose, ""))
+        if len(self._routes) >= _ROUTES_MAX:
+            self._routes.clear()
+        self._routes[key, purpose, about, to] = route
+        return route
+
+    def _may_leave(self, signal: Signal, purpose: str, to: str | None) -> bool:
+        """To some ready peer, or to one that is away now?"""
+        peers = self._reachable(to)
+        if any(
+            self._gate.outward(signal.key, p.device_id, purpose, signal.person) is not None
+            for p in peers
+        ):
+            return True
+        member = self.identity.roster.member(to) if to is not None else None
+        role = member.role if member is not None else to
+        named = self._gate.named(signal.key, self.role, purpose, role)
+        return named and not any(
+            self._gate.named(signal.key, self.role, purpose, p.role) for p in peers
         )
 
-    def _count(self, key: str, sender: str, role: str, purpose: str, rule: str) -> Crossing:
-        at = (key, sender, role, purpose, rule)
-        if at in self._crossings or len(self._crossings) < _CROSSINGS_MAX:
-            self._crossings[at] = self._crossings.get(at, 0) + 1
-        return Crossing(key=key, sender=sender, receiver_role=role, purpose=purpose, rule=rule)
-
-    # -- inside: receiving ---------------------------------------------------------------------
-
-    def _hear(self, claimed: str, frame: bytes) -> None:
-        try:
-            session, message = self._sessions.accept(claimed, frame)
-        except HearthwayError as why:
-            self._refuse(claimed, why)
-            return
-        self._inbox.append((session, message, None))
-        self._arrived.set()
-
-    def _hear_ask(self, claimed: str, frame: bytes) -> Awaitable[bytes]:
-        """Not async: verifying and queueing happen before the next frame is heard."""
-        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        try:
-            if env.is_hello(frame):
-                reply.set_result(self._hear_hello(claimed, frame))
-                return reply
-            session, message = self._sessions.accept(claimed, frame)
-        except HearthwayError as why:
-            self._refuse(claimed, why)
-            reply.set_exception(WireError("Refused.", ""))
-            return reply
-        self._inbox.append((session, message, reply))
-        self._arrived.set()
-        return reply
-
-    def _hear_hello(self, claimed: str, frame: bytes) -> bytes:
-        before = self._sessions.get(claimed)
-        try:
-            session = self._sessions.hear_greeting(claimed, frame, answer=False)
-        except HearthwayError as why:
-            # Our list of devices may be older than its certificate: an empty answer lets it try again soon.
-            log.info("A greeting from %s does not hold: %s", claimed, type(why).__name__)
-            return b""
-        if before is not None and before.session != session.session:
-            self._tell(claimed, ready=False)  # it restarted faster than the link noticed
-        if not session.greeted:
-            self._greet_soon(claimed)
-        return self._sessions.greeting(claimed, echo=session.session)
-
-    async def _work(self) -> None:
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            while self._inbox:
-                session, message, reply = self._inbox.popleft()
-                try:
-                    await self._handle(session, message, reply)
-                except HearthwayError as why:
-                    self._refuse(session.device_id, why)
-                except Exception as why:  # noqa: BLE001 - one bad handler must not deafen the node
-                    _log_failure("a message", why)
-                if reply is not None and not reply.done() and message.kind != env.ASK:
-                    reply.set_exception(WireError("Refused.", ""))
-
-    async def _handle(
-        self, session: Session, message: Envelope, reply: asyncio.Future[bytes] | None
-    ) -> None:
-        if message.kind == env.ASK and reply is not None:
-            self._handle_ask(session, message, reply)
-        elif message.kind == env.ROSTER:
-            await self._take_roster(message.body)
-        elif message.kind in (env.RECORD, env.SIGNALS):
-            self._admit(session, message)
-            meta = _meta(session, message)
-            if message.kind == env.SIGNALS:
-                signals = codec.unpack(message.body, list[Signal])
-                if {s.key for s in signals} != set(meta.keys):
-                    raise WireError(f"Signals of {session.device_id} are not what they claim.")
-                for on_signals in self._signal_handlers:
-                    await _settle(on_signals(meta, signals))
-                return
-            if len(meta.keys) != 1:
-                raise WireError(f"A record of {session.device_id} has not one key.")
-            for pattern, kind, handler in self._handlers:
-                if pattern.fullmatch(meta.key):
-                    await _settle(handler(meta, codec.unpack(message.body, kind)))
-        else:
-            raise WireError(f"{session.device_id} sent an unknown kind of message.")
-
-    def _admit(self, session: Session, message: Envelope) -> None:
-        """Our own rules decide once more; the sender's rule ids are only its word."""
-        denied = None
-        let = []
-        for key, _ in message.grants:
-            rule = self._rules.allows(key, session.role, self.role, message.purpose)
-            if rule is None:
-                denied = denied or key
-                self._count(key, session.device_id, self.role, message.purpose, "")
-            else:
-                let.append((key, rule.id))
-        if denied is not None:
-            raise _denied(denied, session.role, self.role, message.purpose)
-        for key, rule_id in let:
-            self._count(key, session.device_id, self.role, message.purpose, rule_id)
-
-    def _handle_ask(
-        self, session: Session, message: Envelope, reply: asyncio.Future[bytes]
-    ) -> None:
-        """The handler starts in its turn; if it returns an awaitable, that runs beside later messages."""
-        try:
-            self._admit(session, message)
-            meta = _meta(session, message)
-            if len(meta.keys) != 1:
-                raise WireError(f"A request of {session.device_id} has not one key.")
-            server = self._servers.get(meta.key)
-            if server is None:
-                raise MeshError(
-                    f"{self.device_id} does not answer {meta.key}.",
-                    "Are both nodes on the same version?",
+    def _may_ask(self, peer: Session, head: Head) -> Decision:
+        decision = self._gate.outward(head.key, peer.device_id, head.purpose, head.about)
+        if decision is None and head.grant:
+            for operation in (READ, WRITE):
+                decision = decision or self._gate.granted(
+                    head.grant, head.key, operation, self.device_id
                 )
-            kind, handler, reply_key = server
-            result = handler(meta, codec.unpack(message.body, kind))
-        except HearthwayError as why:
-            self._answer_refusal(session, message, reply, why)
-            return
-        except Exception as why:  # noqa: BLE001 - the asker gets an answer, the log the kind of failure
-            _log_failure("a request", why)
-            self._answer_refusal(session, message, reply, _failed(self.device_id))
-            return
-        if inspect.isawaitable(result):
-            self._spawn(self._finish_ask(session, message, reply, result, reply_key or meta.key))
-        else:
-            self._answer(session, message, reply, result, reply_key or meta.key)
+        if decision is None:
+            self._gate.count(head.key, self.device_id, peer.role, head.purpose, "")
+            raise denied(head.key, self.role, peer.role, head.purpose)
+        return decision
 
-    async def _finish_ask(
-        self,
-        session: Session,
-        message: Envelope,
-        reply: asyncio.Future[bytes],
-        work: Awaitable[Any],
-        reply_key: str,
-    ) -> None:
-        try:
-            result = await work
-        except HearthwayError as why:
-            self._answer_refusal(session, message, reply, why)
-        except Exception as why:  # noqa: BLE001 - as above
-            _log_failure("a request", why)
-            self._answer_refusal(session, message, reply, _failed(self.device_id))
-        else:
-            self._answer(session, message, reply, result, reply_key)
+    def _told(
+        self, key: str, record: object, decision: Decision, peer: Session, purpose: str
+    ) -> object:
+        """The record as precisely as the rule lets it be told."""
+        if decision.precision == EXACT:
+            return record
+        coarse = coarsen(key, record, decision.precision)
+        if coarse is None:
+            self._gate.count(key, self.device_id, peer.role, purpose, "")
+            raise denied(key, self.role, peer.role, purpose)
+        return coarse
 
-    def _answer(
-        self,
-        session: Session,
-        message: Envelope,
-        reply: asyncio.Future[bytes],
-        result: object,
-        reply_key: str,
-    ) -> None:
-        grants: tuple[tuple[str, str], ...] = ()
-        if result is not None:  # a bare acknowledgement carries nothing, so it needs no rule
-            rule = self._rules.allows(reply_key, self.role, session.role, message.purpose)
-            if rule is None:
-                self._count(reply_key, self.device_id, session.role, message.purpose, "")
-                why = _denied(reply_key, self.role, session.role, message.purpose)
-                self._answer_refusal(session, message, reply, why)
-                return
-            grants = ((reply_key, rule.id),)
-            self._count(reply_key, self.device_id, session.role, message.purpose, rule.id)
-        self._resolve(session, message, reply, env.REPLY, grants, codec.pack(result))
+    async def _ask(self, peer: Session, head: Head, body: bytes, timeout_s: float) -> Frame:
+        """The reply, or MeshError where there is none."""
+        box = self._outboxes.get(peer.device_id)
+        deadline = time.monotonic() + timeout_s
+        if box is not None and box.waiting:  # what was published before goes before
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await box.flush()
+            except TimeoutError:
+                raise MeshError(
+                    f"{peer.device_id} took nothing within {timeout_s:g} s.",
+                    "Is it still there? `hearthway status` shows it.",
+                ) from None
+        seq, data = self._sessions.seal(peer, ASKS, Frame(self._now(), (head,), [0], [body]))
+        started = time.monotonic()
+        answer = await self._link.ask(peer.device_id, data, max(0.001, deadline - started))
+        _, frame = self._sessions.unseal_reply(peer, answer, seq)
+        took_s = time.monotonic() - started
+        if 0.0 <= frame.held_s < took_s:
+            self._greeter.measured(peer.device_id, took_s - frame.held_s)
+        return frame
 
-    def _answer_refusal(
-        self,
-        session: Session,
-        message: Envelope,
-        reply: asyncio.Future[bytes],
-        why: HearthwayError,
-    ) -> None:
-        code = "denied" if isinstance(why, RuleDeniedError) else "failed"
-        body = codec.pack(_Refusal(code, why.message, why.next_step))
-        self._resolve(session, message, reply, env.REFUSED, (), body)
-
-    def _resolve(
-        self,
-        session: Session,
-        message: Envelope,
-        reply: asyncio.Future[bytes],
-        kind: str,
-        grants: tuple[tuple[str, str], ...],
-        body: bytes,
-    ) -> None:
-        if not reply.done():
-            answer = self._envelope(session, kind, message.purpose, grants, body, message.seq)
-            reply.set_result(env.seal(answer, self.identity))
-
-    def _refuse(self, claimed: str, why: HearthwayError) -> None:
-        self.refused_frames += 1
-        log.warning("A message from %s was refused: %s", claimed, type(why).__name__)
+    def _taken(self, peer: Session, asked: Head, frame: Frame, kind: type[T]) -> T:
+        """The reply's record, if our own rules let it in, or it is what we were granted to read."""
+        head, body = reply_of(frame)
+        if not is_nothing(body):
+            decision = self._gate.inward(head.key, peer.device_id, asked.purpose, asked.about)
+            if decision is None and asked.grant and head.key == asked.key:
+                decision = self._gate.granted(asked.grant, asked.key, READ, self.device_id)
+            rule = decision.rule if decision is not None else ""
+            self._gate.count(head.key, peer.device_id, self.role, asked.purpose, rule)
+            if decision is None:
+                raise denied(head.key, peer.role, self.role, asked.purpose)
+        return codec.unpack(body, kind)
 
     # -- inside: peers -------------------------------------------------------------------------
 
     def _notice(self, device_id: str, alive: bool) -> None:
         if alive:
-            self._greet_soon(device_id)
+            self._greeter.greet_soon(device_id)
             return
-        greeter = self._greeters.pop(device_id, None)
-        if greeter is not None:
-            greeter.cancel()
+        self._greeter.stop(device_id)
         self._sessions.drop(device_id)
-        self._tell(device_id, ready=False)
+        self._peer_is(device_id, ready=False)
 
-    def _greet_soon(self, device_id: str) -> None:
-        running = self._greeters.get(device_id)
-        if self._open and (running is None or running.done()):
-            self._greeters[device_id] = self._spawn(self._greet(device_id))
-
-    async def _greet(self, device_id: str) -> None:
-        """Until the peer has proved itself, or goes."""
-        tries = 0
-        while True:
-            try:
-                answer = await self._link.ask(
-                    device_id, self._sessions.greeting(device_id), _GREET_S
-                )
-                if not answer:
-                    raise MeshError(f"{device_id} does not know this device yet.")
-                session = self._sessions.hear_greeting(device_id, answer, answer=True)
-                break
-            except HearthwayError as why:
-                self._strangers[device_id] = why.message
-                await asyncio.sleep(_GREET_AGAIN_S[min(tries, len(_GREET_AGAIN_S) - 1)])
-                tries += 1
-        self._strangers.pop(device_id, None)
-        if session.roster_serial < self.identity.roster.serial:
-            await self._send_roster(session)
-        self._tell(device_id, ready=True)
-
-    def _tell(self, device_id: str, *, ready: bool) -> None:
+    def _peer_is(self, device_id: str, *, ready: bool) -> None:
+        box = None if ready else self._outboxes.pop(device_id, None)
+        if box is not None:
+            box.close()
+        self._gate.changed()
         for handler in self._peer_handlers:
             handler(device_id, ready)
         if self._open:
             self._spawn(self._wake())
 
+    def _lose(self, gone: Sequence[str]) -> None:
+        for device_id in gone:
+            self._peer_is(device_id, ready=False)
+
     async def _wake(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _send_roster(self, peer: Session) -> None:
-        """The list of devices is signed by the root, so anybody may hand it on."""
-        signed = await asyncio.to_thread(self.identity.signed_roster)
-        message = self._envelope(peer, env.ROSTER, "", (), signed)
-        await self._link.put(peer.device_id, env.seal(message, self.identity), reliable=True)
+    async def _until_changed(self, timeout_s: float) -> None:
+        try:
+            async with asyncio.timeout(timeout_s), self._changed:
+                await self._changed.wait()
+        except TimeoutError:
+            return
 
     async def _take_roster(self, signed: bytes) -> None:
-        newer = await asyncio.to_thread(self.identity.with_roster, signed)
-        if newer is not self.identity:
-            await self._use(newer)
+        async with self._taking:
+            if signed == self._greeter.signed_roster or self._put_out is not None:
+                return
+            try:
+                newer = await asyncio.to_thread(self.identity.with_roster, signed)
+            except IdentityError as why:
+                await self._leave(why)
+                return
+            if newer.roster.serial > self.identity.roster.serial:
+                await self._use(newer, signed)
 
-    async def reload_roster(self, signed: bytes) -> None:
-        """Use a newer signed roster (the home does so after pairing) and hand it to every peer."""
-        await self._take_roster(signed)
+    async def _use(self, identity: DeviceIdentity, signed: bytes) -> None:
+        """Seal to nobody who is out, tell everybody why, and only then use the new key."""
+        before = self.identity.roster
+        told = [d for d in self._link.peers() if self._link.peers()[d].alive]
+        self._greeter.signed_roster = signed
+        gone = self._sessions.use(identity)
+        for device_id in told:
+            box = self._outboxes.get(device_id)
+            if box is not None and device_id not in gone:
+                box.first(ROSTER + signed)
+        self._lose(gone)
+        self._gate.changed()
+        for device_id in told:
+            if device_id in self._outboxes:
+                continue  # goes before whatever waits there
+            try:
+                async with asyncio.timeout(_FAREWELL_S):
+                    await self._link.put(device_id, ROSTER + signed, reliable=True)
+            except (HearthwayError, TimeoutError):
+                continue
+        for box in list(self._outboxes.values()):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_FAREWELL_S):
+                    await box.flush()
+        if before != identity.roster:
+            await self._link.update_roster(identity.roster)
 
-    async def _use(self, identity: DeviceIdentity) -> None:
-        self._sessions.identity = identity
-        for device_id in self._sessions.forget_strangers():
-            self._tell(device_id, ready=False)
-        await self._link.update_roster(identity.roster)
-        for peer in [s for d in self._link.peers() for s in self._reachable(d)]:
-            await self._send_roster(peer)
+    async def _leave(self, why: HearthwayError) -> None:
+        """This device is not in the household any more: it says so, and falls silent."""
+        self._put_out = Health(ok=False, problem=why.message, next_step=why.next_step)
+        self._greeter.stop_all()
+        self._hearing.drop_all()
+        for device_id in self._sessions.drop_all():
+            self._peer_is(device_id, ready=False)
+        self._gate.changed()
+        log.warning("this device is not in the household any more")
+        self._spawn(self._link.close())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -605,37 +673,15 @@ class MeshNode:
         return task
 
 
-def _log_failure(what: str, why: Exception) -> None:
-    """Where and what kind, never the words: they may hold somebody's content."""
-    at = why.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    where = f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}" if at else "?"
-    log.error("The handler of %s failed with %s at %s", what, type(why).__name__, where)
+def _packed(record: object) -> bytes:
+    body = codec.pack(record)
+    if len(body) > BODY_MAX_BYTES:
+        raise MeshError(
+            f"A message of {len(body)} bytes is larger than {BODY_MAX_BYTES}.",
+            "Send it in parts.",
+        )
+    return body
 
 
-async def _settle(result: Any) -> None:
-    if inspect.isawaitable(result):
-        await result
-
-
-def _meta(session: Session, message: Envelope) -> Meta:
-    return Meta(
-        session.device_id,
-        session.role,
-        tuple(key for key, _ in message.grants),
-        message.purpose,
-        message.time_s,
-        message.seq,
-    )
-
-
-def _denied(key: str, sender: str, receiver: str, purpose: str) -> RuleDeniedError:
-    return RuleDeniedError(
-        f"The owner's rules do not let {key} go from {sender} to {receiver} to {purpose}.",
-        "`hearthway rules` shows what they let; add a rule if you want this.",
-    )
-
-
-def _failed(device_id: str) -> MeshError:
-    return MeshError(f"{device_id} failed while answering.", "Its log says why.")
+def _crossing(key: str, sender: str, role: str, purpose: str, rule: str) -> Crossing:
+    return Crossing(key=key, sender=sender, receiver_role=role, purpose=purpose, rule=rule)

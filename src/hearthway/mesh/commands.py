@@ -1,0 +1,77 @@
+"""Commands: carried out at most once however often they arrive, and a sender that does not give up at the first cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from hearthway.records.errors import MeshError
+
+from .checks import CommandJournal
+
+COMMAND_BYTES = 16
+RETRY_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+ATTEMPT_S = 2.0  # one try; the next asks again how the same command went
+_REMEMBERED = 10_000
+
+
+class MemoryJournal:
+    """A `CommandJournal` that lasts as long as the process: enough where a restart undoes what was done."""
+
+    blocking = False
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], bytes] = {}
+
+    def begin(self, sender: str, command_id: bytes) -> bytes | None:
+        """As `CommandJournal.begin`."""
+        known = self._known.get((sender, command_id))
+        if known is None:
+            while len(self._known) >= _REMEMBERED:
+                self._known.pop(next(iter(self._known)))
+            self._known[sender, command_id] = b""
+        return known
+
+    def done(self, sender: str, command_id: bytes, reply: bytes) -> None:
+        """As `CommandJournal.done`."""
+        self._known[sender, command_id] = reply
+
+
+class Once:
+    """Carries commands out, each at most once; who asks again meanwhile waits for the same end."""
+
+    def __init__(self, journal: CommandJournal) -> None:
+        self._journal = journal
+        self._aside = getattr(journal, "blocking", True)  # one that writes to disk runs in a thread
+        self._running: dict[tuple[str, bytes], asyncio.Future[bytes]] = {}
+
+    async def run(
+        self, sender: str, command_id: bytes, work: Callable[[], Awaitable[bytes]]
+    ) -> bytes:
+        """What `work` gave, now or the first time; MeshError where it was begun and nobody knows how it ended."""
+        at = (sender, command_id)
+        running = self._running.get(at)
+        if running is None:
+            running = self._running[at] = asyncio.ensure_future(self._first(at, work))
+            running.add_done_callback(lambda _: self._running.pop(at, None))
+        return await asyncio.shield(running)
+
+    async def _first(self, at: tuple[str, bytes], work: Callable[[], Awaitable[bytes]]) -> bytes:
+        known = (
+            await asyncio.to_thread(self._journal.begin, *at)
+            if self._aside
+            else self._journal.begin(*at)
+        )
+        if known:
+            return known
+        if known is not None:
+            raise MeshError(
+                "That was begun before, and how it ended is not known: it may or may not have been done.",
+                "Look whether it was done before you ask for it again.",
+            )
+        reply = await work()
+        if self._aside:
+            await asyncio.to_thread(self._journal.done, *at, reply)
+        else:
+            self._journal.done(*at, reply)
+        return reply
