@@ -150,12 +150,14 @@ async def _try_all(applicant: _Applicant, key: ec.EllipticCurvePrivateKey) -> Ad
 
 async def _call(applicant: _Applicant, key: ec.EllipticCurvePrivateKey, address: str) -> Admission:
     host, port = split_address(address)
-    # Before the call: a home that is flooded waits for nobody.
     identity = salted(
         b"key",
         salt := secrets.token_bytes(SALT_BYTES),
         hashlib.sha256(spki(key.public_key())).digest(),
     )
+    # Before the call: a home that is flooded waits for nobody.
+    side = SPAKE2_A(applicant.invitation.secret, idA=identity)
+    share = await asyncio.to_thread(side.start)
     try:
         async with asyncio.timeout(STEP_S):
             reader, writer = await asyncio.open_connection(host, port, limit=FRAME_MAX_BYTES)
@@ -168,7 +170,8 @@ async def _call(applicant: _Applicant, key: ec.EllipticCurvePrivateKey, address:
     wire = Wire(reader, writer, STEP_S)
     try:
         async with asyncio.timeout(TOTAL_S):
-            return await _apply(wire, applicant, key, salt, identity, address)
+            offer = Offer(VERSION, applicant.invitation.which, salt, identity, share)
+            return await _apply(wire, applicant, key, offer, side, address)
     except (TimeoutError, OSError, EOFError):
         raise PairingError(
             f"The home at {address} stopped answering while pairing.",
@@ -187,8 +190,8 @@ async def _apply(
     wire: Wire,
     applicant: _Applicant,
     key: ec.EllipticCurvePrivateKey,
-    salt: bytes,
-    identity: bytes,
+    offer: Offer,
+    side: SPAKE2_A,
     address: str,
 ) -> Admission:
     invitation = applicant.invitation
@@ -205,9 +208,8 @@ async def _apply(
                 f"At {address} is not the home of this QR code: somebody is in between, or it is another home.",
                 "Nothing was sent. Check the network, and take a new QR code from your home.",
             )
-        side = SPAKE2_A(invitation.secret, idA=identity, idB=greeting.root)
-        share = await asyncio.to_thread(side.start)
-        await wire.send(Offer(VERSION, invitation.which, salt, identity, share))
+        side.idB = greeting.root  # the share does not depend on it, what comes of it does
+        await wire.send(offer)
         first = await wire.receive(Frame)
     except (OSError, EOFError) as why:
         if isinstance(why, TimeoutError):

@@ -10,7 +10,7 @@ import inspect
 import secrets
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from spake2 import SPAKE2_B
@@ -73,7 +73,8 @@ class _Connection:
     wire: Wire
     host: str
     task: asyncio.Task[None] | None = None
-    admitted: bool = field(default=False)
+    offered: bool = False  # it said something that a device says
+    admitted: bool = False
 
 
 class PairingServer:
@@ -197,7 +198,10 @@ class PairingServer:
         connection.task = asyncio.get_running_loop().create_task(self._serve(connection))
 
     def _make_room(self, host: str) -> None:
-        """A flood costs whoever floods: the oldest of the same host goes, or of the one that holds most."""
+        """A flood costs whoever floods: the oldest of the same host goes, or of the one that holds most.
+
+        Those that only connected go first: a device offers its share as soon as it is greeted.
+        """
         waiting = [c for c in self._connections if not c.admitted]
         hosts = Counter(c.host for c in waiting)
         if hosts[host] >= _PER_HOST_MAX:
@@ -206,7 +210,8 @@ class PairingServer:
             crowded = max(sorted(hosts), key=lambda h: hosts[h])
         else:
             return
-        oldest = next(c for c in waiting if c.host == crowded)
+        theirs = [c for c in waiting if c.host == crowded]
+        oldest = next((c for c in theirs if not c.offered), theirs[0])
         self._connections.remove(oldest)
         oldest.wire.abort()
         if oldest.task is not None:
@@ -228,6 +233,7 @@ class PairingServer:
         root = salted(b"root", salt, self._root_hash)
         await wire.send(Greeting(VERSION, salt, root))
         offer = await wire.receive(Offer)
+        connection.offered = True
         closed = self._closed()
         if offer.version != VERSION:
             closed = Frame(b"", Refusal.VERSION)
