@@ -176,7 +176,9 @@ class CarNode(Member):
             time_s=self.clock.now_s(),
             osm_id=str(request.get("osm_id", "")),
         )
-        sent = await self._paired().publish(ANSWER, given, "learn", reliable=True)
+        sent = await self._paired().publish(
+            ANSWER, given, "learn", reliable=True, about=shown.person
+        )
         if not any(crossing.rule for crossing in sent):
             raise HearthwayError(
                 "No rule lets an answer go to the phone.", "`hearthway rules` shows them."

@@ -29,6 +29,7 @@ from hearthway.mesh.consent import (
 from hearthway.mesh.hlc import HlcClock
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.roster import Roster
+from hearthway.mesh.store import Store
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import ConfigError, HearthwayError, InputError, WireError
 from hearthway.records.household import Consent, ConsentWord
@@ -46,6 +47,11 @@ LOOK_S = 1.0
 TIMEOUT_S = 10.0
 
 
+def stored_words(store: Store) -> list[ConsentWord]:
+    """Every word about a consent that this node has heard and keeps."""
+    return [unpack(register.value, ConsentWord) for register in store.registers(PREFIX)]
+
+
 class Consenting(Part):
     """Every node holds every word: the car decides by them as the phone does."""
 
@@ -57,9 +63,8 @@ class Consenting(Part):
         self._in_force = 0
 
     async def starting(self) -> None:
-        for register in await asyncio.to_thread(self.node.store.registers, PREFIX):
-            word = unpack(register.value, ConsentWord)
-            self._words[register.key] = word
+        for word in await asyncio.to_thread(stored_words, self.node.store):
+            self._words[register_key(word)] = word
         self.node.spawn(self._watch(), "consents")
 
     def mesh_started(self, mesh: MeshNode) -> None:

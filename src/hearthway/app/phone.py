@@ -330,7 +330,9 @@ class PhoneNode(Member):
         """To the car's surface; where none is reached it waits here, and goes along when the drive begins."""
         shown: list[Crossing] = []
         if self.mesh is not None:
-            shown = await self.mesh.publish(SHOW, surface, "advise", reliable=True)
+            shown = await self.mesh.publish(
+                SHOW, surface, "advise", reliable=True, about=surface.person
+            )
         if not any(crossing.rule for crossing in shown):
             task_id = surface.suggestion_id[:12]
             content = WaitingSuggestion(surface=surface)

@@ -1,17 +1,39 @@
-"""`hearthway rules`: what may leave which node, to whom, for what; and check a file before it is used."""
+"""`hearthway rules`: what may be collected, cross, be learned from and stay; what a change would open; using it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from hearthway.mesh.rules import PURPOSES, Rules, default_rules
+from hearthway.app.collecting import rules_of
+from hearthway.app.config import load_config
+from hearthway.app.control import Control, running
+from hearthway.app.paths import NodePaths, write_private
+from hearthway.mesh.rules import PURPOSES, TEMPLATES, Rules, read_file, template
+from hearthway.records.errors import HearthwayError
+from hearthway.records.household import Role
 
 from .common import data_option, json_option, nodes, write_json
 
 
-@click.command("rules")
+class _Verbs(click.Group):
+    """`hearthway rules` and `hearthway rules FILE` show; everything else names what it does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h")):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("rules", cls=_Verbs)
+def command() -> None:
+    """The owner's rules. Without a command: show those of every node found here, or of a file."""
+
+
+@command.command("show")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--default",
@@ -19,29 +41,199 @@ from .common import data_option, json_option, nodes, write_json
     is_flag=True,
     help="Print the rules Hearthway starts with, as a file to edit.",
 )
+@click.option(
+    "--template",
+    "name",
+    type=click.Choice(list(TEMPLATES)),
+    help="Print one of the rules files to start from.",
+)
 @data_option
 @json_option
-def command(
-    file: Path | None, show_default: bool, data: Path | None, json_to: Path | None
+def show(
+    file: Path | None,
+    show_default: bool,
+    name: str | None,
+    data: Path | None,
+    json_to: Path | None,
 ) -> None:  # click's callback form
     """The rules of every node found here, or those of FILE. What no rule names stays where it is."""
-    if show_default:
-        click.echo(default_rules(), nl=False)
+    if show_default or name is not None:
+        click.echo(template(name or "family"), nl=False)
         return
     sources = [file] if file else [paths.rules for paths in nodes(data) if paths.rules.exists()]
-    shown: dict[str, Rules] = {}
-    for source in sources:
-        shown[str(source)] = Rules.load(source)
+    shown = {str(source): Rules.load(source) for source in sources}
     if json_to is not None:
-        write_json({name: rules.rules for name, rules in shown.items()}, json_to)
+        write_json({source: rules.book for source, rules in shown.items()}, json_to)
         return
     before: str | None = None
-    for name, rules in shown.items():
-        click.echo(name)
-        text = "\n".join(
-            f"  {rule.id:24} {rule.sender} -> {', '.join(rule.receivers)}: {', '.join(rule.keys)}"
-            f"  (to {PURPOSES[rule.purpose]})"
-            for rule in rules.rules
-        )
+    for source, rules in shown.items():
+        click.echo(source)
+        text = "\n".join(_lines(rules))
         click.echo("  the same" if text == before else text)
         before = text
+
+
+def _lines(rules: Rules) -> list[str]:
+    lines = [
+        f"  {rule.id:24} {rule.sender} -> {', '.join(rule.receivers)}: {', '.join(rule.keys)}"
+        f"  (to {PURPOSES[rule.purpose]}{_limits(rule.whose, rule.precision)})"
+        for rule in rules.rules
+    ]
+    lines += [
+        f"  {c.id:24} taken in at {', '.join(c.at)}: {', '.join(c.keys)}"
+        for c in rules.collect or ()
+    ]
+    lines += [
+        f"  {t.id:24} learned from: {', '.join((*t.kinds, *t.keys))}" for t in rules.train or ()
+    ]
+    lines += [
+        f"  {k.id:24} deleted after {k.days} days: {', '.join((*k.kinds, *k.keys))}"
+        for k in rules.keep
+    ]
+    return lines
+
+
+def _limits(whose: str, precision: str) -> str:
+    words = "" if whose == "own" else f"; for {whose}"
+    return words + ("" if precision == "exact" else f"; as {precision}")
+
+
+# explain --------------------------------------------------------------------------------------------------------
+
+
+@command.command("explain")
+@click.argument("key")
+@data_option
+@json_option
+def explain(key: str, data: Path | None, json_to: Path | None) -> None:
+    """Who of this household gets KEY, about whom, why and how precisely; is it learned from, how long does it stay."""
+    from hearthway.mesh.rules_words import explain as explained
+    from hearthway.sense.catalogue import CATALOGUE
+
+    row = CATALOGUE.get(key)
+    found = {}
+    for paths in _members(data):
+        who = _household(paths)
+        found[paths.root.name] = explained(
+            rules_of(paths),
+            key,
+            who["parties"],
+            who["people"],
+            who["consents"],
+            about="" if row is None else row.about,
+            name_of=lambda person, names=who["names"]: names.get(person, person),  # type: ignore[misc]  # bound now
+        )
+    if json_to is not None:
+        write_json(found, json_to)
+        return
+    before: tuple[str, ...] = ()
+    for name, one in found.items():
+        click.echo(f"{name}:")
+        same = one.sentences == before
+        click.echo("  the same" if same else "\n".join(f"  {line}" for line in one.sentences))
+        before = one.sentences
+
+
+def _members(data: Path | None) -> list[NodePaths]:
+    return [paths for paths in nodes(data) if load_config(paths.config).node.role != Role.VENUE]
+
+
+def _household(paths: NodePaths) -> dict[str, Any]:
+    """The devices and people that node knows of, the consents it has heard of, and the names that stand on it."""
+    import time
+
+    from hearthway.app.consents import stored_words
+    from hearthway.mesh.consent import states
+    from hearthway.mesh.identity import DeviceIdentity
+    from hearthway.mesh.store import Store
+    from hearthway.records.household import Party
+
+    settings, now_s = load_config(paths.config).node, time.time()
+    names: dict[str, str] = {}
+    if not (paths.keys / "device.pem").exists():  # not paired: itself alone
+        alone = Party(role=settings.role, device_id=settings.id, alone=True)
+        return {"parties": [alone], "people": [], "consents": [], "names": names}
+    roster = DeviceIdentity.load(paths.keys, now_s).roster
+    parties = [roster.party(member.device_id, now_s) for member in roster.members]
+    consents = []
+    if paths.database.exists():
+        with Store.open(paths.database, node_id=settings.id) as store:
+            names = {p.person_id: p.name for p in store.persons() if p.name}
+            consents = states(stored_words(store), roster, now_s)
+    return {
+        "parties": [party for party in parties if party is not None],
+        "people": [person.person_id for person in roster.people],
+        "consents": consents,
+        "names": names,
+    }
+
+
+# diff and apply -------------------------------------------------------------------------------------------------
+
+
+@command.command("diff")
+@click.argument("file", type=click.Path(path_type=Path))
+@data_option
+@json_option
+def diff(file: Path, data: Path | None, json_to: Path | None) -> None:
+    """What FILE would open and close on the nodes found here, opened lines first. Nothing is changed."""
+    new = Rules.load(file)
+    changes = {paths.root.name: _changes(paths, new) for paths in _members(data)}
+    if json_to is not None:
+        write_json(changes, json_to)
+        return
+    _tell(changes)
+
+
+@command.command("apply")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+def apply(file: Path, yes: bool, data: Path | None) -> None:
+    """Show what FILE would open and close, ask, and make it the rules of every node found here; running ones at once.
+
+    What was collected before stays until it is forgotten or no longer kept.
+    """
+    text = read_file(file)
+    new = Rules.parse(text, str(file))
+    found = _members(data)
+    _tell({paths.root.name: _changes(paths, new) for paths in found})
+    if not yes and not click.confirm("Use these rules?", err=True):
+        raise click.Abort
+    for paths in found:
+        write_private(paths.rules, text.encode())
+        click.echo(f"{paths.root.name}: {_use(paths)}")
+
+
+def _use(paths: NodePaths) -> str:
+    if not running(paths.socket):
+        return "written; they hold when it starts"
+    try:
+        with Control(paths.socket, 60.0) as control:
+            control.ask("use-rules")
+    except HearthwayError as why:
+        raise HearthwayError(
+            f"{paths.root.name} runs on with its old rules: {why.message}", why.next_step
+        ) from None
+    return "in force"
+
+
+def _changes(paths: NodePaths, new: Rules) -> Sequence[Any]:
+    from hearthway.mesh.rules_words import diff as changed
+    from hearthway.sense.catalogue import CATALOGUE
+
+    return changed(rules_of(paths), new, CATALOGUE)
+
+
+def _tell(changes: dict[str, Sequence[Any]]) -> None:
+    before: Sequence[Any] | None = None
+    for name, found in changes.items():
+        click.echo(f"{name}:")
+        if found == before and found:
+            click.echo("  the same")
+        elif not found:
+            click.echo("  nothing changes for anybody")
+        else:
+            for change in found:
+                click.echo(f"  {'opens ' if change.opened else 'closes'}  {change.words}")
+        before = found
