@@ -59,6 +59,8 @@ class Cycle:
     worst_put_ms: float = 0.0  # of those that waited for something
     worst_put_seen_ms: float = 0.0  # also of those that were only not let run
     put_kind: str = ""
+    noticed_by: dict[str, float] = field(default_factory=dict)
+    healed_by: dict[str, float] = field(default_factory=dict)  # "to < from"
 
 
 class Relay:
@@ -159,7 +161,13 @@ class Node:
 
     def _listen(self, process: subprocess.Popen[str], said: queue.Queue[dict[str, Any]]) -> None:
         for line in process.stdout or ():
+            if not line.startswith("{"):  # zenoh's log, where it was asked for
+                with self._errors.with_suffix(".log").open("a") as log:
+                    log.write(line)
+                continue
             event = json.loads(line)
+            if "thread" in event:
+                raise RuntimeError(f"a handler ran aside: {line}")
             if event["event"] == "peer":
                 self.peers.setdefault(event["peer"], []).append((event["t"], event["ready"]))
             else:
@@ -175,7 +183,7 @@ class Churn:
     def together(self) -> float:
         """Seconds until everybody hears everybody; RuntimeError where that never comes."""
         begun_s = time.monotonic()
-        if self._healed(begun_s, NAMES) < 0:
+        if self._healed(begun_s, NAMES, {}) < 0:
             raise RuntimeError("the three nodes never found one another")
         return time.monotonic() - begun_s
 
@@ -185,13 +193,13 @@ class Churn:
         for node in self.nodes.values():
             node.ask("stats", "stats")
         begun_s = self._break(fault, victim)
-        seen.noticed_s = self._noticed(victim, begun_s)
+        seen.noticed_s = self._noticed(victim, begun_s, seen.noticed_by)
         if fault == "cut":
             time.sleep(max(0.0, begun_s + CUT_S - time.monotonic()))
         else:
             time.sleep(rng.uniform(0.0, 2.0))
         back_s = self._mend(fault, victim)
-        seen.healed_s = self._healed(back_s, (victim,))
+        seen.healed_s = self._healed(back_s, (victim,), seen.healed_by)
         self._answers(seen)
         self._puts(seen)
         return seen
@@ -215,15 +223,17 @@ class Churn:
         node.process.communicate()
         return node.start()
 
-    def _noticed(self, victim: str, begun_s: float) -> float:
+    def _noticed(self, victim: str, begun_s: float, by: dict[str, float]) -> float:
         def seen() -> float | None:
-            when = [n.gone_at(victim, begun_s) for n in self.nodes.values() if n.name != victim]
-            known = [t for t in when if t is not None]
-            return max(known) - begun_s if len(known) == len(when) else None
+            for node in self.nodes.values():
+                at_s = node.gone_at(victim, begun_s)
+                if node.name != victim and at_s is not None:
+                    by[node.name] = at_s - begun_s
+            return max(by.values()) if len(by) == len(NAMES) - 1 else None
 
         return _until(seen)
 
-    def _healed(self, back_s: float, whose: tuple[str, ...]) -> float:
+    def _healed(self, back_s: float, whose: tuple[str, ...], by: dict[str, float]) -> float:
         """Both ways with both others."""
         missing = {
             (here, there)
@@ -231,16 +241,14 @@ class Churn:
             for there in NAMES
             if here != there and (here in whose or there in whose)
         }
-        last_s = back_s
 
         def seen() -> float | None:
-            nonlocal last_s
             for here in sorted({here for here, _ in missing}):
                 first = self.nodes[here].ask(f"since {back_s!r}", "since")["first"]
                 for there in [t for h, t in missing if h == here and t in first]:
-                    last_s = max(last_s, first[there])
+                    by[f"{here} < {there}"] = first[there] - back_s
                     missing.discard((here, there))
-            return None if missing else last_s - back_s
+            return None if missing else max(by.values())
 
         return _until(seen)
 
@@ -335,7 +343,7 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
     """Every cycle, and what the home held at the start and at the end."""
     rng = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
+        path = given.keep or Path(folder)
         with standing(path, given.delay_ms, given.loss, given.seed) as churn:
             home = churn.nodes["home"]
             held = [home.ask("stats", "stats")]
@@ -412,6 +420,9 @@ def main() -> int:
     parser.add_argument("--loss", type=float, default=0.01, help="share of packets, each way")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="every cycle as JSON")
+    parser.add_argument(
+        "--keep", type=Path, help="an empty folder for keys and what nodes say (RUST_LOG)"
+    )
     given = parser.parse_args()
     lan = Lan.plan()
     if not lan.possible or not lan.bridge:

@@ -18,6 +18,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import zenoh
+
 from hearthway.mesh.envelope import Meta
 from hearthway.mesh.identity import DeviceIdentity
 from hearthway.mesh.node import MeshNode
@@ -151,4 +153,6 @@ async def main(keys: Path) -> None:
 
 
 if __name__ == "__main__":
+    if "RUST_LOG" in os.environ:
+        zenoh.init_log_from_env_or("error")
     asyncio.run(main(Path(sys.argv[1])))
