@@ -11,17 +11,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
-from hearthway.mesh.certificates import load_certificate
-from hearthway.mesh.identity import RENEW_WITHIN_S, DeviceIdentity, HouseholdRoot, create_household
+from hearthway.mesh.identity import DeviceIdentity
 from hearthway.mesh.link import Link
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.rules import Rules, default_rules
 from hearthway.mesh.store import Store
 from hearthway.mesh.zenoh_link import ZenohLink
 from hearthway.records.errors import ConfigError, HearthwayError, IdentityError
-from hearthway.records.household import Role
 
-from .addresses import reachable
 from .clock import Clock, EventClock, SystemClock
 from .config import Config, load_config
 from .control import ControlServer, running
@@ -109,12 +106,7 @@ class Node:
             await self._close()
 
     async def started(self) -> None:
-        """Open the mesh where this device is paired; a home without a household founds one."""
-        if self.config.node.role is Role.HOME:
-            try:
-                await asyncio.to_thread(self._found_or_renew)
-            except IdentityError as why:
-                log.warning("not renewed", extra={"fields": {"problem": why.message}})
+        """Open the mesh where this device is paired."""
         if not any((self.paths.keys / name).exists() for name in ("device.pem", "ca.pem")):
             log.info("not paired yet")
             return
@@ -194,21 +186,6 @@ class Node:
 
     # household ---------------------------------------------------------------------------------------------
 
-    def _found_or_renew(self) -> None:
-        """A home without a household founds one; one whose own certificate runs out signs itself a new one."""
-        node, now_s, keys = self.config.node, self.wall.now_s(), self.paths.keys
-        if not (keys / "root.key").exists():
-            root = create_household(keys, node.name or "home", now_s)
-        else:
-            pem = keys / "device.pem"
-            if not pem.exists():
-                return  # said by whoever opens the mesh
-            certificate = load_certificate(pem.read_bytes(), "This home's certificate")
-            if certificate.not_valid_after_utc.timestamp() - now_s > RENEW_WITHIN_S:
-                return
-            root = HouseholdRoot.load(keys, now_s)
-        root.enrol(node.id, node.role, now_s, reachable(self.config.mesh.listen))
-
     def rules(self) -> Rules:
         """The owner's rules of this node; the defaults are written down at the first start."""
         if not self.paths.rules.exists():
@@ -221,6 +198,14 @@ class Node:
             await self.mesh.close()
         await self._open_mesh()
         self._trouble = None
+
+    async def out_of_household(self, why: IdentityError) -> None:
+        """This device is no member any more (put out, or its certificate ended): it says so and goes on alone."""
+        mesh, self.mesh, self._trouble = self.mesh, None, why
+        log.warning("no household", extra={"fields": {"problem": why.message}})
+        self.note(str(why))
+        if mesh is not None:
+            await mesh.close()
 
     async def _open_mesh(self) -> None:
         rules = self.rules()
@@ -318,6 +303,10 @@ class Node:
                 return {"healthy": mesh.health().ok}
             await asyncio.sleep(0.05)
         raise HearthwayError(f"{name} is still there.", "Stop it first.")
+
+    def paired(self) -> MeshNode:
+        """The mesh this node is on; IdentityError or ConfigError says why there is none."""
+        return self._paired()
 
     def _paired(self) -> MeshNode:
         if self._trouble is not None:

@@ -18,12 +18,15 @@ from .consents import Consenting
 from .granting import Granting
 from .handoff import Tasks
 from .home import HomeNode
+from .household import Household
 from .keeping import Keeping
+from .membership import Membership
 from .node import Node
 from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
 from .phone import PhoneNode
+from .renewal import Renewal
 from .ruling import Ruling
 from .venue import VenueNode
 from .wheel import AtWheel, SayDriver
@@ -40,6 +43,8 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Ruling,  # the owner's rules, first: other parts ask them
         Consenting,  # what people let one another have
         Keeping,  # deletes what they keep no longer
+        Membership,  # who is in the household: people who left are erased here
+        Renewal,  # its certificate, whose it is, where it is
         Pairing,
         Granting,  # what the rules do not give, for a time
         Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
@@ -50,13 +55,23 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Ruling,
         Consenting,
         Keeping,
+        Membership,
+        Renewal,
         Pairing,
         Granting,
         AtWheel,  # whose drive it is
         Tasks,
         Borrower,
     ),
-    Role.HOME: (Ruling, Keeping, Pairing, Granting),
+    Role.HOME: (
+        Ruling,
+        Consenting,
+        Keeping,
+        Household,  # the root: who is let in, renewed, put out
+        Membership,
+        Pairing,
+        Granting,
+    ),
     Role.VENUE: (Pairing,),
 }
 

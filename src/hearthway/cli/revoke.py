@@ -1,0 +1,39 @@
+"""`hearthway revoke DEVICE`: put a lost or sold device out of the household."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hearthway.app.control import Control
+
+from .common import data_option, json_option, node, write_json
+
+
+@click.command("revoke")
+@click.argument("device")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@data_option
+@json_option
+def command(
+    device: str,
+    yes: bool,  # click's callback form
+    data: Path | None,
+    json_to: Path | None,
+) -> None:
+    """Put DEVICE (its id, as `hearthway status` lists it) out of the household, on the home or on an adult's phone.
+
+    Every node that hears of it drops the device and seals everything under a new key, so that it reads nothing more,
+    not through others either. What is on the device stays there. It cannot be undone; a device that comes back is
+    paired anew.
+    """
+    paths = node(data, "home")
+    if not yes and not click.confirm(f"Put {device} out of the household for good?", err=True):
+        raise click.Abort
+    with Control(paths.socket) as control:
+        done = control.ask("revoke", device=device)
+    if json_to is not None:
+        write_json(done, json_to)
+        return
+    click.echo(f"{device} is out: nodes in reach have dropped it, the others do as they hear of it")
