@@ -35,6 +35,7 @@ from .envelope import (
 from .gate import Gate, Tally, denied
 from .greeting import Greeter
 from .lanes import Session
+from .roster import ForgetfulRosterError
 from .rules import compile_pattern
 from .sessions import NewerEpochError, OlderEpochError, Sessions
 
@@ -163,7 +164,11 @@ class Hearing:
     async def _take(self, claimed: str, data: bytes, reply: asyncio.Future[bytes] | None) -> None:
         kind = data[:1]
         if kind == ROSTER and reply is None:
-            await self._take_roster(data[1:])
+            try:
+                await self._take_roster(data[1:])
+            except ForgetfulRosterError:  # a home from an older backup hears so what it forgot
+                await self._greeter.hand_roster(claimed)
+                raise
             return
         if kind == ROSTER_ASK and reply is None:
             if self._sessions.identity.roster.member(claimed) is not None:

@@ -36,6 +36,7 @@ from .keyfiles import read_private, write_private
 from .root import HouseholdRoot as HouseholdRoot
 from .root import create_household as create_household
 from .roster import (
+    ForgetfulRosterError,
     Roster,
     open_notice,
     open_roster,
@@ -149,7 +150,7 @@ class DeviceIdentity:
             write_private(self.keys / "roster.bin", signed)
             current = roster
         elif roster.serial > self.roster.serial:
-            raise WireError(
+            raise ForgetfulRosterError(
                 "A newer list of devices lacks a revocation that this device knows of.",
                 "Was the home restored from a backup? It takes the revocation in once they meet.",
             )

@@ -626,7 +626,8 @@ class MeshNode:
                 await self._leave(why)
                 return
             if newer.roster.serial > self.identity.roster.serial:
-                await self._use(newer, signed)
+                # On the home this may be one of its own making: what it heard, and what it knew.
+                await self._use(newer, await asyncio.to_thread(newer.signed_roster))
 
     async def _use(self, identity: DeviceIdentity, signed: bytes) -> None:
         """Seal to nobody who is out, tell everybody why, and only then use the new key."""

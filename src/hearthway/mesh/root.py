@@ -61,6 +61,7 @@ DEVICE_DAYS = 30
 ROOT_DAYS = 3650
 PERSON_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 GRANT_SEED_BYTES = 32
+AHEAD = 1000  # serials: more than a household changes its list between a backup and its restore
 _DIGEST_BYTES = 32
 CLOCK_SKEW_S = 3600.0  # devices' clocks differ; a certificate is good an hour before it was made
 
@@ -98,6 +99,7 @@ class HouseholdRoot:
             # Founded before there were epochs, or before there were grants?
             if not root._roster.keys or root._roster.grant_key != root._grant_public():
                 root._keep(turn=not root._roster.keys)
+            root._settle()
         return root
 
     @classmethod
@@ -498,6 +500,22 @@ class HouseholdRoot:
         found = {data[i : i + _DIGEST_BYTES] for i in range(0, len(data), _DIGEST_BYTES)}
         return found | {roster_digest(self.signed_roster)}
 
+    def _settle(self) -> None:
+        """Restored from a backup or copied, as its key's file shows: go far ahead of what may have come after.
+
+        So no serial stands for two rosters, and nodes that know more refuse ours and hand us theirs (`adopt`).
+        """
+        place, here = self._keys / "root.place", _place(self._keys)
+        if place.exists() and place.read_bytes() != here:
+            self._issue(
+                self._roster,
+                serial=self._roster.serial + AHEAD,
+                epoch=self._roster.epoch,
+                key=self._epoch_key,
+            )
+        if not place.exists() or place.read_bytes() != here:
+            write_private(place, here)
+
     def _note_issued(self, digest: bytes) -> None:
         path = self._keys / "rosters.log"
         data = path.read_bytes() if path.exists() else b""
@@ -522,6 +540,12 @@ def _locked(keys: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _place(keys: Path) -> bytes:
+    """Which file on which disk holds the root's key: another one after any restore."""
+    state = (keys / "root.key").stat()
+    return f"{state.st_dev}:{state.st_ino}".encode()
 
 
 def _says_the_same(a: Roster, b: Roster) -> bool:
@@ -585,4 +609,5 @@ def create_household(keys: Path, household_name: str, now_s: float) -> Household
     write_private(keys / "roster.bin", signed)
     write_private(keys / "rosters.log", roster_digest(signed))
     write_private(keys / "root.key", private_pem(key))
+    write_private(keys / "root.place", _place(keys))
     return HouseholdRoot(keys, key, certificate, roster, epoch_key, signed)

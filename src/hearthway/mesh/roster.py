@@ -139,6 +139,10 @@ class _SignedRoster(Struct, frozen=True, array_like=True):
     signature: bytes
 
 
+class ForgetfulRosterError(WireError):
+    """A newer roster lacks what this node knows: its sender, or the home behind it, has to hear ours."""
+
+
 def check_device(device_id: str, role: str) -> None:
     """IdentityError unless the id can stand in a certificate and a key, and the role may be a member's."""
     if DEVICE_ID.fullmatch(device_id) is None:
