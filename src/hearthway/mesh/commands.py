@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
-from hearthway.records.errors import MeshError
+from hearthway.records.errors import HearthwayError, MeshError
 
 from .checks import CommandJournal
+
+log = logging.getLogger("hearthway.mesh")
 
 COMMAND_BYTES = 16
 RETRY_S = (0.05, 0.1, 0.2, 0.4, 0.8)
@@ -70,8 +73,11 @@ class Once:
                 "Look whether it was done before you ask for it again.",
             )
         reply = await work()
-        if self._aside:
-            await asyncio.to_thread(self._journal.done, *at, reply)
-        else:
-            self._journal.done(*at, reply)
+        try:
+            if self._aside:
+                await asyncio.to_thread(self._journal.done, *at, reply)
+            else:
+                self._journal.done(*at, reply)
+        except HearthwayError as why:  # it was done all the same: say so now, a repeat learns "unknown"
+            log.warning("How a command ended was not kept: %s", type(why).__name__)
         return reply

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import msgspec
@@ -431,14 +432,15 @@ class MeshNode:
         await self._take_roster(signed)
 
     async def use_identity(self, identity: DeviceIdentity) -> None:
-        """Go on with a renewed certificate (and roster, if that is newer); sessions stay."""
-        if identity.roster.serial < self.identity.roster.serial:
-            raise IdentityError("The renewed identity has an older list of devices.", "Try again.")
-        if identity.roster.serial > self.identity.roster.serial:
-            await self._use(identity, await asyncio.to_thread(identity.signed_roster))
-        else:
-            self._lose(self._sessions.use(identity))
-        await self._link.update_identity(identity)
+        """Go on with a renewed certificate, and with its list of devices if that is newer; sessions stay."""
+        async with self._taking:
+            own = self.identity
+            if identity.roster.serial > own.roster.serial:
+                await self._use(identity, await asyncio.to_thread(identity.signed_roster))
+            else:
+                identity = replace(identity, roster=own.roster, epoch_key=own.epoch_key)
+                self._lose(self._sessions.use(identity))
+            await self._link.update_identity(identity)
 
     # -- inside: sending -----------------------------------------------------------------------
 
