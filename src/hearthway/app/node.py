@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from hearthway.mesh.identity import DeviceIdentity
 from hearthway.mesh.link import Link
 from hearthway.mesh.node import MeshNode
+from hearthway.mesh.relay import RelayLink
 from hearthway.mesh.rules import Rules, default_rules
 from hearthway.mesh.store import Store
 from hearthway.mesh.zenoh_link import ZenohLink
@@ -23,6 +25,7 @@ from .clock import Clock, EventClock, SystemClock
 from .config import Config, load_config
 from .control import ControlServer, running
 from .counters import InternetWatch
+from .granting import grant_book
 from .logs import start_log, stop_log
 from .part import Part
 from .paths import NodePaths, write_private
@@ -119,7 +122,12 @@ class Node:
 
     def link(self, identity: DeviceIdentity) -> Link:
         """This node's end of the wire: zenoh, or in one process the in-memory one."""
-        return ZenohLink(identity, listen=self.config.mesh.listen, now_s=self.wall.now_s())
+        mesh = self.config.mesh
+        return RelayLink(
+            ZenohLink(
+                identity, listen=mesh.listen, now_s=self.wall.now_s(), routers=tuple(mesh.routers)
+            )
+        )
 
     def mesh_started(self, mesh: MeshNode) -> None:
         """Register what this role publishes, answers and listens to."""
@@ -145,9 +153,14 @@ class Node:
                 log.exception("task failed", extra={"fields": {"task": name}})
                 self.note(f"{name} failed; node.log has the line.")
 
+        def ended(task: asyncio.Task[Any]) -> None:
+            self._tasks.discard(task)
+            if inspect.iscoroutine(work):
+                work.close()  # cancelled before its first step, it would count as forgotten
+
         task = asyncio.create_task(guarded(), name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(ended)
 
     def note(self, text: str) -> None:
         """A sentence for whoever watches this node."""
@@ -210,7 +223,8 @@ class Node:
     async def _open_mesh(self) -> None:
         rules = self.rules()
         identity = await asyncio.to_thread(DeviceIdentity.load, self.paths.keys, self.wall.now_s())
-        mesh = MeshNode(identity, self.link(identity), rules, self.wall.now_s)
+        grants = grant_book(self, identity)
+        mesh = MeshNode(identity, self.link(identity), rules, self.wall.now_s, grants=grants)
         self.mesh = mesh
         self.mesh_started(mesh)
         for part in self.parts:

@@ -336,13 +336,7 @@ class PhoneNode(Member):
         if not any(crossing.rule for crossing in shown):
             task_id = surface.suggestion_id[:12]
             content = WaitingSuggestion(surface=surface)
-            self.part(Tasks).start(content, self.about, surface.time_s, task_id)
-
-    @property
-    def about(self) -> str:
-        """Person id that the household's list has for this phone; "" where it lists nobody."""
-        member = self.mesh.identity.roster.member(self.config.node.id) if self.mesh else None
-        return member.person if member is not None else ""
+            self.part(Tasks).start(content, surface.person, surface.time_s, task_id)
 
     @staticmethod
     def _surface(suggestion: Suggestion, lines: Sequence[str]) -> Surface:
@@ -425,7 +419,7 @@ class PhoneNode(Member):
             target = NavigationTarget(
                 name=chosen.name, lat=chosen.lat, lon=chosen.lon, osm_id=chosen.osm_id
             )
-            tasks.start(target, self.about, answer.time_s)
+            tasks.start(target, answer.person, answer.time_s)
 
     async def _answer(self, request: Request) -> Request:
         kind = answer_kind(request.get("kind"))

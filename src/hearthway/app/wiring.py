@@ -17,6 +17,7 @@ from .config import Config
 from .consents import Consenting
 from .granting import Granting
 from .handoff import Tasks
+from .health import Health
 from .home import HomeNode
 from .household import Household
 from .keeping import Keeping
@@ -50,6 +51,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
         SayDriver,  # "I drive", in a shared car
         Lender,  # its position, to a car that lost its own
+        Health,  # for `hearthway status`
     ),
     Role.CAR: (
         Ruling,
@@ -62,6 +64,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         AtWheel,  # whose drive it is
         Tasks,
         Borrower,
+        Health,
     ),
     Role.HOME: (
         Ruling,
@@ -71,6 +74,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Membership,
         Pairing,
         Granting,
+        Health,
     ),
     Role.VENUE: (Pairing,),
 }
