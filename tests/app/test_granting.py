@@ -20,6 +20,7 @@ from hearthway.app.granting import Granting
 from hearthway.mesh import grants
 from hearthway.mesh.tokens import KEPT_MAX, Tokens
 from hearthway.records.errors import HearthwayError, InputError, WireError
+from hearthway.records.signals import Signal
 
 ROLES = {"anna-phone": "phone", "guest-phone": "phone"}
 PEOPLE = {"anna-phone": ("anna", "adult"), "guest-phone": ("gus", "guest")}
@@ -69,6 +70,88 @@ def test_given_handed_over_used_and_taken_back(household: Any) -> None:
                 await nodes.ask("home", "grant-revoke", id='g"', force=True)
 
     asyncio.run(main())
+
+
+def test_a_guest_reads_by_a_grant_what_no_rule_gives(household: Any) -> None:
+    """Through the real rules, mesh and tokens: inside its hours, one key, reading only, until it is taken back."""
+
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            now_s = time.time()
+            nodes["home"].part(Granting).sensed(
+                [
+                    Signal(key=key, value=21.5, time_s=now_s, unit="celsius", source="home")
+                    for key in (KEY, "Home.Lock.Front")
+                ]
+            )
+
+            async def read(name: str, key: str = KEY) -> dict[str, Any]:
+                found: dict[str, Any] = await nodes.ask(
+                    name, "grant-read", **{"key": key, "from": "home"}
+                )
+                return found
+
+            with pytest.raises(HearthwayError, match="do not let"):
+                await read("guest-phone")  # the rules alone give a guest nothing
+            given = await nodes.ask("home", "grant-give", **(ASK | {"hours": ["08:00", "20:00"]}))
+            token = grants.from_text(given["token"])
+            grant_id = grants.said(token).grant_id
+            clock = {"at": _today("12:00")}
+            for node in (
+                nodes.nodes.values()
+            ):  # the hour of the household's clock, as each node's check sees it
+                gate = node.mesh._gate
+                gate._now = lambda: clock["at"]
+                node.wall.now_s = lambda: clock["at"]
+            found = await read("guest-phone")
+            assert (found["value"], found["unit"]) == (21.5, "celsius")
+            rule = f"grant:{grant_id}"
+            for name, sender in (
+                ("guest-phone", "guest-phone"),
+                ("home", "guest-phone"),
+                ("home", "home"),
+            ):
+                crossings = nodes[name].mesh.crossings()
+                assert [c.rule for c in crossings if (c.key, c.sender) == (KEY, sender)][-1] == rule
+            for refused_key in ("Home.Lock.Front",):
+                with pytest.raises(HearthwayError, match="do not let"):
+                    await read("guest-phone", refused_key)
+            with pytest.raises(HearthwayError, match="do not let"):
+                await read("anna-phone")  # an adult has no grant either
+            anna = nodes["anna-phone"].mesh
+            for late in ("07:59", "20:00", "23:00"):
+                clock["at"] = _today(late)
+                with pytest.raises(HearthwayError, match="do not let"):
+                    await read("guest-phone")
+            clock["at"] = _today("19:59")
+            assert await read("guest-phone")
+            guest, home = nodes["guest-phone"].mesh, nodes["home"].mesh
+            wrote: list[str] = []
+            home.serve("Home.Climate.Target", str, lambda _m, value: wrote.append(value))
+            home.serve("Home.Climate.Bath", str, lambda _m, v: v, reply_key="Home.Climate.Bath")
+            with pytest.raises(HearthwayError):
+                await guest.request(
+                    "home", "Home.Climate.Target", "30", "share", type(None), 5.0, grant=token
+                )
+            assert wrote == []  # to set is to write
+            assert await guest.request(
+                "home", "Home.Climate.Bath", "x", "share", str, 5.0, grant=token
+            )  # the control
+            with pytest.raises(HearthwayError, match="do not let"):  # stolen: another device's
+                await anna.request("home", KEY, None, "share", Signal, 5.0, grant=token)
+            await nodes.ask("home", "grant-revoke", id=grant_id)
+            with pytest.raises(HearthwayError, match="do not let"):
+                await read("guest-phone")
+            with pytest.raises(HearthwayError):
+                await guest.request("home", KEY, None, "share", Signal, 5.0, grant=token)
+
+    asyncio.run(main())
+
+
+def _today(clock: str) -> float:
+    day = datetime.now(ZoneInfo("Europe/Helsinki")).strftime("%Y-%m-%d")
+    at = datetime.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M")
+    return at.replace(tzinfo=ZoneInfo("Europe/Helsinki")).timestamp()
 
 
 def test_a_device_that_is_away_gets_its_grant_when_it_is_back(household: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from hearthway.mesh.checks import READ
 from hearthway.mesh.envelope import Meta
 from hearthway.mesh.grants import (
     APP,
@@ -26,6 +27,7 @@ from hearthway.mesh.node import MeshNode
 from hearthway.mesh.tokens import HANDED, Handed, Tokens
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.household import Role
+from hearthway.records.signals import Signal
 
 from .control import ControlServer
 from .part import Part
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 Request = dict[str, Any]
 PURPOSE = "household"
 HAND_OVER_S = 10.0
+READ_PURPOSE = "share"
+READ_S = 10.0
+KEYS_MAX = 2000  # keys that can be read here by grants
 LONGEST_S = 731 * DAY_S  # two years: a grant that is forgotten ends by itself
 
 
@@ -47,6 +52,9 @@ class Granting(Part):
         self._tokens: Tokens | None = None
         self._mesh: MeshNode | None = None
         self._home = node.config.node.role is Role.HOME
+        self._latest: dict[
+            str, Signal
+        ] = {}  # what this node's own sensors said, about nobody in particular
 
     def verbs(self, control: ControlServer) -> None:
         if self._home:
@@ -55,15 +63,43 @@ class Granting(Part):
         control.on("grant-list", self._list)
         control.on("grant-keep", self._keep)
         control.on("grant-drop", self._drop)
+        control.on("grant-read", self._read)
 
     def mesh_started(self, mesh: MeshNode) -> None:
         self._mesh = mesh
         if not self._home:
             mesh.serve(HANDED, Handed, self._handed)
+        for key in sorted(self._latest):
+            self._serve(mesh, key)
 
     def peer_changed(self, device_id: str, alive: bool) -> None:
         if alive and self._home:
             self.node.spawn(self._hand_over(device_id), "hand over grants")
+
+    def sensed(self, signals: list[Signal]) -> None:
+        if self.node.config.node.role is Role.PHONE:
+            return  # a phone's sensors are about its person
+        for signal in signals:
+            if signal.person or (signal.key not in self._latest and len(self._latest) >= KEYS_MAX):
+                continue
+            new = signal.key not in self._latest
+            self._latest[signal.key] = signal
+            if new and self._mesh is not None:
+                self._serve(self._mesh, signal.key)
+
+    async def forgotten(self) -> None:
+        self._latest.clear()
+
+    def _serve(self, mesh: MeshNode, key: str) -> None:
+        """Whoever has a grant for it may read the latest value; no rule gives it."""
+
+        def latest(_: Meta, __: None) -> Signal:
+            found = self._latest.get(key)
+            if found is None:
+                raise InputError(f"{key} is not known here now.", "Ask again when it was sensed.")
+            return found
+
+        mesh.serve(key, type(None), latest, reply_key=key)
 
     async def book(self) -> GrantBook:
         """The household's key and what it revoked, as this node knows them now."""
@@ -162,6 +198,26 @@ class Granting(Part):
         token = from_text(str(request["token"]))
         await self._take(token)
         return self._entry(token, await self._kept())
+
+    async def _read(self, request: Request) -> Request:
+        mesh, key = self._joined(), str(request["key"])
+        signal = await mesh.request(
+            str(request["from"]),
+            key,
+            None,
+            READ_PURPOSE,
+            Signal,
+            READ_S,
+            grant=await self.grant_for(key, READ),
+        )
+        age_s = max(0.0, self.node.wall.now_s() - signal.time_s)
+        return {
+            "key": signal.key,
+            "value": signal.value,
+            "unit": signal.unit,
+            "source": signal.source,
+            "age_s": age_s,
+        }
 
     async def _drop(self, request: Request) -> Request:
         await asyncio.to_thread((await self._kept()).drop, str(request["id"]))

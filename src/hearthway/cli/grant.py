@@ -102,6 +102,22 @@ def keep(token: str, data: Path | None) -> None:
 
 
 @command.command()
+@click.argument("key", metavar="KEY")
+@click.option("--from", "sender", default="home", show_default=True, help="Which node to ask.")
+@data_option
+@json_option
+def read(key: str, sender: str, data: Path | None, json_to: Path | None) -> None:
+    """On the device it is for: the latest value of KEY, by a grant that is kept here."""
+    with Control(node(data, "phone").socket) as control:
+        found = control.ask("grant-read", key=key, **{"from": sender})
+    if json_to is not None:
+        write_json(found, json_to)
+        return
+    value = "unknown" if found["value"] is None else f"{found['value']} {found['unit']}".rstrip()
+    click.echo(f"{found['key']}  {value}  ({found['source']}, {found['age_s']:.0f} s ago)")
+
+
+@command.command()
 @click.argument("grant_id", metavar="ID")
 @data_option
 def drop(grant_id: str, data: Path | None) -> None:
