@@ -61,11 +61,17 @@ class Consenting(Part):
         self._words: dict[str, ConsentWord] = {}
         self._weighed: Roster | None = None
         self._in_force = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._to_tell: asyncio.Queue[tuple[str, tuple[ConsentWord, ...]]] = asyncio.Queue()
+
+    async def stopping(self) -> None:
+        self._again_at(0.0)
 
     async def starting(self) -> None:
         for word in await asyncio.to_thread(stored_words, self.node.store):
             self._words[register_key(word)] = word
         self.node.spawn(self._watch(), "consents")
+        self.node.spawn(self._teller(), "consents told")
 
     def mesh_started(self, mesh: MeshNode) -> None:
         self._mesh = mesh
@@ -74,7 +80,7 @@ class Consenting(Part):
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
         if alive and self._words:
-            self.node.spawn(self._tell(device_id, tuple(self._words.values())), "consents")
+            self._to_tell.put_nowait((device_id, tuple(self._words.values())))
 
     def verbs(self, control: ControlServer) -> None:
         control.on("consents", self._list)
@@ -106,7 +112,26 @@ class Consenting(Part):
         found = self.found()
         self._weighed = None if self._mesh is None else self._mesh.identity.roster
         self._in_force = sum(one.state == "in force" for one in found)
-        self.node.part(Ruling).consents.use(found)
+        self.node.part(Ruling).agreed(found)
+        self._again_at(
+            min(
+                (
+                    one.consent.until_s
+                    for one in found
+                    if one.state == "in force" and one.consent.until_s
+                ),
+                default=0.0,
+            )
+        )
+
+    def _again_at(self, end_s: float) -> None:
+        """What was decided with a consent must not outlive it: weigh again at its very end."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if end_s:
+            wait_s = min(max(0.0, end_s - self.node.wall.now_s()), DAY_S)
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._weigh)
 
     async def _told(self, meta: Any, told: ConsentWords) -> None:
         new = await self._take(told.words)
@@ -156,8 +181,15 @@ class Consenting(Part):
         mesh = self._mesh
         if mesh is not None:
             for device_id in sorted(mesh.peers()):
-                if device_id != but and mesh.ready(device_id):
-                    self.node.spawn(self._tell(device_id, words), "consents")
+                if words and device_id != but and mesh.ready(device_id):
+                    self._to_tell.put_nowait((device_id, words))
+
+    async def _teller(self) -> None:
+        """Tells every node for itself: one that hangs holds up no other."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                device_id, words = await self._to_tell.get()
+                group.create_task(self._tell(device_id, words))
 
     async def _tell(self, device_id: str, words: tuple[ConsentWord, ...]) -> None:
         """Hand words on; a phone hears them through the car or the home where the rules say so."""

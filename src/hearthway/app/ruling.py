@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hearthway.mesh.consent import Consents
+from hearthway.mesh.consent import Consents, ConsentState
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.rules import Rules
 from hearthway.records.codec import digest
@@ -39,6 +39,12 @@ class Ruling(Part):
     def watch(self, told: Callable[[Rules, Rules], None]) -> None:
         """`told(before, after)` is called when other rules come into force."""
         self._watchers.append(told)
+
+    def agreed(self, found: Sequence[ConsentState]) -> None:
+        """From now on these consents count; what was decided before is asked anew, at once."""
+        self.consents.use(found)
+        if self._mesh is not None:
+            self._mesh.use_rules(self.rules)
 
     async def starting(self) -> None:
         await asyncio.to_thread(lambda: self.rules)

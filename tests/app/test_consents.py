@@ -1,0 +1,199 @@
+"""Consent between running nodes: given on one phone, accepted on another, weighed in the car; taken back at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hearthway.app.consents import Consenting, stored_words
+from hearthway.mesh.rules import template
+from hearthway.mesh.store import Store
+from hearthway.records.errors import HearthwayError
+from hearthway.records.signals import Signal
+
+TWO = {"anna-phone": ("anna", "adult"), "ben-phone": ("ben", "adult")}
+LAT, LON = "Vehicle.CurrentLocation.Latitude", "Vehicle.CurrentLocation.Longitude"
+OF_ANNA = [
+    Signal(key=LAT, value=60.16952, time_s=1.0, unit="degrees", source="car", person="anna"),
+    Signal(key=LON, value=24.93545, time_s=1.0, unit="degrees", source="car", person="anna"),
+]
+
+
+def opened(path: Path, *names: str) -> None:
+    """These nodes share among adults, under consent."""
+    for name in names:
+        (path / name).mkdir(exist_ok=True)
+        (path / name / "rules.toml").write_text(template("open"))
+
+
+async def heard(nodes: Any, told: list[Signal]) -> list[Signal]:
+    """What reached a phone of a position of Anna's that the car tells."""
+    told.clear()
+    await nodes["car"].mesh.publish_signals(OF_ANNA, "share", reliable=True)
+    await asyncio.sleep(0.2)
+    return list(told)
+
+
+def test_given_accepted_and_taken_back(household: Any, tmp_path: Path) -> None:
+    opened(tmp_path, "anna-phone", "ben-phone", "car", "home")
+
+    async def main() -> None:
+        async with household(
+            people=TWO, **{"anna-phone": "phone", "ben-phone": "phone", "car": "car"}
+        ) as nodes:
+            told: list[Signal] = []
+            nodes["ben-phone"].mesh.on_signals(lambda meta, batch: told.extend(batch))
+            assert await heard(nodes, told) == []
+            given = await nodes.ask(
+                "anna-phone",
+                "consent-give",
+                to="ben",
+                keys=["Vehicle.CurrentLocation.*"],
+                purpose="share",
+            )
+            ben = nodes["ben-phone"].part(Consenting)
+            await nodes.until(lambda: [c.state for c in ben.found()] == ["waiting"])
+            assert await heard(nodes, told) == []
+            for name in ("anna-phone", "car"):
+                with pytest.raises(HearthwayError, match=r"given to ben|know"):
+                    await nodes.ask(name, "consent-accept", id=given["id"])
+            await nodes.ask("ben-phone", "consent-accept", id=given["id"][:6])
+            car = nodes["car"].part(Consenting)
+            await nodes.until(lambda: [c.state for c in car.found()] == ["in force"])
+            found = await heard(nodes, told)
+            assert {s.key for s in found} == {LAT, LON}
+            assert all(
+                s.value not in (60.16952, 24.93545) for s in found
+            )  # a cell, as the rule says
+            assert nodes["anna-phone"].part(Consenting).status() == {"consents_in_force": 1}
+            await nodes.ask("anna-phone", "consent-revoke", id=given["id"])
+            await nodes.until(lambda: [c.state for c in car.found()] == ["revoked"])
+            assert await heard(nodes, told) == []
+            listed = await nodes.ask("ben-phone", "consents")
+            assert [one["state"] for one in listed["consents"]] == ["revoked"]
+
+    asyncio.run(main())
+
+
+def test_a_node_that_was_away_hears_of_it_and_a_restart_forgets_nothing(
+    household: Any, tmp_path: Path
+) -> None:
+    opened(tmp_path, "anna-phone", "ben-phone", "car", "home")
+
+    async def main() -> None:
+        async with household(
+            people=TWO, **{"anna-phone": "phone", "ben-phone": "phone", "car": "car"}
+        ) as nodes:
+            await nodes.down("ben-phone")
+            given = await nodes.ask(
+                "anna-phone",
+                "consent-give",
+                to="ben",
+                keys=["Vehicle.CurrentLocation.*"],
+                purpose="share",
+                days=1,
+            )
+            await nodes.up("ben-phone")
+            ben = nodes["ben-phone"].part(Consenting)
+            await nodes.until(lambda: [c.state for c in ben.found()] == ["waiting"])
+            await nodes.ask("ben-phone", "consent-accept", id=given["id"])
+            car = nodes["car"].part(Consenting)
+            await nodes.until(lambda: [c.state for c in car.found()] == ["in force"])
+            await nodes.down("car")
+            await nodes.ask("ben-phone", "consent-revoke", id=given["id"])
+            await nodes.up("car")
+            again = nodes["car"].part(Consenting)
+            await nodes.until(lambda: [c.state for c in again.found()] == ["revoked"])
+            nodes["car"].part(Consenting)._weigh()
+
+    asyncio.run(main())
+    with Store.open(tmp_path / "car" / "node.db", node_id="car") as store:
+        assert {word.word for word in stored_words(store)} == {"give", "accept", "revoke"}
+
+
+def test_what_cannot_be_given_is_a_sentence(household: Any) -> None:
+    async def main() -> None:
+        async with household(people=TWO, **{"anna-phone": "phone", "car": "car"}) as nodes:
+            good = {"to": "anna", "keys": ["Person.Location.*"], "purpose": "share"}
+            bad: list[dict[str, Any]] = [
+                {"to": "nobody"},
+                {"purpose": "gossip"},
+                {"keys": ["*"]},
+                {"keys": []},
+            ]
+            for wrong in bad:
+                with pytest.raises(HearthwayError):
+                    await nodes.ask("anna-phone", "consent-give", **{**good, **wrong})
+            with pytest.raises(HearthwayError, match="needs no consent"):
+                await nodes.ask("anna-phone", "consent-give", **good)
+            with pytest.raises(HearthwayError, match="whose device"):
+                await nodes.ask("car", "consent-give", **good)
+            with pytest.raises(HearthwayError, match="No consents"):
+                await nodes.ask("anna-phone", "consent-revoke", id="00")
+            assert (await nodes.ask("anna-phone", "consents"))["consents"] == []
+
+    asyncio.run(main())
+
+
+def test_rules_are_used_at_once_and_never_taken_from_the_wire(
+    household: Any, tmp_path: Path
+) -> None:
+    """The control: the file beside the node opens the way. A message with looser rules opens nothing."""
+
+    async def main() -> None:
+        async with household(people=TWO, **{"anna-phone": "phone", "car": "car"}) as nodes:
+            told: list[Signal] = []
+            nodes["anna-phone"].mesh.on_signals(lambda meta, batch: told.extend(batch))
+            assert await heard(nodes, told) == []  # "family" knows no such sharing
+            loose = template("open")
+            for key in ("Household.Rules", "Setting.Rules", "Household.Consent"):
+                with pytest.raises(HearthwayError):
+                    await nodes["car"].mesh.request(
+                        "anna-phone", key, loose, "household", type(None), 2.0
+                    )
+            before = {name: (tmp_path / name / "rules.toml").read_text() for name in ("car",)}
+            assert await heard(nodes, told) == []
+            assert before == {"car": template("family")}
+            for name in ("car", "anna-phone"):
+                (tmp_path / name / "rules.toml").write_text(loose)
+                assert (await nodes.ask(name, "use-rules"))["changed"]
+            assert {s.key for s in await heard(nodes, told)} == {LAT, LON}
+            (tmp_path / "car" / "rules.toml").write_text("version = 2\n[[rule]]\n")
+            with pytest.raises(HearthwayError, match="line 2"):
+                await nodes.ask("car", "use-rules")
+            assert {s.key for s in await heard(nodes, told)} == {LAT, LON}  # as before
+            (tmp_path / "car" / "rules.toml").write_text(template("strict"))
+            await nodes.ask("car", "use-rules")
+            assert await heard(nodes, told) == []
+
+    asyncio.run(main())
+
+
+def test_consents_survive_noise_from_a_member(household: Any) -> None:
+    from hearthway.mesh.consent import MESSAGE, ConsentWords
+    from hearthway.records.household import ConsentWord
+
+    async def main() -> None:
+        async with household(people=TWO, **{"anna-phone": "phone", "car": "car"}) as nodes:
+            noise = ConsentWord(
+                consent_id="0" * 16,
+                word="give",
+                consent=b"\xc1",
+                device_id="anna-phone",
+                time_s=time.time(),
+                signature=b"x",
+            )
+            words = tuple(
+                msgspec.structs.replace(noise, consent_id=f"{n:016x}") for n in range(3000)
+            )
+            await nodes["car"].mesh.request(
+                "anna-phone", MESSAGE, ConsentWords(words=words), "household", type(None), 20.0
+            )
+            assert nodes["anna-phone"].part(Consenting)._words == {}
+
+    asyncio.run(main())
