@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOST_S = 1.2  # a car says its position every second; so long without one is a loss
 AWAKE_S = 30.0  # a car that said nothing at all for so long is asleep and needs no position
 LENT_MAX_AGE_S = 10.0  # an older fix of the phone would mislead
-OWN_FRESH_S = 2.0
+OWN_FRESH_S = 1.5
 
 
 class Lender(Part):
