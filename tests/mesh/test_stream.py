@@ -235,7 +235,7 @@ def test_a_peer_that_reads_nothing_costs_a_bounded_time_and_memory(make_househol
     car, phone = household.identity("car"), household.identity("phone")
 
     async def scenario() -> None:
-        async def by_zenoh(_d: str, _p: bytes) -> bool:
+        async def by_zenoh(_d: str, _p: bytes, _reliable: bool) -> bool:
             return True
 
         ways = Ways(
@@ -260,6 +260,9 @@ def test_a_peer_that_reads_nothing_costs_a_bounded_time_and_memory(make_househol
             assert time.monotonic() - start_s < 6.0
             assert sent < 1000
             assert not stream.writable
+            start_s = time.monotonic()
+            assert await ways.send("phone", b"x", reliable=False) == (False, None)
+            assert time.monotonic() - start_s < 0.5
             start_s = time.monotonic()
             results = await asyncio.gather(
                 *(ways.send("phone", b"y" * 1_000_000) for _ in range(100)), return_exceptions=True

@@ -1,4 +1,4 @@
-"""Which way reliable frames go to each peer: over its stream when one stands, else over zenoh, never mixed.
+"""Which way frames go to each peer: over its stream when one stands, else over zenoh, never mixed.
 
 The device with the lower id dials; if that fails, or takes 2 s, the other one dials as well. The lower id also
 decides which stream is used: it says so (`USE`) on the stream itself, and the other follows. Whoever changes its
@@ -23,7 +23,8 @@ from .stream import Stream, Streams
 
 USE, LAST, DIAL, HOLD, HELD = b"U", b"M", b"D", b"H", b"h"
 SOON_S = 0.3  # a peer is told of once its stream stands, or after so long
-PATIENCE_S = 2.0  # what waits for a full wire waits so long
+PATIENCE_S = 2.0  # a reliable frame waits so long for a full wire
+MOMENT_S = 0.02  # and any other so long, before it is dropped
 WAITING_MAX_BYTES = 16 * 1024 * 1024
 _OTHER_DIALS_S = 2.0
 _LAST_WORD_S = 1.0
@@ -37,7 +38,7 @@ class Way:
     device_id: str
     stream: Stream | None = None
     near: bool = False  # zenoh says it is there
-    mixed: bool = False  # something reliable went over zenoh since the last stream
+    mixed: bool = False  # something went over zenoh since the last stream
     waiting_bytes: int = 0
     lane: asyncio.Lock = field(default_factory=asyncio.Lock)
     asked: asyncio.Event = field(default_factory=asyncio.Event)  # the other side asked us to dial
@@ -48,7 +49,7 @@ class Way:
 
 
 class Ways:
-    """The streams of one node. `by_zenoh(device_id, payload)` sends reliably over zenoh."""
+    """The streams of one node. `by_zenoh(device_id, payload, reliable)` sends over zenoh."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class Ways:
         listen: str,
         now: Callable[[], float],
         *,
-        by_zenoh: Callable[[str, bytes], Awaitable[bool]],
+        by_zenoh: Callable[[str, bytes, bool], Awaitable[bool]],
         deliver: Callable[[str, bytes, Stream], None],
         broke: Callable[[str, Stream], None],
     ) -> None:
@@ -160,7 +161,7 @@ class Ways:
                     await way.asked.wait()
         while way.near and not way.found.is_set():
             if not await self._dial(way) and decides:
-                await self._by_zenoh(way.device_id, DIAL)
+                await self._word(way, DIAL)
             way.asked.clear()
             pause_s = _AGAIN_S[min(tries, len(_AGAIN_S) - 1)] * self._rng.uniform(0.7, 1.3)
             tries += 1
@@ -202,10 +203,14 @@ class Ways:
                 if old is not None and not old.closed:
                     old.write(LAST + token)
                 else:
-                    await self._by_zenoh(way.device_id, LAST + token)
+                    await self._word(way, LAST + token)
             stream.write(USE + token)
             way.stream, way.mixed = stream, False
             way.found.set()
+
+    async def _word(self, way: Way, payload: bytes) -> None:
+        reliable = True
+        await self._by_zenoh(way.device_id, payload, reliable)
 
     def _hear(self, stream: Stream, payload: bytes) -> None:
         kind = payload[:1]
@@ -260,24 +265,29 @@ class Ways:
 
     # -- sending -------------------------------------------------------------------------------
 
-    async def send(self, device_id: str, payload: bytes) -> tuple[bool, Stream | None]:
-        """Reliably, in turn: was it handed over, and to which stream (None: zenoh). MeshError when it has to wait too long."""
+    async def send(
+        self, device_id: str, payload: bytes, *, reliable: bool = True
+    ) -> tuple[bool, Stream | None]:
+        """In turn: was it handed over, and to which stream (None: zenoh)?
+
+        MeshError where a reliable one found the wire full for 2 s, or too much waiting before it.
+        """
         way = self.way(device_id)
         stream = way.stream
         if stream is not None and not way.lane.locked() and stream.writable:
             return stream.write(payload), stream
         if way.waiting_bytes + len(payload) > WAITING_MAX_BYTES:
-            raise _full(device_id)
+            return _full(device_id, reliable=reliable)
         way.waiting_bytes += len(payload)
         try:
-            async with asyncio.timeout(PATIENCE_S), way.lane:
+            async with asyncio.timeout(PATIENCE_S if reliable else MOMENT_S), way.lane:
                 stream = way.stream
                 if stream is not None:
                     return await stream.send(payload), stream
                 way.mixed = True
-                return await self._by_zenoh(device_id, payload), None
+                return await self._by_zenoh(device_id, payload, reliable), None
         except TimeoutError:
-            raise _full(device_id) from None
+            return _full(device_id, reliable=reliable)
         finally:
             way.waiting_bytes -= len(payload)
 
@@ -287,7 +297,10 @@ class Ways:
         task.add_done_callback(self._tasks.discard)
 
 
-def _full(device_id: str) -> MeshError:
-    return MeshError(
+def _full(device_id: str, *, reliable: bool) -> tuple[bool, None]:
+    """Dropped, or said."""
+    if not reliable:
+        return False, None
+    raise MeshError(
         f"The wire to {device_id} is full: it takes nothing.", "Try again; is it busy or away?"
     )

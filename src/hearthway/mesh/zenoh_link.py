@@ -1,9 +1,9 @@
 """The link over Zenoh: peer mode, mutual TLS, one certificate authority, access by certificate name.
 
-Zenoh says who is there and carries what may be dropped; reliable frames, asks and answers go over a TLS stream to
-each peer (`ways`), and over zenoh where none stands. Every frame over zenoh goes to one device: key
+Zenoh finds the peers and says who is there. Frames, asks and answers go over a TLS stream to each peer (`ways`), and
+over zenoh where none stands. Every frame over zenoh goes to one device: key
 `hw/<household>/to/<receiver>/<sender>`, one subscriber a node. Asks are numbered messages, not queries: so they
-keep their turn among reliable frames, and a peer lost uncleanly cannot leave a dead query route behind. What zenoh
+keep their turn among frames, and a peer lost uncleanly cannot leave a dead query route behind. What zenoh
 keeps quiet about (a refused certificate, a foreign root) is found by a TLS handshake of our own (`probe`).
 """
 
@@ -51,7 +51,6 @@ _QUIET_S = (
 _INLINE_BYTES = (
     32 * 1024
 )  # fits zenoh's queue (2 x 64 KiB), so a put of so little cannot block the loop
-_LANES = False  # may reliable frames and others overtake one another?
 _FRAME, _ASK, _ANSWER = b"F", b"A", b"R"
 
 
@@ -175,14 +174,12 @@ class ZenohLink:
         await asyncio.to_thread(self._pool.shutdown)
 
     async def put(self, to: str, frame: bytes, *, reliable: bool) -> int:
-        """As `Link.put`: unreliable frames never wait; MeshError when a reliable one found the wire full for 2 s."""
+        """As `Link.put`: unreliable frames wait 20 ms at most, reliable ones up to 2 s, then MeshError."""
         _check_size(frame)
         payload = _FRAME + frame
-        if not reliable:
-            return sum(self._drop_or_put(device_id, payload) for device_id in self._alive(to))
         count = 0
         for device_id in self._alive(to):
-            count += (await self._send(device_id, payload))[0]
+            count += (await self._send(device_id, payload, reliable=reliable))[0]
         return count
 
     async def ask(self, device_id: str, frame: bytes, timeout_s: float) -> bytes:
@@ -470,28 +467,19 @@ class ZenohLink:
         peer = self._peers.get(device_id)
         return peer is not None and peer.alive
 
-    async def _send(self, device_id: str, payload: bytes) -> tuple[bool, Stream | None]:
-        """Reliably, in turn: was it handed over, and to which stream."""
+    async def _send(
+        self, device_id: str, payload: bytes, *, reliable: bool = True
+    ) -> tuple[bool, Stream | None]:
+        """In turn: was it handed over, and to which stream."""
         self._sent_s = time.monotonic()
-        sent, stream = await self._ways.send(device_id, payload)
+        sent, stream = await self._ways.send(device_id, payload, reliable=reliable)
         if sent and stream is not None:
             self._count(device_id, payload)
         return sent, stream
 
-    def _drop_or_put(self, device_id: str, payload: bytes) -> bool:
-        """Now or never; while the session is opened anew the stream takes it."""
-        self._sent_s = time.monotonic()
-        if _LANES and self._session is not None and device_id in self._tokens:
+    async def _by_zenoh(self, device_id: str, payload: bytes, reliable: bool) -> bool:
+        if not reliable:
             return self._put(device_id, payload, zenoh.CongestionControl.DROP)
-        stream = self._ways.stream(device_id)
-        if stream is None:
-            return self._put(device_id, payload, zenoh.CongestionControl.DROP)
-        if not stream.writable or not stream.write(payload):
-            return False
-        self._count(device_id, payload)
-        return True
-
-    async def _by_zenoh(self, device_id: str, payload: bytes) -> bool:
         unheard = self._unheard[device_id] = self._unheard.get(device_id, 0) + len(payload)
         if unheard < _INLINE_BYTES:
             return self._put(device_id, payload, zenoh.CongestionControl.BLOCK)
