@@ -9,16 +9,18 @@ venue  says its wait, signed; never a member
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import cast
+
 from hearthway.records.household import Role
 
+from .backups import Backups
 from .borrow import Borrower, Lender
-from .car import CarNode
 from .config import Config
 from .consents import Consenting
 from .granting import Granting
 from .handoff import Tasks
 from .health import Health
-from .home import HomeNode
 from .household import Household
 from .keeping import Keeping
 from .membership import Membership
@@ -26,21 +28,21 @@ from .node import Node
 from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
-from .phone import PhoneNode
 from .renewal import Renewal
 from .ruling import Ruling
-from .venue import VenueNode
 from .wheel import AtWheel, SayDriver
 
-ROLES: dict[Role, type[Node]] = {
-    Role.PHONE: PhoneNode,
-    Role.CAR: CarNode,
-    Role.HOME: HomeNode,
-    Role.VENUE: VenueNode,
+# By name: a home need not hold what only a phone thinks with (numpy, maps, models: some 20 MB).
+ROLES: dict[Role, str] = {
+    Role.PHONE: "phone.PhoneNode",
+    Role.CAR: "car.CarNode",
+    Role.HOME: "home.HomeNode",
+    Role.VENUE: "venue.VenueNode",
 }
 
 PARTS: dict[Role, tuple[type[Part], ...]] = {
     Role.PHONE: (
+        Backups,  # what a killed backup left is gone
         Ruling,  # the owner's rules, first: other parts ask them
         Consenting,  # what people let one another have
         Keeping,  # deletes what they keep no longer
@@ -54,6 +56,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Health,  # for `hearthway status`
     ),
     Role.CAR: (
+        Backups,
         Ruling,
         Consenting,
         Keeping,
@@ -67,6 +70,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Health,
     ),
     Role.HOME: (
+        Backups,
         Ruling,
         Consenting,
         Keeping,
@@ -76,13 +80,18 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Granting,
         Health,
     ),
-    Role.VENUE: (Pairing,),
+    Role.VENUE: (
+        Backups,
+        Pairing,
+    ),
 }
 
 
 def build(paths: NodePaths, config: Config) -> Node:
     """The node of that role, with its parts."""
     role = config.node.role
-    node = ROLES[role](paths, config)
+    module, name = ROLES[role].split(".")
+    kind = cast(type[Node], getattr(import_module(f"{__package__}.{module}"), name))
+    node = kind(paths, config)
     node.parts = [part(node) for part in PARTS[role]]
     return node
