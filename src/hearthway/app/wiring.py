@@ -9,18 +9,17 @@ venue  says its wait, signed; never a member
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import cast
-
 from hearthway.records.household import Role
 
 from .backups import Backups
 from .borrow import Borrower, Lender
+from .car import CarNode
 from .config import Config
 from .consents import Consenting
 from .granting import Granting
 from .handoff import Tasks
 from .health import Health
+from .home import HomeNode
 from .household import Household
 from .keeping import Keeping
 from .membership import Membership
@@ -28,16 +27,17 @@ from .node import Node
 from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
+from .phone import PhoneNode
 from .renewal import Renewal
 from .ruling import Ruling
+from .venue import VenueNode
 from .wheel import AtWheel, SayDriver
 
-# By name: a home need not hold what only a phone thinks with (numpy, maps, models: some 20 MB).
-ROLES: dict[Role, str] = {
-    Role.PHONE: "phone.PhoneNode",
-    Role.CAR: "car.CarNode",
-    Role.HOME: "home.HomeNode",
-    Role.VENUE: "venue.VenueNode",
+ROLES: dict[Role, type[Node]] = {
+    Role.PHONE: PhoneNode,
+    Role.CAR: CarNode,
+    Role.HOME: HomeNode,
+    Role.VENUE: VenueNode,
 }
 
 PARTS: dict[Role, tuple[type[Part], ...]] = {
@@ -90,8 +90,6 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
 def build(paths: NodePaths, config: Config) -> Node:
     """The node of that role, with its parts."""
     role = config.node.role
-    module, name = ROLES[role].split(".")
-    kind = cast(type[Node], getattr(import_module(f"{__package__}.{module}"), name))
-    node = kind(paths, config)
+    node = ROLES[role](paths, config)
     node.parts = [part(node) for part in PARTS[role]]
     return node
