@@ -1,0 +1,274 @@
+"""A key that the rules do not let be collected stands nowhere: no store, no model, no page, no wire, no file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hearthway.app.brain import Brain
+from hearthway.app.collecting import collected_fixes
+from hearthway.app.keeping import Keeping
+from hearthway.app.personal import import_file
+from hearthway.assist.settings import GateSettings
+from hearthway.mesh.rules import Rules, template
+from hearthway.mesh.store import Store
+from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.household import Role
+from hearthway.records.signals import Fix, Signal
+
+ANNA = {"phone": ("anna", "adult")}
+ODOMETER = "Vehicle.TraveledDistance"
+PLANTED = 1234567.125  # metres on the odometer; stored where it is collected
+FAMILY = template("family")
+_IN_COLLECT = f'    "{ODOMETER}",\n    "Vehicle.Powertrain.TractionBattery.*",\n'
+WITHOUT = FAMILY.replace(_IN_COLLECT, '    "Vehicle.Powertrain.TractionBattery.*",\n')
+
+
+def stands_in(folder: Path) -> list[str]:
+    """Files that hold the planted value, as text or as a number."""
+    forms = (str(PLANTED).encode(), struct.pack(">d", PLANTED), struct.pack("<d", PLANTED))
+    return sorted(
+        str(file.relative_to(folder))
+        for file in folder.rglob("*")
+        if file.is_file() and any(form in file.read_bytes() for form in forms)
+    )
+
+
+def sensed(value: float = PLANTED) -> list[dict[str, Any]]:
+    now_s = time.time()
+    return [
+        {"key": key, "value": v, "time_s": now_s, "unit": unit, "source": "car"}
+        for key, v, unit in (
+            (ODOMETER, value, "m"),
+            ("Vehicle.Speed", 30.0, "km/h"),
+            ("Vehicle.Powertrain.TractionBattery.StateOfCharge.Current", 51.5, "percent"),
+        )
+    ]
+
+
+def history(path: Path) -> Path:
+    """A few fixes of Anna's."""
+    rows = [f"{60.17 + n / 1e4},{24.94},2026-01-0{n + 1} 12:00:00,anna" for n in range(5)]
+    path.write_text("lat,lng,datetime,uid\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def recording(path: Path) -> Path:
+    """A recording that holds the planted value."""
+    lines = [{**line, "time_s": 1_760_000_000.0 + n} for n, line in enumerate(sensed())]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_the_rules_of_this_test_differ_in_one_key() -> None:
+    limits = Rules.parse(WITHOUT, "test")
+    for role in ("phone", "car"):
+        assert not limits.collects(ODOMETER, role)
+        assert Rules.parse(FAMILY, "test").collects(ODOMETER, role)
+        assert limits.collects("Vehicle.Speed", role)
+
+
+@pytest.mark.parametrize(
+    ("car_rules", "phone_rules", "expected"),
+    [(FAMILY, FAMILY, True), (WITHOUT, FAMILY, False), (FAMILY, WITHOUT, False)],
+)
+def test_what_a_car_senses_stands_nowhere_unless_collected(
+    household: Any,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    car_rules: str,
+    phone_rules: str,
+    expected: bool,
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    for name, text in (("car", car_rules), ("phone", phone_rules)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rules.toml").write_text(text)
+
+    async def main() -> None:
+        async with household(people=ANNA, phone="phone", car="car") as nodes:
+            file = history(outside / "anna.csv")
+            await nodes.ask("phone", "import", file=str(file), name="Anna", person_id="anna")
+            heard: list[Signal] = []
+            nodes["phone"].mesh.on_signals(lambda meta, batch: heard.extend(batch))
+            await nodes.ask("car", "sense", signals=sensed())
+            phone = nodes["phone"]
+            await nodes.until(lambda: "Vehicle.Speed" in phone.latest)
+            store = phone.store
+            await nodes.until(lambda: any(s.value == 51.5 for s in store.signals("anna")))
+            assert (ODOMETER in phone.latest) == expected
+            assert any(s.key == ODOMETER for s in store.signals("anna")) == expected
+            assert struct.pack(">d", PLANTED) not in phone.brain.life.dump() or expected
+            if car_rules == WITHOUT:  # not on the wire, and not in what the car remembers either
+                assert not any(s.key == ODOMETER for s in heard)
+                assert ODOMETER not in nodes["car"].latest
+
+    asyncio.run(main())
+    assert bool(stands_in(tmp_path)) == expected
+
+
+def test_an_import_takes_what_the_rules_let(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = recording(tmp_path_factory.mktemp("outside") / "day.jsonl")
+    for text, expected in ((WITHOUT, False), (FAMILY, True)):
+        folder = tmp_path / str(expected)
+        folder.mkdir()
+        with Store.open(folder / "node.db", node_id="phone") as store:
+            found = import_file(store, file, "Anna", None, Rules.parse(text, "test"))
+            assert found["signals"] == (3 if expected else 2)
+            assert ("1 left out" in found["read"]) != expected
+        assert bool(stands_in(folder)) == expected
+
+
+def test_a_history_is_refused_where_no_positions_are_collected(tmp_path: Path) -> None:
+    file = history(tmp_path / "anna.csv")
+    none = Rules.parse(FAMILY.replace('    "Person.Location.*",\n', ""), "test")
+    with Store.open(tmp_path / "node.db", node_id="phone") as store:
+        with pytest.raises(InputError, match="collect no positions") as caught:
+            import_file(store, file, "Anna", None, none)
+        assert caught.value.next_step
+        assert store.persons() == []
+        assert import_file(store, file, "Anna", None, Rules.parse(FAMILY, "test"))["fixes"] == 5
+
+
+def test_speed_and_accuracy_are_collected_for_themselves() -> None:
+    fix = Fix(time_s=1.0, lat=60.0, lon=24.0, accuracy_m=5.0, speed_mps=2.0)
+    strict = Rules.parse(template("strict"), "strict")
+    (bare,) = collected_fixes(strict, Role.PHONE, [fix])
+    assert bare == Fix(time_s=1.0, lat=60.0, lon=24.0)
+    assert list(collected_fixes(Rules.parse(FAMILY, "f"), Role.PHONE, [fix])) == [fix]
+    assert list(collected_fixes(strict, Role.HOME, [fix])) == []
+    lone = Rules.parse(template("strict").replace('    "Person.Location.Longitude",\n', ""), "t")
+    assert list(collected_fixes(lone, Role.PHONE, [fix])) == []
+
+
+def test_the_phones_own_sensors_are_held_to_the_rules(household: Any, tmp_path: Path) -> None:
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "rules.toml").write_text(
+        FAMILY.replace('    "Person.Location.*",\n    "Person.Phone.Battery",\n', "")
+    )
+
+    async def main() -> None:
+        async with household(people=ANNA, phone="phone") as nodes:
+            phone = nodes["phone"]
+            phone.adopt("Anna")
+            fix = Fix(time_s=time.time(), lat=60.17, lon=24.94)
+            battery = Signal(key="Person.Phone.Battery", value=50.0, time_s=fix.time_s)
+            await phone.take_own([fix], [battery])
+            assert list(phone.store.fixes(phone.owner.person_id)) == []
+            assert not phone.track
+            (tmp_path / "phone" / "rules.toml").write_text(FAMILY)
+            await nodes.ask("phone", "use-rules")  # the control, at once
+            await phone.take_own([fix], [battery])
+            assert list(phone.store.fixes(phone.owner.person_id)) == [fix]
+
+    asyncio.run(main())
+
+
+# learning -------------------------------------------------------------------------------------------------------
+
+
+def brain(store: Store, rules: Rules | None) -> Brain:
+    return Brain(
+        store,
+        store.persons()[0],
+        pois=None,
+        roads=None,
+        name_of=None,
+        settings=GateSettings(),
+        synthetic=False,
+        rules=rules,
+    )
+
+
+def test_what_may_not_be_learned_from_enters_no_model(tmp_path: Path) -> None:
+    odometer = Signal(key=ODOMETER, value=PLANTED, time_s=1_760_000_100.0, unit="m", source="car")
+    fixes = [Fix(time_s=1_760_000_000.0 + n * 60, lat=60.17, lon=24.94) for n in range(60)]
+    no_fix = Rules.parse(FAMILY.replace('kinds = ["fix", "answer"]', 'kinds = ["answer"]'), "t")
+    with Store.open(tmp_path / "node.db", node_id="phone") as store:
+        store.add_person("Anna", "anna")
+        store.add_fixes("anna", fixes, "test")
+        store.add_signals("anna", [odometer])
+        everything = brain(store, None)
+        everything.snapshot()
+        assert everything.life.state.last is not None
+        nothing = brain(store, no_fix)  # the snapshot learned under other rules is not used
+        assert nothing.life.state.last is None
+        assert len(list(store.fixes("anna"))) == 60  # stored they stay
+        nothing.observe([Fix(time_s=1_760_009_000.0, lat=60.2, lon=24.9)], [], "test")
+        assert nothing.life.state.last is None
+        nothing.rebuild()
+        assert nothing.life.state.last is None
+        again = brain(store, None)
+        assert again.life.state.last is not None
+        assert again.life.state.last.time_s == 1_760_009_000.0
+
+
+def test_a_signal_that_may_not_be_learned_from_does_not_change_what_is_known(
+    tmp_path: Path,
+) -> None:
+    key = f'    "{ODOMETER}",\n]\nkinds'
+    assert key in FAMILY
+    no_odometer = Rules.parse(FAMILY.replace(key, "]\nkinds"), "test")
+    digests = []
+    for number, (rules, signals) in enumerate(
+        ((no_odometer, True), (no_odometer, False), (None, True))
+    ):
+        with Store.open(tmp_path / f"{number}.db", node_id="phone") as store:
+            store.add_person("Anna", "anna")
+            if signals:
+                store.add_signals(
+                    "anna",
+                    [
+                        Signal(key=ODOMETER, value=PLANTED + n, time_s=1e9 + n * 60, unit="m")
+                        for n in range(3)
+                    ],
+                )
+            digests.append(brain(store, rules).model_digest())
+    assert digests[0] == digests[1]
+
+
+# keeping --------------------------------------------------------------------------------------------------------
+
+
+def test_a_running_node_deletes_what_it_keeps_no_longer_and_says_so(
+    household: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+
+    async def main() -> None:
+        async with household(people=ANNA, phone="phone", car="car") as nodes:
+            file = history(outside / "anna.csv")  # of early 2026
+            await nodes.ask("phone", "import", file=str(file), name="Anna", person_id="anna")
+            phone = nodes["phone"]
+            assert phone.brain.life.state.last is not None
+            assert "retention" not in await nodes.ask("phone", "status")
+            (tmp_path / "phone" / "rules.toml").write_text(
+                FAMILY + '\n[[keep]]\nid = "days"\nkinds = ["fix"]\ndays = 1\n'
+            )
+            await nodes.ask("phone", "use-rules")
+            await nodes.until(lambda: phone.part(Keeping).status() != {})
+            await nodes.until(lambda: phone.brain.life.state.last is None)  # learned again
+            status = await nodes.ask("phone", "status")
+            assert status["retention"]["deleted"] == {"fixes": 5}
+            assert list(phone.store.fixes("anna")) == []
+            # what is taken in later and is too old goes at the next start
+            await nodes.ask("phone", "import", file=str(file), name="Anna", person_id="anna")
+            assert len(list(phone.store.fixes("anna"))) == 5
+            await nodes.down("phone")
+            await nodes.up("phone")
+            assert list(nodes["phone"].store.fixes("anna")) == []
+            with pytest.raises(HearthwayError):
+                await nodes.ask("phone", "nothing-of-the-kind")
+
+    asyncio.run(main())
+    assert b'"deleted": {"fixes": 5}' in (tmp_path / "phone" / "node.log").read_bytes().replace(
+        b'{"fixes":5}', b'{"fixes": 5}'
+    )
