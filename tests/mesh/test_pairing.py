@@ -763,3 +763,30 @@ def test_pairing_takes_less_than_five_seconds(root: HouseholdRoot, tmp_path: Pat
     took_s = asyncio.run(scenario())
     print(f"pairing took {took_s:.2f} s")
     assert took_s < 5.0
+
+
+def test_offers_of_every_shape_cost_no_attempt(root: HouseholdRoot, tmp_path: Path) -> None:
+    """Well-formed frames with ill-formed content, as a program that knows the format would send them."""
+    rng = random.Random(11)
+    odd: list[Any] = [
+        0, -1, 1, 2, 2**63, 0.5, None, True, "", "x" * 900, b"", b"A" + bytes(32), bytes(33),
+        b"A" * 33, [], [1] * 50, {}, {"a": b"b"},
+    ]  # fmt: skip
+
+    async def scenario() -> None:
+        async with _server(root, step_s=1.0) as server:
+            host, _, port = server.address.rpartition(":")
+            for _ in range(150):
+                fields = [2, rng.choice((0, 1)), bytes(16), bytes(32), b"A" + rng.randbytes(32)]
+                for _ in range(rng.randrange(4)):
+                    fields[rng.randrange(5)] = rng.choice(odd)
+                data = codec.pack(fields[: rng.choice((5, 5, 5, 4, 0))])
+                _, writer = await asyncio.open_connection(host, int(port))
+                writer.write(len(data).to_bytes(4, "big") + data)
+                with suppress(OSError):
+                    await writer.drain()
+                writer.close()
+            assert server.attempts_left == 5
+            await _pair(server.address, tmp_path / "phone")  # the control
+
+    asyncio.run(scenario())
