@@ -12,7 +12,7 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,15 @@ class Hearing:
         greeter: Greeter,
         answerer: Answerer,
         take_roster: Callable[[bytes], Awaitable[None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._sessions = sessions
         self._gate = gate
         self._greeter = greeter
         self._answerer = answerer
         self._take_roster = take_roster
+        self._spawn = spawn
+        self._idle = True  # nothing heard before is still being handled
         self._handlers: list[tuple[re.Pattern[str], Any, Callable[[Meta, Any], Any]]] = []
         self._signal_handlers: list[Callable[[Meta, list[Signal]], Any]] = []
         self._inbox: deque[tuple[str, bytes, asyncio.Future[bytes] | None]] = deque()
@@ -109,6 +112,8 @@ class Hearing:
             except HearthwayError as why:
                 self.refuse(claimed, why)
                 reply.set_exception(WireError("Refused.", ""))
+        elif self._idle and not self._inbox:
+            self._take_ask(claimed, frame, reply)
         else:
             self._queue(claimed, frame, reply)
         return reply
@@ -144,58 +149,73 @@ class Hearing:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            self._idle = False
             while self._inbox:
                 claimed, frame, reply = self._inbox.popleft()
                 self._waiting_bytes -= len(frame)
+                if reply is not None:
+                    self._take_ask(claimed, frame, reply)
+                    continue
                 try:
-                    await self._take(claimed, frame, reply)
+                    await self._take(claimed, frame)
                 except HearthwayError as why:
                     self.refuse(claimed, why)
-                    if reply is not None and not reply.done():
-                        reply.set_exception(WireError("Refused.", ""))
                 except Exception as why:  # noqa: BLE001 - one bad frame must not deafen the node
                     log_failure("a frame", why)
-                    if reply is not None and not reply.done():
-                        reply.set_exception(WireError("Refused.", ""))
                 if time.monotonic() - turned > _TURN_S:
                     await asyncio.sleep(0)
                     turned = time.monotonic()
+            self._idle = True
 
-    async def _take(self, claimed: str, data: bytes, reply: asyncio.Future[bytes] | None) -> None:
+    async def _take(self, claimed: str, data: bytes) -> None:
         kind = data[:1]
-        if kind == ROSTER and reply is None:
+        if kind == ROSTER:
             try:
                 await self._take_roster(data[1:])
             except ForgetfulRosterError:  # a home from an older backup hears so what it forgot
                 await self._greeter.hand_roster(claimed)
                 raise
-            return
-        if kind == ROSTER_ASK and reply is None:
+        elif kind == ROSTER_ASK:
             if self._sessions.identity.roster.member(claimed) is not None:
                 await self._greeter.hand_roster(claimed)
-            return
-        heard_s = time.monotonic()
+        else:
+            session, lane, seq, frame = self._unseal(claimed, data)
+            if lane == ASKS:
+                raise WireError(f"{claimed} sent a frame in the wrong lane.")
+            await self._take_messages(session, frame, seq)
+
+    def _take_ask(self, claimed: str, data: bytes, reply: asyncio.Future[bytes]) -> None:
+        """Not async: nothing stands between hearing a question and its handler's start."""
         try:
-            session, lane, seq, frame = self._sessions.unseal(claimed, data)
+            heard_s = time.monotonic()
+            session, lane, seq, frame = self._unseal(claimed, data)
+            if lane != ASKS or len(frame.bodies) != 1:
+                raise WireError(f"{claimed} asked in a wrong way.")
+            head, body = frame.heads[frame.of[0]], frame.bodies[0]
+            self._answerer.hear(Ask(session, head, body, seq, frame.time_s, heard_s, reply))
+        except HearthwayError as why:
+            self.refuse(claimed, why)
+            if not reply.done():
+                reply.set_exception(WireError("Refused.", ""))
+        except Exception as why:  # noqa: BLE001 - one bad question must not deafen the node
+            log_failure("a question", why)
+            if not reply.done():
+                reply.set_exception(WireError("Refused.", ""))
+
+    def _unseal(self, claimed: str, data: bytes) -> tuple[Session, int, int, Frame]:
+        """As `Sessions.unseal`; where the epochs or sessions of the two differ, that is mended beside."""
+        try:
+            return self._sessions.unseal(claimed, data)
         except NewerEpochError:
-            await self._greeter.ask_roster(claimed)
+            self._spawn(self._greeter.ask_roster(claimed))
             raise
         except OlderEpochError:
-            await self._greeter.hand_roster(claimed)
+            self._spawn(self._greeter.hand_roster(claimed))
             raise
         except WireError:
             if self._sessions.get(claimed) is None:
                 self._greeter.greet_soon(claimed)
             raise
-        if (lane == ASKS) != (reply is not None):
-            raise WireError(f"{claimed} sent a frame in the wrong lane.")
-        if reply is not None:
-            if len(frame.bodies) != 1:
-                raise WireError(f"{claimed} asked more than one thing at once.")
-            head, body = frame.heads[frame.of[0]], frame.bodies[0]
-            self._answerer.hear(Ask(session, head, body, seq, frame.time_s, heard_s, reply))
-            return
-        await self._take_messages(session, frame, seq)
 
     async def _take_messages(self, session: Session, frame: Frame, seq: int) -> None:
         if self._gate.fresh() != self._routed or len(self._routes) > _ROUTES_MAX:

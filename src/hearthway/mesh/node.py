@@ -107,11 +107,18 @@ class MeshNode:
             self._sessions, self._gate, now, journal, self._spawn, log_failure
         )
         self._hearing = Hearing(
-            self._sessions, self._gate, self._greeter, self._answerer, self._take_roster
+            self._sessions,
+            self._gate,
+            self._greeter,
+            self._answerer,
+            self._take_roster,
+            self._spawn,
         )
         self._outboxes: dict[str, Outbox] = {}
         self._routes: dict[tuple[str, str, str, str | None], _Route] = {}
         self._routed = -1
+        self._reached: list[Session] = []
+        self._reached_at = -1
         self._signal_heads: dict[str, Head] = {}
         self._peer_handlers: list[Callable[[str, bool], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -445,13 +452,14 @@ class MeshNode:
     # -- inside: sending -----------------------------------------------------------------------
 
     def _reachable(self, to: str | None) -> list[Session]:
-        alive = (d for d, peer in self._link.peers().items() if peer.alive)
-        sessions = (self._sessions.get(d) for d in alive)
-        return [
-            s
-            for s in sessions
-            if s is not None and s.greeted and (to is None or to in (s.device_id, s.role))
-        ]
+        """Who can be sent to; remembered as long as decisions are, since the same things change both."""
+        if self._gate.fresh() != self._reached_at:
+            self._lose(self._sessions.forget_strangers())
+            self._reached_at = self._gate.fresh()
+            alive = (d for d, peer in self._link.peers().items() if peer.alive)
+            sessions = (self._sessions.get(d) for d in alive)
+            self._reached = [s for s in sessions if s is not None and s.greeted]
+        return [s for s in self._reached if to is None or to in (s.device_id, s.role)]
 
     def _one(self, to: str) -> Session:
         if self._put_out is not None:
@@ -591,6 +599,7 @@ class MeshNode:
             return
         self._greeter.stop(device_id)
         self._sessions.drop(device_id)
+        self._gate.changed()
         self._peer_is(device_id, ready=False)
 
     def _peer_is(self, device_id: str, *, ready: bool) -> None:

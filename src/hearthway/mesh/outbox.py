@@ -18,6 +18,7 @@ from .envelope import RELIABLE, UNRELIABLE, Frame, Head
 
 BATCH = 64  # messages a frame
 BATCH_BYTES = 32 * 1024
+TURN_FRAMES = 4  # so many frames pile up before a publisher lets the loop turn: a turn costs as much as sealing
 ROOM_BYTES = 1024 * 1024  # beyond it a publisher of reliable messages gives the wire a moment
 LANE_BYTES = {UNRELIABLE: 256 * 1024, RELIABLE: 8 * 1024 * 1024}
 WAIT_S = 0.004
@@ -111,9 +112,9 @@ class Outbox:
         return True
 
     def piled(self, lane_number: int) -> bool:
-        """Is there a frame's worth waiting, so that the loop should turn?"""
+        """Is so much waiting that the loop should turn?"""
         lane = self._lanes[lane_number]
-        return len(lane.waiting) >= BATCH or lane.bytes >= BATCH_BYTES
+        return len(lane.waiting) >= TURN_FRAMES * BATCH or lane.bytes >= TURN_FRAMES * BATCH_BYTES
 
     async def give_way(self, lane_number: int) -> None:
         """Let the pump run; where a reliable lane is filling up, for at most 4 ms."""
