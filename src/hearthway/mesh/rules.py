@@ -117,16 +117,7 @@ class Rules:
         What is about one person reaches another's device only if a rule's `whose` lets it AND both consented.
         Of several rules the first that lets it counts.
         """
-        question = (
-            key,
-            sender.role,
-            receiver.role,
-            receiver.person,
-            receiver.kind,
-            receiver.alone,
-            purpose,
-            about,
-        )
+        question = (key, sender.role, receiver, purpose, about)
         options = self._decided.get(question)
         if options is None:
             options = tuple(self.options(key, sender.role, receiver, purpose, about))
