@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.mesh import grants
-from hearthway.mesh.grants import GrantBook, attenuate, issue, said, to_text
+from hearthway.mesh.grants import GrantBook, Terms, attenuate, issue, said, to_text
 from hearthway.records.errors import HearthwayError
 
 SEED, OTHER_SEED = bytes(range(32)), bytes(range(1, 33))
@@ -202,6 +202,49 @@ def test_a_block_that_is_not_ours_spoils_the_token(block: str) -> None:
     with pytest.raises(HearthwayError):
         attenuate(hostile, keys=[KEY])
     assert _lets(GOOD)
+
+
+def _ours(source: str, values: dict[str, object]) -> biscuit.BlockBuilder:
+    return biscuit.BlockBuilder(source, values)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        Terms(until_s=int(NOON) + 61),
+        Terms(from_s=8 * 3600 + 1, to_s=20 * 3600),
+        Terms(from_s=8 * 3600, to_s=20 * 3600 - 1),
+        Terms(from_s=59, to_s=20 * 3600),
+        Terms(keys=("*",)),
+        Terms(keys=tuple(f"Home.K{n}" for n in range(9))),
+    ],
+)
+def test_terms_that_nobody_may_write_are_refused_also_in_our_form(terms: Terms) -> None:
+    """An answer is kept for its minute: a bound within a minute would outlast itself."""
+    good = _ours(*grants._later(Terms(until_s=int(NOON) + 60, from_s=8 * 3600, to_s=20 * 3600)))
+    assert _lets(_whole(_biscuit(GOOD).append(good)))  # the control
+    assert not _lets(_whole(_biscuit(GOOD).append(_ours(*grants._later(terms)))))
+
+
+def test_a_grant_of_everything_or_for_ever_is_refused_whoever_signed_it() -> None:
+    private = biscuit.PrivateKey("ed25519-private/" + SEED.hex())
+
+    def signed(terms: Terms) -> bytes:
+        source, values = grants._first("g-1", "Europe/Helsinki", "read", GUEST, terms)
+        return _whole(biscuit.BiscuitBuilder(source, values).build(private))
+
+    assert _lets(signed(Terms(keys=("Home.*",), until_s=int(NOON) + 60)))  # the control
+    assert not _lets(signed(Terms(keys=("Home.*",))))
+    assert not _lets(signed(Terms(until_s=int(NOON) + 60)))
+
+
+def test_one_grant_has_one_spelling() -> None:
+    """The library passes over fields it does not know; two spellings would be two entries of every cache and log."""
+    other = GOOD + b"\xf8\x01\x01"  # field 31, a number
+    assert biscuit.Biscuit.from_bytes(
+        other[len(HEAD) :], biscuit.PublicKey("ed25519/" + PUBLIC.hex())
+    )
+    assert not _lets(other)
 
 
 @pytest.mark.parametrize(

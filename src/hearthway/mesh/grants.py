@@ -324,9 +324,9 @@ def _authorise(
 
 
 def local_second(time_s: int, zone: ZoneInfo) -> int:
-    """What the clock on the wall says there and then, in seconds since its midnight."""
+    """What the clock on the wall says there and then, in seconds since its midnight, of the whole minute."""
     local = datetime.fromtimestamp(time_s, UTC).astimezone(zone)
-    return local.hour * 3600 + local.minute * 60 + local.second
+    return local.hour * 3600 + local.minute * 60
 
 
 # -- the form -----------------------------------------------------------------------------------------
@@ -353,10 +353,8 @@ def _own_key(token: bytes) -> bytes:
 
 def _open(token: bytes, public_key: bytes) -> _Parsed:
     """The token if `public_key` signed it and all its blocks have our form; else WireError."""
-    if not _BODY < len(token) <= TOKEN_MAX_BYTES or not token.startswith(_HEAD):
+    if not len(token) <= TOKEN_MAX_BYTES or not token.startswith(_HEAD + public_key):
         raise WireError("That is no grant, or one of a newer Hearthway.", _NEW_TOKEN)
-    if _own_key(token) != public_key:
-        raise WireError("That grant is another household's.", _NEW_TOKEN)
     try:
         root = biscuit.PublicKey("ed25519/" + public_key.hex())
         opened = biscuit.Biscuit.from_bytes(token[_BODY:], root)
@@ -387,6 +385,8 @@ def _read(token: biscuit.Biscuit, public_key: bytes) -> Said:
         raise ValueError("no grant")
     grant_id, zone, operation, keys, holder = first.groups()[:5]
     terms = [_read_terms(keys, first.groups()[5:])]
+    if not terms[0].keys or terms[0].until_s <= 0:
+        raise ValueError("everything, or for ever")
     _must_be(token, 0, sources[0], _first(grant_id, zone, operation, holder, terms[0]))
     for n, source in enumerate(sources[1:], 1):
         later = _LATER.match(source)
@@ -408,7 +408,7 @@ def _read_terms(keys: str, numbers: Sequence[str]) -> Terms:
     until_s, from_s, to_s = (int(n) for n in numbers)
     terms = Terms(keys=tuple(keys.split()), until_s=until_s, from_s=from_s, to_s=to_s)
     _check_keys(terms.keys)
-    if until_s % 60 or from_s % 60 not in (0, 59) or to_s % 60 not in (0, 59):
+    if any(second != -1 and second % 60 for second in (until_s, from_s, to_s)):
         raise ValueError("not on a minute")
     return terms
 
