@@ -34,6 +34,8 @@ log = logging.getLogger("hearthway.node")
 Request = dict[str, Any]
 P = TypeVar("P", bound=Part)
 PEER_TIMEOUT_S = 15.0
+LOOK_OFTEN_S, LOOK_OFTEN_FOR_S = 0.25, 30.0  # while nobody is reached: its reason is said at once
+LOOK_SELDOM_S = 5.0  # away for long, or somebody is there and would be told of going
 UNHEALTHY_FOR_S = 2.0  # a session that is opened anew is no news; said within 3 s all the same
 
 
@@ -59,6 +61,7 @@ class Node:
         self._stop = asyncio.Event()
         self._trouble: IdentityError | None = None  # why this device is in no household any more
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._peers_moved = asyncio.Event()  # wakes who watches the mesh's health
         self.services: list[Service] = []
         self.parts: list[Part] = []  # set by `wiring.build`
 
@@ -234,21 +237,30 @@ class Node:
         self.spawn(self._watch_health(mesh), "mesh health")
 
     async def _watch_health(self, mesh: MeshNode) -> None:
-        told, since = "", 0.0
+        """Sleeps while somebody is reached: only a peer that goes can change that. Else it looks, ever less often."""
+        told, bad_since = "", None
+        loop = asyncio.get_running_loop()
         while self.mesh is mesh:
-            health = mesh.health()
-            now = asyncio.get_running_loop().time()
-            since = now if health.ok or not since else since
-            if not health.ok and now - since >= UNHEALTHY_FOR_S and health.problem != told:
+            self._peers_moved.clear()
+            health, now = mesh.health(), loop.time()
+            if health.ok:
+                told, bad_since = "", None
+            elif bad_since is None:
+                bad_since = now
+            elif now - bad_since >= UNHEALTHY_FOR_S and health.problem != told:
                 told = health.problem
                 log.warning("mesh unhealthy", extra={"fields": {"problem": health.problem}})
                 self.note(f"{health.problem} {health.next_step}")
-            elif health.ok:
-                told = ""
-            await asyncio.sleep(0.25)
+            well = bad_since is None and any(peer.alive for peer in mesh.peers().values())
+            long_away = bad_since is not None and now - bad_since > LOOK_OFTEN_FOR_S
+            pause_s = LOOK_SELDOM_S if well or long_away else LOOK_OFTEN_S
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._peers_moved.wait()
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
         """Liveness of another node changed."""
+        self._peers_moved.set()
         log.info("peer", extra={"fields": {"peer": device_id, "alive": alive}})
         self.control.emit("peer", node=device_id, alive=alive)
         for part in self.parts:
