@@ -12,6 +12,9 @@ LEASE_MS = (
     2000  # a vanished peer is noticed in this time; the default of 10 s healed a 5 s cut in 3.9 s
 )
 PARKED_LEASE_MS = 10_000
+# A dial into a cut wire must end soon: TCP doubles its pauses, and a 5 s cut took 3.5 s to heal by the default of 10 s.
+# It covers five round trips; where a peer is there and never reached, the link takes the longer one.
+OPEN_MS, OPEN_LONG_MS = 800, 10_000
 _BLOCK_MAX_US = (
     2_000_000  # a reliable put waits so long for a vanished peer, then the link is closed
 )
@@ -23,7 +26,12 @@ def key_prefix(identity: DeviceIdentity) -> str:
 
 
 def zenoh_config(
-    me: DeviceIdentity, listen: str, *, lease_ms: int = LEASE_MS, routers: Sequence[str] = ()
+    me: DeviceIdentity,
+    listen: str,
+    *,
+    lease_ms: int = LEASE_MS,
+    open_ms: int = OPEN_MS,
+    routers: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Zenoh's configuration for this device; every line that is not a default answers a measured trap."""
     others = [m for m in me.roster.members if m.device_id != me.device_id]
@@ -44,6 +52,7 @@ def zenoh_config(
         "scouting": {"multicast": {"enabled": False}, "gossip": {"enabled": True}},
         "transport": {
             "shared_memory": {"enabled": False},  # it drops messages silently in places
+            "unicast": {"open_timeout": open_ms},
             "link": {
                 "protocols": ["tls"],
                 "tx": {

@@ -33,7 +33,14 @@ from .probe import probe, probe_context, split_address
 from .roster import Member, Roster
 from .stream import Stream
 from .ways import DIAL, HELD, HOLD, LAST, SOON_S, Ways
-from .zenoh_config import LEASE_MS, PARKED_LEASE_MS, key_prefix, zenoh_config
+from .zenoh_config import (
+    LEASE_MS,
+    OPEN_LONG_MS,
+    OPEN_MS,
+    PARKED_LEASE_MS,
+    key_prefix,
+    zenoh_config,
+)
 
 INBOX_MAX = (
     50_000  # frames waiting for the event loop; beyond it unreliable and reliable alike are dropped
@@ -43,7 +50,7 @@ _CLOSE_S = 2.0  # zenoh waits 10 s for a wire that is gone; whoever leaves for g
 _REBIND_S = 5.0  # a closed session's port may stay taken for a moment
 _PROBE_AGAIN_S = (1.0, 2.0, 4.0, 10.0, 10.0, 10.0, 30.0, 60.0)
 _HOLD_S = 3.0  # a session opened anew is back by then; a peer whose stream stands stays meanwhile
-_DEAF = 3  # found there by so many probes, and zenoh has not: its dialling has ended, the session is opened anew
+_DEAF = 3  # found there by so many probes, and zenoh has not: the session is opened anew, with more patience
 _DEAF_S = 30.0
 _QUIET_S = (
     120.0  # nothing sent for so long: a parked node may open its session anew with the longer lease
@@ -73,7 +80,7 @@ class ZenohLink:
         self._listen = listen
         self._now_s, self._made_s = now_s, time.monotonic()
         self._routers = tuple(routers)
-        self._lease_ms = LEASE_MS
+        self._lease_ms, self._open_ms = LEASE_MS, OPEN_MS
         self._parked = False
         self._sent_s = time.monotonic()
         self._prefix = key_prefix(identity)
@@ -414,6 +421,7 @@ class ZenohLink:
                         self._identity,
                         self._listen,
                         lease_ms=self._lease_ms,
+                        open_ms=self._open_ms,
                         routers=self._routers,
                     )
                 )
@@ -669,7 +677,7 @@ class ZenohLink:
                 if not self._is_alive(member.device_id):
                     self._found[member.device_id] = health
             if max(seen.values()) >= _DEAF and time.monotonic() - deaf_s > _DEAF_S:
-                deaf_s = time.monotonic()
+                deaf_s, self._open_ms = time.monotonic(), OPEN_LONG_MS
                 seen.clear()
                 await self._finish(self._use_lease(self._lease_ms))
 
