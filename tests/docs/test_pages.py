@@ -217,3 +217,17 @@ def test_the_first_screen_of_the_readme() -> None:
     assert "bash scripts/drive" in first
     assert "bash scripts/test" in first
     assert (DOCS / "images" / "page.png").stat().st_size < 300_000
+
+
+def test_every_test_that_a_claim_names_exists() -> None:
+    """A claim about an attack is worth the test it names."""
+    page = DOCS / "explanation" / "attacks.md"
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text("utf-8"))
+    assert len(named) > 40
+    missing = [
+        f"{file}::{name}"
+        for file, name in named
+        if not (ROOT / file).exists()
+        or (name and f"def {name}(" not in (ROOT / file).read_text("utf-8"))
+    ]
+    assert not missing
