@@ -27,6 +27,13 @@ class _Verbs(click.Group):
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
 
 @click.group("rules", cls=_Verbs)
 def command() -> None:
