@@ -674,7 +674,7 @@ def _converges(root: Path, steps: list[tuple[str, str, int]], skews: list[float]
             store.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     STEPS,
     st.lists(

@@ -346,7 +346,13 @@ class Replica:
         cursor = store.cursor(sender.device_id)
         if not page.digest or cursor != Cursor(database=page.database, seq=page.last):
             return None
-        if (page.seen_database, page.seen) != (store.database_id(), store.last_seq()):
+        if page.seen_database != store.database_id():
+            return None
+        unheard = store.registers_after(page.seen, PAGE_ROWS)
+        if len(unheard) == PAGE_ROWS or any(
+            row.hlc.node != sender.device_id and self._shares(row, view.me, sender, view)
+            for row in unheard
+        ):
             return None
         return self.digest(view, sender, view.me) == page.digest
 

@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -19,7 +19,8 @@ from msgspec import Struct
 from hearthway.records.errors import HearthwayError, IdentityError, MeshError, StoreError
 from hearthway.records.household import Party
 
-from .identity import DeviceIdentity
+from .envelope import Meta
+from .node import MeshNode
 from .registers import Cursor, Register
 from .replica import Replica, View
 from .replica_wire import CHANGES, FRESH, PULL, PURPOSE, Changes, Pull
@@ -32,22 +33,6 @@ GATHER_S = 0.02  # writes of one moment travel together
 COMPARE_AFTER_S = 5.0  # by then both have heard each other out
 AGAIN_S = 300.0  # a push whose loss nobody noticed
 RETRY_S = (0.5, 2.0, 10.0, 30.0)
-
-
-class Mesh(Protocol):
-    """What of `MeshNode` is used."""
-
-    @property
-    def identity(self) -> DeviceIdentity: ...
-    @property
-    def device_id(self) -> str: ...
-    def ready(self, to: str) -> list[str]: ...
-    def on_peer(self, handler: Callable[[str, bool], None]) -> None: ...
-
-    subscribe: Callable[..., None]
-    serve: Callable[..., None]
-    request: Callable[..., Coroutine[Any, Any, Any]]
-    publish: Callable[..., Coroutine[Any, Any, Any]]
 
 
 class PeerState(Struct, kw_only=True):
@@ -69,7 +54,7 @@ class ReplicaSync:
     def __init__(
         self,
         replica: Replica,
-        mesh: Mesh,
+        mesh: MeshNode,
         rules: Callable[[], Rules],
         now: Callable[[], float],
         *,
@@ -132,10 +117,11 @@ class ReplicaSync:
         self._full.discard(device_id)
         self._compared.discard(device_id)
         self._told.pop(device_id, None)  # whatever was under way may be lost: it asks
+        running = self._pulling.pop(device_id, None)
+        if running is not None:
+            running.cancel()  # it waits for an answer that may never come
         if ready:
             self.want(device_id)
-        elif (waiting := self._wanted.get(device_id)) is not None:
-            waiting.set()  # its task sees that it went, and ends
 
     def want(self, peer: str) -> None:
         """Pull from that peer, once more if a pull is under way."""
@@ -163,6 +149,8 @@ class ReplicaSync:
                 log.info("A pull from %s failed: %s", peer, type(why).__name__)
                 pause_s = RETRY_S[min(failures, len(RETRY_S) - 1)]
                 failures += 1
+            if self._closed:  # a cancellation can be lost while an answer comes in
+                return
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await wanted.wait()
@@ -206,13 +194,18 @@ class ReplicaSync:
             self.changed()
         return bool(applied.gap)
 
-    async def _hear(self, meta: Any, page: Changes) -> None:
-        if await self._merge(self._party(meta.sender), page, self._view(), answer=False):
+    async def _hear(self, meta: Meta, page: Changes) -> None:
+        try:
+            missing = await self._merge(self._party(meta.sender), page, self._view(), answer=False)
+        except StoreError as why:  # said by `problem`; the pull tries again until there is room
+            log.info("A push of %s could not be kept: %s", meta.sender, type(why).__name__)
+            missing = True
+        if missing:
             self.want(meta.sender)
 
     # --- telling -----------------------------------------------------------------------------
 
-    async def _answer(self, meta: Any, pull: Pull) -> Changes:
+    async def _answer(self, meta: Meta, pull: Pull) -> Changes:
         view, asker = self._view(), self._party(meta.sender)
         page = await asyncio.to_thread(self.replica.page, asker, pull, view)
         if page.next == page.last:
@@ -220,7 +213,7 @@ class ReplicaSync:
         return page
 
     async def _push(self) -> None:
-        while self._dirty:
+        while self._dirty and not self._closed:
             await asyncio.sleep(GATHER_S)
             self._dirty = False
             for peer in sorted(self._told):
@@ -252,6 +245,7 @@ class ReplicaSync:
             result = await asyncio.to_thread(work, *args, **fields)
         except StoreError as why:
             self.problem = why
+            self.changed()  # it may be on the disk all the same: then the others hear of it
             raise
         self.problem = None
         return result
