@@ -1,0 +1,351 @@
+"""Commands are carried out at most once and answered over cuts; what is published neither blocks nor grows without bound."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hearthway.mesh import envelope as env
+from hearthway.mesh.commands import MemoryJournal, Once
+from hearthway.mesh.envelope import RELIABLE, UNRELIABLE, Frame, Head
+from hearthway.mesh.memory import MemoryHub
+from hearthway.mesh.node import MeshNode
+from hearthway.mesh.outbox import LANE_BYTES, Outbox
+from hearthway.mesh.rules import Rules
+from hearthway.records.errors import MeshError, RuleDeniedError
+from hearthway.records.household import Rule
+
+pytestmark = pytest.mark.usefixtures("no_blocking")
+
+RULES = Rules(
+    [
+        Rule(id="to", keys=("Order.*",), sender="phone", receivers=("car",), purpose="control"),
+        Rule(id="back", keys=("Order.*",), sender="car", receivers=("phone",), purpose="control"),
+    ]
+)
+
+
+async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def _pair(
+    household: Any, hub: MemoryHub, journal: Any = None
+) -> AsyncIterator[tuple[MeshNode, MeshNode]]:
+    nodes = []
+    for name in ("phone", "car"):
+        identity = household.identity(name)
+        link = hub.link(name, name)
+        nodes.append(MeshNode(identity, link, RULES, time.time, journal=journal))
+    try:
+        for node in nodes:
+            await node.open()
+        await nodes[0].wait_ready(["car"], 10.0)
+        await nodes[1].wait_ready(["phone"], 10.0)
+        yield nodes[0], nodes[1]
+    finally:
+        for node in nodes:
+            await node.close()
+
+
+# -- commands ------------------------------------------------------------------------------------
+
+
+def test_a_command_is_done_once_over_cuts(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        hub = MemoryHub(latency_s=0.01)
+        async with _pair(household, hub) as (phone, car):
+            done: list[int] = []
+
+            async def unlock(_m: Any, n: int) -> int:
+                done.append(n)
+                hub.cut("phone", "car")  # its acknowledgement is lost
+                asyncio.get_running_loop().call_later(0.2, hub.heal, "phone", "car")
+                return n + 1
+
+            car.serve("Order.Unlock", int, unlock)
+            for n in range(5):
+                assert await phone.command("car", "Order.Unlock", n, "control", int, 8.0) == n + 1
+            assert done == list(range(5))
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_command_is_asked_for_again_and_done_once(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hearthway.mesh.node.ATTEMPT_S", 0.05)
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _pair(household, MemoryHub()) as (phone, car):
+            done: list[int] = []
+
+            async def slowly(_m: Any, n: int) -> int:
+                done.append(n)
+                await asyncio.sleep(0.4)
+                return n
+
+            car.serve("Order.Slow", int, slowly)
+            assert await phone.command("car", "Order.Slow", 7, "control", int, 8.0) == 7
+            assert done == [7]
+            with pytest.raises(MeshError, match="may or may not"):
+                await phone.command("car", "Order.Slow", 8, "control", int, 0.1)
+
+    asyncio.run(scenario())
+
+
+def test_a_command_that_fails_or_is_denied_is_not_tried_again(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _pair(household, MemoryHub()) as (phone, car):
+            done: list[int] = []
+
+            def broken(_m: Any, n: int) -> None:
+                done.append(n)
+                raise MeshError("The door is stuck.", "Push.")
+
+            car.serve("Order.Stuck", int, broken)
+            with pytest.raises(MeshError, match="stuck"):
+                await phone.command("car", "Order.Stuck", 1, "control", type(None), 2.0)
+            with pytest.raises(RuleDeniedError):
+                await phone.command("car", "Other.Thing", 1, "control", type(None), 2.0)
+            with pytest.raises(MeshError, match="nothing was done"):
+                await phone.command("home", "Order.Stuck", 1, "control", type(None), 0.1)
+            assert done == [1]
+
+    asyncio.run(scenario())
+
+
+def test_a_command_that_was_begun_before_a_restart_is_never_run_again(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    class Begun(MemoryJournal):
+        """As after a crash in the middle of every command."""
+
+        def begin(self, sender: str, command_id: bytes) -> bytes | None:
+            super().begin(sender, command_id)
+            return super().begin(sender, command_id)
+
+    async def scenario() -> None:
+        async with _pair(household, MemoryHub(), Begun()) as (phone, car):
+            done: list[int] = []
+            car.serve("Order.Unlock", int, lambda _m, n: done.append(n))
+            with pytest.raises(MeshError, match="may or may not have been done"):
+                await phone.command("car", "Order.Unlock", 1, "control", type(None), 2.0)
+            assert done == []
+            await phone.request("car", "Order.Unlock", 2, "control", type(None), 2.0)
+            assert done == [2]  # the control: a plain request does run
+
+    asyncio.run(scenario())
+
+
+def test_repeats_at_once_and_later_give_the_first_end() -> None:
+    async def scenario() -> None:
+        once, runs = Once(MemoryJournal()), list[int]()
+
+        async def work() -> bytes:
+            runs.append(1)
+            await asyncio.sleep(0.01)
+            return b"end"
+
+        together = await asyncio.gather(*(once.run("phone", b"i" * 16, work) for _ in range(20)))
+        assert set(together) == {b"end"}
+        assert await once.run("phone", b"i" * 16, work) == b"end"
+        assert await once.run("car", b"i" * 16, work) == b"end"  # another's command
+        assert len(runs) == 2
+
+    asyncio.run(scenario())
+
+
+# -- outboxes ------------------------------------------------------------------------------------
+
+
+def _head(key: str = "A") -> Head:
+    return Head(env.RECORD, key, "share")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 50_000)), max_size=300))
+def test_everything_arrives_in_its_lanes_order_in_bounded_frames(
+    messages: list[tuple[bool, int]],
+) -> None:
+    async def scenario() -> None:
+        got: dict[int, list[tuple[str, bytes]]] = {RELIABLE: [], UNRELIABLE: []}
+        sizes: list[tuple[int, int]] = []
+
+        async def send(lane: int, frame: Frame) -> None:
+            assert 1 <= len(frame.bodies) <= 64
+            sizes.append((len(frame.bodies), sum(map(len, frame.bodies[:-1]))))
+            for at, body in zip(frame.of, frame.bodies, strict=True):
+                got[lane].append((frame.heads[at].key, body))
+            await asyncio.sleep(0)
+
+        async def send_raw(_data: bytes) -> None: ...
+
+        box = Outbox(send, send_raw, time.time, lambda work: asyncio.create_task(work))
+        heads = {key: _head(key) for key in "AB"}
+        sent: dict[int, list[tuple[str, bytes]]] = {RELIABLE: [], UNRELIABLE: []}
+        for n, (reliable, size) in enumerate(messages):
+            lane, key = (RELIABLE if reliable else UNRELIABLE), "AB"[n % 2]
+            body = n.to_bytes(4, "big") + bytes(size)
+            if box.add(lane, heads[key], body, key):
+                sent[lane].append((key, body))
+            if box.piled(lane):
+                await box.give_way(lane)
+        await box.flush()
+        assert got[RELIABLE] == sent[RELIABLE]
+        assert [m for m in sent[UNRELIABLE] if m in got[UNRELIABLE]] == got[UNRELIABLE]
+        assert all(before_last < 32 * 1024 for _, before_last in sizes)
+
+    asyncio.run(scenario())
+
+
+def test_a_stalled_wire_blocks_nobody_and_the_newest_of_each_key_stays() -> None:
+    async def scenario() -> None:
+        release, sent = asyncio.Event(), list[tuple[int, Frame]]()
+
+        async def send(lane: int, frame: Frame) -> None:
+            await release.wait()
+            sent.append((lane, frame))
+
+        async def send_raw(_data: bytes) -> None: ...
+
+        box = Outbox(send, send_raw, time.time, lambda work: asyncio.create_task(work))
+        keys = [f"Key{n}" for n in range(10)]
+        heads = {key: _head(key) for key in keys}
+        longest_s, taken = 0.0, 0
+        for n in range(12_000):
+            key = keys[n % 10]
+            start = time.perf_counter()
+            box.add(UNRELIABLE, heads[key], n.to_bytes(4, "big") + bytes(1000), key)
+            taken += box.add(RELIABLE, heads[key], n.to_bytes(4, "big") + bytes(1000), key)
+            for lane in (UNRELIABLE, RELIABLE):
+                if n % 500 == 0 and box.piled(lane):
+                    await box.give_way(lane)
+            longest_s = max(longest_s, time.perf_counter() - start)
+        assert longest_s < 0.25  # a loaded machine; the wait itself is 4 ms
+        for number, waiting in box._lanes.items():
+            assert waiting.bytes <= LANE_BYTES[number]
+        assert 7000 < taken < 9000  # the reliable lane refused what it could not hold
+        release.set()
+        await box.flush()
+        unreliable = [
+            (frame.heads[at].key, int.from_bytes(body[:4], "big"))
+            for lane, frame in sent
+            if lane == UNRELIABLE
+            for at, body in zip(frame.of, frame.bodies, strict=True)
+        ]
+        assert {key for key, _ in unreliable} == set(keys)
+        assert dict(unreliable) == {key: 11_990 + n for n, key in enumerate(keys)}
+        box.close()
+        assert not box.add(RELIABLE, heads["Key0"], b"x", "Key0")
+
+    asyncio.run(scenario())
+
+
+def test_publishing_to_a_peer_that_takes_nothing_returns_at_once(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _pair(household, MemoryHub()) as (phone, car):
+            got: list[int] = []
+            car.subscribe("Order.*", bytes, lambda _m, b: got.append(len(b)))
+            put, stalled = phone._link.put, asyncio.Event()
+
+            async def stall(to: str, frame: bytes, *, reliable: bool) -> int:
+                await stalled.wait()
+                return await put(to, frame, reliable=reliable)
+
+            phone._link.put = stall  # type: ignore[method-assign]
+            longest_s = 0.0
+            for n in range(3000):
+                start = time.perf_counter()
+                await phone.publish("Order.X", bytes(4096), "control", reliable=n % 2 == 0)
+                longest_s = max(longest_s, time.perf_counter() - start)
+            assert longest_s < 0.25
+            with pytest.raises(MeshError, match="took nothing"):  # it would overtake
+                await phone.request("car", "Order.Y", 1, "control", int, 0.1)
+            stalled.set()
+            await _until(lambda: len(got) > 1000)
+
+    asyncio.run(scenario())
+
+
+# -- hostile content -------------------------------------------------------------------------------
+
+
+def test_one_bad_message_of_a_frame_costs_itself_only(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _pair(household, MemoryHub()) as (phone, car):
+            got: list[int] = []
+            car.subscribe("Order.*", int, lambda _m, n: got.append(n))
+            session = phone._sessions.get("car")
+            assert session is not None
+            heads = (
+                Head(env.RECORD, "Order.N", "control"),
+                Head(env.RECORD, "Other.N", "control"),
+                Head(99, "Order.N", "control"),
+                Head(env.SIGNALS, "", "control"),
+                Head(env.ASK, "Order.N", "control"),
+            )
+            bodies = [b"\x01", b"\xc1", b"\x02", b"\x93", b"\x91\x90", b"", b"\x03"]
+            of = [0, 0, 1, 3, 3, 0, 0]
+            frame = Frame(1.0, heads, [*of, 2, 4], [*bodies, b"\x01", b"\x01"])
+            data = phone._sessions.seal(session, env.RELIABLE, frame)[1]
+            await phone._link.put("car", data, reliable=True)
+            await _until(lambda: len(got) == 2)
+            assert got == [1, 3]
+            assert car.refused_frames == 7
+            for plain in (b"\xc1", b"", b"\x94\x01\x02", b"\x91" * 400_000):
+                _, epoch = 0, phone.identity.epoch
+                bad = session.seal(env.RELIABLE, epoch, phone.identity.epoch_key, plain)[1]
+                await phone._link.put("car", bad, reliable=True)
+            for raw in (b"", b"S", b"R", b"Rgarbage", b"Q", b"Z" * 100, b"S" * 5000):
+                await phone._link.put("car", raw, reliable=True)
+            await phone.publish("Order.N", 4, "control", reliable=True)
+            await _until(lambda: got == [1, 3, 4])
+
+    asyncio.run(scenario())
+
+
+def test_what_waits_for_a_busy_handler_is_bounded(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hearthway.mesh.hearing.INBOX_BYTES", 200_000)
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _pair(household, MemoryHub()) as (phone, car):
+            release, got = asyncio.Event(), list[int]()
+
+            async def busy(_m: Any, body: bytes) -> None:
+                await release.wait()
+                got.append(len(body))
+
+            car.subscribe("Order.*", bytes, busy)
+            for _ in range(500):
+                await phone.publish("Order.X", bytes(4000), "control", reliable=True)
+            await _until(lambda: car.refused_frames > 0)
+            assert car._hearing._waiting_bytes <= 200_000
+            release.set()
+            await _until(lambda: len(got) > 20)
+            await phone.publish("Order.X", b"last", "control", reliable=True)
+            await _until(lambda: got[-1] == 4)
+
+    asyncio.run(scenario())
