@@ -82,7 +82,7 @@ def test_only_an_adults_phone_puts_devices_out(household: Any) -> None:
                 await n.ask("phone", "revoke", device="home")
             assert roster(n, "home") == before
             n.hub.cut("phone", "home")
-            await n.until(lambda: not n["phone"].mesh.ready("home"))
+            await n.until(lambda: not reaches(n, "phone", "home"))
             with pytest.raises(HearthwayError, match="still in the household") as caught:
                 await n.ask("phone", "revoke", device="car")
             assert "hearthway revoke car" in caught.value.next_step

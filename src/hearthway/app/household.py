@@ -17,7 +17,7 @@ from hearthway.mesh.identity import (
 )
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.roster import Roster
-from hearthway.records.errors import HearthwayError, IdentityError, InputError, RuleDeniedError
+from hearthway.records.errors import IdentityError, InputError, RuleDeniedError
 from hearthway.records.household import PersonKind, Role
 
 from .addresses import reachable
@@ -27,8 +27,6 @@ from .membership import (
     CLAIM,
     LEAVE,
     MOVE,
-    NOTICE,
-    PURPOSE,
     RENEW,
     REVOKE,
     Claim,
@@ -36,7 +34,6 @@ from .membership import (
     Leave,
     Membership,
     Move,
-    Notice,
     Renew,
     Renewed,
     Revoke,
@@ -49,7 +46,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("hearthway.household")
 Request = dict[str, Any]
 CHECK_S = 3600.0
-NOTICE_S = 1.0  # so long a device that is put out may take to hear of it
 AFTER_REPLY_S = 0.2  # a new list opens links anew: the answer to whoever asked goes out first
 
 
@@ -238,28 +234,13 @@ class Household(Part):
         self.node.spawn(later(), "telling the household")
 
     async def _tell(self, root: HouseholdRoot, before: Roster) -> list[str]:
-        """Who was put out hears it from us while its link still stands; then everybody gets the new list."""
+        """Everybody in reach gets the new list, whoever was put out a notice; the devices put out."""
         gone = [m for m in before.members if root.roster.member(m.device_id) is None]
-        mesh = self.node.mesh
-        if mesh is not None:
-            notices = [
-                self._notify(mesh, m.device_id, root.roster.notice(m.public_key)) for m in gone
-            ]
-            await asyncio.gather(*notices)
-            await mesh.reload_roster(root.signed_roster)
+        if self.node.mesh is not None:
+            await self.node.mesh.reload_roster(root.signed_roster)
         for member in gone:
             self.node.part(Membership).asked.pop(member.device_id, None)
         return [m.device_id for m in gone]
-
-    async def _notify(self, mesh: MeshNode, device_id: str, notice: bytes) -> None:
-        if not notice or not mesh.ready(device_id):
-            return
-        try:
-            await mesh.request(
-                device_id, NOTICE, Notice(notice=notice), PURPOSE, type(None), NOTICE_S
-            )
-        except HearthwayError:
-            log.info("put out unheard", extra={"fields": {"peer": device_id}})
 
 
 def found_or_renew(keys: Path, config: Config, now_s: float) -> None:

@@ -36,7 +36,6 @@ CLAIM = "Household.Person"
 REVOKE = "Household.Revoke"
 LEAVE = "Household.Leave"
 MOVE = "Household.Move"
-NOTICE = "Household.Notice"
 PURPOSE = "household"
 LOOK_S = 2.0
 
@@ -82,12 +81,6 @@ class Move(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     address: str
 
 
-class Notice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The receiver was put out; signed by the root (see `mesh.roster.open_notice`)."""
-
-    notice: bytes
-
-
 class Membership(Part):
     """Every member's own eye on the roster."""
 
@@ -101,7 +94,6 @@ class Membership(Part):
         control.on("people", self._people)
 
     def mesh_started(self, mesh: MeshNode) -> None:
-        mesh.serve(NOTICE, Notice, self._noticed)
         self._serial = -1
         self.node.spawn(self._watch(mesh), "household list")
 
@@ -173,15 +165,6 @@ class Membership(Part):
             PersonScope(person_id=person_id),
             self.node.wall.now_s(),
         )
-
-    async def _noticed(self, meta: Any, notice: Notice) -> None:
-        mesh = self.node.mesh
-        if mesh is None:
-            return
-        try:
-            await asyncio.to_thread(mesh.identity.check_notice, notice.notice)
-        except IdentityError as why:
-            self.node.spawn(self.node.out_of_household(why), "leaving")
 
     async def _people(self, _: Request) -> Request:
         roster = self.node.paired().identity.roster

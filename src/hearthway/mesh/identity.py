@@ -38,6 +38,7 @@ from .root import create_household as create_household
 from .roster import (
     ForgetfulRosterError,
     Roster,
+    is_notice,
     open_notice,
     open_roster,
     supersedes,
@@ -139,7 +140,11 @@ class DeviceIdentity:
         IdentityError, after keeping it, when this device is not on it any more. WireError for a newer one that
         lacks what this node knows (a revocation): the root was restored from an older backup, and has to hear
         ours first. On the home, which has the root, both become one (`HouseholdRoot.adopt`).
+        A notice in its place (`check_notice`) is what a device that was put out is told.
         """
+        if is_notice(signed):
+            self.check_notice(signed)
+            return self
         roster = open_roster(signed, certificate_key(self.root, "The household's root"))
         if roster.household_id != self.household_id:
             raise WireError("The list of devices is of another household.", PAIR)

@@ -49,6 +49,7 @@ from .lanes import Session
 from .link import FRAME_MAX_BYTES, Health, Link
 from .outbox import Outbox
 from .precision import coarsen, coarsen_signals
+from .roster import Roster
 from .rules import Rules
 from .sessions import Sessions
 
@@ -655,9 +656,12 @@ class MeshNode:
         for device_id in told:
             if device_id in self._outboxes:
                 continue  # goes before whatever waits there
+            words = _farewell(before, identity.roster, device_id, signed)
+            if not words:
+                continue
             try:
                 async with asyncio.timeout(_FAREWELL_S):
-                    await self._link.put(device_id, ROSTER + signed, reliable=True)
+                    await self._link.put(device_id, ROSTER + words, reliable=True)
             except (HearthwayError, TimeoutError):
                 continue
         for box in list(self._outboxes.values()):
@@ -697,3 +701,11 @@ def _packed(record: object) -> bytes:
 
 def _crossing(key: str, sender: str, role: str, purpose: str, rule: str) -> Crossing:
     return Crossing(key=key, sender=sender, receiver_role=role, purpose=purpose, rule=rule)
+
+
+def _farewell(before: Roster, now: Roster, device_id: str, signed: bytes) -> bytes:
+    """The list for a member; whoever was put out hears that and nothing else about the household."""
+    if now.member(device_id) is not None:
+        return signed
+    gone = before.member(device_id)
+    return b"" if gone is None else now.notice(gone.public_key)

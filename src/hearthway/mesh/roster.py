@@ -196,6 +196,15 @@ def prove_revoked(
     return msgspec.structs.replace(plain, proof=proof)
 
 
+def is_notice(data: bytes) -> bool:
+    """Does it claim to be a notice of a revocation? Cheap; proves nothing."""
+    try:
+        codec.unpack(data, _Notice)
+    except WireError:
+        return False
+    return True
+
+
 def open_notice(
     data: bytes, household_id: str, root_public_key: ec.EllipticCurvePublicKey
 ) -> Revoked:
