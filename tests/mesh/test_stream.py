@@ -244,6 +244,7 @@ def test_a_peer_that_reads_nothing_costs_a_bounded_time_and_memory(make_househol
             time.time,
             by_zenoh=by_zenoh,
             deliver=lambda *_: None,
+            stands=lambda _d: None,
             broke=lambda *_: None,
         )
         b = _End(phone)

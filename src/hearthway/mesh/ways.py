@@ -21,13 +21,14 @@ from .identity import DeviceIdentity
 from .probe import split_address
 from .stream import Stream, Streams
 
-USE, LAST, DIAL, HOLD, HELD = b"U", b"M", b"D", b"H", b"h"
+USE, LAST, DIAL, HOLD, HELD, PING, PONG = b"U", b"M", b"D", b"H", b"h", b"P", b"p"
 SOON_S = 0.3  # a peer is told of once its stream stands, or after so long
 PATIENCE_S = 2.0  # a reliable frame waits so long for a full wire
 MOMENT_S = 0.02  # and any other so long, before it is dropped
 WAITING_MAX_BYTES = 16 * 1024 * 1024
 _OTHER_DIALS_S = 2.0
 _LAST_WORD_S = 1.0
+_KNOCK_S = 0.8  # five round trips; a lost first packet would only come again after 1 s
 _AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 
 
@@ -59,14 +60,16 @@ class Ways:
         *,
         by_zenoh: Callable[[str, bytes, bool], Awaitable[bool]],
         deliver: Callable[[str, bytes, Stream], None],
+        stands: Callable[[str], None],
         broke: Callable[[str, Stream], None],
     ) -> None:
-        """`deliver` gets what is not about the ways themselves; `broke` is told of a stream in use that ended."""
+        """`deliver` gets what is not about the ways themselves; the others hear of a stream in use, and of its end."""
         self.identity = identity
         self.streams = Streams(
             identity, listen, now, up=self._up, deliver=self._hear, lost=self._lost
         )
-        self._by_zenoh, self._deliver, self._broke = by_zenoh, deliver, broke
+        self._by_zenoh, self._deliver = by_zenoh, deliver
+        self._stands, self._broke = stands, broke
         self._ways: dict[str, Way] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
@@ -111,6 +114,14 @@ class Ways:
         with suppress(TimeoutError):
             async with asyncio.timeout(SOON_S):
                 await way.found.wait()
+
+    async def knock(self, device_id: str) -> None:
+        """Zenoh does not see it: dial once all the same, its wire may be back."""
+        way = self.way(device_id)
+        if way.stream is None and self._open:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_KNOCK_S):
+                    await self._dial(way)
 
     def part(self, device_id: str) -> None:
         """It is gone: nothing is sought or kept."""
@@ -207,6 +218,7 @@ class Ways:
             stream.write(USE + token)
             way.stream, way.mixed = stream, False
             way.found.set()
+            self._stands(way.device_id)
 
     async def _word(self, way: Way, payload: bytes) -> None:
         reliable = True

@@ -32,7 +32,7 @@ from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, PeerHandler
 from .probe import probe, probe_context, split_address
 from .roster import Member, Roster
 from .stream import Stream
-from .ways import DIAL, HELD, HOLD, LAST, SOON_S, Ways
+from .ways import DIAL, HELD, HOLD, LAST, PING, PONG, SOON_S, Ways
 from .zenoh_config import (
     LEASE_MS,
     OPEN_LONG_MS,
@@ -52,6 +52,17 @@ _PROBE_AGAIN_S = (1.0, 2.0, 4.0, 10.0, 10.0, 10.0, 30.0, 60.0)
 _HOLD_S = 3.0  # a session opened anew is back by then; a peer whose stream stands stays meanwhile
 _DEAF = 3  # found there by so many probes, and zenoh has not: the session is opened anew, with more patience
 _DEAF_S = 30.0
+_KNOCK_AGAIN_S = (
+    0.3,
+    0.3,
+    0.5,
+    0.5,
+    0.5,
+    0.5,
+    1.0,
+)  # between dials of a missing peer, the first minute
+_KNOCKS, _KNOCK_RARELY_S = 60, 5.0  # and after so many
+_BEAT_S, _SILENT_S = 0.5, 2.0  # a peer that only its stream shows is asked whether it is there
 _QUIET_S = (
     120.0  # nothing sent for so long: a parked node may open its session anew with the longer lease
 )
@@ -96,15 +107,19 @@ class ZenohLink:
         self._tokens: set[str] = set()  # whom zenoh sees
         self._held_s: dict[str, float] = {}  # whose session is opened anew, until when it may be
         self._meeting: dict[str, asyncio.Task[None]] = {}
+        self._beat_s: dict[str, float] = {}  # when a peer without a token was last heard
+        self._beating: set[str] = set()
         self._unheld: set[str] = set()  # who has not said yet that it will hold on to us
         self._all_held = asyncio.Event()
         self._changed = asyncio.Event()
+        self._left = asyncio.Event()
         self._ways = Ways(
             identity,
             listen,
             self._now,
             by_zenoh=self._by_zenoh,
             deliver=self._take,
+            stands=self._stands,
             broke=self._broke,
         )
         self._unheard: dict[str, int] = {}  # bytes put since we last heard from that device
@@ -164,6 +179,7 @@ class ZenohLink:
             self._pool.shutdown(wait=False)
             raise
         self._spawn(self._watch())
+        self._spawn(self._knock())
 
     async def close(self) -> None:
         """Leave; zenoh's threads have ended afterwards."""
@@ -327,6 +343,8 @@ class ZenohLink:
         async with self._reopening:
             before = self._identity.roster
             self._identity = replace(self._identity, roster=roster)
+            self._changed.set()
+            self._left.set()
             if self._open and self._must_reopen(before, roster):
                 await self._reopen()
 
@@ -559,6 +577,10 @@ class ZenohLink:
         elif kind == HOLD and stream is not None:
             self._held_s[sender] = time.monotonic() + _HOLD_S
             stream.write(HELD)
+        elif kind == PING and stream is not None:
+            stream.write(PONG)
+        elif kind == PONG:
+            self._beat_s[sender] = time.monotonic()
         elif kind == HELD:
             self._unheld.discard(sender)
             if not self._unheld:
@@ -599,7 +621,31 @@ class ZenohLink:
 
     def _let_go(self, device_id: str) -> None:
         if device_id not in self._tokens:
-            self._gone(device_id)
+            self._stands(device_id)
+
+    def _stands(self, device_id: str) -> None:
+        """A stream to it is in use. Where zenoh does not see it (yet), the stream itself shows that it is there."""
+        if device_id in self._tokens or not self._open or self._ways.stream(device_id) is None:
+            return
+        if device_id not in self._beating:
+            self._beating.add(device_id)
+            self._spawn(self._beat(device_id))
+        self._tell(device_id, alive=True)
+
+    async def _beat(self, device_id: str) -> None:
+        """Until zenoh sees it, or it is silent for 2 s. Zenoh can take 10 s to find a peer whose wire was cut."""
+        self._beat_s[device_id] = time.monotonic()
+        try:
+            while (stream := self._ways.stream(device_id)) is not None:
+                if device_id in self._tokens:
+                    return
+                if time.monotonic() - self._beat_s[device_id] > _SILENT_S:
+                    stream.abort()
+                    return
+                stream.write(PING)
+                await asyncio.sleep(_BEAT_S)
+        finally:
+            self._beating.discard(device_id)
 
     def _gone(self, device_id: str) -> None:
         meeting = self._meeting.pop(device_id, None)
@@ -634,6 +680,7 @@ class ZenohLink:
         self._found.pop(device_id, None)
         self._changed.set()
         if not alive:
+            self._left.set()
             self._fail_asks(device_id)
         for callback in self._on_peer:
             callback(device_id, alive)
@@ -680,6 +727,21 @@ class ZenohLink:
                 deaf_s, self._open_ms = time.monotonic(), OPEN_LONG_MS
                 seen.clear()
                 await self._finish(self._use_lease(self._lease_ms))
+
+    async def _knock(self) -> None:
+        """Dial who is missing, beside zenoh: its dials into a wire that was cut wait for TCP's doubled pauses."""
+        count = 0
+        while True:
+            missing = [m.device_id for m in self._missing() if m.device_id not in self._tokens]
+            if not missing:
+                count = 0
+                self._left.clear()
+                await self._left.wait()
+                continue
+            pause_s = _KNOCK_AGAIN_S[min(count, len(_KNOCK_AGAIN_S) - 1)]
+            await asyncio.sleep(pause_s if count < _KNOCKS else _KNOCK_RARELY_S)
+            count += 1
+            await asyncio.gather(*(self._ways.knock(device_id) for device_id in missing))
 
     def _missing(self) -> list[Member]:
         return [
