@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -316,6 +317,15 @@ def test_the_newest_grant_that_fits_is_used(tmp_path: Path) -> None:
     assert tokens.for_key(book, KEY, "phone", night) == evening
     assert tokens.for_key(book, KEY, "phone", night, "write") == b""
     assert tokens.for_key(book, KEY, "car", night) == b""
+
+
+def test_changes_from_several_threads_are_all_kept(tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "grants.bin")
+    wanted = [_token(n) for n in range(20)]
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(tokens.add, wanted))
+        list(threads.map(tokens.was_handed, wanted))
+    assert {k.token for k, _ in Tokens(tmp_path / "grants.bin").all() if k.handed} == set(wanted)
 
 
 @given(st.binary(max_size=200))

@@ -242,7 +242,8 @@ class Granting(Part):
 
     async def _kept(self) -> Tokens:
         if self._tokens is None:
-            self._tokens = await asyncio.to_thread(Tokens, self.node.paths.keys / "grants.bin")
+            made = await asyncio.to_thread(Tokens, self.node.paths.keys / "grants.bin")
+            self._tokens = self._tokens or made  # whoever was first: all change one and the same
         return self._tokens
 
     def _joined(self) -> MeshNode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import RLock
 
 import msgspec
 from msgspec import Struct
@@ -37,6 +38,7 @@ class Tokens:
     def __init__(self, path: Path) -> None:
         """WireError for a file that is no list of grants: it is left as it is."""
         self._path = path
+        self._lock = RLock()  # changes come from threads beside the event loop
         self._kept: tuple[Kept, ...] = ()
         try:
             data = path.read_bytes()
@@ -76,30 +78,33 @@ class Tokens:
     def add(self, token: bytes) -> bool:
         """Keep it; False when it is kept already. WireError for one that does not hold, InputError for too many."""
         said(token)
-        if any(kept.token == token for kept in self._kept):
-            return False
-        if len(self._kept) >= KEPT_MAX:
-            raise InputError(
-                "Too many grants are kept here.", "`hearthway grant drop ID` removes one."
-            )
-        self._write((*self._kept, Kept(token=token)))
-        return True
+        with self._lock:
+            if any(kept.token == token for kept in self._kept):
+                return False
+            if len(self._kept) >= KEPT_MAX:
+                raise InputError(
+                    "Too many grants are kept here.", "`hearthway grant drop ID` removes one."
+                )
+            self._write((*self._kept, Kept(token=token)))
+            return True
 
     def drop(self, grant_id: str) -> None:
         """Remove every grant of that id; InputError where there is none."""
-        gone = {kept.token for kept, what in self.all() if what.grant_id == grant_id}
-        if not gone:
-            self.one(grant_id)
-        self._write(tuple(kept for kept in self._kept if kept.token not in gone))
+        with self._lock:
+            gone = {kept.token for kept, what in self.all() if what.grant_id == grant_id}
+            if not gone:
+                self.one(grant_id)
+            self._write(tuple(kept for kept in self._kept if kept.token not in gone))
 
     def was_handed(self, token: bytes) -> None:
         """Its holder has it now."""
-        self._write(
-            tuple(
-                msgspec.structs.replace(kept, handed=True) if kept.token == token else kept
-                for kept in self._kept
+        with self._lock:
+            self._write(
+                tuple(
+                    msgspec.structs.replace(kept, handed=True) if kept.token == token else kept
+                    for kept in self._kept
+                )
             )
-        )
 
     def waiting(self, holder: str, now_s: float) -> tuple[bytes, ...]:
         """What that device was given and does not have yet."""
