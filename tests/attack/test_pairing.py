@@ -153,6 +153,7 @@ def test_a_machine_in_the_middle_that_substitutes_keys(
     guest.ask("pair", address=door["address"], code=door["code"])  # the control
 
 
+@pytest.mark.slow
 def test_of_two_devices_racing_for_a_code_exactly_one_wins(
     household: Any, door: dict[str, Any], new_node: Callable[..., Any]
 ) -> None:
@@ -176,7 +177,9 @@ def test_of_two_devices_racing_for_a_code_exactly_one_wins(
     assert [bool(r.ask("status")["paired"]) for r in racers] == won
 
 
-@pytest.mark.parametrize("flooder", ["127.0.0.1", "127.0.0.7"])
+@pytest.mark.parametrize(
+    "flooder", ["127.0.0.1", pytest.param("127.0.0.7", marks=pytest.mark.slow)]
+)
 def test_a_flood_of_connections_does_not_keep_the_device_out(
     household: Any, door: dict[str, Any], guest: Any, flooder: str
 ) -> None:
@@ -209,6 +212,7 @@ def test_a_flood_of_connections_does_not_keep_the_device_out(
     assert "Traceback" not in household.home.said()
 
 
+@pytest.mark.slow
 def test_a_device_whose_certificate_ended_pairs_again_with_its_key(
     household: Any, guest: Any
 ) -> None:
@@ -231,6 +235,7 @@ def test_a_device_whose_certificate_ended_pairs_again_with_its_key(
     assert (keys / "device.key").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_revoked_device_pairs_again_only_after_its_keys_were_wiped(
     household: Any, guest: Any
 ) -> None:
