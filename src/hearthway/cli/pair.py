@@ -34,7 +34,7 @@ def command(
     code: str | None,
     kind: str | None,
     until: datetime | None,
-    no_qr: bool,  # noqa: FBT001  # click's callback form
+    no_qr: bool,  # click's callback form
     data: Path | None,
 ) -> None:
     """On the home node, without ADDRESS: show a code and a QR that let one device in.
