@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from hearthway.mesh.identity import DeviceIdentity
+from hearthway.mesh.journal import StoredJournal
 from hearthway.mesh.link import Link
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.relay import RelayLink
@@ -227,7 +228,10 @@ class Node:
         rules = self.rules()
         identity = await asyncio.to_thread(DeviceIdentity.load, self.paths.keys, self.wall.now_s())
         grants = grant_book(self, identity)
-        mesh = MeshNode(identity, self.link(identity), rules, self.wall.now_s, grants=grants)
+        journal = StoredJournal(self.store, self.wall.now_s)
+        mesh = MeshNode(
+            identity, self.link(identity), rules, self.wall.now_s, grants=grants, journal=journal
+        )
         self.mesh = mesh
         self.mesh_started(mesh)
         for part in self.parts:
