@@ -9,9 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearthway.mesh.rules import PURPOSES, Rules, compile_pattern, default_rules
-from hearthway.records.errors import RuleError
-from hearthway.records.household import Role, Rule
+from hearthway.mesh.rules import (
+    KEEPING_TOGETHER,
+    PURPOSES,
+    TEMPLATES,
+    Rules,
+    compile_pattern,
+    default_rules,
+    template,
+)
+from hearthway.records.errors import InputError, RuleError
+from hearthway.records.household import Party, Role, Rule
 
 RULE = '[[rule]]\nid = "a"\nkeys = ["Vehicle.Speed"]\nfrom = "car"\nto = ["phone"]\npurpose = "advise"\n'
 DEFAULTS = Rules.parse(default_rules(), "default")
@@ -207,3 +215,211 @@ def test_a_rule_lets_exactly_its_own_crossings(
     assert (rules.allows(key, "car", asked, purpose) is not None) == expected
     assert (rules.allows(key, "car", asked, purpose) is not None) == expected  # cached
     assert rules.allows(key, "home", asked, purpose) is None
+
+
+# version 2 ------------------------------------------------------------------------------------------------------
+
+COLLECT = '[[collect]]\nid = "c"\nkeys = ["Vehicle.*"]\nat = ["car"]\n'
+TRAIN = '[[train]]\nid = "t"\nkeys = ["Vehicle.Speed"]\nkinds = ["fix"]\n'
+KEEP = '[[keep]]\nid = "k"\nkinds = ["fix"]\ndays = 30\n'
+V2 = "version = 2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("version = 1\n" + COLLECT, 2, '"collect" needs version 2'),
+        (V2 + COLLECT.replace('"car"', '"kar"'), 5, '"kar" is not known'),
+        (V2 + COLLECT.replace("at = ", "in = "), 5, 'has no "in"'),
+        (V2 + COLLECT.replace('at = ["car"]\n', ""), 2, 'has no "at"'),
+        (V2 + COLLECT + COLLECT, 7, "line 3 already"),
+        (V2 + COLLECT + KEEP.replace('"k"', '"c"'), 7, "line 3 already"),
+        (V2 + TRAIN.replace('"fix"', '"dream"'), 5, '"dream" is not known'),
+        (V2 + '[[train]]\nid = "t"\n', 2, "neither keys nor kinds"),
+        (V2 + KEEP.replace("30", "0"), 5, "number of days"),
+        (V2 + KEEP.replace("30", "-1"), 5, "number of days"),
+        (V2 + KEEP.replace("30", "true"), 5, "number of days"),
+        (V2 + KEEP.replace("30", "36501"), 5, "number of days"),
+        (V2 + KEEP.replace("30", '"30"'), 5, "number of days"),
+        (V2 + KEEP.replace("days = 30\n", ""), 2, 'has no "days"'),
+        (V2 + RULE + 'whose = "all"\n', 8, '"all" is not known'),
+        (V2 + RULE + 'precision = "1m"\n', 8, '"1m" is not known'),
+        (V2 + RULE + 'hours = "08:00-20:00"\n', 8, 'has no "hours"'),
+        (V2 + "keep = 3\n", 2, '"keep" is not a list of tables'),
+    ],
+)
+def test_a_wrong_file_of_version_2_names_the_line(text: str, line: int, words: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        Rules.parse(text, "rules.toml")
+    assert f"rules.toml, line {line}:" in caught.value.message
+    assert words in caught.value.message
+    assert caught.value.next_step
+
+
+def test_version_2_is_default_deny_for_everything() -> None:
+    nothing = Rules.parse(V2, "rules.toml")
+    assert not nothing.collects("Vehicle.Speed", "car")
+    assert not nothing.trains(key="Vehicle.Speed")
+    assert not nothing.trains(kind="fix")
+    assert nothing.kept(kind="fix") is None
+    before = Rules.parse("version = 1\n", "rules.toml")
+    assert before.collects("Vehicle.Speed", "car")
+    assert before.trains(key="Vehicle.Speed")
+    assert before.trains(kind="fix")
+
+
+def test_each_table_lets_what_it_names_and_no_neighbour() -> None:
+    rules = Rules.parse(
+        V2 + COLLECT + TRAIN + KEEP + KEEP.replace('"k"', '"l"').replace("30", "7"), "r"
+    )
+    assert rules.collected_by("Vehicle.Speed", "car") == "c"
+    assert rules.collected_by("Vehicle.Speed", "phone") == ""
+    assert rules.collected_by("Person.Location.Latitude", "car") == ""
+    assert rules.trained_by(key="Vehicle.Speed") == rules.trained_by(kind="fix") == "t"
+    assert rules.trained_by(key="Vehicle.IsMoving") == rules.trained_by(kind="answer") == ""
+    assert rules.trained_by() == ""
+    shortest = rules.kept(kind="fix")
+    assert shortest is not None
+    assert (shortest.id, shortest.days) == ("l", 7)
+    assert rules.kept(kind="signal") is None
+    assert rules.kept(key="Vehicle.Speed") is None
+    assert rules.with_consents(lambda *_: True).book == rules.book
+
+
+def test_a_role_may_send_to_its_own_kind_from_version_2_on() -> None:
+    among = V2 + RULE.replace('"car"', '"phone"')
+    assert Rules.parse(among, "r").allows("Vehicle.Speed", "phone", "phone", "advise")
+    with pytest.raises(RuleError, match="itself"):
+        Rules.parse(among.replace("version = 2", "version = 1"), "r")
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_templates_hold_together_and_say_what_may_be_written(name: str) -> None:
+    text = template(name)
+    rules = Rules.parse(text, name)
+    for purpose, words in PURPOSES.items():
+        assert f"#   {purpose:<11} {words}\n" in text
+    assert {"household", "witness", "replay", "forget"} <= {rule.purpose for rule in rules.rules}
+    others = [rule for rule in rules.rules if rule.whose != "own"]
+    assert bool(others) == (name == "open")
+    assert all(
+        rule.precision == "500m" for rule in others if any("Location" in key for key in rule.keys)
+    )
+    for key in ("Vehicle.Cabin.Microphone", "Home.Camera"):
+        assert not rules.collects(key, "car")
+    assert bool(rules.keep) == (name == "strict")
+
+
+def test_no_template_of_that_name() -> None:
+    with pytest.raises(InputError, match="no template"):
+        template("../../etc/passwd")
+
+
+# people ---------------------------------------------------------------------------------------------------------
+
+CAR = Party(role="car", device_id="car")
+PHONES = {
+    kind: Party(role="phone", device_id=kind, person=kind, kind=kind)
+    for kind in ("adult", "child", "guest")
+}
+NOBODYS = Party(role="phone", device_id="new")
+LONELY = Party(role="phone", device_id="only", alone=True)
+
+
+def _rules(whose: str, purpose: str = "share", precision: str = "exact") -> Rules:
+    rule = Rule(
+        id="a",
+        keys=("A.B",),
+        sender="car",
+        receivers=("phone", "home"),
+        purpose=purpose,
+        whose=whose,
+        precision=precision,
+    )
+    return Rules([rule])
+
+
+@pytest.mark.parametrize(
+    ("whose", "kinds"),
+    [
+        ("own", set()),
+        ("adults", {"adult"}),
+        ("family", {"adult", "child"}),
+        ("everyone", {"adult", "child", "guest"}),
+    ],
+)
+@pytest.mark.parametrize("agreed", [False, True])
+def test_whose_and_consent(whose: str, kinds: set[str], agreed: bool) -> None:
+    rules = _rules(whose).with_consents(lambda *_: agreed)
+    for kind, phone in PHONES.items():
+        assert rules.decide("A.B", CAR, phone, "share", kind)  # what is about its own person
+        of_another = rules.decide("A.B", CAR, phone, "share", "somebody")
+        assert bool(of_another) == (agreed and kind in kinds)
+        about_nobody = rules.decide("A.B", CAR, phone, "share")
+        assert bool(about_nobody) == (kind in (kinds or {"adult", "child"}))
+    assert rules.decide("A.B", CAR, Party(role="home"), "share", "somebody")  # shared
+    assert not rules.decide("A.B", CAR, NOBODYS, "share")
+    assert not rules.decide("A.B", CAR, NOBODYS, "share", "somebody")
+    assert rules.decide("A.B", CAR, LONELY, "share", "somebody")
+
+
+@pytest.mark.parametrize("purpose", KEEPING_TOGETHER)
+def test_every_phone_gets_what_keeps_the_household_together(purpose: str) -> None:
+    rules = _rules("own", purpose)
+    for phone in (*PHONES.values(), NOBODYS):
+        assert rules.decide("A.B", CAR, phone, purpose)
+        assert not rules.decide("A.B", CAR, phone, purpose, "somebody")
+
+
+def test_the_first_rule_that_lets_it_counts() -> None:
+    own = Rule(id="own", keys=("A.B",), sender="car", receivers=("phone",), purpose="share")
+    adults = Rule(
+        id="adults",
+        keys=("A.*",),
+        sender="car",
+        receivers=("phone",),
+        purpose="share",
+        whose="adults",
+        precision="500m",
+    )
+    rules = Rules([own, adults], lambda *_: True)
+    mine = rules.decide("A.B", CAR, PHONES["adult"], "share", "adult")
+    assert mine is not None
+    assert (mine.rule, mine.precision) == ("own", "exact")
+    other = rules.decide("A.B", CAR, PHONES["adult"], "share", "somebody")
+    assert other is not None
+    assert (other.rule, other.precision) == ("adults", "500m")
+    assert rules.decide("A.B", CAR, PHONES["child"], "share", "somebody") is None
+
+
+def test_a_consent_is_asked_anew_though_the_decision_is_kept() -> None:
+    agreed = [True]
+    asked: list[tuple[str, str, str, str]] = []
+
+    def consents(giver: str, receiver: str, key: str, purpose: str) -> bool:
+        asked.append((giver, receiver, key, purpose))
+        return agreed[0]
+
+    rules = _rules("adults").with_consents(consents)
+    assert rules.decide("A.B", CAR, PHONES["adult"], "share", "somebody")
+    agreed[0] = False
+    assert rules.decide("A.B", CAR, PHONES["adult"], "share", "somebody") is None
+    assert asked == [("somebody", "adult", "A.B", "share")] * 2
+
+
+def test_decisions_are_kept_in_bounds_and_take_microseconds() -> None:
+    rules = Rules.parse(template("open"), "open").with_consents(lambda *_: True)
+    for n in range(20_000):
+        rules.decide(f"Vehicle.X{n}", CAR, PHONES["adult"], "share", "somebody")
+        rules.collects(f"Vehicle.X{n}", "car")
+    assert len(rules._decided) <= 16_384
+    assert len(rules._collected) <= 16_384
+    key = "Vehicle.CurrentLocation.Latitude"
+    assert rules.decide(key, CAR, PHONES["adult"], "share", "somebody")
+    rounds = []
+    for _ in range(5):
+        start_s = time.process_time()
+        for _ in range(20_000):
+            rules.decide(key, CAR, PHONES["adult"], "share", "somebody")
+        rounds.append((time.process_time() - start_s) / 20_000)
+    assert min(rounds) < 5e-6

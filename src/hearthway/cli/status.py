@@ -71,6 +71,10 @@ def lines_of(state: dict[str, Any]) -> list[str]:
         lines += [f"  {storage['problem']}", f"  -> {storage['next']}"]
     lines += [_peer_line(peer) for peer in state.get("peers", [])]
     lines += [f"  runs here: {task['title']} ({task['id']})" for task in state.get("tasks", [])]
+    retention = state.get("retention")
+    if retention and retention["deleted"]:
+        gone = ", ".join(f"{count:,} {kind}" for kind, count in retention["deleted"].items())
+        lines.append(f"  deleted since its start, as the rules keep it no longer: {gone}")
     position = state.get("position")
     if position and position.get("lent"):
         lines.append(f"  position lent by {position['source']}, {position['age_s']:.0f} s old")
