@@ -86,6 +86,7 @@ class Idle(Drive):
 
     idle_s = 60.0
     speed = 100.0
+    with_hour = True
     rows: list[dict[str, Any]]
 
     async def measure(self) -> list[dict[str, Any]]:
@@ -101,9 +102,10 @@ class Idle(Drive):
                 await self._import()
                 with bare_zenoh(keys, lan) as bare:
                     await self._idle(lan, bare)
-                ours = await self._hour(lan)
-                theirs = await asyncio.to_thread(self._mosquitto, keys, lan)
-                self._hour_rows(ours, theirs)
+                if self.with_hour:
+                    ours = await self._hour(lan)
+                    theirs = await asyncio.to_thread(self._mosquitto, keys, lan)
+                    self._hour_rows(ours, theirs)
             finally:
                 for task in self._listeners:
                     task.cancel()
@@ -373,6 +375,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=None, help="not needed here")
     parser.add_argument("--idle-s", type=float, default=60.0)
     parser.add_argument("--speed", type=float, default=100.0, help="how much faster the hour goes")
+    parser.add_argument("--no-hour", action="store_true", help="only the idle rows")
     given = parser.parse_args()
     plan = Lan.plan()
     if not plan.possible:
@@ -386,7 +389,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "drive"
         bench = Idle(DriveOptions(data=data), household, lambda line: print(line, file=sys.stderr))
-        bench.idle_s, bench.speed = given.idle_s, given.speed
+        bench.idle_s, bench.speed, bench.with_hour = given.idle_s, given.speed, not given.no_hour
         rows = asyncio.run(bench.measure())
     for each in rows:
         print(*(str(each[key]) for key in each if each[key] is not None), sep="  ")
