@@ -157,18 +157,18 @@ def _household(paths: NodePaths) -> dict[str, Any]:
 
     settings, now_s = load_config(paths.config).node, time.time()
     names: dict[str, str] = {}
-    if not (paths.keys / "device.pem").exists():  # not paired: itself alone
-        alone = Party(role=settings.role, device_id=settings.id, alone=True)
-        return {"parties": [alone], "people": [], "consents": [], "names": names}
+    if not (paths.keys / "device.pem").exists():  # not paired: as in a household of one person
+        parties = [Party(role=role, alone=True) for role in (Role.PHONE, Role.CAR, Role.HOME)]
+        return {"parties": parties, "people": [], "consents": [], "names": names}
     roster = DeviceIdentity.load(paths.keys, now_s).roster
-    parties = [roster.party(member.device_id, now_s) for member in roster.members]
+    found = [roster.party(member.device_id, now_s) for member in roster.members]
     consents = []
     if paths.database.exists():
         with Store.open(paths.database, node_id=settings.id) as store:
             names = {p.person_id: p.name for p in store.persons() if p.name}
             consents = states(stored_words(store), roster, now_s)
     return {
-        "parties": [party for party in parties if party is not None],
+        "parties": [party for party in found if party is not None],
         "people": [person.person_id for person in roster.people],
         "consents": consents,
         "names": names,
