@@ -34,7 +34,6 @@ MEANINGS: dict[str, str] = {
     "node.role": "`phone`, `car`, `home` or `venue`.",
     "node.name": "A name for people; nothing depends on it.",
     "mesh.listen": "Where other household nodes reach this one (mutual TLS). Streams use the port two above.",
-    "mesh.routers": 'The household\'s Zenoh routers that join two sites, such as `"tls/192.0.2.7:7450"`.',
     "map.atlas": "`bundled` (central Helsinki), `none`, or the path of an atlas made by `hearthway map build`.",
     "map.hours": 'Your corrections of opening hours: `"node/1" = "Mo-Su 10:00-22:00"`, in OpenStreetMap\'s format.',
     "web.listen": "`off`, or where the page and the OwnTracks endpoint listen. Plain HTTP: see the how-to.",

@@ -28,13 +28,9 @@ class NodeTable(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MeshTable(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where it listens (host:port, TLS). Whom it calls stands in the household's roster.
-
-    `routers`: Zenoh routers of this household that join two sites, such as "tls/192.0.2.7:7450".
-    """
+    """Where it listens (host:port, TLS). Whom it calls stands in the household's roster."""
 
     listen: str = "0.0.0.0:7447"
-    routers: list[str] = field(default_factory=list)
 
 
 class MapTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -166,13 +162,6 @@ def validated(config: Config, source: str) -> Config:
             f"{source}: assist.daily_budget is {config.assist.daily_budget}.", "Use 0 to 20."
         )
     _split_address(config.mesh.listen, f"{source}: mesh.listen")
-    for router in config.mesh.routers:
-        if not router.startswith("tls/"):
-            raise ConfigError(
-                f"{source}: mesh.routers has {router!r}.",
-                'Each has the form "tls/host:port", like "tls/192.0.2.7:7450".',
-            )
-        _split_address(router.removeprefix("tls/"), f"{source}: mesh.routers")
     if config.web.listen != "off":
         _split_address(config.web.listen, f"{source}: web.listen")
     if config.node.role is Role.VENUE:

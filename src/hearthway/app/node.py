@@ -126,12 +126,8 @@ class Node:
 
     def link(self, identity: DeviceIdentity) -> Link:
         """This node's end of the wire: zenoh, or in one process the in-memory one."""
-        mesh = self.config.mesh
-        return RelayLink(
-            ZenohLink(
-                identity, listen=mesh.listen, now_s=self.wall.now_s(), routers=tuple(mesh.routers)
-            )
-        )
+        listen = self.config.mesh.listen
+        return RelayLink(ZenohLink(identity, listen=listen, now_s=self.wall.now_s()))
 
     def mesh_started(self, mesh: MeshNode) -> None:
         """Register what this role publishes, answers and listens to."""

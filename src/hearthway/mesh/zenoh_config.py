@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from .identity import DeviceIdentity
@@ -36,7 +35,6 @@ def zenoh_config(
     *,
     lease_ms: int = LEASE_MS,
     open_ms: int = OPEN_MS,
-    routers: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Zenoh's configuration for this device; every line that is not a default answers a measured trap."""
     os.environ.setdefault("ZENOH_RUNTIME", _READERS)
@@ -45,10 +43,7 @@ def zenoh_config(
         "mode": "peer",
         "listen": {"endpoints": [f"tls/{listen}"]},
         "connect": {
-            "endpoints": [
-                *(f"tls/{m.address}" for m in others if split_address(m.address)[1]),
-                *routers,
-            ],
+            "endpoints": [f"tls/{m.address}" for m in others if split_address(m.address)[1]],
             "retry": {
                 "period_init_ms": 200,
                 "period_max_ms": 1000,

@@ -13,7 +13,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -81,16 +81,11 @@ class ZenohLink:
         *,
         listen: str,
         now_s: float,
-        routers: Sequence[str] = (),
     ) -> None:
-        """`listen` is "host:port" ("0.0.0.0:7447" hears on every interface); `now_s` real time, for dates.
-
-        `routers`: endpoints ("tls/host:port") of the household's Zenoh routers.
-        """
+        """`listen` is "host:port" ("0.0.0.0:7447" hears on every interface); `now_s` real time, for dates."""
         self._identity = identity
         self._listen = listen
         self._now_s, self._made_s = now_s, time.monotonic()
-        self._routers = tuple(routers)
         self._lease_ms, self._open_ms = LEASE_MS, OPEN_MS
         self._parked = False
         self._sent_s = time.monotonic()
@@ -440,7 +435,6 @@ class ZenohLink:
                         self._listen,
                         lease_ms=self._lease_ms,
                         open_ms=self._open_ms,
-                        routers=self._routers,
                     )
                 )
             )
