@@ -86,7 +86,7 @@ def test_a_command_is_done_once_over_cuts(make_household: Any) -> None:
 def test_a_slow_command_is_asked_for_again_and_done_once(
     make_household: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hearthway.mesh.node.ATTEMPT_S", 0.05)
+    monkeypatch.setattr("hearthway.mesh.asking.ATTEMPT_S", 0.05)
     household = make_household(phone="phone", car="car")
 
     async def scenario() -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,37 +16,27 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hearthway.records import codec
 from hearthway.records.errors import HearthwayError, IdentityError, MeshError
-from hearthway.records.household import Decision, Peer
+from hearthway.records.household import Peer
 from hearthway.records.receipts import Crossing
 from hearthway.records.signals import Signal
 
-from .answering import Answerer, is_nothing, reply_of
-from .checks import READ, WRITE, CommandJournal, GrantCheck, Quality
-from .commands import ATTEMPT_S, COMMAND_BYTES, RETRY_S
+from .answering import Answerer
+from .asking import Asker
+from .checks import CommandJournal, GrantCheck, Quality
 from .envelope import (
-    ASK,
-    ASKS,
     HIGH,
     LOW,
-    RECORD,
-    RELIABLE,
     ROSTER,
-    SIGNALS,
-    UNRELIABLE,
-    Frame,
-    Head,
     Meta,
 )
-from .gate import EXACT, Gate, Tally, denied
+from .gate import Gate
 from .greeting import Greeter
 from .hearing import Hearing, log_failure
 from .identity import DeviceIdentity
 from .lanes import Session
-from .link import FRAME_MAX_BYTES, Health, Link
-from .outbox import Outbox
-from .precision import coarsen, coarsen_signals
+from .link import Health, Link
+from .publishing import Publisher
 from .roster import Roster
 from .rules import Rules
 from .sessions import Sessions
@@ -56,33 +44,7 @@ from .sessions import Sessions
 log = logging.getLogger("hearthway.mesh")
 
 T = TypeVar("T")
-BODY_MAX_BYTES = FRAME_MAX_BYTES - 64 * 1024  # room for the head, the seal and the link's own
-_ROUTES_MAX = 4096
 _FAREWELL_S = 1.0  # how long whoever is put out is told so
-
-
-class _Target:
-    """One receiver of a route."""
-
-    __slots__ = ("box", "crossing", "precision", "role", "tally")
-
-    def __init__(self, box: Outbox, precision: str, tally: Tally, crossing: Crossing) -> None:
-        self.box = box
-        self.precision = precision
-        self.tally = tally
-        self.crossing = crossing
-        self.role = crossing.receiver_role
-
-
-class _Route:
-    """Where records of one key, purpose and person go now, and who may not have them."""
-
-    __slots__ = ("head", "refused", "targets")
-
-    def __init__(self, head: Head) -> None:
-        self.head = head
-        self.targets: list[_Target] = []
-        self.refused: list[Tally] = []
 
 
 class MeshNode:
@@ -115,12 +77,22 @@ class MeshNode:
             self._take_roster,
             self._spawn,
         )
-        self._outboxes: dict[str, Outbox] = {}
-        self._routes: dict[tuple[str, str, str, str | None], _Route] = {}
-        self._routed = -1
+        self._publisher = Publisher(
+            self._sessions, self._gate, link, now, self._reachable, self._spawn
+        )
+        self._asker = Asker(
+            self._sessions,
+            self._gate,
+            link,
+            self._greeter,
+            self._publisher,
+            now,
+            self._reachable,
+            self._one,
+            self._until_changed,
+        )
         self._reached: list[Session] = []
         self._reached_at = -1
-        self._signal_heads: dict[str, Head] = {}
         self._peer_handlers: list[Callable[[str, bool], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
@@ -191,35 +163,9 @@ class MeshNode:
         `about` is the id of the person whom the record is about. Waits for no peer (at most 5 ms where reliable
         messages pile up); what finds its receiver's queue full is dropped, and is no crossing.
         """
-        if self._gate.fresh() != self._routed:
-            self._routes.clear()
-            self._routed = self._gate.generation
-        route = self._routes.get((key, purpose, about, to))
-        if route is None:
-            route = self._route(key, purpose, about, to)
-        for tally in route.refused:
-            tally.count += 1
-        if not route.targets:
-            return []
-        body = _packed(record)
-        lane = RELIABLE if reliable else UNRELIABLE
-        crossings = []
-        piled = None
-        for target in route.targets:
-            told: bytes | None = body
-            if target.precision != EXACT:
-                coarse = coarsen(key, record, target.precision)
-                told = None if coarse is None else _packed(coarse)
-                if told is None:
-                    self._gate.count(key, self.device_id, target.role, purpose, "")
-            if told is not None and target.box.add(lane, route.head, told, key):
-                target.tally.count += 1
-                crossings.append(target.crossing)
-                if target.box.piled(lane):
-                    piled = target.box
-        if piled is not None:
-            await piled.give_way(lane)
-        return crossings
+        return await self._publisher.publish(
+            key, record, purpose, reliable=reliable, to=to, about=about
+        )
 
     async def publish_signals(
         self,
@@ -230,41 +176,7 @@ class MeshNode:
         to: str | None = None,
     ) -> list[Crossing]:
         """Send signals in one message a peer; each needs a rule for its key and its person, the others stay here."""
-        lane = RELIABLE if reliable else UNRELIABLE
-        head = self._signal_heads.get(purpose)
-        if head is None:
-            head = self._signal_heads[purpose] = Head(SIGNALS, "", purpose)
-        for signal in signals:
-            if not self._may_leave(signal, purpose, to):
-                self._gate.count(signal.key, self.device_id, to or "", purpose, "")
-        crossings: list[Crossing] = []
-        for peer in self._reachable(to):
-            told: list[tuple[Signal, str]] = []
-            by_precision: dict[str, list[Signal]] = {}
-            for signal in signals:
-                decision = self._gate.outward(signal.key, peer.device_id, purpose, signal.person)
-                if decision is not None:
-                    by_precision.setdefault(decision.precision, []).append(signal)
-                    told.append((signal, decision.rule))
-            batch: list[Signal] = []
-            for precision, some in by_precision.items():
-                batch += some if precision == EXACT else coarsen_signals(some, precision)
-            if not batch:
-                continue
-            box = self._outbox(peer)
-            key = tuple((s.key, s.person) for s in batch)
-            if not box.add(lane, head, _packed(batch), key):
-                continue
-            kept = {s.key for s in batch}
-            for signal, rule in told:
-                if signal.key in kept:
-                    self._gate.count(signal.key, self.device_id, peer.role, purpose, rule)
-                    crossings.append(
-                        _crossing(signal.key, self.device_id, peer.role, purpose, rule)
-                    )
-            if box.piled(lane):
-                await box.give_way(lane)
-        return crossings
+        return await self._publisher.publish_signals(signals, purpose, reliable=reliable, to=to)
 
     async def request(
         self,
@@ -283,12 +195,9 @@ class MeshNode:
         `kind` is the reply's; for a server that only acknowledges it is `type(None)`. `grant` is a capability
         token for what no rule lets.
         """
-        head = Head(ASK, key, purpose, about, grant=grant)
-        peer = self._one(to)
-        decision = self._may_ask(peer, head)
-        body = _packed(self._told(key, record, decision, peer, purpose))
-        self._gate.count(key, self.device_id, peer.role, purpose, decision.rule)
-        return self._taken(peer, head, await self._ask(peer, head, body, timeout_s), kind)
+        return await self._asker.request(
+            to, key, record, purpose, kind, timeout_s, about=about, grant=grant
+        )
 
     async def command(
         self,
@@ -305,42 +214,7 @@ class MeshNode:
 
         MeshError says whether it was surely not done, or may have been.
         """
-        head = Head(ASK, key, purpose, about, command=secrets.token_bytes(COMMAND_BYTES))
-        deadline = time.monotonic() + timeout_s
-        sent, tries, device_id = False, 0, to
-        why: MeshError | None = None
-        while (left_s := deadline - time.monotonic()) > 0:
-            try:
-                peer = self._one(device_id)
-            except MeshError as away:
-                if len(self._reachable(device_id)) > 1:
-                    raise
-                why = away
-                await self._until_changed(min(left_s, RETRY_S[-1]))
-                continue
-            decision = self._may_ask(peer, head)
-            body = _packed(self._told(key, record, decision, peer, purpose))
-            if not sent:
-                self._gate.count(key, self.device_id, peer.role, purpose, decision.rule)
-            device_id, sent = peer.device_id, True  # at most once is for one device to keep
-            try:
-                reply = await self._ask(peer, head, body, min(left_s, ATTEMPT_S))
-            except MeshError as lost:
-                why = lost
-                await asyncio.sleep(min(left_s, RETRY_S[min(tries, len(RETRY_S) - 1)]))
-                tries += 1
-            else:
-                return self._taken(peer, head, reply, kind)
-        reason = f" {why.message}" if why is not None else ""
-        if not sent:
-            raise MeshError(
-                f"{to} was not reached within {timeout_s:g} s, so nothing was done.{reason}",
-                "Is it up? `hearthway status` shows it.",
-            )
-        raise MeshError(
-            f"{device_id} did not acknowledge within {timeout_s:g} s: it may or may not have been done.{reason}",
-            "Look whether it was done before you ask for it again.",
-        )
+        return await self._asker.command(to, key, record, purpose, kind, timeout_s, about=about)
 
     # -- receiving -----------------------------------------------------------------------------
 
@@ -473,125 +347,6 @@ class MeshNode:
         names = ", ".join(s.device_id for s in found)
         raise MeshError(f"{to} may be any of {names}.", "Name the device.")
 
-    def _outbox(self, peer: Session) -> Outbox:
-        box = self._outboxes.get(peer.device_id)
-        if box is None:
-
-            async def send(lane: int, frame: Frame) -> None:
-                session = self._sessions.get(peer.device_id)
-                if session is None or not session.greeted:
-                    return
-                _, data = self._sessions.seal(session, lane, frame)
-                await self._link.put(peer.device_id, data, reliable=lane == RELIABLE)
-
-            async def send_raw(data: bytes) -> None:
-                await self._link.put(peer.device_id, data, reliable=True)
-
-            box = self._outboxes[peer.device_id] = Outbox(send, send_raw, self._now, self._spawn)
-        return box
-
-    def _route(self, key: str, purpose: str, about: str, to: str | None) -> _Route:
-        """Decide for every ready peer; a peer that a rule names but may not have this is a refusal."""
-        route = _Route(Head(RECORD, key, purpose, about))
-        own = self.identity
-        for peer in self._reachable(to):
-            decision = self._gate.outward(key, peer.device_id, purpose, about)
-            if decision is not None:
-                at = (key, own.device_id, peer.role, purpose, decision.rule)
-                route.targets.append(
-                    _Target(
-                        self._outbox(peer),
-                        decision.precision,
-                        self._gate.tally(*at),
-                        _crossing(*at),
-                    )
-                )
-            elif to is not None or self._gate.named(key, own.role, purpose, peer.role):
-                route.refused.append(self._gate.tally(key, own.device_id, peer.role, purpose, ""))
-        if not route.targets and not route.refused:
-            member = own.roster.member(to) if to is not None else None
-            role = member.role if member is not None else to
-            if not self._gate.named(key, own.role, purpose, role):
-                route.refused.append(self._gate.tally(key, own.device_id, role or "", purpose, ""))
-        if len(self._routes) >= _ROUTES_MAX:
-            self._routes.clear()
-        self._routes[key, purpose, about, to] = route
-        return route
-
-    def _may_leave(self, signal: Signal, purpose: str, to: str | None) -> bool:
-        """To some ready peer, or to one that is away now?"""
-        peers = self._reachable(to)
-        if any(
-            self._gate.outward(signal.key, p.device_id, purpose, signal.person) is not None
-            for p in peers
-        ):
-            return True
-        member = self.identity.roster.member(to) if to is not None else None
-        role = member.role if member is not None else to
-        named = self._gate.named(signal.key, self.role, purpose, role)
-        return named and not any(
-            self._gate.named(signal.key, self.role, purpose, p.role) for p in peers
-        )
-
-    def _may_ask(self, peer: Session, head: Head) -> Decision:
-        decision = self._gate.outward(head.key, peer.device_id, head.purpose, head.about)
-        if decision is None and head.grant:
-            for operation in (READ, WRITE):
-                decision = decision or self._gate.granted(
-                    head.grant, head.key, operation, self.device_id
-                )
-        if decision is None:
-            self._gate.count(head.key, self.device_id, peer.role, head.purpose, "")
-            raise denied(head.key, self.role, peer.role, head.purpose)
-        return decision
-
-    def _told(
-        self, key: str, record: object, decision: Decision, peer: Session, purpose: str
-    ) -> object:
-        """The record as precisely as the rule lets it be told."""
-        if decision.precision == EXACT:
-            return record
-        coarse = coarsen(key, record, decision.precision)
-        if coarse is None:
-            self._gate.count(key, self.device_id, peer.role, purpose, "")
-            raise denied(key, self.role, peer.role, purpose)
-        return coarse
-
-    async def _ask(self, peer: Session, head: Head, body: bytes, timeout_s: float) -> Frame:
-        """The reply, or MeshError where there is none."""
-        box = self._outboxes.get(peer.device_id)
-        deadline = time.monotonic() + timeout_s
-        if box is not None and box.waiting:  # what was published before goes before
-            try:
-                async with asyncio.timeout(timeout_s):
-                    await box.flush()
-            except TimeoutError:
-                raise MeshError(
-                    f"{peer.device_id} took nothing within {timeout_s:g} s.",
-                    "Is it still there? `hearthway status` shows it.",
-                ) from None
-        seq, data = self._sessions.seal(peer, ASKS, Frame(self._now(), (head,), [0], [body]))
-        started = time.monotonic()
-        answer = await self._link.ask(peer.device_id, data, max(0.001, deadline - started))
-        _, frame = self._sessions.unseal_reply(peer, answer, seq)
-        took_s = time.monotonic() - started
-        if 0.0 <= frame.held_s < took_s:
-            self._greeter.measured(peer.device_id, took_s - frame.held_s)
-        return frame
-
-    def _taken(self, peer: Session, asked: Head, frame: Frame, kind: type[T]) -> T:
-        """The reply's record, if our own rules let it in, or it is what we were granted to read."""
-        head, body = reply_of(frame)
-        if not is_nothing(body):
-            decision = self._gate.inward(head.key, peer.device_id, asked.purpose, asked.about)
-            if decision is None and asked.grant and head.key == asked.key:
-                decision = self._gate.granted(asked.grant, asked.key, READ, self.device_id)
-            rule = decision.rule if decision is not None else ""
-            self._gate.count(head.key, peer.device_id, self.role, asked.purpose, rule)
-            if decision is None:
-                raise denied(head.key, peer.role, self.role, asked.purpose)
-        return codec.unpack(body, kind)
-
     # -- inside: peers -------------------------------------------------------------------------
 
     def _notice(self, device_id: str, alive: bool) -> None:
@@ -604,9 +359,8 @@ class MeshNode:
         self._peer_is(device_id, ready=False)
 
     def _peer_is(self, device_id: str, *, ready: bool) -> None:
-        box = None if ready else self._outboxes.pop(device_id, None)
-        if box is not None:
-            box.close()
+        if not ready:
+            self._publisher.drop(device_id)
         self._gate.changed()
         for handler in self._peer_handlers:
             handler(device_id, ready)
@@ -648,13 +402,13 @@ class MeshNode:
         self._greeter.signed_roster = signed
         gone = self._sessions.use(identity)
         for device_id in told:
-            box = self._outboxes.get(device_id)
+            box = self._publisher.outboxes.get(device_id)
             if box is not None and device_id not in gone:
                 box.first(ROSTER + signed)
         self._lose(gone)
         self._gate.changed()
         for device_id in told:
-            if device_id in self._outboxes:
+            if device_id in self._publisher.outboxes:
                 continue  # goes before whatever waits there
             words = _farewell(before, identity.roster, device_id, signed)
             if not words:
@@ -664,7 +418,7 @@ class MeshNode:
                     await self._link.put(device_id, ROSTER + words, reliable=True)
             except (HearthwayError, TimeoutError):
                 continue
-        for box in list(self._outboxes.values()):
+        for box in list(self._publisher.outboxes.values()):
             with suppress(TimeoutError):
                 async with asyncio.timeout(_FAREWELL_S):
                     await box.flush()
@@ -687,20 +441,6 @@ class MeshNode:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _packed(record: object) -> bytes:
-    body = codec.pack(record)
-    if len(body) > BODY_MAX_BYTES:
-        raise MeshError(
-            f"A message of {len(body)} bytes is larger than {BODY_MAX_BYTES}.",
-            "Send it in parts.",
-        )
-    return body
-
-
-def _crossing(key: str, sender: str, role: str, purpose: str, rule: str) -> Crossing:
-    return Crossing(key=key, sender=sender, receiver_role=role, purpose=purpose, rule=rule)
 
 
 def _farewell(before: Roster, now: Roster, device_id: str, signed: bytes) -> bytes:
