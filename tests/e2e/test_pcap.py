@@ -39,7 +39,7 @@ from hearthway.synthetic.drives import DrivePool
 from hearthway.synthetic.household import SyntheticHousehold, generate
 from hearthway.synthetic.settings import Settings
 
-pytestmark = [pytest.mark.netns, pytest.mark.usefixtures("isolated")]
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(300), pytest.mark.usefixtures("isolated")]
 CAPTURE = Path(__file__).with_name("capture_main.py")
 HOUSEHOLD_NAME = "Marjaniemi-Lindqvist"
 LINK = ipaddress.IPv4Network(f"{SUBNET}.0/24")

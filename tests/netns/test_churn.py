@@ -16,7 +16,7 @@ import pytest
 
 from hearthway.app.namespaces import Lan, LanPlan
 
-pytestmark = pytest.mark.netns
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
 CHURN = Path(__file__).resolve().parents[2] / "bench" / "churn.py"
 RELAY = Path(__file__).with_name("relay.py")
 NOTICED_S, HEALED_S, PUT_MS = 2.5, 1.5, 10.0
@@ -118,7 +118,7 @@ def churned(
     if not plan.bridge:
         pytest.skip("the relay takes the place of a bridge, and there is none here")
 
-    def run(*words: str, limit_s: float = 110.0) -> dict[str, Any]:
+    def run(*words: str, limit_s: float = 200.0) -> dict[str, Any]:
         out = tmp_path_factory.mktemp("churn") / "out.json"
         argv = [sys.executable, str(CHURN), "--out", str(out), *words]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=limit_s, check=False)
