@@ -9,17 +9,18 @@ venue  says its wait, signed; never a member
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import cast
+
 from hearthway.records.household import Role
 
 from .backups import Backups
 from .borrow import Borrower, Lender
-from .car import CarNode
 from .config import Config
 from .consents import Consenting
 from .granting import Granting
 from .handoff import Tasks
 from .health import Health
-from .home import HomeNode
 from .household import Household
 from .keeping import Keeping
 from .membership import Membership
@@ -27,17 +28,17 @@ from .node import Node
 from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
-from .phone import PhoneNode
 from .renewal import Renewal
 from .ruling import Ruling
-from .venue import VenueNode
+from .state import State
 from .wheel import AtWheel, SayDriver
 
-ROLES: dict[Role, type[Node]] = {
-    Role.PHONE: PhoneNode,
-    Role.CAR: CarNode,
-    Role.HOME: HomeNode,
-    Role.VENUE: VenueNode,
+# By name: a home need not hold what only a phone thinks with (numpy, maps, models: some 20 MB).
+ROLES: dict[Role, str] = {
+    Role.PHONE: "phone.PhoneNode",
+    Role.CAR: "car.CarNode",
+    Role.HOME: "home.HomeNode",
+    Role.VENUE: "venue.VenueNode",
 }
 
 PARTS: dict[Role, tuple[type[Part], ...]] = {
@@ -46,6 +47,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Ruling,  # the owner's rules, first: other parts ask them
         Consenting,  # what people let one another have
         Keeping,  # deletes what they keep no longer
+        State,  # settings and latest values, the same on every node
         Membership,  # who is in the household: people who left are erased here
         Renewal,  # its certificate, whose it is, where it is
         Pairing,
@@ -60,6 +62,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Ruling,
         Consenting,
         Keeping,
+        State,
         Membership,
         Renewal,
         Pairing,
@@ -74,6 +77,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Ruling,
         Consenting,
         Keeping,
+        State,
         Household,  # the root: who is let in, renewed, put out
         Membership,
         Pairing,
@@ -90,6 +94,8 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
 def build(paths: NodePaths, config: Config) -> Node:
     """The node of that role, with its parts."""
     role = config.node.role
-    node = ROLES[role](paths, config)
+    module, name = ROLES[role].split(".")
+    kind = cast(type[Node], getattr(import_module(f"{__package__}.{module}"), name))
+    node = kind(paths, config)
     node.parts = [part(node) for part in PARTS[role]]
     return node

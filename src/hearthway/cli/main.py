@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "answer": ("answer", "Answer a suggestion: accept, dismiss, not-now or never-here."),
     "handoff": ("handoff", "Running tasks, where they are; move one to another node."),
     "wheel": ("wheel", "Say on this phone that its owner drives the shared car."),
+    "setting": ("setting", "What the whole household has set, the same on every node."),
     "rules": ("rules", "What the owner lets go where, and check a rules file."),
     "grant": ("grant", "Let a guest's device or an app do one thing, at some hours, for a time."),
     "consent": ("consent", "Let another person of the household have something about you; take it back."),

@@ -205,7 +205,11 @@ class ReplicaSync:
 
     # --- telling -----------------------------------------------------------------------------
 
-    async def _answer(self, meta: Meta, pull: Pull) -> Changes:
+    def _answer(self, meta: Meta, pull: Pull) -> asyncio.Task[Changes]:
+        """A task, so that it runs even where nobody is left to wait for it."""
+        return asyncio.get_running_loop().create_task(self._page_for(meta, pull))
+
+    async def _page_for(self, meta: Meta, pull: Pull) -> Changes:
         view, asker = self._view(), self._party(meta.sender)
         page = await asyncio.to_thread(self.replica.page, asker, pull, view)
         if page.next == page.last:
