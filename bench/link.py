@@ -3,7 +3,8 @@
     python bench/link.py --data ../shared/data [--rounds 7] [--seconds 0.4]
 
 Two processes a system, phone to car, kept up for the whole run; rounds alternate between the systems and the median is
-shown. Throughput is what the receiver counted between its first and last message. Peers: bare zenoh with mutual TLS,
+shown. Throughput is what the receiver counted between its first and last message; CPU is of both processes, without
+a broker's, and holds on a busy machine, where rates and p99 do not. Peers: bare zenoh with mutual TLS,
 paho-mqtt with mosquitto and TLS, nats-py with nats-server and TLS, pyzmq with CURVE, an asyncio TLS stream. A peer
 that is not installed has no row; standard error says how to get it. `--data` is not needed. The last line is JSON.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import importlib.util
 import json
 import multiprocessing
@@ -60,8 +62,8 @@ class Counter:
             self.first = self.last
         self.count += 1
 
-    def seen(self) -> tuple[int, float]:
-        return self.count, self.last - self.first
+    def seen(self) -> tuple[int, float, float]:
+        return self.count, self.last - self.first, time.process_time()
 
 
 # -- ours --------------------------------------------------------------------------------------------
@@ -289,12 +291,13 @@ async def _stream(name: str, folder: Path, pipe: Any, ports: dict[str, int]) -> 
     context = _tls(folder, name, server=name == "car")
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.readexactly(5):
-            body = await reader.readexactly(int.from_bytes(head[1:], "big"))
-            if head[:1] == b"p":
-                counter.one()
-            else:
-                writer.write(head + body)
+        with contextlib.suppress(asyncio.IncompleteReadError, asyncio.CancelledError):
+            while head := await reader.readexactly(5):
+                body = await reader.readexactly(int.from_bytes(head[1:], "big"))
+                if head[:1] == b"p":
+                    counter.one()
+                else:
+                    writer.write(head + body)
 
     if name == "car":
         await asyncio.start_server(serve, "127.0.0.1", ports["stream"], ssl=context)
@@ -483,15 +486,17 @@ class Ends:
             raise SystemExit(f"{name} did not finish {order}.")
         return self.pipes[name].recv()
 
-    def rate(self, size: int, seconds: float) -> float:
-        """Messages a second, as the receiver counted them."""
+    def rate(self, size: int, seconds: float) -> tuple[float, float]:
+        """Messages a second as the receiver counted them, and CPU us a message of both processes together."""
         self.do("car", "reset")
+        cpu_s = -sum(self.do(name, "seen")[2] for name in ("car", "phone"))
         self.do("phone", "send", size, seconds)
         before = -1
         while True:
-            count, span_s = self.do("car", "seen")
+            count, span_s, _ = self.do("car", "seen")
             if count == before:
-                return (count - 1) / span_s if count > 1 else 0.0
+                cpu_s += sum(self.do(name, "seen")[2] for name in ("car", "phone"))
+                return ((count - 1) / span_s if count > 1 else 0.0), cpu_s / max(1, count) * 1e6
             before = count
             time.sleep(0.15)
 
@@ -550,7 +555,9 @@ def measure(systems: list[str], rounds: int, seconds: float, folder: Path) -> di
             for size in SIZES:
                 for system in systems if n % 2 == 0 else systems[::-1]:
                     one = ends[system]
-                    found.setdefault((system, "rate", size), []).append(one.rate(size, seconds))
+                    rate, cpu_us = one.rate(size, seconds)
+                    found.setdefault((system, "rate", size), []).append(rate)
+                    found.setdefault((system, "cpu", size), []).append(cpu_us)
                     if system == "ours reliable":
                         continue
                     for what in ("ask", "command") if system == "ours" else ("ask",):
@@ -596,6 +603,7 @@ def rows(found: dict[Any, float], systems: list[str]) -> list[dict[str, Any]]:
                         case, "messages", "1/s", found[mine, "rate", size],
                         peer, found[peer, "rate", size],
                     )  # fmt: skip
+                    row(case, "cpu", "us", found[mine, "cpu", size], peer, found[peer, "cpu", size])
         for share, name in ((0.5, "p50"), (0.99, "p99")):
             for peer in systems:
                 if not peer.startswith("ours"):

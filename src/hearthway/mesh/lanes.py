@@ -89,7 +89,9 @@ class Session:
             raise WireError(f"A message of {self.device_id} came twice or late.", "It was dropped.")
         cipher = self._cipher(lane, epoch, epoch_key, out=False)
         try:
-            plain = cipher.decrypt(_nonce(seq), frame[HEADER_BYTES:], frame[:HEADER_BYTES])
+            plain = cipher.decrypt(
+                _nonce(seq), memoryview(frame)[HEADER_BYTES:], frame[:HEADER_BYTES]
+            )
         except InvalidTag:
             raise WireError(
                 f"A message in the name of {self.device_id} was not sealed by it in this session.",
