@@ -110,7 +110,10 @@ class Process:
             raise RuntimeError("no pipes")
         process.stdin.write(text.encode() + b"\n")
         lines: list[list[str]] = []
-        while line := (await process.stdout.readline()).decode().split():
+        while (raw := await process.stdout.readline()).endswith(
+            b"\n"
+        ):  # a killed one tears its last
+            line = raw.decode().split()
             if line[0] in ("done", "joined", "digest"):
                 return [*lines, line]
             if line[0] == "a":
