@@ -171,7 +171,8 @@ def test_a_hundred_faults_leave_no_deadlock_and_no_leak(
 def _no_leak(held: list[dict[str, float]]) -> None:
     """What the home holds after the last cycles beside what it held after the first ten."""
     early, late = held[5:15], held[-10:]
-    for key, allowed in (("threads", 3), ("fds", 6), ("tasks", 4), ("rss_mb", 12)):
+    # threads: two pools of bounded size fill as they are used
+    for key, allowed in (("threads", 6), ("fds", 6), ("tasks", 4), ("rss_mb", 12)):
         grown = min(one[key] for one in late) - min(one[key] for one in early)
         assert grown <= allowed, f"{key} grew by {grown}"
 
