@@ -484,3 +484,43 @@ def test_nothing_leaves_or_enters_without_a_rule(
             assert sent == len(let)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("speaks", ["car", "phone"])
+def test_two_that_hold_different_sessions_find_one_again(make_household: Any, speaks: str) -> None:
+    """Ways that come and go at different moments may leave each with another session: whoever speaks mends it."""
+    household = make_household(**ALL)
+
+    async def scenario() -> None:
+        async with _nodes(household, MemoryHub()) as nodes:
+            heard: list[str] = []
+            nodes["phone"].subscribe("Answer.*", str, lambda meta, text: heard.append(text))
+            nodes["car"].subscribe("Suggestion.*", str, lambda meta, text: heard.append(text))
+            # The phone begins anew; the car believes an answer that was older than that beginning.
+            nodes["phone"]._sessions.drop("car")
+            await nodes["phone"]._greeter._once("car")
+            nodes["car"]._greeter.stop("phone")
+            peering = nodes["car"]._sessions._peerings["phone"]
+            assert peering.current is not None
+            assert peering.candidate is not None
+            peering.candidate, peering.current.greeted = None, True
+            nodes["phone"]._gate.changed()
+            nodes["car"]._gate.changed()
+
+            async def say() -> None:
+                if speaks == "car":
+                    await nodes["car"].publish("Answer.Given", "x", "learn", reliable=True)
+                else:
+                    await nodes["phone"].publish("Suggestion.Show", "x", "advise", reliable=True)
+
+            await say()
+            await asyncio.sleep(0.05)
+            assert heard == []  # the two really do not understand one another
+            for _ in range(40):
+                await say()
+                await asyncio.sleep(0.05)
+                if heard:
+                    break
+            assert heard
+
+    asyncio.run(scenario())

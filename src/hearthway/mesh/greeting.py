@@ -23,6 +23,7 @@ log = logging.getLogger("hearthway.mesh")
 GREET_S = 2.0
 AGAIN_S = (0.1, 0.3, 1.0, 2.0)
 _ROSTER_AGAIN_S = 0.5  # the least time between two rosters handed to the same peer
+_RECHECK_S = 0.5  # the least time between two questions which session a peer is in
 _SMOOTH = 0.2  # weight of the newest round trip
 
 
@@ -53,6 +54,7 @@ class Greeter:
         self._quality: dict[str, Quality] = {}
         self._handed: dict[str, float] = {}
         self._asked: dict[str, float] = {}
+        self._rechecked: dict[str, float] = {}
         self.signed_roster = b""
         self.strangers: dict[str, str] = {}  # who could not prove itself, and why
         self.active = False
@@ -108,6 +110,30 @@ class Greeter:
         if session.roster_serial < self._sessions.identity.roster.serial:
             await self.hand_roster(device_id)
         self._tell(device_id, ready=True)
+
+    def recheck(self, device_id: str) -> None:
+        """A peer's frames do not open: ask it once more which session it is in, seldom, beside everything else.
+
+        Two that lost and found one another at different moments, by different ways, may each hold another
+        session for the current one; neither would ever notice by itself.
+        """
+        running = self._running.get(device_id)
+        if not self.active or (running is not None and not running.done()):
+            return
+        now_s = time.monotonic()
+        if now_s - self._rechecked.get(device_id, -1e9) >= _RECHECK_S:
+            self._rechecked[device_id] = now_s
+            self._running[device_id] = self._spawn(self._recheck(device_id))
+
+    async def _recheck(self, device_id: str) -> None:
+        before = self._sessions.get(device_id)
+        try:
+            session = await self._once(device_id)
+        except HearthwayError:
+            return  # gone meanwhile, or put out: the link says so
+        if session is not before:
+            self._tell(device_id, ready=False)
+            self._tell(device_id, ready=True)
 
     async def _once(self, device_id: str) -> Session:
         sent_s, started = self._now(), time.monotonic()

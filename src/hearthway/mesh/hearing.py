@@ -205,7 +205,10 @@ class Hearing:
     def _unseal(self, claimed: str, data: bytes) -> tuple[Session, int, int, Frame]:
         """As `Sessions.unseal`; where the epochs or sessions of the two differ, that is mended beside."""
         try:
-            return self._sessions.unseal(claimed, data)
+            heard = self._sessions.unseal(claimed, data)
+            if not heard[0].greeted:
+                self._greeter.greet_soon(claimed)
+            return heard
         except NewerEpochError:
             self._spawn(self._greeter.ask_roster(claimed))
             raise
@@ -215,6 +218,8 @@ class Hearing:
         except WireError:
             if self._sessions.get(claimed) is None:
                 self._greeter.greet_soon(claimed)
+            else:
+                self._greeter.recheck(claimed)
             raise
 
     async def _take_messages(self, session: Session, frame: Frame, seq: int) -> None:

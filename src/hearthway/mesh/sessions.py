@@ -72,7 +72,9 @@ class _Peering:
             self.retired[self.current.session] = None
             while len(self.retired) > _RETIRED_MAX:
                 self.retired.pop(next(iter(self.retired)))
-        self.current, self.candidate = session, None
+        if self.candidate is session:
+            self.candidate = None
+        self.current = session
 
 
 class Sessions:
@@ -206,6 +208,7 @@ class Sessions:
             session.shared = _exchange(peering.private, hello.ephemeral, who)
         session.roster_serial = max(session.roster_serial, hello.roster_serial)
         if answer:
+            # Another candidate stays: where ways differ, an answer may be older than the greeting heard before it.
             peering.promote(session)
             session.greeted = True
         elif peering.current is None:
