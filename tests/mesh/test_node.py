@@ -497,10 +497,11 @@ def test_two_that_hold_different_sessions_find_one_again(make_household: Any, sp
             nodes["phone"].subscribe("Answer.*", str, lambda meta, text: heard.append(text))
             nodes["car"].subscribe("Suggestion.*", str, lambda meta, text: heard.append(text))
             # The phone begins anew; the car believes an answer that was older than that beginning.
-            nodes["phone"]._sessions.drop("car")
-            await nodes["phone"]._greeter._once("car")
-            nodes["car"]._greeter.stop("phone")
-            peering = nodes["car"]._sessions._peerings["phone"]
+            ours, theirs = nodes["phone"]._sessions, nodes["car"]._sessions
+            ours.drop("car")
+            _, hello = theirs.hear_greeting("phone", ours.greeting("car"), answer=False)
+            ours.hear_greeting("car", theirs.greeting("phone", hello.challenge), answer=True)
+            peering = theirs._peerings["phone"]
             assert peering.current is not None
             assert peering.candidate is not None
             peering.candidate, peering.current.greeted = None, True
