@@ -7,6 +7,7 @@ authenticated, its number ascends, and keys are bound to sender, receiver, both 
 
 from __future__ import annotations
 
+import math
 import struct
 
 import msgspec
@@ -27,6 +28,9 @@ SEALED, ROSTER, ROSTER_ASK = b"S", b"R", b"Q"
 UNRELIABLE, RELIABLE, ASKS, REPLIES = 0, 1, 2, 3
 LANES = (UNRELIABLE, RELIABLE, ASKS, REPLIES)
 _HELLO_CONTEXT = b"hearthway hello 2\0"
+MESSAGES_MAX = 256  # of one frame; a sender puts 64 into one
+KEY_MAX_CHARS, PURPOSE_MAX_CHARS, ABOUT_MAX_CHARS = 256, 32, 128
+GRANT_MAX_BYTES = 4096
 _HEADER = struct.Struct(">cBIQ")
 HEADER_BYTES = _HEADER.size
 TAG_BYTES = 16
@@ -116,6 +120,20 @@ def unpack_frame(data: bytes) -> Frame:
         frame.of and not 0 <= min(frame.of) <= max(frame.of) < len(frame.heads)
     ):
         raise WireError("A frame's messages and heads do not match.", _NEXT_STEP)
+    if len(frame.bodies) > MESSAGES_MAX or len(frame.heads) > MESSAGES_MAX:
+        raise WireError("A frame holds too many messages.", _NEXT_STEP)
+    if not math.isfinite(frame.time_s):
+        raise WireError("A frame is of no time.", _NEXT_STEP)
+    for (
+        head
+    ) in frame.heads:  # what is asked and counted by key is remembered: nothing of any length
+        if (
+            len(head.key) > KEY_MAX_CHARS
+            or len(head.purpose) > PURPOSE_MAX_CHARS
+            or len(head.about) > ABOUT_MAX_CHARS
+            or len(head.grant) > GRANT_MAX_BYTES
+        ):
+            raise WireError("A message's key, purpose, person or grant is too long.", _NEXT_STEP)
     return frame
 
 

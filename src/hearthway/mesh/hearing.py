@@ -42,6 +42,10 @@ from .sessions import NewerEpochError, OlderEpochError, Sessions
 log = logging.getLogger("hearthway.mesh")
 
 INBOX_BYTES = 32 * 1024 * 1024  # frames waiting for handlers; what comes beyond it is refused
+SENDER_BYTES = 8 * 1024 * 1024  # of it for one sender: nobody takes the others' room
+_FRAME_BYTES, _ASK_BYTES = 256, 4096  # what a waiting frame or question costs beside its content
+_SIGNALS_A_TURN = 512
+_LINES_A_S = 20  # refusals in the log; the rest of that second is one number
 _TURN_S = 0.005  # the loop turns at least so often while an inbox is worked off
 _ROUTES_MAX = 4096
 _Handler = tuple[Any, Callable[[Meta, Any], Any]]
@@ -82,7 +86,8 @@ class Hearing:
         self._handlers: list[tuple[re.Pattern[str], Any, Callable[[Meta, Any], Any]]] = []
         self._signal_handlers: list[Callable[[Meta, list[Signal]], Any]] = []
         self._inbox: deque[tuple[str, bytes, asyncio.Future[bytes] | None]] = deque()
-        self._waiting_bytes = 0
+        self._waiting_bytes: dict[str, int] = {}  # by sender
+        self._logged_s, self._logged = 0.0, 0
         self._arrived = asyncio.Event()
         self._routes: dict[tuple[str, Head], _Route] = {}
         self._routed = -1
@@ -119,12 +124,14 @@ class Hearing:
         return reply
 
     def _queue(self, claimed: str, frame: bytes, reply: asyncio.Future[bytes] | None) -> None:
-        if self._waiting_bytes + len(frame) > INBOX_BYTES:
+        cost = _cost(frame, reply)
+        waiting = self._waiting_bytes.get(claimed, 0)
+        if waiting + cost > SENDER_BYTES or sum(self._waiting_bytes.values()) + cost > INBOX_BYTES:
             self.refuse(claimed, WireError("Too much is waiting."))
             if reply is not None:
                 reply.set_exception(WireError("Refused.", ""))
             return
-        self._waiting_bytes += len(frame)
+        self._waiting_bytes[claimed] = waiting + cost
         self._inbox.append((claimed, frame, reply))
         self._arrived.set()
 
@@ -134,12 +141,19 @@ class Hearing:
             if reply is not None and not reply.done():
                 reply.set_exception(WireError("Refused.", ""))
         self._inbox.clear()
-        self._waiting_bytes = 0
+        self._waiting_bytes.clear()
 
     def refuse(self, claimed: str, why: HearthwayError) -> None:
         """Count what was refused; what it said is in no log."""
         self.refused += 1
-        log.warning("A message from %s was refused: %s", claimed, type(why).__name__)
+        now_s = time.monotonic()
+        if now_s - self._logged_s >= 1.0:
+            if self._logged > _LINES_A_S:
+                log.warning("%d more messages were refused", self._logged - _LINES_A_S)
+            self._logged_s, self._logged = now_s, 0
+        self._logged += 1
+        if self._logged <= _LINES_A_S:
+            log.warning("A message from %s was refused: %s", claimed, type(why).__name__)
 
     # -- working it off ------------------------------------------------------------------------
 
@@ -152,7 +166,7 @@ class Hearing:
             self._idle = False
             while self._inbox:
                 claimed, frame, reply = self._inbox.popleft()
-                self._waiting_bytes -= len(frame)
+                self._waiting_bytes[claimed] -= _cost(frame, reply)
                 if reply is not None:
                     self._take_ask(claimed, frame, reply)
                     continue
@@ -288,10 +302,14 @@ class Hearing:
     ) -> None:
         signals = codec.unpack(body, list[Signal])
         own = self._sessions.identity
-        decided = [
-            (s, self._gate.inward(s.key, session.device_id, head.purpose, s.person))
-            for s in signals
-        ]
+        decided = []
+        for n, signal in enumerate(signals, 1):
+            decision = self._gate.inward(signal.key, session.device_id, head.purpose, signal.person)
+            decided.append((signal, decision))
+            if (
+                n % _SIGNALS_A_TURN == 0
+            ):  # thousands of keys nobody asked about must not hold the loop
+                await asyncio.sleep(0)
         refused = next((s for s, decision in decided if decision is None), None)
         for signal, decision in decided:
             if decision is None:
@@ -308,6 +326,10 @@ class Hearing:
             result = handler(meta, signals)
             if result is not None and inspect.isawaitable(result):
                 await result
+
+
+def _cost(frame: bytes, reply: object) -> int:
+    return len(frame) + (_FRAME_BYTES if reply is None else _ASK_BYTES)
 
 
 def log_failure(what: str, why: Exception) -> None:

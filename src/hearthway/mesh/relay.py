@@ -10,6 +10,7 @@ Every frame of the inner link begins with one byte: direct, whom I reach, hand t
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Coroutine
@@ -19,7 +20,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-from hearthway.records.errors import MeshError
+from hearthway.records import codec
+from hearthway.records.errors import MeshError, WireError
 from hearthway.records.household import Peer
 
 from .identity import DeviceIdentity
@@ -34,6 +36,7 @@ _RATE_FRAMES_S, _BURST_FRAMES = 500.0, 1000.0
 _QUEUE_MAX = 256  # frames that wait to be handed on to one device
 _FRAME_MAX_BYTES = FRAME_MAX_BYTES - 128  # room for whom it is from and to
 _ASK_MAX_S = 30.0
+_REACH_MAX_BYTES = 64 * 1024  # more devices than a household has
 _AVOID_S = 30.0  # a relay that failed a device is the last choice for so long
 
 
@@ -96,7 +99,8 @@ class RelayLink:
         self._since_s: dict[str, float] = {}
         self._near: set[str] = set()  # direct, and told to the listeners
         self._avoid_s: dict[tuple[str, str], float] = {}
-        self._allowances: dict[str, _Allowance] = {}
+        self._allowances: dict[str, _Allowance] = {}  # by whom it is from
+        self._handed: dict[str, _Allowance] = {}  # by the relay
         self._queues: dict[str, deque[_Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._on_frame: list[FrameHandler] = []
@@ -259,9 +263,11 @@ class RelayLink:
             await self._inner.put(neighbour, frame, reliable=True)
 
     def _heard_reach(self, neighbour: str, body: bytes) -> None:
+        if len(body) > _REACH_MAX_BYTES:
+            return
         try:
-            said = frozenset(msgspec.msgpack.decode(body, type=list[str]))
-        except msgspec.DecodeError:
+            said = frozenset(codec.unpack(body, list[str]))
+        except WireError:
             return
         roster = self.roster
         if roster is not None:
@@ -328,7 +334,7 @@ class RelayLink:
                 self._queue(sender, onward, None)
         elif kind == _HANDED:
             onward = _unpack(body)
-            if onward is not None and self._is_member(onward.who):
+            if onward is not None and self._may_be_handed(sender, onward):
                 for callback in self._on_frame:
                     callback(onward.who, onward.frame)
 
@@ -342,7 +348,7 @@ class RelayLink:
         if kind == _ONWARD and onward is not None and self._may_hand_on(sender, onward):
             self._queue(sender, onward, answer)
         elif kind == _HANDED and onward is not None and self._on_ask is not None:
-            if self._is_member(onward.who):
+            if self._may_be_handed(sender, onward):
                 return self._on_ask(onward.who, onward.frame)
             answer.set_exception(MeshError("Refused."))
         elif kind == _ONWARD:
@@ -357,6 +363,13 @@ class RelayLink:
             and self.roster.member(device_id) is not None
             and device_id != self.device_id
         )
+
+    def _may_be_handed(self, relay: str, onward: _Onward) -> bool:
+        """Of members, no more than an honest relay would hand on: it can say any name."""
+        if not self._is_member(onward.who) or onward.who == relay:
+            return False
+        allowance = self._handed.setdefault(relay, _Allowance())
+        return allowance.take(len(onward.frame))
 
     def _may_hand_on(self, sender: str, onward: _Onward) -> bool:
         """Between members, to a direct neighbour, no more than a sender's share and a bounded queue."""
@@ -416,10 +429,12 @@ def _pack(onward: _Onward) -> bytes:
 
 
 def _unpack(body: bytes) -> _Onward | None:
+    """None for what is none: hostile bytes raise nothing here, and a wait that is no number would upset timers."""
     try:
-        return msgspec.msgpack.decode(body, type=_Onward)
-    except msgspec.DecodeError:
+        onward = codec.unpack(body, _Onward)
+    except WireError:
         return None
+    return onward if math.isfinite(onward.timeout_s) else None
 
 
 def _check_size(frame: bytes) -> None:
