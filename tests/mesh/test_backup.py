@@ -77,6 +77,10 @@ def test_what_was_backed_up_comes_back(node: Path, tmp_path: Path) -> None:
     with Store.open(new / "node.db", node_id="home") as store:
         anna = store.person("Anna")
         assert sum(1 for _ in store.fixes(anna.person_id)) == 5000
+        assert store.lost_after("phone") is not None  # it asks others for what it wrote since
+        with Store.open(node / "node.db", node_id="home") as old:
+            assert store.database_id() != old.database_id()
+            assert old.lost_after("phone") is None
     now_s = time.time()
     assert HouseholdRoot.load(new / "keys", now_s).roster.member("phone") is not None
     assert DeviceIdentity.load(new / "keys", now_s).device_id == "home"

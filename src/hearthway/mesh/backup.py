@@ -35,6 +35,7 @@ from .certificates import certificate_key, load_certificate, load_private, spki
 from .database import Database, store_error
 from .roster import open_roster
 from .sealed_file import CHUNK_BYTES, SealedReader, SealedWriter
+from .store import Store
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 WORK = ".backup"  # within the node's directory
@@ -124,6 +125,7 @@ def restore(
             with _new_directory(target) as directory:
                 about = _unpack(sealed, directory, str(source), progress)
                 check_node(directory)
+                _begin_anew(directory)
                 if check is not None:
                     check(directory)
     except OSError as why:
@@ -132,6 +134,20 @@ def restore(
             _mend(why),
         ) from None
     return Backup(time_s=about.time_s, files=about.files, content_bytes=about.content_bytes)
+
+
+def _begin_anew(directory: Path) -> None:
+    """Its numbers went back: others must not go on from those that they have."""
+    path = directory / DATABASE
+    if not path.is_file():
+        return
+    database = Database(path)
+    try:
+        row = database.row("SELECT value FROM meta WHERE key = 'node_id'")
+        if row is not None:
+            Store(database, bytes(row[0]).decode(errors="replace")).restored()
+    finally:
+        database.close()
 
 
 def refuse_existing(target: Path) -> None:

@@ -104,6 +104,7 @@ class Registers:
     """The registers of a store. `person_no` is the store's."""
 
     database: Database
+    node_id: str
     person_no: Callable[[str], int]
     _salt: bytes = b""
 
@@ -288,6 +289,35 @@ class Registers:
         with self.database.transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('database_id', ?)", (made,))
         return made
+
+    def restored(self) -> None:
+        """This file came from a backup: everybody begins anew with it, and it with everybody.
+
+        What it wrote since is where others have it; `lost_after` says until when each is asked for that.
+        """
+        with self.database.transaction() as db:
+            db.execute("DELETE FROM meta WHERE key LIKE 'back.%'")
+            last = self.last_hlc()
+            db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('restored', ?)",
+                ((last or Hlc(0, 0, "-")).encode().encode(),),
+            )
+            self.drop_cursors()
+            self.renew_database_id()
+
+    def lost_after(self, peer: str) -> Hlc | None:
+        """Own writes after this moment may be lost here, and `peer` was not asked for them; None: nothing is missing."""
+        row = self.database.row(
+            "SELECT value FROM meta WHERE key = 'restored'"
+            " AND NOT EXISTS (SELECT 1 FROM meta WHERE key = ?)",
+            (f"back.{peer}",),
+        )
+        return None if row is None else Hlc.decode(bytes(row[0]).decode())
+
+    def has_back(self, peer: str) -> None:
+        """That peer told everything: from now on nobody but this node says what it wrote."""
+        with self.database.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, x'')", (f"back.{peer}",))
 
     def cursor(self, peer: str) -> Cursor:
         """How far that peer's changes are merged here."""

@@ -105,8 +105,11 @@ def lets(key: str, sender: Party, receiver: Party, view: View) -> bool:
     return decision is not None and decision.precision == "exact"
 
 
-def objection(change: Change, sender: Party, view: View) -> str:
-    """Why a change told by `sender` is not taken; "" when nothing speaks against it."""
+def objection(change: Change, sender: Party, view: View, lost_after: Hlc | None = None) -> str:
+    """Why a change told by `sender` is not taken; "" when nothing speaks against it.
+
+    `lost_after`: this node's own writes after that moment may come back from whoever might have made them itself.
+    """
     if owner_of(change.key) is None or len(change.value) > VALUE_MAX_BYTES:
         return "not a replicated key or value"
     numbers = (change.ttl_s, change.age_s, change.time_s or 0.0)
@@ -124,7 +127,12 @@ def objection(change: Change, sender: Party, view: View) -> str:
         check(moment(change))
     except WireError:
         return "dated past the year 9999"
-    if not may_tell(change.node, sender):
+    if not may_tell(change.node, sender) and not (
+        lost_after is not None
+        and change.node == view.me.device_id
+        and moment(change) > lost_after
+        and may_write(change.key, sender.device_id, view.roster)
+    ):
         return "another node's word"
     if not may_write(change.key, change.node, view.roster) and not _left(change, sender, view):
         return "not its owner"
@@ -229,7 +237,9 @@ class Replica:
             digest = self._told_digest(asker, view, last) if answer and whole else b""
         fit = _Fit(until)
         for row in rows:
-            told = self._shares(row, view.me, asker, view)
+            told = self._shares(row, view.me, asker, view) or (
+                pull.own and self._gives_back(row, asker, view)
+            )
             if row.seq > until or not fit.add(
                 row, self._now(), told and (answer or row.hlc.node != asker.device_id)
             ):
@@ -271,6 +281,21 @@ class Replica:
             and lets(row.key, giver, taker, view)
         )
 
+    @staticmethod
+    def _gives_back(row: Register, asker: Party, view: View) -> bool:
+        """What the asker wrote, lost, and this node might have written itself: its word gives it no power more."""
+        return (
+            row.hlc.node == asker.device_id
+            and may_write(row.key, view.me.device_id, view.roster)
+            and lets(row.key, view.me, asker, view)
+        )
+
+    def question(self, peer: str) -> Pull:
+        """What to ask that peer for next."""
+        with self.store.database.snapshot():
+            cursor, lost_after = self.store.cursor(peer), self.store.lost_after(peer)
+        return Pull(database=cursor.database, since=cursor.seq, own=lost_after is not None)
+
     def apply(self, sender: Party, page: Changes, view: View, *, answer: bool) -> Applied:
         """Merge a page of `sender`, and the cursor with it, in one transaction.
 
@@ -279,9 +304,10 @@ class Replica:
         refused: Counter[str] = Counter()
         changed = 0
         with self.store.database.transaction():
+            lost_after = self.store.lost_after(sender.device_id) if answer else None
             changed += self._bury(sender, page, view, refused)
             for change in page.changes:
-                why = objection(change, sender, view)
+                why = objection(change, sender, view, lost_after)
                 if why:
                     refused[why] += 1
                 elif self._take(change, view):
@@ -291,6 +317,8 @@ class Replica:
             reached = Cursor(database=page.database, seq=page.next)
             if reached != cursor and (answer or (not gap and page.next > cursor.seq)):
                 self.store.set_cursor(sender.device_id, reached)
+            if lost_after is not None and page.next >= page.last:
+                self.store.has_back(sender.device_id)
         return Applied(changed=changed, refused=dict(sorted(refused.items())), gap=gap)
 
     def _take(self, change: Change, view: View) -> bool:

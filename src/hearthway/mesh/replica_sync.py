@@ -158,8 +158,7 @@ class ReplicaSync:
     async def _pull(self, peer: str) -> None:
         store = self.replica.store
         while True:
-            cursor = await asyncio.to_thread(store.cursor, peer)
-            question = Pull(database=cursor.database, since=cursor.seq)
+            question = await asyncio.to_thread(self.replica.question, peer)
             page: Changes = await self._mesh.request(
                 peer, PULL, question, PURPOSE, Changes, PULL_TIMEOUT_S
             )

@@ -13,10 +13,14 @@ PURPOSE = "household"
 
 
 class Pull(Struct, frozen=True, kw_only=True):
-    """Asks for the changes of `database` after number `since`; the answer is one page of `Changes`."""
+    """Asks for the changes of `database` after number `since`; the answer is one page of `Changes`.
+
+    `own`: the asker's file came from a backup, so it asks for its own writes as well.
+    """
 
     database: bytes = b""
     since: int = 0
+    own: bool = False
 
 
 class Change(Struct, frozen=True, kw_only=True):
