@@ -91,7 +91,7 @@ class Answerer:
             self._resolve(ask, self._refusal(why))
             return
         if ask.head.command:
-            self._spawn(self._command(ask, grant))
+            self._command(ask, grant)
             return
         try:
             result, reply_key = self._call(ask)
@@ -160,8 +160,10 @@ class Answerer:
     ) -> None:
         self._resolve(ask, await self._end(ask, work, reply_key, grant))
 
-    async def _command(self, ask: Ask, grant: Decision | None) -> None:
-        async def carried_out() -> bytes:
+    def _command(self, ask: Ask, grant: Decision | None) -> None:
+        """In this turn where journal and handler do not have to be waited for, else beside later messages."""
+
+        def carried_out() -> bytes | Awaitable[bytes]:
             try:
                 result, reply_key = self._call(ask)
             except HearthwayError as why:
@@ -169,22 +171,45 @@ class Answerer:
             except Exception as why:  # noqa: BLE001 - as above
                 return codec.pack(self._broken(why))
             if inspect.isawaitable(result):
-                return codec.pack(await self._end(ask, result, reply_key, grant))
+                return self._packed_end(ask, result, reply_key, grant)
             return codec.pack(self._outcome(ask, result, reply_key, grant))
 
-        sender = ask.session.device_id
         try:
-            kept = await self._once.run(sender, ask.head.command, carried_out)
+            kept = self._once.start(ask.session.device_id, ask.head.command, carried_out)
+        except Exception as why:  # noqa: BLE001 - as below
+            self._resolve(ask, self._no_end(why))
+            return
+        if isinstance(kept, bytes):
+            self._command_ended(ask, kept, grant)
+        else:
+            self._spawn(self._command_end(ask, kept, grant))
+
+    async def _packed_end(
+        self, ask: Ask, work: Awaitable[Any], reply_key: str, grant: Decision | None
+    ) -> bytes:
+        return codec.pack(await self._end(ask, work, reply_key, grant))
+
+    async def _command_end(self, ask: Ask, kept: Awaitable[bytes], grant: Decision | None) -> None:
+        try:
+            end = await kept
+        except Exception as why:  # noqa: BLE001 - a journal on a full disk
+            self._resolve(ask, self._no_end(why))
+        else:
+            self._command_ended(ask, end, grant)
+
+    def _command_ended(self, ask: Ask, kept: bytes, grant: Decision | None) -> None:
+        try:
             outcome = codec.unpack(kept, _Outcome)
         except HearthwayError as why:
             outcome = self._refusal(why)
-        except Exception as why:  # noqa: BLE001 - a journal on a full disk
-            outcome = self._broken(why)
         if outcome.kind == REPLY and outcome.body != _NOTHING:  # the rules may have changed since
             decision = self._back(ask, outcome.key, grant)
             if decision is None:
                 outcome = self._refusal(self._not_back(ask, outcome.key))
         self._resolve(ask, outcome)
+
+    def _no_end(self, why: Exception) -> _Outcome:
+        return self._refusal(why) if isinstance(why, HearthwayError) else self._broken(why)
 
     # -- what goes back ------------------------------------------------------------------------
 
