@@ -154,6 +154,15 @@ def _alone(world: World) -> bool:
 def must_arrive(world: World, sender: Device, receiver: Device, key: str, about: str) -> bool:
     if "gone" in (sender.person, receiver.person):
         return False
+    if sender.role == "phone" and not _alone(world) and about not in ("", sender.person):
+        return False  # a phone speaks of its own person alone
+    guests = KINDS.get(sender.person) == "guest"
+    if (
+        about == ""
+        and not _alone(world)
+        and (guests or (sender.role, sender.person) == ("phone", ""))
+    ):
+        return False  # PURPOSE is not what keeps the household together
     for rule in world.rules:
         if (
             rule.sender != sender.role

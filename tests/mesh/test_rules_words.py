@@ -108,7 +108,10 @@ def test_explain_is_what_is_decided(name: str, key: str) -> None:
     for sender, party, purpose, about in product(
         ("phone", "car", "home"), HOUSEHOLD, purposes, ("", "anna", "ben")
     ):
-        decision = rules.decide(key, Party(role=sender), party, purpose, about)
+        teller = Party(role=sender)
+        if sender == "phone":  # a phone speaks of its own person alone
+            teller = Party(role=sender, person=about or "anna", kind="adult")
+        decision = rules.decide(key, teller, party, purpose, about)
         if decision is not None:
             at = (sender, party.device_id, purpose, about)
             decided.add((*at, decision.rule, decision.precision))

@@ -34,6 +34,7 @@ TEMPLATES: dict[str, str] = {
 }
 # About nobody: messages that hold the household together reach every device of it, a guest's as well.
 KEEPING_TOGETHER = ("witness", "replay", "forget", "household")
+ORDERS = ("control", "forget")  # a guest does these by a grant, or not at all
 _CACHE_MAX = 16_384
 _RULES_MAX_BYTES = 1_000_000
 
@@ -115,8 +116,10 @@ class Rules:
         """May `key`, about the person `about` ("": about nobody), cross? By which rule, how precisely; or None.
 
         What is about one person reaches another's device only if a rule's `whose` lets it AND both consented.
-        Of several rules the first that lets it counts.
+        Of several rules the first that lets it counts. Who may say it at all: see `may_say`.
         """
+        if not may_say(sender, purpose, about):
+            return None
         question = (key, sender.role, receiver, purpose, about)
         options = self._decided.get(question)
         if options is None:
@@ -207,6 +210,23 @@ class Rules:
             if (kind and kind in rule.kinds) or (key and _fits(patterns, key))
         )
         return min(fitting, key=lambda rule: rule.days, default=None)
+
+
+def may_say(sender: Party, purpose: str, about: str) -> bool:
+    """May that device say anything to this purpose about this person, whatever a rule lets its role say?
+
+    A phone speaks of its own person and of nobody else. A guest's device orders nothing: beside what keeps the
+    household together it tells what is about the guest. A phone that is nobody's does not even that.
+    """
+    if sender.alone or (sender.role != Role.PHONE and sender.kind != PersonKind.GUEST):
+        return True
+    if about and about != sender.person:
+        return False
+    if sender.person and sender.kind != PersonKind.GUEST:
+        return True
+    if about:
+        return purpose not in ORDERS
+    return purpose in KEEPING_TOGETHER and purpose not in ORDERS
 
 
 def _may_have(rule: Rule, receiver: Party, about: str) -> bool | None:
