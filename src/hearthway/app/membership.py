@@ -37,7 +37,7 @@ REVOKE = "Household.Revoke"
 LEAVE = "Household.Leave"
 MOVE = "Household.Move"
 PURPOSE = "household"
-LOOK_S = 2.0
+LOOK_S = 60.0  # a clock that is set ahead ends a certificate, and nobody tells
 
 
 class Renew(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,14 +87,15 @@ class Membership(Part):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self.asked: dict[str, str] = {}  # device id -> whose it says it is (the home's knowledge)
-        self._serial = -1
+        self._again = asyncio.Event()
         self._erasing = asyncio.Lock()
 
     def verbs(self, control: ControlServer) -> None:
         control.on("people", self._people)
 
     def mesh_started(self, mesh: MeshNode) -> None:
-        self._serial = -1
+        mesh.on_roster(self._again.set)
+        self._again.set()
         self.node.spawn(self._watch(mesh), "household list")
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
@@ -111,20 +112,27 @@ class Membership(Part):
                 mesh.identity.certificate, self.node.wall.now_s(), "This device's certificate"
             )
         except IdentityError as why:
+            self._again.set()
             return {"healthy": False, "problem": why.message, "next": why.next_step}
         return {}
 
     async def _watch(self, mesh: MeshNode) -> None:
+        """Sleeps until the list changes or the certificate ends."""
         while self.node.mesh is mesh:
-            if mesh.identity.roster.serial != self._serial:
+            if self._again.is_set():
+                self._again.clear()
                 await self.look(mesh)
+            certificate, now_s = mesh.identity.certificate, self.node.wall.now_s()
             try:
-                check_dates(
-                    mesh.identity.certificate, self.node.wall.now_s(), "This device's certificate"
-                )
+                check_dates(certificate, now_s, "This device's certificate")
             except IdentityError as why:
-                await self.node.out_of_household(why)
-            await asyncio.sleep(LOOK_S)
+                if self.node.mesh is mesh:
+                    await self.node.out_of_household(why)
+                return
+            left_s = certificate.not_valid_after_utc.timestamp() - now_s
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(LOOK_S, max(0.0, left_s) + 0.5)):
+                    await self._again.wait()
 
     async def look(self, mesh: MeshNode) -> None:
         """Are we still in it, and has anybody left? Safe to call at any time."""
@@ -136,7 +144,6 @@ class Membership(Part):
             if self.node.mesh is mesh:
                 await self.node.out_of_household(why)
             return
-        self._serial = mesh.identity.roster.serial
         await self.erase_departed(kept.roster)
 
     async def erase_departed(self, roster: Roster) -> None:

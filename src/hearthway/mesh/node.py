@@ -67,7 +67,7 @@ class MeshNode:
         self._gate = Gate(lambda: self._sessions.identity, rules, now, grants)
         self._greeter = Greeter(self._sessions, link, now, self._peer_is, self._spawn)
         self._answerer = Answerer(
-            self._sessions, self._gate, now, journal, self._spawn, log_failure
+            self._sessions, self._gate, now, journal, self._spawn, log_failure, self._waits_for
         )
         self._hearing = Hearing(
             self._sessions,
@@ -94,6 +94,7 @@ class MeshNode:
         self._reached: list[Session] = []
         self._reached_at = -1
         self._peer_handlers: list[Callable[[str, bool], None]] = []
+        self._roster_handlers: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
         self._taking = asyncio.Lock()  # one list of devices after the other
@@ -247,6 +248,10 @@ class MeshNode:
         """Call `handler(device_id, ready)` when a peer has proved itself, and when it goes."""
         self._peer_handlers.append(handler)
 
+    def on_roster(self, handler: Callable[[], None]) -> None:
+        """Call `handler()` when the list of devices or this node's certificate changed, or it was put out."""
+        self._roster_handlers.append(handler)
+
     # -- looking -------------------------------------------------------------------------------
 
     def ready(self, to: str) -> list[str]:
@@ -323,6 +328,7 @@ class MeshNode:
                 identity = replace(identity, roster=own.roster, epoch_key=own.epoch_key)
                 self._lose(self._sessions.use(identity))
             await self._link.update_identity(identity)
+            self._tell_roster()
 
     # -- inside: sending -----------------------------------------------------------------------
 
@@ -335,6 +341,10 @@ class MeshNode:
             sessions = (self._sessions.get(d) for d in alive)
             self._reached = [s for s in sessions if s is not None and s.greeted]
         return [s for s in self._reached if to is None or to in (s.device_id, s.role)]
+
+    def _waits_for(self, device_id: str) -> bool:
+        box = self._publisher.outboxes.get(device_id)
+        return box is not None and box.waiting
 
     def _one(self, to: str) -> Session:
         if self._put_out is not None:
@@ -423,7 +433,12 @@ class MeshNode:
                 async with asyncio.timeout(_FAREWELL_S):
                     await box.flush()
         if before != identity.roster:
+            self._tell_roster()
             await self._link.update_roster(identity.roster)
+
+    def _tell_roster(self) -> None:
+        for handler in self._roster_handlers:
+            handler()
 
     async def _leave(self, why: HearthwayError) -> None:
         """This device is not in the household any more: it says so, and falls silent."""
@@ -434,6 +449,7 @@ class MeshNode:
             self._peer_is(device_id, ready=False)
         self._gate.changed()
         log.warning("this device is not in the household any more")
+        self._tell_roster()
         self._spawn(self._link.close())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
