@@ -18,9 +18,13 @@ from .identity import DeviceIdentity
 from .rules import Rules
 
 EXACT = "exact"
+_OTHERS = "*"
 REMEMBER_S = 1.0
 _CROSSINGS_MAX = 10_000
 _REMEMBERED_MAX = 16_384
+_NAMES_MAX = (
+    1_000  # of one sender: what it says beyond is counted under no name, and takes nobody's room
+)
 _Question = tuple[str, str, str, str, bool]
 
 
@@ -53,6 +57,7 @@ class Gate:
         self._parties: dict[str, Party | None] = {}
         self._decisions: dict[_Question, Decision | None] = {}
         self._tallies: dict[tuple[str, str, str, str, str], Tally] = {}
+        self._names: dict[str, int] = {}  # how many of them are of each sender
 
     def use_rules(self, rules: Rules) -> None:
         """Decide by these from now on."""
@@ -125,9 +130,13 @@ class Gate:
         at = (key, sender, role, purpose, rule)
         tally = self._tallies.get(at)
         if tally is None:
+            names = self._names.get(sender, 0)
+            if names >= _NAMES_MAX and key != _OTHERS:
+                return self.tally(_OTHERS, sender, role, _OTHERS, rule)
             tally = Tally()
             if len(self._tallies) < _CROSSINGS_MAX:
                 self._tallies[at] = tally
+                self._names[sender] = names + 1
         return tally
 
     def count(self, key: str, sender: str, role: str, purpose: str, rule: str) -> None:
@@ -152,6 +161,7 @@ class Gate:
         ]
         if drain:
             self._tallies.clear()
+            self._names.clear()
             self.changed()  # nobody goes on counting on what was handed out
         return counted
 

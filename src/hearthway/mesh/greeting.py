@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ GREET_S = 2.0
 AGAIN_S = (0.1, 0.3, 1.0, 2.0)
 _ROSTER_AGAIN_S = 0.5  # the least time between two rosters handed to the same peer
 _RECHECK_S = 0.5  # the least time between two questions which session a peer is in
+_GREETINGS_A_S = 40  # heard of one sender: each costs two signatures; nobody needs so many
 _SMOOTH = 0.2  # weight of the newest round trip
 
 
@@ -54,6 +56,7 @@ class Greeter:
         self._quality: dict[str, Quality] = {}
         self._handed: dict[str, float] = {}
         self._asked: dict[str, float] = {}
+        self._greeted: dict[str, tuple[float, int]] = {}  # by sender: this second, and how often
         self._rechecked: dict[str, float] = {}
         self.signed_roster = b""
         self.strangers: dict[str, str] = {}  # who could not prove itself, and why
@@ -79,6 +82,8 @@ class Greeter:
 
     def hear(self, claimed: str, frame: bytes) -> bytes:
         """The answer to a greeting; empty where it does not hold: our list of devices may be the older one."""
+        if self._too_often(claimed):
+            return b""
         before = self._sessions.get(claimed)
         was_ready = before is not None and before.greeted
         try:
@@ -94,6 +99,16 @@ class Greeter:
         if not session.greeted:
             self.greet_soon(claimed)
         return self._sessions.greeting(claimed, echo=hello.challenge)
+
+    def _too_often(self, claimed: str) -> bool:
+        now_s = time.monotonic()
+        since_s, count = self._greeted.get(claimed, (now_s, 0))
+        if now_s - since_s >= 1.0:
+            since_s, count = now_s, 0
+        if len(self._greeted) > 1000:
+            self._greeted.clear()
+        self._greeted[claimed] = since_s, count + 1
+        return count >= _GREETINGS_A_S
 
     async def _greet(self, device_id: str) -> None:
         """Until the peer has proved itself, or goes."""
@@ -146,9 +161,10 @@ class Greeter:
             )
         session, hello = self._sessions.hear_greeting(device_id, answer, answer=True)
         self.measured(device_id, rtt_s)
+        offset_s = hello.time_s - (sent_s + rtt_s / 2)
         self._quality[device_id] = msgspec.structs.replace(
             self._quality[device_id],
-            clock_offset_s=hello.time_s - (sent_s + rtt_s / 2),
+            clock_offset_s=offset_s if math.isfinite(offset_s) else None,
             version=hello.software[:20],
         )
         return session

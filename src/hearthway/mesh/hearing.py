@@ -86,7 +86,8 @@ class Hearing:
         self._handlers: list[tuple[re.Pattern[str], Any, Callable[[Meta, Any], Any]]] = []
         self._signal_handlers: list[Callable[[Meta, list[Signal]], Any]] = []
         self._inbox: deque[tuple[str, bytes, asyncio.Future[bytes] | None]] = deque()
-        self._waiting_bytes: dict[str, int] = {}  # by sender
+        self._waiting_bytes = 0
+        self._waiting_of: dict[str, int] = {}  # bytes, by sender
         self._logged_s, self._logged = 0.0, 0
         self._arrived = asyncio.Event()
         self._routes: dict[tuple[str, Head], _Route] = {}
@@ -125,13 +126,14 @@ class Hearing:
 
     def _queue(self, claimed: str, frame: bytes, reply: asyncio.Future[bytes] | None) -> None:
         cost = _cost(frame, reply)
-        waiting = self._waiting_bytes.get(claimed, 0)
-        if waiting + cost > SENDER_BYTES or sum(self._waiting_bytes.values()) + cost > INBOX_BYTES:
+        waiting = self._waiting_of.get(claimed, 0)
+        if waiting + cost > SENDER_BYTES or self._waiting_bytes + cost > INBOX_BYTES:
             self.refuse(claimed, WireError("Too much is waiting."))
             if reply is not None:
                 reply.set_exception(WireError("Refused.", ""))
             return
-        self._waiting_bytes[claimed] = waiting + cost
+        self._waiting_bytes += cost
+        self._waiting_of[claimed] = waiting + cost
         self._inbox.append((claimed, frame, reply))
         self._arrived.set()
 
@@ -141,7 +143,8 @@ class Hearing:
             if reply is not None and not reply.done():
                 reply.set_exception(WireError("Refused.", ""))
         self._inbox.clear()
-        self._waiting_bytes.clear()
+        self._waiting_bytes = 0
+        self._waiting_of.clear()
 
     def refuse(self, claimed: str, why: HearthwayError) -> None:
         """Count what was refused; what it said is in no log."""
@@ -166,7 +169,8 @@ class Hearing:
             self._idle = False
             while self._inbox:
                 claimed, frame, reply = self._inbox.popleft()
-                self._waiting_bytes[claimed] -= _cost(frame, reply)
+                self._waiting_bytes -= _cost(frame, reply)
+                self._waiting_of[claimed] -= _cost(frame, reply)
                 if reply is not None:
                     self._take_ask(claimed, frame, reply)
                     continue

@@ -102,9 +102,11 @@ class Presence:
         """A word about being there."""
         if kind == HOLD and stream is not None:
             self._held_s[sender] = time.monotonic() + HOLD_S
-            stream.write(HELD)
+            if stream.writable:  # nothing piles up for somebody who asks and never reads
+                stream.write(HELD)
         elif kind == PING and stream is not None:
-            stream.write(PONG)
+            if stream.writable:
+                stream.write(PONG)
         elif kind == PONG:
             self._beat_s[sender] = time.monotonic()
         elif kind == HELD:

@@ -21,7 +21,11 @@ from .probe import split_address
 
 PORT_OFFSET = 2  # from the mesh port: a firewall's rule can be written once; +1 is pairing
 HANDSHAKE_S = 2.0
-_ADMITTING_MAX = 32  # connections that have not proved themselves yet; more are cut at once
+_ADMITTING_MAX = (
+    32  # connections that have not proved themselves yet; for one more the oldest is cut
+)
+_STANDING_MAX = 8  # streams that one member may have here; for one more its oldest is cut
+_PILED_MAX_BYTES = 8 * 1024 * 1024  # more than waits for anybody who reads: such a stream is cut
 _HIGH_BYTES = 256 * 1024
 _BURST_BYTES = 64 * 1024
 _EARLY_BYTES = 64 * 1024  # what may come before the other side was checked
@@ -110,6 +114,9 @@ class Stream(asyncio.Protocol):
     def write(self, payload: bytes) -> bool:
         """Write now, whatever has piled up; False when the stream has ended."""
         if self.closed or self._transport is None:
+            return False
+        if self._burst_bytes + self._transport.get_write_buffer_size() > _PILED_MAX_BYTES:
+            self.abort()
             return False
         framed = len(payload).to_bytes(4, "big") + payload
         if self._burst is None:  # the first of this turn goes at once, the others of it together
@@ -220,7 +227,7 @@ class Streams:
         self._listen, self._now = listen, now
         self._up, self._deliver, self._lost = up, deliver, lost
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in the order in which they knocked
         self._standing: dict[Stream, bytes] = {}  # and the certificate it proved itself by
         self.problem = ""  # why nobody can dial this node, though it can dial others
 
@@ -294,12 +301,14 @@ class Streams:
             self._up(stream)
 
     def _knock(self, transport: asyncio.Transport) -> None:
-        if len(self._tasks) >= _ADMITTING_MAX:
-            transport.abort()
-            return
+        """Whoever is honest proves itself in a moment, so in a flood the oldest is not that one."""
+        while len(self._tasks) >= _ADMITTING_MAX:
+            oldest = next(iter(self._tasks))
+            del self._tasks[oldest]
+            oldest.cancel()
         task = asyncio.get_running_loop().create_task(self._admit(transport))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def _admit(self, raw: asyncio.Transport) -> None:
         stream = Stream(self._deliver, self._ended, dialled=False)
@@ -318,6 +327,9 @@ class Streams:
         except BaseException:
             raw.abort()
             raise
+        known = [s for s in self._standing if s.device_id == who[0] and not s.dialled]
+        for old in known[: len(known) + 1 - _STANDING_MAX]:
+            old.abort()
         self._standing[stream] = certificate
         stream.attach(tls, *who)
         if not stream.closed:

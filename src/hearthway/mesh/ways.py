@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ MOMENT_S = 0.02  # and any other so long, before it is dropped
 WAITING_MAX_BYTES = 16 * 1024 * 1024
 _OTHER_DIALS_S = 2.0
 _LAST_WORD_S = 1.0
+_REDIAL_S = 0.5
 _KNOCK_S = 0.8  # five round trips; a lost first packet would only come again after 1 s
 _AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 
@@ -41,6 +43,7 @@ class Way:
     near: bool = False  # zenoh says it is there
     mixed: bool = False  # something went over zenoh since the last stream
     waiting_bytes: int = 0
+    redial_s: float = 0.0  # monotonic: not asked to dial again before
     lane: asyncio.Lock = field(default_factory=asyncio.Lock)
     asked: asyncio.Event = field(default_factory=asyncio.Event)  # the other side asked us to dial
     found: asyncio.Event = field(default_factory=asyncio.Event)  # a stream is in use
@@ -236,7 +239,10 @@ class Ways:
         way, kind, token = self.way(device_id), payload[:1], payload[1:9]
         if kind == DIAL:
             way.asked.set()
-            if stream is not None and stream is way.stream and self._decides(way):
+            now_s = time.monotonic()
+            due = now_s >= way.redial_s  # a word costs a byte, a dial a handshake
+            if due and stream is not None and stream is way.stream and self._decides(way):
+                way.redial_s = now_s + _REDIAL_S
                 self._spawn(self._redial(way))
         elif kind == LAST:
             held = way.held.pop(token, None)
@@ -277,6 +283,14 @@ class Ways:
 
     # -- sending -------------------------------------------------------------------------------
 
+    def write(self, device_id: str, payload: bytes) -> Stream | None:
+        """The stream that took it in this very turn; None where none stands, or its turn has not come."""
+        way = self._ways.get(device_id)
+        stream = way.stream if way is not None else None
+        if way is None or stream is None or way.lane.locked() or not stream.writable:
+            return None
+        return stream if stream.write(payload) else None
+
     async def send(
         self, device_id: str, payload: bytes, *, reliable: bool = True
     ) -> tuple[bool, Stream | None]:
@@ -284,10 +298,10 @@ class Ways:
 
         MeshError where a reliable one found the wire full for 2 s, or too much waiting before it.
         """
+        stream = self.write(device_id, payload)
+        if stream is not None:
+            return True, stream
         way = self.way(device_id)
-        stream = way.stream
-        if stream is not None and not way.lane.locked() and stream.writable:
-            return stream.write(payload), stream
         if way.waiting_bytes + len(payload) > WAITING_MAX_BYTES:
             return _full(device_id, reliable=reliable)
         way.waiting_bytes += len(payload)
