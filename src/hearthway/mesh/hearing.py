@@ -13,6 +13,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ _LINES_A_S = 20  # refusals in the log; the rest of that second is one number
 _TURN_S = 0.005  # the loop turns at least so often while an inbox is worked off
 _ROUTES_MAX = 4096
 _Handler = tuple[Any, Callable[[Meta, Any], Any]]
+
+
+class _Opened(bytes):
+    """A frame that waits and was opened already: its sender went, and the keys with it."""
+
+    heard: tuple[Session, int, int, Frame]
 
 
 class _Route:
@@ -137,6 +144,27 @@ class Hearing:
         self._inbox.append((claimed, frame, reply))
         self._arrived.set()
 
+    def open_waiting(self, device_id: str) -> None:
+        """That peer goes, and its session with it: what came before is opened now and handled in its turn.
+
+        What it asked is not: it was told that nobody answers.
+        """
+        kept: deque[tuple[str, bytes, asyncio.Future[bytes] | None]] = deque()
+        for claimed, frame, reply in self._inbox:
+            if claimed == device_id and reply is not None:
+                reply.set_exception(WireError("Refused.", ""))
+                self._waiting_bytes -= _cost(frame, reply)
+                self._waiting_of[claimed] -= _cost(frame, reply)
+                continue
+            waits = frame
+            if claimed == device_id and frame[:1] not in (ROSTER, ROSTER_ASK):
+                with suppress(WireError):  # refused in its turn
+                    opened = _Opened(frame)
+                    opened.heard = self._sessions.unseal(claimed, frame)
+                    waits = opened
+            kept.append((claimed, waits, reply))
+        self._inbox = kept
+
     def drop_all(self) -> None:
         """This node was put out: what waits is not read any more."""
         for _, _, reply in self._inbox:
@@ -222,6 +250,8 @@ class Hearing:
 
     def _unseal(self, claimed: str, data: bytes) -> tuple[Session, int, int, Frame]:
         """As `Sessions.unseal`; where the epochs or sessions of the two differ, that is mended beside."""
+        if isinstance(data, _Opened):
+            return data.heard
         try:
             heard = self._sessions.unseal(claimed, data)
             if not heard[0].greeted:

@@ -364,6 +364,7 @@ class MeshNode:
             self._greeter.greet_soon(device_id)
             return
         self._greeter.stop(device_id)
+        self._hearing.open_waiting(device_id)
         self._sessions.drop(device_id)
         self._gate.changed()
         self._peer_is(device_id, ready=False)
