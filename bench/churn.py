@@ -50,6 +50,7 @@ class Cycle:
 
     fault: str
     victim: str
+    away_s: float = 0.0
     noticed_s: float = -1.0
     healed_s: float = -1.0
     answered: int = 0
@@ -207,6 +208,7 @@ class Churn:
         else:
             time.sleep(rng.uniform(0.0, 2.0))
         back_s = self._mend(fault, victim)
+        seen.away_s = back_s - begun_s
         seen.healed_s = self._healed(back_s, (victim,), seen.healed_by)
         self._answers(seen)
         self._puts(seen)
@@ -277,6 +279,9 @@ class Churn:
             stats = node.ask("stats", "stats")
             seen.slow_puts += stats["slow"]
             for kind, took_ms in stats["worst"].items():
+                away_ms = seen.away_s * 1000
+                if seen.fault == "stop" and node.name == seen.victim and took_ms > away_ms - 20:
+                    took_ms = max(0.0, took_ms - away_ms)  # stopped in the middle of a put
                 seen.worst_put_seen_ms = max(seen.worst_put_seen_ms, took_ms)
                 if kind.endswith("waiting") and took_ms > seen.worst_put_ms:
                     seen.worst_put_ms, seen.put_kind = took_ms, f"{kind}, of {node.name}"
