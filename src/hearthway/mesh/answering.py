@@ -68,13 +68,16 @@ class Answerer:
         journal: CommandJournal | None,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         failed: Callable[[str, Exception], None],
+        waiting: Callable[[str], bool],
     ) -> None:
+        """`waiting(device_id)`: does anything published for that peer wait for its turn? It goes before an answer."""
         self._sessions = sessions
         self._gate = gate
         self._now = now
         self._once = Once(MemoryJournal() if journal is None else journal)
         self._spawn = spawn
         self._failed = failed
+        self._waiting = waiting
         self._servers: dict[str, tuple[Any, Callable[[Meta, Any], Any], str | None]] = {}
 
     def serve(
@@ -248,6 +251,13 @@ class Answerer:
         return self._refusal(MeshError(f"{device_id} failed while answering.", "Its log says why."))
 
     def _resolve(self, ask: Ask, outcome: _Outcome) -> None:
+        """What the handler published before it answered is heard before the answer."""
+        if self._waiting(ask.session.device_id):
+            asyncio.get_running_loop().call_soon(self._reply, ask, outcome)
+        else:
+            self._reply(ask, outcome)
+
+    def _reply(self, ask: Ask, outcome: _Outcome) -> None:
         if ask.reply.done():
             return
         head = Head(outcome.kind, outcome.key, ask.head.purpose, ask.head.about, ask.seq)

@@ -11,6 +11,7 @@ from .stream import Stream
 
 NUMBER_BYTES = 8
 _Send = Callable[[bytes], Awaitable[tuple[bool, Stream | None]]]
+_AtOnce = Callable[[bytes], Stream | None]
 
 
 class Asks:
@@ -21,26 +22,33 @@ class Asks:
         self._over: dict[bytes, Stream] = {}  # the stream an ask went over
         self._number = 0
 
-    async def ask(self, device_id: str, send: _Send, timeout_s: float) -> bytes:
-        """The answer to what `send(number)` sends; MeshError when the peer is away, goes away or is silent."""
+    async def ask(self, device_id: str, at_once: _AtOnce, send: _Send, timeout_s: float) -> bytes:
+        """The answer to what `at_once(number)` sends, or else `send(number)`; MeshError when the peer is away,
+        goes away or is silent.
+        """
         self._number += 1
         number = self._number.to_bytes(NUMBER_BYTES, "big")
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes] = loop.create_future()
         self._waiting[number] = (device_id, answer)
+        patience = loop.call_later(timeout_s, _silent, answer)  # a third of asyncio.timeout's cost
         try:
-            async with asyncio.timeout(timeout_s):
-                sent, stream = await send(number)
+            stream = at_once(number)
+            if stream is None:
+                async with asyncio.timeout(timeout_s):
+                    sent, stream = await send(number)
                 if not sent:
                     raise away(device_id)
-                if stream is not None:
-                    self._over[number] = stream
-                return await answer
+            if stream is not None:
+                self._over[number] = stream
+            return await answer
         except TimeoutError:
             raise MeshError(
                 f"{device_id} did not answer within {timeout_s:g} s.",
                 "Try again; is it busy or away?",
             ) from None
         finally:
+            patience.cancel()
             self._waiting.pop(number, None)
             self._over.pop(number, None)
             if answer.done() and not answer.cancelled():
@@ -64,6 +72,11 @@ class Asks:
             asked, answer = self._waiting[number]
             if over is stream and not answer.done():
                 answer.set_exception(away(asked))
+
+
+def _silent(answer: asyncio.Future[bytes]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
 
 
 def away(device_id: str) -> MeshError:

@@ -165,12 +165,15 @@ class ZenohLink:
         """As `Link.ask`; fails at once when the peer goes away meanwhile."""
         _check_size(frame)
 
-        async def send(number: bytes) -> tuple[bool, Stream | None]:
+        def at_once(number: bytes) -> Stream | None:
             if not self._presence.is_alive(device_id):
                 raise away(device_id)
+            return self._write(device_id, _ASK + number + frame)
+
+        async def send(number: bytes) -> tuple[bool, Stream | None]:
             return await self._send(device_id, _ASK + number + frame)
 
-        return await self._asks.ask(device_id, send, timeout_s)
+        return await self._asks.ask(device_id, at_once, send, timeout_s)
 
     def on_frame(self, callback: FrameHandler) -> None:
         """Call back with every frame."""
@@ -367,6 +370,14 @@ class ZenohLink:
             self._count(device_id, payload)
         return sent, stream
 
+    def _write(self, device_id: str, payload: bytes) -> Stream | None:
+        """The stream that took it in this very turn, if one could."""
+        self._sent_s = time.monotonic()
+        stream = self._ways.write(device_id, payload)
+        if stream is not None:
+            self._count(device_id, payload)
+        return stream
+
     async def _by_zenoh(self, device_id: str, payload: bytes, reliable: bool) -> bool:
         if self._zenoh is None or not await self._zenoh.send(device_id, payload, reliable=reliable):
             return False
@@ -397,7 +408,7 @@ class ZenohLink:
                 callback(sender, rest)
         elif kind == _ASK and len(rest) >= NUMBER_BYTES and self._on_ask is not None:
             number, question = rest[:NUMBER_BYTES], rest[NUMBER_BYTES:]
-            self._spawn(self._answer(sender, number, self._on_ask(sender, question)))
+            self._answer_soon(sender, number, self._on_ask(sender, question))
         elif kind == _ANSWER and len(rest) >= NUMBER_BYTES:
             self._asks.answered(sender, rest)
         elif kind in (LAST, DIAL):
@@ -405,6 +416,12 @@ class ZenohLink:
                 self._ways.hear(sender, payload, None)
         else:
             self._presence.hear(sender, kind, stream)
+
+    def _answer_soon(self, sender: str, number: bytes, work: Awaitable[bytes]) -> None:
+        """In this very turn where the answer is there and the stream takes it: a task costs a turn of the loop."""
+        answer = _there(work)
+        if answer is None or self._write(sender, _ANSWER + number + answer) is None:
+            self._spawn(self._answer(sender, number, work))
 
     async def _answer(self, sender: str, number: bytes, work: Awaitable[bytes]) -> None:
         with suppress(MeshError):  # an ask that does not verify gets no answer
@@ -435,6 +452,13 @@ class ZenohLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _there(work: Awaitable[bytes]) -> bytes | None:
+    """What it gave, if it is done and gave something."""
+    if not isinstance(work, asyncio.Future) or not work.done() or work.cancelled():
+        return None
+    return work.result() if work.exception() is None else None
 
 
 def _names(roster: Roster) -> list[tuple[str, str]]:
