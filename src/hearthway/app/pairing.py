@@ -25,6 +25,7 @@ from hearthway.records.household import PersonKind, Role
 from .addresses import own_addresses, reachable
 from .config import split_address
 from .control import ControlServer
+from .membership import owner_of
 from .part import Part
 from .paths import private_dir
 
@@ -194,10 +195,7 @@ class Pairing(Part):
 
     def _owner(self) -> str:
         """The id of the person whose phone this is; empty for a device that all share."""
-        if self.node.config.node.role is not Role.PHONE:
-            return ""
-        persons = self.node.store.persons()
-        return persons[0].person_id if persons else ""
+        return owner_of(self.node) or ""
 
 
 def _kind(value: object) -> PersonKind | None:

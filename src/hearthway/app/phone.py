@@ -130,6 +130,17 @@ class PhoneNode(Member):
         super().mesh_started(mesh)
         mesh.on_signals(self._heard)
         mesh.subscribe(ANSWER, AnswerGiven, lambda meta, given: self._queue.put_nowait(given))
+        mesh.on_roster(lambda: self.spawn(self._whose(), "owner"))
+        self.spawn(self._whose(), "owner")
+
+    async def _whose(self) -> None:
+        """Think for whom the household's list names."""
+        owner = await asyncio.to_thread(lambda: self.owner)
+        brain = self.brain
+        if owner is not None and (brain is None or brain.person.person_id != owner.person_id):
+            if brain is not None:
+                await asyncio.to_thread(brain.snapshot)
+            await asyncio.to_thread(self._wake)
 
     def _verbs(self) -> None:
         super()._verbs()
@@ -144,8 +155,13 @@ class PhoneNode(Member):
 
     @property
     def owner(self) -> Person | None:
-        """The person whose phone this is: the first that was imported."""
+        """The person whose phone this is: whom the household's list names, else the first by name."""
         persons = self.store.persons()
+        roster = None if self.mesh is None else self.mesh.identity.roster
+        named = None if roster is None else roster.member(self.config.node.id)
+        for person in persons:
+            if named is not None and person.person_id == named.person:
+                return person
         return persons[0] if persons else None
 
     def _wake(self) -> None:
