@@ -145,9 +145,13 @@ class Household(Part):
         self._tell_soon(root, before)
 
     async def _move(self, meta: Any, wanted: Move) -> None:
+        await self.move(meta.sender, wanted.address)
+
+    async def move(self, device_id: str, address: str) -> None:
+        """That member listens elsewhere now ("host:port"): written down and told to everybody, where it is news."""
         root = await self._root()
         before = root.roster.serial
-        await asyncio.to_thread(root.move, meta.sender, wanted.address)
+        await asyncio.to_thread(root.move, device_id, address)
         if root.roster.serial != before:
             self._tell_soon(root)
 

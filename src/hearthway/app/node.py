@@ -58,6 +58,7 @@ class Node:
         self.control = ControlServer(paths.socket)
         self.watch = InternetWatch.start()
         self.mesh: MeshNode | None = None
+        self.wire: Link | None = None  # what the mesh stands on
         self._store: Store | None = None
         self._stop = asyncio.Event()
         self._trouble: IdentityError | None = None  # why this device is in no household any more
@@ -225,9 +226,8 @@ class Node:
         identity = await asyncio.to_thread(DeviceIdentity.load, self.paths.keys, self.wall.now_s())
         grants = grant_book(self, identity)
         journal = StoredJournal(self.store, self.wall.now_s)
-        mesh = MeshNode(
-            identity, self.link(identity), rules, self.wall.now_s, grants=grants, journal=journal
-        )
+        self.wire = wire = self.link(identity)
+        mesh = MeshNode(identity, wire, rules, self.wall.now_s, grants=grants, journal=journal)
         self.mesh = mesh
         self.mesh_started(mesh)
         for part in self.parts:

@@ -23,6 +23,7 @@ from .handoff import Tasks
 from .health import Health
 from .household import Household
 from .keeping import Keeping
+from .links import Parking, Roaming
 from .membership import Membership
 from .node import Node
 from .pairing import Pairing
@@ -55,6 +56,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
         SayDriver,  # "I drive", in a shared car
         Lender,  # its position, to a car that lost its own
+        Parking,  # a longer lease at rest
         Health,  # for `hearthway status`
     ),
     Role.CAR: (
@@ -70,6 +72,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         AtWheel,  # whose drive it is
         Tasks,
         Borrower,
+        Parking,
         Health,
     ),
     Role.HOME: (
@@ -82,6 +85,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Membership,
         Pairing,
         Granting,
+        Roaming,  # where the others are now
         Health,
     ),
     Role.VENUE: (

@@ -44,8 +44,23 @@ _AVOID_S = 30.0  # a relay that failed a device is the last choice for so long
 class Parkable(Protocol):
     """A link that can save power while nobody drives."""
 
+    @property
+    def parked(self) -> bool:
+        """Is the longer lease in force?"""
+
     async def set_parked(self, parked: bool) -> None:
         """Parked: fewer wake-ups, and a vanished node is noticed later."""
+
+
+@runtime_checkable
+class Located(Protocol):
+    """A link that knows where its peers are."""
+
+    def address_of(self, device_id: str) -> str:
+        """ "host:port" at which a peer's mesh would be, by the stream it proved itself on; empty where unknown."""
+
+    async def answers_at(self, device_id: str, address: str) -> bool:
+        """Does that device of this household listen there?"""
 
 
 @runtime_checkable
@@ -231,6 +246,21 @@ class RelayLink:
         """As the inner link's, where it can save power."""
         if isinstance(self._inner, Parkable):
             await self._inner.set_parked(parked)
+
+    @property
+    def parked(self) -> bool:
+        """As the inner link's."""
+        return isinstance(self._inner, Parkable) and self._inner.parked
+
+    def address_of(self, device_id: str) -> str:
+        """As the inner link's; empty for whom only a neighbour sees."""
+        if device_id not in self._near or not isinstance(self._inner, Located):
+            return ""
+        return self._inner.address_of(device_id)
+
+    async def answers_at(self, device_id: str, address: str) -> bool:
+        """As the inner link's."""
+        return isinstance(self._inner, Located) and await self._inner.answers_at(device_id, address)
 
     # -- who is reached through whom -----------------------------------------------------------
 

@@ -29,7 +29,7 @@ from .identity import DeviceIdentity
 from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, PeerHandler
 from .link_asks import NUMBER_BYTES, Asks, away
 from .presence import Presence
-from .probe import probe_context, split_address
+from .probe import probe, probe_context, split_address
 from .roster import Member, Roster
 from .seeking import Seeker, can_dial
 from .stream import Stream
@@ -39,7 +39,7 @@ from .zenoh_session import ZenohSession
 
 _CLOSE_S = 2.0  # zenoh waits 10 s for a wire that is gone; whoever leaves for good need not
 _QUIET_S = (
-    120.0  # nothing sent for so long: a parked node may open its session anew with the longer lease
+    20.0  # nothing sent for so long: a parked node may open its session anew with the longer lease
 )
 _FRAME, _ASK, _ANSWER = b"F", b"A", b"R"
 
@@ -230,8 +230,12 @@ class ZenohLink:
         stream, member = self._ways.stream(device_id), self._roster.member(device_id)
         if stream is None or member is None or not stream.host:
             return ""
-        host, port = stream.host, split_address(member.address)[1]
+        host, port = stream.host.removeprefix("::ffff:"), split_address(member.address)[1]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def answers_at(self, device_id: str, address: str) -> bool:
+        """Does that device of this household listen there? Asked by a TLS handshake; up to 2 s."""
+        return self._open and (await probe(self._seeker.context, device_id, address)).ok
 
     def streams(self) -> dict[str, bool]:
         """Every other member: does a stream to it stand?"""
@@ -256,8 +260,13 @@ class ZenohLink:
         """
         await self._finish(self._use_identity(identity))
 
+    @property
+    def parked(self) -> bool:
+        """Is the longer lease in force?"""
+        return self._lease_ms == PARKED_LEASE_MS
+
     async def set_parked(self, parked: bool) -> None:
-        """Parked: a longer lease, once nothing has been sent for two minutes; else the usual one, now.
+        """Parked: a longer lease, once nothing has been sent for 20 s; else the usual one, now.
 
         A vanished node that is parked is noticed after up to 10 s instead of 2 s.
         """

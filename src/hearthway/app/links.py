@@ -1,0 +1,160 @@
+"""Where devices are and how awake they are: the home learns new addresses, a node at rest takes a longer lease.
+
+A phone that comes into another network dials the others from a new address. It tells the home itself (`renewal`);
+where that fails or is wrong, the home sees it by the stream that the phone proved itself on, and writes it down once
+the phone answers there and no longer at the old address. So nobody flaps who is at two addresses at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from hearthway.mesh.node import MeshNode
+from hearthway.mesh.probe import split_address
+from hearthway.mesh.relay import Located, Parkable
+from hearthway.records.signals import Signal
+
+from .control import ControlServer
+from .household import Household
+from .part import Part
+
+if TYPE_CHECKING:
+    from .node import Node
+
+log = logging.getLogger("hearthway.links")
+Request = dict[str, Any]
+SETTLE_S = 1.0  # a device that has just come may still say by itself where it is
+AGAIN_S = 30.0  # between two addresses written down for one device by what the home saw
+LOOK_S = 300.0  # a stream that was replaced without anybody going is seen within this time
+REST_S = 600.0  # nothing sensed and nobody come for so long: parked
+
+
+class Roaming(Part):
+    """The home's eye on where the others are."""
+
+    now: Callable[[], float] = staticmethod(time.monotonic)
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self._moved_s: dict[str, float] = {}
+        self._looking = asyncio.Lock()
+
+    def mesh_started(self, mesh: MeshNode) -> None:
+        self.node.spawn(self._watch(mesh), "addresses")
+
+    def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
+        mesh = self.node.mesh
+        if alive and mesh is not None:
+            self.node.spawn(self._soon(mesh), "addresses")
+
+    async def _watch(self, mesh: MeshNode) -> None:
+        while self.node.mesh is mesh:
+            await asyncio.sleep(LOOK_S)
+            await self.look(mesh)
+
+    async def _soon(self, mesh: MeshNode) -> None:
+        await asyncio.sleep(SETTLE_S)
+        await self.look(mesh)
+
+    async def look(self, mesh: MeshNode) -> None:
+        """Write down where members answer now that are no longer where the list says; safe to call at any time."""
+        wire: object = self.node.wire
+        if self.node.mesh is not mesh or not isinstance(wire, Located):
+            return
+        async with self._looking:
+            for member in mesh.identity.roster.members:
+                device_id, seen = member.device_id, wire.address_of(member.device_id)
+                if seen == member.address or not usable(seen) or not mesh.ready(device_id):
+                    continue
+                if self.now() - self._moved_s.get(device_id, float("-inf")) < AGAIN_S:
+                    continue
+                if await wire.answers_at(device_id, member.address):
+                    continue
+                if await wire.answers_at(device_id, seen):
+                    self._moved_s[device_id] = self.now()
+                    await self.node.part(Household).move(device_id, seen)
+                    log.info("moved", extra={"fields": {"peer": device_id}})
+
+
+class Parking(Part):
+    """Phone and car. At rest nobody needs to know within 2 s that this node vanished."""
+
+    now: Callable[[], float] = staticmethod(time.monotonic)
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self._life_s = self.now()
+        self._parked = False
+        self._woken = asyncio.Event()
+
+    def verbs(self, control: ControlServer) -> None:
+        control.on("park", self._park)
+
+    def mesh_started(self, mesh: MeshNode) -> None:
+        self._life_s, self._parked = self.now(), False
+        self.node.spawn(self._watch(mesh), "parking")
+
+    def sensed(self, signals: list[Signal]) -> None:
+        if signals:
+            self.sign_of_life()
+
+    def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
+        if alive:
+            self.sign_of_life()
+
+    def status(self) -> Request:
+        wire: object = self.node.wire
+        return {"parked": isinstance(wire, Parkable) and wire.parked}
+
+    def sign_of_life(self) -> None:
+        """Something moves or speaks: this node is awake, at once."""
+        self._life_s = self.now()
+        if self._parked:
+            self._parked = False
+            self._woken.set()
+            self.node.spawn(self._tell(), "parking")
+
+    async def _watch(self, mesh: MeshNode) -> None:
+        while self.node.mesh is mesh:
+            left_s = self._life_s + REST_S - self.now()
+            if self._parked:
+                self._woken.clear()
+                await self._woken.wait()
+            elif left_s > 0.0:
+                await asyncio.sleep(left_s)
+            else:
+                self._parked = True
+                await self._tell()
+
+    async def _tell(self) -> None:
+        wire: object = self.node.wire
+        if isinstance(wire, Parkable):
+            await wire.set_parked(self._parked)
+
+    async def _park(self, request: Request) -> Request:
+        """As if the time had passed; whoever measures what parking saves asks so."""
+        if request.get("parked"):
+            self._parked = True
+            await self._tell()
+        else:
+            self.sign_of_life()
+        return {"parked": self._parked}
+
+
+def usable(address: str) -> bool:
+    """May others be told to dial it: a private address, and no other machine's idea of "here"."""
+    host, port = split_address(address)
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (
+        0 < port < 65536
+        and ip.is_private
+        and not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)
+    )
