@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hearthway.history.ordered import OrderedFixes
-from hearthway.history.reader import open_history
 from hearthway.mesh.rules import Rules
 from hearthway.mesh.store import Store
 from hearthway.records.errors import InputError
@@ -40,6 +38,9 @@ def import_file(
         raise InputError("Whose history is it?", "Add --person NAME.")
     if is_recording(path):
         return _import_recording(store, path, name, person_id, rules)
+    from hearthway.history.ordered import OrderedFixes  # sorts with numpy: not for a phone at rest
+    from hearthway.history.reader import open_history
+
     check_positions(rules, Role.PHONE)
     history = open_history(path)
     ordered = OrderedFixes.collect(history)

@@ -56,6 +56,7 @@ from .ruling import Ruling
 from .sensing import signals_of
 from .waits import WaitDesk
 from .witness import stages, told
+from .zones import in_a_child
 
 log = logging.getLogger("hearthway.phone")
 CAR_FRESH_S = 30.0  # while the car's position is this young, the phone's own adds nothing
@@ -99,6 +100,7 @@ class PhoneNode(Member):
 
     async def started(self) -> None:
         self.track: deque[tuple[float, float]] = deque(maxlen=TRACK_POINTS)
+        in_a_child()
         self._queue: asyncio.Queue[Work] = asyncio.Queue()
         self._assembler = FixAssembler()
         self._own_fixes = FixAssembler()

@@ -7,15 +7,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import ceil, cos, floor, radians
+from struct import iter_unpack
 
 import msgspec
-import numpy as np
 
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m, valid_point
 from hearthway.records.poi import Opening, Poi
 
-from . import hours
-from .places import outline_m, segment_m
+from .outlines import outline_m, segment_m
 from .schema import cell_of, damaged
 
 NAME_RADIUS_M = 120.0
@@ -96,8 +95,7 @@ class Pois:
         for (blob,) in rings:
             if not isinstance(blob, bytes) or len(blob) % 8:
                 raise damaged("an outline is cut short")
-            flat = np.frombuffer(blob, dtype="<i4") / 1e7
-            found.append([(float(y), float(x)) for y, x in flat.reshape(-1, 2)])
+            found.append([(y / 1e7, x / 1e7) for y, x in iter_unpack("<ii", blob)])
         return found
 
     def _box(self, south: float, west: float, north: float, east: float) -> Iterator[Stored]:
@@ -166,8 +164,10 @@ class Pois:
 
     def opening(self, poi: Poi, at_s: float) -> Opening:
         """Opening at Unix time `at_s` in the POI's own zone; the owner's correction goes first."""
+        from .hours import opening_at  # its library is loaded by who asks, not by who lies idle
+
         expression = self._corrected.get(poi.osm_id, poi.opening_hours)
-        return hours.opening_at(expression, poi.lat, poi.lon, at_s)
+        return opening_at(expression, poi.lat, poi.lon, at_s)
 
     def covers(self, lat: float, lon: float) -> bool:
         """Is this point on the map (inside its bounds, and within about 1 km of anything on it)?"""

@@ -7,15 +7,18 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hearthway.records.errors import InputError, MapError
 from hearthway.records.poi import FOOD, Detour, Opening, Poi, Route
 
-from . import hours, schema
-from .arrays import loaded
+from . import schema
+from .columns import checked, count
 from .pois import Pois
-from .roads import RoadNetwork
 from .schema import REBUILD, damaged
+
+if TYPE_CHECKING:
+    from .roads import RoadNetwork
 
 BUNDLED = Path(__file__).parent / "data" / "helsinki.atlas"
 CHECKED_UP_TO_BYTES = 64 << 20  # a whole check of a bigger file would delay the start of a node
@@ -29,6 +32,30 @@ class Database(sqlite3.Connection):
             self.close()
 
 
+class Ways:
+    """An atlas's roads: checked when it is opened, made ready for routing by who asks for the first way.
+
+    Routing loads numpy, some 14 MB; a phone that lies in a pocket has none of it.
+    """
+
+    def __init__(self, data: dict[str, bytes]) -> None:
+        self.chains = count(data)
+        self._data: dict[str, bytes] | None = data
+        self._network: RoadNetwork | None = None
+        self._lock = threading.Lock()
+
+    def network(self) -> RoadNetwork:
+        """Ready for routing."""
+        with self._lock:
+            if self._network is None:
+                from .arrays import loaded
+                from .roads import RoadNetwork
+
+                self._network = RoadNetwork(loaded(self._data or {}))
+                self._data = None
+            return self._network
+
+
 class Atlas:
     """A map a household carries. It is a PoiIndex (also `.pois`); its RoadGraph is `.roads`."""
 
@@ -37,7 +64,7 @@ class Atlas:
         db: sqlite3.Connection,
         path: Path,
         meta: Mapping[str, str],
-        roads: RoadNetwork,
+        ways: Ways,
         corrected: Mapping[str, str],
         lock: threading.Lock,
     ) -> None:
@@ -47,8 +74,13 @@ class Atlas:
         self.name = self._meta["name"]
         self.attribution = self._meta["attribution"]
         self.bounds = _bounds(self._meta["bounds"])
-        self.roads = roads
+        self._ways = ways
         self.pois = Pois(db, lock, self.bounds, self._corrected)
+
+    @property
+    def roads(self) -> RoadNetwork:
+        """The RoadGraph; the first who asks waits until it is ready (0.1 s for a city)."""
+        return self._ways.network()
 
     @staticmethod
     def open(path: Path) -> Atlas:
@@ -70,7 +102,7 @@ class Atlas:
                 raise damaged("it does not say what it maps")
             blobs = dict(db.execute("SELECT name, data FROM road"))
             lock = threading.Lock()
-            return Atlas(db, path, meta, RoadNetwork(loaded(blobs)), {}, lock)
+            return Atlas(db, path, meta, Ways(checked(blobs)), {}, lock)
         except MapError:
             if db is not None:
                 db.close()
@@ -87,6 +119,8 @@ class Atlas:
 
     def with_hours(self, corrections: Mapping[str, str]) -> Atlas:
         """This atlas with the owner's opening hours for some POIs; InputError for unknown or unreadable."""
+        from . import hours
+
         for osm_id, expression in corrections.items():
             if self.get(osm_id) is None:
                 raise InputError(
@@ -99,7 +133,7 @@ class Atlas:
                     'Write them as OpenStreetMap does, such as "Mo-Su 10:00-22:00".',
                 )
         merged = {**self._corrected, **corrections}
-        return Atlas(self._db, self.path, self._meta, self.roads, merged, self._lock)
+        return Atlas(self._db, self.path, self._meta, self._ways, merged, self._lock)
 
     def close(self) -> None:
         """Closes the file (and that of every atlas made from this one by `with_hours`)."""
@@ -117,7 +151,7 @@ class Atlas:
         found = {str(kind): int(count) for kind, count, _ in kinds}
         food = sum(found.get(kind, 0) for kind in FOOD)
         with_hours = sum(int(n) for kind, _, n in kinds if kind in FOOD)
-        totals = {"food": food, "food_with_hours": with_hours, "roads": self.roads.chains}
+        totals = {"food": food, "food_with_hours": with_hours, "roads": self._ways.chains}
         return {**dict(sorted(found.items())), **totals}
 
     def near(self, lat: float, lon: float, radius_m: float, kinds: Sequence[str]) -> list[Poi]:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from tzfpy import get_tz
-
 DAY_S = 86_400
+CELLS_PER_DEGREE = 50
+Lookup = Callable[[int, int], str]  # (lat cell, lon cell) -> IANA zone name, "" where there is none
+
+
+def here(lat_cell: int, lon_cell: int) -> str:
+    """The boundaries looked up in this process: they take some 30 MB of it from the first call on."""
+    from tzfpy import get_tz
+
+    return get_tz(lon_cell / CELLS_PER_DEGREE, lat_cell / CELLS_PER_DEGREE)
+
+
+_lookups: list[Lookup] = [here]
+
+
+def look_up_by(lookup: Lookup) -> None:
+    """From now on unknown cells are asked of `lookup`, which must answer as `here` does."""
+    _lookups[0] = lookup
 
 
 @lru_cache(maxsize=65_536)
 def _zone_of_cell(lat_cell: int, lon_cell: int) -> str:
-    return get_tz(lon_cell / 50.0, lat_cell / 50.0) or "UTC"
+    return _lookups[0](lat_cell, lon_cell) or "UTC"
 
 
 def zone_at(lat: float, lon: float) -> str:
     """IANA zone name at a point, resolved on a 0.02 degree grid (about 2 km)."""
-    return _zone_of_cell(round(lat * 50.0), round(lon * 50.0))
+    return _zone_of_cell(round(lat * CELLS_PER_DEGREE), round(lon * CELLS_PER_DEGREE))
 
 
 @lru_cache(maxsize=256)
