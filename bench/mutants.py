@@ -77,7 +77,7 @@ def _places(
         span = (node.lineno, node.end_lineno or node.lineno)
         if body:  # its head: the rest are statements of their own
             head = [n for n in ast.iter_child_nodes(node) if n not in body and hasattr(n, "lineno")]
-            heads = [n.end_lineno or 0 for n in head if not isinstance(n, ast.stmt)]
+            heads = [getattr(n, "end_lineno", 0) for n in head if not isinstance(n, ast.stmt)]
             span = (node.lineno, max([node.lineno, *heads]))
     yield id(node), (function, span)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

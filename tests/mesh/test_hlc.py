@@ -42,8 +42,9 @@ def test_the_text_has_one_form() -> None:
         "abc-1f-car",
         good[:20],
     ):
-        with pytest.raises(WireError, match="not a logical time"):
+        with pytest.raises(WireError, match="not a logical time") as caught:
             Hlc.decode(bad)
+        assert "database" in caught.value.next_step
     assert Hlc.decode(good[:20] + "\n") == Hlc(0xABC, 0x1F, "\n")
 
 
@@ -105,6 +106,7 @@ def test_a_new_millisecond_begins_at_nothing() -> None:
 def test_seconds_become_milliseconds_and_no_time_becomes_none() -> None:
     assert usable_ms(1.9999) == 1999
     assert usable_ms(0.0) == 0
+    assert usable_ms(0.5) == 500
     assert usable_ms(CAP_MS / 1000) == CAP_MS
     assert usable_ms(CAP_MS / 1000 + 1) == 0
     assert [usable_ms(x) for x in (-1.0, -0.001, math.nan, math.inf, -math.inf)] == [0] * 5
@@ -133,3 +135,11 @@ def test_a_clock_starts_where_it_is_told() -> None:
     assert HlcClock("phone").tick(-5.0) == Hlc(0, 1, "phone")
     assert HlcClock("phone").tick(2.5) == Hlc(2500, 0, "phone")
     assert HlcClock("phone", last=Hlc(3000, 4, "car")).tick(2.5) == Hlc(3000, 5, "phone")
+
+
+def test_writes_of_one_clock_follow_each_other_without_a_restart() -> None:
+    clock = HlcClock("phone")
+    assert [clock.tick(2.5) for _ in range(3)] == [Hlc(2500, n, "phone") for n in range(3)]
+    assert clock.tick(1.0) == Hlc(2500, 3, "phone")
+    assert clock.tick(3.0) == Hlc(3000, 0, "phone")
+    assert clock.tick(math.nan) == Hlc(3000, 1, "phone")
