@@ -66,11 +66,12 @@ def stages(node: str, *names: str, model: str = "") -> tuple[Computation, ...]:
 
 
 def told(crossings: Iterable[Crossing]) -> tuple[Crossing, ...]:
-    """Crossings as a receipt lists them: a replay's lock-step carries nothing of the household and is left out.
+    """Crossings as a receipt lists them, without those that carry nothing of a suggestion or a person.
 
-    Its bytes are in `bytes_to` all the same.
+    A replay's lock-step, and what keeps the household together (certificates, the list of devices, states
+    compared), come as often as nodes meet. Their bytes are in `bytes_to` all the same.
     """
-    return tuple(crossing for crossing in crossings if crossing.purpose != "replay")
+    return tuple(one for one in crossings if one.purpose not in ("replay", "household"))
 
 
 class Receipts:
