@@ -152,7 +152,8 @@ class Hearing:
         kept: deque[tuple[str, bytes, asyncio.Future[bytes] | None]] = deque()
         for claimed, frame, reply in self._inbox:
             if claimed == device_id and reply is not None:
-                reply.set_exception(WireError("Refused.", ""))
+                if not reply.done():  # whoever asked may have given up meanwhile
+                    reply.set_exception(WireError("Refused.", ""))
                 self._waiting_bytes -= _cost(frame, reply)
                 self._waiting_of[claimed] -= _cost(frame, reply)
                 continue
