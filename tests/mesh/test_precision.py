@@ -201,3 +201,86 @@ def test_no_exact_coordinate_and_no_heading_survives(
     point = coarse_point(lat, lon, precision)
     assert point is not None
     assert told == Loose(point[0], point[1], None, 7)
+
+
+def test_the_edges_of_the_earth_are_cells_too() -> None:
+    size_m = CELL_M["city"]
+    bands = int(180.0 * 110_574.0 / size_m) // 2 * 2
+    height = 180.0 / bands
+    assert cell(-90.0, 0.0, size_m) == pytest.approx((-90.0, -180.0, -90.0 + height, 180.0))
+    assert cell(90.0, 0.0, size_m) == pytest.approx((90.0 - height, -180.0, 90.0, 180.0))
+    assert cell(-90.0 + 1.5 * height, 0.0, size_m)[0] == pytest.approx(-90.0 + height)
+    assert cell(90.0 - 1.5 * height, 0.0, size_m)[2] == pytest.approx(90.0 - height)
+    assert cell(10.0, 10.0, 3e7) == (0.0, -180.0, 90.0, 180.0)  # never fewer than both halves
+    assert cell(0.1, 180.0, size_m) == cell(0.1, -180.0, size_m)
+    for point in ((90.0, 0.0), (-90.0, 0.0), (0.0, 180.0), (0.0, -180.0)):
+        assert coarse_point(*point, "500m") is not None
+    for lat, lon in ((90.01, 0.0), (-90.01, 0.0), (0.0, 180.01), (0.0, -180.01)):
+        assert coarse_point(lat, lon, "500m") is None
+        assert coarse_point(math.nan, lon, "500m") is None
+    for wild in (math.nan, math.inf, -math.inf):
+        assert coarse_point(wild, 0.0, "500m") is None
+        assert coarse_point(0.0, wild, "500m") is None
+
+
+def test_a_centre_is_told_to_the_sixth_digit() -> None:
+    for precision in CELL_M:
+        south, west, north, east = cell(LAT, LON, CELL_M[precision])
+        lat, lon = coarse_point(LAT, LON, precision) or (0.0, 0.0)
+        assert (lat, lon) == (round((south + north) / 2, 6), round((west + east) / 2, 6))
+        assert 0.0 < abs(lat - (south + north) / 2) + abs(lon - (west + east) / 2) <= 1e-6
+
+
+def test_rows_of_signals_are_told_as_signals_are() -> None:
+    speed = signal("Vehicle.Speed", 50.0)
+    signals = [*pair(LAT, LON), speed]
+    assert coarsen("Any", signals, "city") == coarsen_signals(signals, "city")
+    assert coarsen("Any", signals[:1], "city") is None  # nothing is left of it
+    assert coarsen("Any", [], "city") == []
+    assert coarsen("Any", speed, "city") == speed
+    assert coarsen_signals(signals[:1] * 2, "city") == []  # two halves of the same kind
+    stop = Stop(2.0, Fix(time_s=1.0, lat=LAT, lon=LON))
+    assert coarsen("Any", [speed, stop], "city") == [speed, coarsen("Any", stop, "city")]
+    assert coarsen("Any", [signals[0], stop], "city") is None
+    assert coarsen("Any", {"last": speed}, "city") == {"last": speed}
+    assert coarsen("Any", {"last": signals[0]}, "city") is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"said": "", "n": None, "kind": AnswerKind.ACCEPT, "yes": True, "share": 0.5},
+        {"device_id": "car", "unit": "km", "person": "anna", "device": 5, "node": 3},
+        {"lat": None, "lon": None, "n": 1},
+        {"lat": None},
+        {"latitude": None, "longitude": None},
+        ({"n": 1}, {"n": 2}),
+        None,
+        True,
+        "",
+        AnswerKind.ACCEPT,
+    ],
+)
+def test_what_names_no_place_passes_as_it_is(record: object) -> None:
+    assert coarsen("Any", record, "500m") == record
+
+
+def test_a_position_is_found_by_each_of_its_names() -> None:
+    point = coarse_point(LAT, LON, "500m")
+    assert point is not None
+    told = {"lat": point[0], "lon": point[1]}
+    assert coarsen("Person.Location", {"lat": LAT, "lon": LON}, "500m") == told
+    long = {"latitude": LAT, "longitude": LON}
+    assert coarsen("Any", long, "500m") == {"latitude": point[0], "longitude": point[1]}
+    assert coarsen("Any", {"lat": 60, "lon": 24}, "500m") == dict(
+        zip(("lat", "lon"), coarse_point(60.0, 24.0, "500m") or (), strict=True)
+    )
+    for half in ({"lat": LAT, "lon": None}, {"lat": True, "lon": LON}, {"longitude": LON}):
+        assert coarsen("Any", half, "500m") is None
+    for text in ({"unit": b"x"}, {"device_id": ["Kaivokatu"]}, {"name": "anna"}):
+        assert coarsen("Any", text, "500m") is None
+    assert coarsen("Any.Longitude", LON, "500m") is None
+    assert coarsen("Any.Latitude", 60, "500m") is None
+    for name in ("accuracy", "heading", "bearing", "altitude", "speed", "distance"):
+        assert coarsen("Any", {f"{name}_x": 1.0}, "500m") is None
+        assert coarsen("Any", {f"{name}_x": None}, "500m") == {f"{name}_x": None}
