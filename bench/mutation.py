@@ -4,8 +4,9 @@
 
 `mutants.py` makes the faults. Nothing on disk is changed. One process collects a module's tests once, notes which of
 them run which line, and forks for every fault: the child swaps the changed function's code into the loaded module
-and runs the tests that reach it, quick ones first, until one fails. What only an import can change (constants,
-fields) is run in a process that imports the changed module in place of the real one. Hypothesis draws few examples
+and runs the tests that reach it, quick ones first, until one fails; a changed constant is swapped as well. What only
+an import can change (fields of a class) is run in a process that imports the changed module in place of the real
+one. Hypothesis draws few examples
 there, the same ones each time. With `--confirm` what survives meets every test once more, imported and with all
 examples; `--verify` does the same for some of those that were noticed, so that it shows if a fault counted only by
 the way it was planted. A child out of CPU time was noticed; one that merely waits too long is tried again.
@@ -26,6 +27,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import select
 import shutil
@@ -283,13 +285,12 @@ class Loaded:
         self._pipe.flush()
 
     def _judge(self, n: int, mutant: Mutant, clean_cpu_s: float) -> dict[str, Any]:
-        if not mutant.function:
-            return {"import": True}
         first, last = mutant.lines
         reached = [
-            i
-            for i in self._items
-            if not self._ran.get(i.nodeid, set()).isdisjoint(range(first, last + 1))
+            item
+            for item in self._items
+            if not mutant.function
+            or not self._ran.get(item.nodeid, set()).isdisjoint(range(first, last + 1))
         ]
         if not reached:
             return {"noticed": "", "cpu_s": 0.0, "reached": 0}
@@ -330,8 +331,12 @@ class Loaded:
 
     def _swap(self, mutant: Mutant) -> bool:
         """Put the changed code into the function that is loaded; False where that cannot be done."""
-        made = dict(_codes(compile(plant(self._source, mutant), self._path, "exec")))
-        loaded = _function(sys.modules[f"hearthway.mesh.{self._name}"], mutant.function)
+        changed = compile(plant(self._source, mutant), self._path, "exec")
+        module = sys.modules[f"hearthway.mesh.{self._name}"]
+        if not mutant.function:
+            return _swap_values(module, changed)
+        made = dict(_codes(changed))
+        loaded = _function(module, mutant.function)
         if loaded is None or mutant.function not in made:
             return False
         try:
@@ -376,6 +381,27 @@ class Loaded:
         with contextlib.suppress(self._session.Failed):
             self._usual(self._session)
         return {name: sorted(found) for name, found in ran.items()}
+
+
+def _swap_values(module: ModuleType, changed: CodeType) -> bool:
+    """Give the loaded module, and whoever has them from it, the values that the changed one works out at import.
+
+    False where no plain value differs: it is a class that changed, or a function.
+    """
+    made = ModuleType(module.__name__)
+    made.__dict__.update(__package__=module.__package__, __file__=module.__file__)
+    exec(changed, made.__dict__)
+    plain = (int, float, str, bytes, tuple, list, dict, set, frozenset, re.Pattern, type(None))
+    differ = False
+    for name, now in list(vars(module).items()):
+        new = vars(made).get(name)
+        if name.startswith("__") or not isinstance(now, plain) or new == now:
+            continue
+        differ = True
+        for other in list(sys.modules.values()):
+            if getattr(other, "__dict__", {}).get(name) is now:
+                setattr(other, name, new)
+    return differ
 
 
 def _codes(code: CodeType, depth: int = 0) -> Iterator[tuple[str, CodeType]]:

@@ -9,17 +9,20 @@ from itertools import permutations
 import msgspec
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hearthway.mesh.certificates import new_key, spki
 from hearthway.mesh.consent import (
+    _CONTEXT,
     ACCEPT,
     GIVE,
     REVOKE,
     Consents,
     check_consent,
+    may_end,
+    may_speak_for,
     new_id,
     register_key,
     say,
@@ -27,6 +30,7 @@ from hearthway.mesh.consent import (
     verify_word,
 )
 from hearthway.mesh.roster import Member, Revoked, Roster
+from hearthway.records.codec import pack
 from hearthway.records.errors import InputError, WireError
 from hearthway.records.household import Consent, ConsentWord, HouseholdPerson, PersonKind
 
@@ -247,3 +251,123 @@ def test_asking_is_quick_and_bounded() -> None:
     for _ in range(10_000):
         consents("anna", "ben", "Person.Location.Latitude", "share")
     assert (time.perf_counter() - start_s) / 10_000 < 50e-6
+
+
+def test_the_limits_of_a_consent_are_what_they_say() -> None:
+    longest = "A" + ".B" * 99 + "C"
+    assert len(longest) == 200
+    for right in (
+        {"keys": ("A.B",) * 64},
+        {"keys": (longest,)},
+        {"until_s": 0.0},
+        {"until_s": 1.0},
+    ):
+        consent = msgspec.structs.replace(TO_BEN, **right)
+        check_consent(consent, ROSTER)
+        verify_word(word(GIVE, "anna", consent), ROSTER)
+    with pytest.raises(InputError, match="too long"):
+        check_consent(msgspec.structs.replace(TO_BEN, keys=(longest + "C",)), ROSTER)
+    nobody = msgspec.structs.replace(ROSTER, people=())
+    for roster, known in ((ROSTER, "anna, ben, kid, guest"), (nobody, "nobody yet")):
+        with pytest.raises(InputError) as caught:
+            check_consent(msgspec.structs.replace(TO_BEN, giver="eve"), roster)
+        assert caught.value.next_step == f"Known: {known}."
+
+
+def test_a_word_has_one_form() -> None:
+    revoke = word(REVOKE, "anna")
+    assert revoke.consent == b""
+    verify_word(revoke, ROSTER)
+    for what, changes in (
+        (GIVE, {"consent": b""}),
+        (REVOKE, {"consent": word(GIVE, "anna").consent}),
+        (GIVE, {"consent_id": ID + "0"}),
+        (GIVE, {"consent_id": ID.upper()}),
+        (GIVE, {"time_s": math.inf}),
+        (GIVE, {"word": "own"}),
+    ):
+        wrong = msgspec.structs.replace(word(what, "anna"), signature=b"", **changes)
+        signed = _CONTEXT + pack(wrong)
+        wrong = msgspec.structs.replace(wrong, signature=signer("anna")(signed))
+        with pytest.raises(WireError, match="no word"):
+            verify_word(wrong, ROSTER)
+    assert say(GIVE, ID, None, "anna", signer("anna"), NOW).consent == b""
+    assert len(new_id()) == 16
+    assert new_id() != new_id()
+    assert register_key(revoke) == f"Consent.{ID}.revoke.anna"
+
+
+def test_a_key_that_is_none_verifies_nothing() -> None:
+    edwards = ed25519.Ed25519PrivateKey.generate().public_key()
+    for key in (b"", b"junk", spki(edwards), spki(KEYS["ben"].public_key())):
+        other = msgspec.structs.replace(
+            ROSTER,
+            members=(msgspec.structs.replace(ROSTER.members[0], public_key=key),),
+        )
+        with pytest.raises(WireError, match="not signed"):
+            verify_word(word(GIVE, "anna"), other)
+
+
+def test_who_may_speak_and_who_may_end() -> None:
+    speaks = {
+        (device, person)
+        for device in ("anna", "anna-2", "ben", "kid", "guest", "car", "stranger")
+        for person in ("anna", "ben", "kid", "guest", "nobody", "")
+        if may_speak_for(ROSTER, device, person)
+    }
+    assert speaks == {
+        ("anna", "anna"),
+        ("anna-2", "anna"),
+        ("ben", "ben"),
+        ("guest", "guest"),
+        ("anna", "kid"),
+        ("anna-2", "kid"),
+        ("ben", "kid"),
+    }
+    for receiver, ends in (("ben", {"anna", "anna-2", "ben"}), ("kid", {"anna", "anna-2", "kid"})):
+        consent = msgspec.structs.replace(TO_BEN, receiver=receiver)
+        ends = ends | {"stranger"} | ({"ben"} if receiver == "kid" else set())
+        assert {d for d in KEYS if may_end(ROSTER, d, consent)} == ends
+    without = msgspec.structs.replace(ROSTER, people=ROSTER.people[1:])
+    assert not may_speak_for(without, "anna", "kid")  # whose phone is nobody's we know
+
+
+def test_states_are_ordered_and_only_of_what_was_given() -> None:
+    other = "0" * 16
+    words = [word(ACCEPT, "ben"), word(GIVE, "anna"), word(GIVE, "anna", at=other)]
+    found = states(words, ROSTER, NOW)
+    assert [(one.consent_id, one.state) for one in found] == [
+        (other, "waiting"),
+        (ID, "in force"),
+    ]
+    assert found[1].consent == TO_BEN
+    short = msgspec.structs.replace(TO_BEN, until_s=NOW - 1)
+    ended = [word(GIVE, "anna", short), word(REVOKE, "ben")]
+    assert state(*ended) == ["revoked"]  # rather than over
+    assert state(*ended[:1]) == ["over"]
+
+
+def test_the_longest_of_several_consents_holds_and_only_the_newest_list_counts() -> None:
+    short = msgspec.structs.replace(TO_BEN, keys=("Person.*",), until_s=NOW + 10)
+    longer = msgspec.structs.replace(TO_BEN, keys=("A.B", "Person.Mood"), until_s=NOW + 20)
+    other = "0" * 16
+    words = [
+        w
+        for consent, at in ((short, ID), (longer, other))
+        for w in (word(GIVE, "anna", consent, at), word(ACCEPT, "ben", consent, at))
+    ]
+    now = [NOW]
+    consents = Consents(lambda: now[0])
+    assert not consents("anna", "ben", "Person.Mood", "share")
+    consents.use(states(words, ROSTER, NOW))
+    now[0] = NOW + 15
+    assert consents("anna", "ben", "Person.Mood", "share")
+    assert consents("anna", "ben", "A.B", "share")
+    assert not consents("anna", "ben", "Person.Name", "share")
+    assert not consents("anna", "ben", "A.B.C", "share")
+    consents.use(states([word(GIVE, "anna"), word(ACCEPT, "ben")], ROSTER, NOW))
+    assert not consents("anna", "ben", "Person.Mood", "share")
+    now[0] = NOW + 1e12
+    assert consents("anna", "ben", "Person.Location.Latitude", "share")  # without an end
+    consents.use(states([word(GIVE, "anna")], ROSTER, NOW))
+    assert not consents("anna", "ben", "Person.Location.Latitude", "share")
