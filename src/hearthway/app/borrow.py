@@ -17,6 +17,7 @@ from hearthway.sense.fixes import FixAssembler
 
 from .clock import EventClock
 from .part import Part
+from .wheel import AtWheel
 
 if TYPE_CHECKING:
     from .node import Node
@@ -139,12 +140,18 @@ class Borrower(Part):
         return clock.now_s() if isinstance(clock, EventClock) else time.monotonic()
 
     def _taken(self, meta: Any, signals: list[Signal]) -> None:
-        if meta.purpose != "borrow":
+        if meta.purpose != "borrow" or not self._driven_by(meta):
             return
         for located in FixAssembler().feed_all(signals):
             if located.prefix == PHONE_POSITION:
                 self._lent = (located.fix, self._now(), meta.sender)
         self._say()
+
+    def _driven_by(self, meta: Any) -> bool:
+        """Is it the driver's phone? Nobody else's position is the car's."""
+        driver = self.node.part(AtWheel).driver()
+        party = meta.party
+        return not driver or (party is not None and party.person == driver)
 
     def _say(self) -> None:
         found = self.position()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ import msgspec
 
 from hearthway.mesh.hlc import Hlc
 from hearthway.mesh.node import MeshNode
+from hearthway.mesh.roster import DEVICE_ID
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.geo import valid_point
@@ -45,6 +48,8 @@ PREFIX = "Task."
 TIMEOUT_S = 5.0
 DRIVING_KMH = 8.0  # faster than one walks: the drive has begun
 PARKED_S = 180.0  # of event time at rest: longer than a traffic light
+TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}")
+VERSION_MAX = 2**31  # more often than any task moves; it orders writes beside the settings' moments
 AGAIN_S = 30.0  # event time before a move that failed is tried once more
 
 
@@ -166,8 +171,8 @@ class Tasks(Part):
         """Kept, then acknowledged. A repeat of what is known is acknowledged again."""
         if task.holder != self.node.config.node.id or meta.sender not in task.holders:
             raise InputError("That task was meant for another node.", "Ask for it again.")
-        self._check_about(meta, task)
-        if await asyncio.to_thread(self._keep, task) and isinstance(
+        self._check(meta, task)
+        if await asyncio.to_thread(self._keep_from, meta.sender, task) and isinstance(
             task.content, WaitingSuggestion
         ):
             self._show(task.content.surface)
@@ -176,13 +181,40 @@ class Tasks(Part):
         """Where a task is by now; only from a node that has held it, about one that was here."""
         if meta.sender not in task.holders or self.node.config.node.id not in task.holders:
             raise InputError("A node told of a task that was never its own.", "It was ignored.")
-        self._check_about(meta, task)
-        await asyncio.to_thread(self._keep, task)
+        self._check(meta, task)
+        await asyncio.to_thread(self._keep_from, meta.sender, task)
 
-    @staticmethod
-    def _check_about(meta: Any, task: Task) -> None:
-        if getattr(meta, "about", task.person) != task.person:
+    def _keep_from(self, sender: str, task: Task) -> bool:
+        """As `_keep`; InputError where what is known of that task was never `sender`'s, or is another person's."""
+        row = self.node.store.get_register(PREFIX + task.task_id)
+        known = None if row is None else unpack(row.value, Task)
+        if known is not None and (known.person != task.person or sender not in known.holders):
+            raise InputError("A node spoke of a task that was never its own.", "It was refused.")
+        return self._keep(task)
+
+    def _check(self, meta: Any, task: Task) -> None:
+        """InputError unless its order and its names can be some, and whoever tells of it may speak for its person."""
+        names = (*task.holders, task.holder)
+        if (
+            not 0 < task.version <= VERSION_MAX
+            or TASK_ID.fullmatch(task.task_id) is None
+            or not 0 < len(task.holders) <= HOLDERS_MAX
+            or not all(DEVICE_ID.fullmatch(name) for name in names)
+            or not math.isfinite(task.time_s)
+        ):
+            raise InputError("That is no task.", "Are both nodes on the same version?")
+        party = getattr(meta, "party", None)
+        said = party is None or party.alone or party.role != Role.PHONE
+        known = self.node.store.get_register(PREFIX + task.task_id)
+        if (
+            getattr(meta, "about", task.person) != task.person
+            or not (said or task.person in ("", party.person))
+            or (known is not None and known.person_id != task.person)
+        ):
             raise InputError("A task came in another person's name.", "It was refused.")
+        content = task.content
+        if isinstance(content, WaitingSuggestion) and content.surface.person != task.person:
+            raise InputError("A task came with another person's suggestion.", "It was refused.")
 
     async def _settle(self, device_id: str) -> None:
         """On contact: the other hears of every task that it has held. The higher version counts at both ends."""

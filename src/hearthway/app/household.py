@@ -16,6 +16,7 @@ from hearthway.mesh.identity import (
     create_household,
 )
 from hearthway.mesh.node import MeshNode
+from hearthway.mesh.root import PERSON_ID
 from hearthway.mesh.roster import Roster
 from hearthway.records.errors import IdentityError, InputError, RuleDeniedError
 from hearthway.records.household import PersonKind, Role
@@ -107,11 +108,12 @@ class Household(Part):
         member = root.roster.member(meta.sender)
         if member is None or member.role != Role.PHONE:
             raise IdentityError(f"{meta.sender} is no phone of this household.")
+        if PERSON_ID.fullmatch(claim.person_id) is None:
+            raise IdentityError("A phone said that it is somebody's whose id can be none.")
         if member.person:
             return Claimed(confirmed=member.person == claim.person_id)
         asked = self.node.part(Membership).asked
-        if root.roster.alone():
-            await asyncio.to_thread(root.introduce, meta.sender, claim.person_id, PersonKind.ADULT)
+        if await asyncio.to_thread(root.introduce_first, meta.sender, claim.person_id):
             asked.pop(meta.sender, None)
             self._tell_soon(root)
             return Claimed(confirmed=True)
@@ -137,8 +139,8 @@ class Household(Part):
     async def _leave(self, meta: Any, _: Leave) -> None:
         root = await self._root()
         member = root.roster.member(meta.sender)
-        if member is None or not member.person:
-            raise IdentityError(f"{meta.sender} belongs to nobody who could leave.")
+        if member is None or not member.person or member.role != Role.PHONE:
+            raise IdentityError(f"{meta.sender} belongs to nobody who could leave by it.")
         before = root.roster
         await asyncio.to_thread(root.remove_person, member.person)
         log.info("left", extra={"fields": {"person": member.person}})

@@ -9,7 +9,15 @@ from typing import Any
 import msgspec
 
 from hearthway.mesh.envelope import Meta
-from hearthway.mesh.forget import acknowledge, apply, pending, resume, sign_order, verify_order
+from hearthway.mesh.forget import (
+    acknowledge,
+    apply,
+    narrowed,
+    pending,
+    resume,
+    sign_order,
+    verify_order,
+)
 from hearthway.mesh.node import MeshNode
 from hearthway.mesh.receipts import enrolment
 from hearthway.records.errors import InputError, ReceiptError
@@ -79,6 +87,11 @@ class Member(Node):
         """The envelope proves the sender; the order inside is signed once more, for relays."""
         bound = enrolment(self.store, meta.sender)
         order = verify_order(signed, meta.sender, signed.key if bound is None else bound.key)
+        party = meta.party
+        if party is None:
+            raise InputError(f"{meta.sender} is not in the household any more.")
+        if not party.alone:  # everybody's own phone decides about them, and about nobody else
+            order = await asyncio.to_thread(narrowed, self.store, order, party.person)
         await asyncio.to_thread(apply, self.store, self.receipts.chain, order, self.wall.now_s())
         await self.forgotten()
 

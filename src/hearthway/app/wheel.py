@@ -98,8 +98,12 @@ class AtWheel(Part):
                 "The household does not list whose phone that is.",
                 "`hearthway people` on the home says whose it is.",
             )
-        if party.kind == PersonKind.CHILD:
-            raise InputError("A child does not drive.", "An adult's phone says `hearthway wheel`.")
+        if (
+            party.kind != PersonKind.ADULT
+        ):  # a drive says where its driver is: no guest is told that
+            raise InputError(
+                f"A {party.kind} does not drive.", "An adult's phone says `hearthway wheel`."
+            )
         self._claimed, self._seen, self._told = party.person, time.monotonic(), False
         self.node.note("the driver changed")
 

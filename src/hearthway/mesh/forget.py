@@ -134,6 +134,37 @@ def verify_order(signed: SignedForget, node: str, node_key: bytes) -> ForgetOrde
     return order
 
 
+def narrowed(store: Store, order: ForgetOrder, person_id: str) -> ForgetOrder:
+    """The order as that person may give it to this node; WireError where it is about somebody else.
+
+    "Everybody" on somebody's phone is that person, and nobody in particular.
+    """
+    theirs = {"", person_id}
+    others = [p for p in order.persons if p != person_id]
+    others += [span.person_id for span in order.spans if span.person_id not in theirs]
+    if not others:
+        others = [p for one in order.suggestions for p in _whose(store, one) if p not in theirs]
+    if others:
+        raise WireError(
+            f"{order.node} sent an order to forget what is about somebody else.",
+            "Nothing was forgotten. It is given on that person's own phone.",
+        )
+    spans = (msgspec.structs.replace(span, person_id=person_id) for span in order.spans)
+    return msgspec.structs.replace(order, spans=tuple(spans))
+
+
+def _whose(store: Store, suggestion_id: str) -> set[str]:
+    """Whom what is kept here of a suggestion is about."""
+    return {
+        row[0]
+        for table in ("suggestions", "answers", "events", "bodies")
+        for row in store.database.rows(
+            f"SELECT p.person_id FROM {table} t JOIN persons p USING (person_no) WHERE t.suggestion_id = ?",  # noqa: S608  (own tables)
+            (suggestion_id,),
+        )
+    }
+
+
 def _check(store: Store, scope: Scope) -> None:
     if scope.person_id is not None and store.person(scope.person_id).person_id != scope.person_id:
         raise InputError(f"{scope.person_id!r} is a name, not an id.", "Look the person up first.")

@@ -44,6 +44,7 @@ from .devicekeys import keep_device, own_key, read_roster
 from .epochs import ROOT, new_epoch_key, unwrap, wrap
 from .keyfiles import private_dir, read_private, write_private
 from .roster import (
+    ROSTER_MAX_BYTES,
     Member,
     Revoked,
     Roster,
@@ -60,6 +61,7 @@ from .roster import (
 DEVICE_DAYS = 30
 ROOT_DAYS = 3650
 PERSON_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9._-]{1,15})?\]?")
 GRANT_SEED_BYTES = 32
 AHEAD = 1000  # serials: more than a household changes its list between a backup and its restore
 _DIGEST_BYTES = 32
@@ -227,6 +229,7 @@ class HouseholdRoot:
         IdentityError for a revoked key: a device that was put out comes back with a new one.
         """
         public_key = spki(request_key(csr_pem))
+        _check_address(address)
         with self._turn():
             if self._roster.is_revoked(public_key):
                 raise IdentityError(
@@ -299,6 +302,18 @@ class HouseholdRoot:
             self._keep([*others, member], people=(*self._without(person_id), person))
         return self._roster
 
+    def introduce_first(self, device_id: str, person_id: str) -> bool:
+        """The first phone of a household says whose it is, and is an adult's; False where it is not the first."""
+        with self._turn():
+            member, alone = self._member(device_id), self._roster.alone()
+            if not alone or member.person:
+                return False
+            others = [m for m in self._roster.members if m.device_id != device_id]
+            person = HouseholdPerson(person_id=_person_id(person_id), kind=PersonKind.ADULT)
+            mine = msgspec.structs.replace(member, person=person_id)
+            self._keep([*others, mine], people=(person,))
+        return True
+
     def remove_person(self, person_id: str) -> Roster:
         """They leave: all their devices at once, in one turn of the epoch. Other nodes erase what is about them."""
         with self._turn():
@@ -339,7 +354,8 @@ class HouseholdRoot:
         return self._roster
 
     def move(self, device_id: str, address: str) -> Roster:
-        """A member listens elsewhere now ("host:port")."""
+        """A member listens elsewhere now ("host:port"); IdentityError for what is no address."""
+        _check_address(address)
         with self._turn():
             member = self._member(device_id)
             if member.address != address:
@@ -486,7 +502,13 @@ class HouseholdRoot:
             keys=wrap(key, self.household_id, epoch, own, content.members),
             grant_key=self._grant_public(),
         )
-        self._write(roster, sign_roster(roster, self._key), key)
+        signed = sign_roster(roster, self._key)
+        if len(signed) > ROSTER_MAX_BYTES:  # nobody would read it, this home neither
+            raise IdentityError(
+                "The household's list would become too large; nothing was changed.",
+                "Put devices out that are not used any more: `hearthway revoke`.",
+            )
+        self._write(roster, signed, key)
 
     def _write(self, roster: Roster, signed: bytes, key: bytes) -> None:
         write_private(self._keys / "roster.bin", signed)
@@ -520,6 +542,20 @@ class HouseholdRoot:
         path = self._keys / "rosters.log"
         data = path.read_bytes() if path.exists() else b""
         write_private(path, data[: len(data) // _DIGEST_BYTES * _DIGEST_BYTES] + digest)
+
+
+def _check_address(text: str) -> None:
+    """Every node dials it: "host:port", or empty for a device that nobody dials."""
+    host, _, port = text.rpartition(":")
+    if text and (_HOST.fullmatch(host) is None or not _is_port(port)):
+        raise IdentityError(
+            f"{text[:80]!r} is no address of a device.",
+            "Write it as host:port, such as 192.168.4.9:7447.",
+        )
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536
 
 
 def _person_id(text: str) -> str:
