@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import shutil
@@ -112,7 +113,11 @@ class Health(Part):
             "problem": "",
             "next": "",
         }
-        if free_mb < FREE_MIN_MB:
+        database = self.node.store.database
+        if (trouble := database.trouble) is not None:
+            found["problem"], found["next"] = trouble.message, trouble.next_step
+            self.node.spawn(asyncio.to_thread(database.probe), "storage")
+        elif free_mb < FREE_MIN_MB:
             found["problem"] = f"Only {free_mb:.0f} MB are free on this disk."
             found["next"] = "Free some space, or let `[[keep]]` rules delete old history."
         elif not os.access(self.node.paths.database, os.W_OK):

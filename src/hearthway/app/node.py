@@ -20,7 +20,7 @@ from hearthway.mesh.relay import RelayLink
 from hearthway.mesh.rules import Rules, default_rules
 from hearthway.mesh.store import Store
 from hearthway.mesh.zenoh_link import ZenohLink
-from hearthway.records.errors import ConfigError, HearthwayError, IdentityError
+from hearthway.records.errors import ConfigError, HearthwayError, IdentityError, StoreError
 
 from .clock import Clock, EventClock, SystemClock
 from .config import Config, load_config
@@ -36,7 +36,8 @@ Request = dict[str, Any]
 P = TypeVar("P", bound=Part)
 PEER_TIMEOUT_S = 15.0
 LOOK_OFTEN_S, LOOK_OFTEN_FOR_S = 0.25, 30.0  # while nobody is reached: its reason is said at once
-LOOK_SELDOM_S = 5.0  # away for long, or somebody is there and would be told of going
+LOOK_SELDOM_S = 5.0  # away for long
+LOOK_WELL_S = 60.0  # somebody is there, and who goes wakes us
 UNHEALTHY_FOR_S = 2.0  # a session that is opened anew is no news; said within 3 s all the same
 
 
@@ -253,7 +254,7 @@ class Node:
                 self.note(f"{health.problem} {health.next_step}")
             well = bad_since is None and any(peer.alive for peer in mesh.peers().values())
             long_away = bad_since is not None and now - bad_since > LOOK_OFTEN_FOR_S
-            pause_s = LOOK_SELDOM_S if well or long_away else LOOK_OFTEN_S
+            pause_s = LOOK_WELL_S if well else LOOK_SELDOM_S if long_away else LOOK_OFTEN_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._peers_moved.wait()
@@ -284,9 +285,12 @@ class Node:
         return {}
 
     async def _status(self, _: Request) -> Request:
-        state = self.status()
-        for part in self.parts:
-            state |= part.status()
+        state = Node.status(self)
+        for status in (self.status, *(part.status for part in self.parts)):
+            try:
+                state |= status()
+            except StoreError as why:  # the rest is said all the same
+                state |= {"healthy": False, "problem": why.message, "next": why.next_step}
         return state
 
     def status(self) -> Request:

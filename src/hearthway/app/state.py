@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from hearthway.mesh.replica import Replica
 from hearthway.mesh.replica_sync import ReplicaSync
 from hearthway.mesh.store import Store
 from hearthway.records.codec import pack, unpack
-from hearthway.records.errors import HearthwayError, InputError, WireError
+from hearthway.records.errors import HearthwayError, InputError, StoreError, WireError
 from hearthway.records.signals import Value
 
 from .config import Config
@@ -90,7 +91,9 @@ class State(Part):
 
     def status(self) -> dict[str, Any]:
         sync = self._sync
-        state: dict[str, Any] = {"registers": self.node.store.count_registers(), "peers": []}
+        state: dict[str, Any] = {"registers": None, "peers": []}
+        with contextlib.suppress(StoreError):  # `storage` says what is wrong with the file
+            state["registers"] = self.node.store.count_registers()
         if sync is not None:
             state["peers"] = [
                 {
@@ -102,9 +105,9 @@ class State(Part):
                 for name, peer in sorted(sync.peers.items())
             ]
             state["refused"] = dict(sorted(sync.refused.items()))
-            if sync.problem is not None:
-                state["problem"] = sync.problem.message
-                state["next"] = sync.problem.next_step
+        trouble = self.node.store.database.trouble
+        if trouble is not None:
+            state["problem"], state["next"] = trouble.message, trouble.next_step
         return {"state": state}
 
     async def stopping(self) -> None:

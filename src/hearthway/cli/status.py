@@ -67,7 +67,7 @@ def lines_of(state: dict[str, Any]) -> list[str]:
     if state.get("next") and not state.get("healthy"):
         lines.append(f"  -> {state['next']}")
     storage = state.get("storage") or {}
-    if storage.get("problem"):
+    if storage.get("problem") and storage["problem"] != state.get("problem"):
         lines += [f"  {storage['problem']}", f"  -> {storage['next']}"]
     lines += [_peer_line(peer) for peer in state.get("peers", [])]
     lines += [f"  runs here: {task['title']} ({task['id']})" for task in state.get("tasks", [])]

@@ -24,12 +24,12 @@ _MAGIC = b"SQLite format 3\x00"
 def store_error(why: sqlite3.Error, path: Path) -> StoreError:
     """What SQLite's error means to the person, and what to do next."""
     name = getattr(why, "sqlite_errorname", "") or ""
-    if name.startswith("SQLITE_FULL") or "IOERR_WRITE" in name:
+    if _full(name):
         return StoreError(
             f"The disk is full: {path} could not be written. What was acknowledged is kept.",
-            "Free some space, then start again.",
+            "Free some space. A node that runs goes on by itself; try anything else again.",
         )
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "malformed" in str(why):
+    if _damaged(name, why):
         return StoreError(
             f"{path} is damaged ({why}). It was left as it is.",
             "Keep a copy of it, then `hearthway restore` from the last backup.",
@@ -49,11 +49,24 @@ def store_error(why: sqlite3.Error, path: Path) -> StoreError:
     )
 
 
+def _full(name: str) -> bool:
+    return name.startswith("SQLITE_FULL") or name.endswith(("IOERR_WRITE", "IOERR_SHMSIZE"))
+
+
+def _damaged(name: str, why: sqlite3.Error) -> bool:
+    return name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "malformed" in str(why)
+
+
 class Database:
-    """A connection with transactions. Safe from several threads of a process, and from several processes."""
+    """A connection with transactions. Safe from several threads of a process, and from several processes.
+
+    `trouble`: why the last write failed, until one succeeds; or what was found damaged, until the file is opened anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.trouble: StoreError | None = None
+        self._is_damaged = False
         self._lock = threading.RLock()
         self._depth = 0
         _prepare(path)
@@ -136,14 +149,16 @@ class Database:
                 self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._db.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as why:
-                raise store_error(why, self.path) from None
+                raise self._failed(why) from None
             self._depth = 1
             try:
                 yield self._db
                 self._db.execute("COMMIT")
+                if not self._is_damaged:
+                    self.trouble = None
             except sqlite3.Error as why:
                 self._roll_back()
-                raise store_error(why, self.path) from None
+                raise self._failed(why) from None
             except BaseException:
                 self._roll_back()
                 raise
@@ -160,7 +175,7 @@ class Database:
             try:
                 self._db.execute("BEGIN")
             except sqlite3.Error as why:
-                raise store_error(why, self.path) from None
+                raise self._failed(why) from None
             self._depth = 1
             try:
                 yield
@@ -172,18 +187,35 @@ class Database:
         if self._db.in_transaction:  # a full disk rolls back by itself
             self._db.execute("ROLLBACK")
 
+    def _failed(self, why: sqlite3.Error) -> StoreError:
+        """The sentence for an error; what lies with the disk or the file is remembered for the node's status."""
+        name = getattr(why, "sqlite_errorname", "") or ""
+        error = store_error(why, self.path)
+        if not self._is_damaged and (
+            _damaged(name, why) or name.startswith(("SQLITE_FULL", "SQLITE_IOERR"))
+        ):
+            self._is_damaged = _damaged(name, why)
+            self.trouble = error
+        return error
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, read at once: no statement stays open behind the caller's back."""
         with self._lock:
             try:
                 return self._db.execute(sql, values).fetchall()
             except sqlite3.Error as why:
-                raise store_error(why, self.path) from None
+                raise self._failed(why) from None
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """The first row, or None."""
         found = self.rows(sql, values)
         return found[0] if found else None
+
+    def probe(self) -> None:
+        """Try to write, so that `trouble` goes as soon as there is space again."""
+        with suppress(StoreError), self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(4096))")
+            db.execute("DELETE FROM meta WHERE key = 'probe'")
 
     def scrub(self) -> None:
         """No deleted byte remains in the file, its WAL or free pages; StoreError while another process reads."""
