@@ -16,6 +16,7 @@ from hearthway.mesh.rules import (
     Rules,
     compile_pattern,
     default_rules,
+    read_file,
     template,
 )
 from hearthway.records.errors import InputError, RuleError
@@ -423,3 +424,111 @@ def test_decisions_are_kept_in_bounds_and_take_microseconds() -> None:
             rules.decide(key, CAR, PHONES["adult"], "share", "somebody")
         rounds.append((time.process_time() - start_s) / 20_000)
     assert min(rounds) < 5e-6
+
+
+# limits and neighbours ------------------------------------------------------------------------------------------
+
+
+def test_a_file_may_have_a_million_bytes_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_bytes(b"#" * 1_000_000)
+    assert len(read_file(path)) == 1_000_000
+    path.write_bytes(b"#" * 1_000_001)
+    with pytest.raises(RuleError, match="too large") as caught:
+        read_file(path)
+    assert caught.value.next_step
+    with pytest.raises(RuleError) as missing:
+        read_file(tmp_path / "none.toml")
+    assert "--template family" in missing.value.next_step
+
+
+def test_the_book_is_what_was_read() -> None:
+    rules = Rules.parse(V2 + RULE + COLLECT + TRAIN + KEEP, "r")
+    book = rules.book
+    assert [one.id for one in book.rules] == ["a"]
+    assert [one.id for one in book.collect or ()] == ["c"]
+    assert [one.id for one in book.train or ()] == ["t"]
+    assert [one.id for one in book.keep] == ["k"]
+    again = rules.with_consents(lambda *_: True)
+    assert again.book == book
+    before = Rules.parse("version = 1\n" + RULE, "r").book
+    assert (before.collect, before.train, before.keep) == (None, None, ())
+
+
+def test_the_first_of_two_rules_that_name_a_crossing_is_told() -> None:
+    both = Rules.parse(V2 + RULE + RULE.replace('"a"', '"b"'), "r")
+    found = both.allows("Vehicle.Speed", "car", "phone", "advise")
+    assert found is not None
+    assert found.id == "a"
+    assert [rule.id for _, rule in both.receivers("Vehicle.Speed", "car", "advise")] == ["a"]
+    assert both.allows("Vehicle.Speed", "car", "phone", "learn") is None
+
+
+def test_what_may_be_learned_from_and_kept_is_found_by_key_or_kind() -> None:
+    keep_keys = '[[keep]]\nid = "{}"\nkeys = ["{}"]\ndays = {}\n'
+    rules = Rules.parse(
+        V2
+        + '[[train]]\nid = "kinds"\nkinds = ["fix"]\n'
+        + '[[train]]\nid = "keys"\nkeys = ["Vehicle.*"]\n'
+        + keep_keys.format("long", "Vehicle.*", 30)
+        + keep_keys.format("short", "Vehicle.Speed", 7)
+        + KEEP,
+        "r",
+    )
+    assert rules.trained_by(kind="fix") == "kinds"
+    assert rules.trained_by(key="Vehicle.Speed") == "keys"
+    assert rules.trained_by(key="Vehicle.Speed", kind="fix") == "kinds"
+    assert rules.trained_by(key="Vehicle.Speed", kind="answer") == "keys"
+    assert rules.trained_by(key="fix") == rules.trained_by(kind="Vehicle.Speed") == ""
+    days = {}
+    for key in ("Vehicle.Speed", "Vehicle.Soc", "fix", ""):
+        found = rules.kept(key=key)
+        days[key] = found.days if found else None
+    assert days == {"Vehicle.Speed": 7, "Vehicle.Soc": 30, "fix": None, "": None}
+    fix = rules.kept(key="Vehicle.Speed", kind="fix")
+    assert fix is not None
+    assert fix.id == "short"
+    fix = rules.kept(kind="fix")
+    assert fix is not None
+    assert fix.id == "k"
+
+
+def test_each_way_across_is_told_up_to_the_first_that_asks_nobody() -> None:
+    def rule(name: str, whose: str) -> Rule:
+        return Rule(
+            id=name,
+            keys=("A.B",),
+            sender="car",
+            receivers=("phone",),
+            purpose="share",
+            whose=whose,
+            precision="city" if whose == "own" else "exact",
+        )
+
+    rules = Rules([rule("own", "own"), rule("adults", "adults"), rule("all", "everyone")])
+
+    def ways(kind: str, about: str) -> list[tuple[str, str, bool]]:
+        found = rules.options("A.B", "car", PHONES[kind], "share", about)
+        return [(decision.rule, decision.precision, asks) for decision, asks in found]
+
+    assert ways("adult", "adult") == [("own", "city", False)]
+    assert ways("adult", "kid") == [("adults", "exact", True), ("all", "exact", True)]
+    assert ways("child", "anna") == [("all", "exact", True)]
+    assert ways("guest", "") == [("all", "exact", False)]
+    assert ways("child", "") == [("own", "city", False)]
+    assert rules.decide("A.B", CAR, PHONES["adult"], "share", "kid") is None  # nobody has agreed
+
+
+def test_what_was_answered_is_forgotten_when_there_is_too_much_of_it() -> None:
+    rules = Rules.parse(V2 + RULE + COLLECT, "r")
+    caches = (rules._decided, rules._matching, rules._collected)
+    for n in range(16_384):
+        caches[0]["", "", CAR, "", str(n)] = ()  # type: ignore[index]  # any key will do
+        caches[1]["", "", "", str(n)] = ()
+        caches[2]["", str(n)] = ""
+    assert rules.decide("Vehicle.Speed", CAR, Party(role="phone", alone=True), "advise")
+    assert rules.collects("Vehicle.Speed", "car")
+    assert [len(cache) for cache in caches] == [1, 1, 1]
+    assert rules.collected_by("Vehicle.Speed", "car") == "c"
+    assert not rules.collects("Vehicle.Speed", "phone")
+    assert [len(cache) for cache in caches] == [1, 1, 2]
