@@ -6,7 +6,9 @@ Two processes a system, phone to car, kept up for the whole run; rounds alternat
 shown. Throughput is what the receiver counted between its first and last message; CPU is of both processes, without
 a broker's, and holds on a busy machine, where rates and p99 do not. Peers: bare zenoh with mutual TLS,
 paho-mqtt with mosquitto and TLS, nats-py with nats-server and TLS, pyzmq with CURVE, an asyncio TLS stream. A peer
-that is not installed has no row; standard error says how to get it. `--data` is not needed. The last line is JSON.
+that is not installed has no row; standard error says how to get it. "journal on disk" are commands whose beginning is
+flushed to the disk before they are carried out, as a running node does it; the other rows say what the wire costs.
+`--data` is not needed. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ INSTALL = {
     "zmq": "pip install pyzmq",
 }
 SYSTEMS = ("ours", "ours reliable", "zenoh", "mosquitto", "nats", "zmq", "stream")
+ASKED = {"ours": ("ask", "command"), "ours reliable": ("command",)}  # the others: "ask"
 KEY, PURPOSE = "Replay.Bench", "replay"
 
 
@@ -71,13 +74,20 @@ class Counter:
 
 async def _ours(name: str, folder: Path, pipe: Any, *, reliable: bool) -> None:
     from hearthway.mesh.identity import DeviceIdentity
+    from hearthway.mesh.journal import StoredJournal
     from hearthway.mesh.node import MeshNode
+    from hearthway.mesh.relay import RelayLink
     from hearthway.mesh.rules import Rules, default_rules
+    from hearthway.mesh.store import Store
     from hearthway.mesh.zenoh_link import ZenohLink
 
     identity = DeviceIdentity.load(folder / name, time.time())
-    link = ZenohLink(identity, listen=identity.address, now_s=time.time())
-    node = MeshNode(identity, link, Rules.parse(default_rules(), "default"), time.time)
+    link = RelayLink(ZenohLink(identity, listen=identity.address, now_s=time.time()))
+    rules = Rules.parse(default_rules(), "default")
+    journal = None
+    if reliable:
+        journal = StoredJournal(Store.open(folder / f"{name}.db", node_id=name), time.time)
+    node = MeshNode(identity, link, rules, time.time, journal=journal)
     counter = Counter()
     node.subscribe(KEY, bytes, lambda _m, _b: counter.one())
     node.serve("Replay.Echo", bytes, lambda _m, body: body)
@@ -558,9 +568,7 @@ def measure(systems: list[str], rounds: int, seconds: float, folder: Path) -> di
                     rate, cpu_us = one.rate(size, seconds)
                     found.setdefault((system, "rate", size), []).append(rate)
                     found.setdefault((system, "cpu", size), []).append(cpu_us)
-                    if system == "ours reliable":
-                        continue
-                    for what in ("ask", "command") if system == "ours" else ("ask",):
+                    for what in ASKED.get(system, ("ask",)):
                         took = one.do("phone", what, size)
                         for share in (0.5, 0.99):
                             found.setdefault((system, what, size, share), []).append(
@@ -611,11 +619,13 @@ def rows(found: dict[Any, float], systems: list[str]) -> list[dict[str, Any]]:
                         f"{size} B", f"request {name}", "us", found["ours", "ask", size, share],
                         peer, found[peer, "ask", size, share],
                     )  # fmt: skip
-            if "stream" in systems:
-                row(
-                    f"{size} B", f"command {name}", "us", found["ours", "command", size, share],
-                    "stream", found["stream", "ask", size, share],
-                )  # fmt: skip
+            for mine, journal in (("ours", ""), ("ours reliable", ", journal on disk")):
+                if "stream" in systems and mine in systems:
+                    row(
+                        f"{size} B{journal}", f"command {name}", "us",
+                        found[mine, "command", size, share],
+                        "stream", found["stream", "ask", size, share],
+                    )  # fmt: skip
     row("rules", "one check", "us", rule_check_us(), "limit", 5.0)
     return out
 
@@ -633,7 +643,7 @@ def main() -> None:
         result = rows(measure(systems, args.rounds, args.seconds, Path(folder)), systems)
     for one in result:
         print(
-            f"{one['case']:18} {one['metric']:12} {one['ours']:>12} {one['unit']:4} {one['peer']:10} {one['theirs']!s:>12} x{one['ratio']}"
+            f"{one['case']:22} {one['metric']:12} {one['ours']:>12} {one['unit']:4} {one['peer']:10} {one['theirs']!s:>12} x{one['ratio']}"
         )
     print(json.dumps({"bench": "link", "rows": result}))
 

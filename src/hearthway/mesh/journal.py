@@ -43,10 +43,13 @@ class StoredJournal:
         return None
 
     def done(self, sender: str, command_id: bytes, reply: bytes) -> None:
-        """Keep how it ended, for a day; InputError on a reply over 64 KiB."""
+        """Keep how it ended, for a day; InputError on a reply over 64 KiB.
+
+        A kill does not lose it, a power cut may: then the command stays begun, and a repeat hears that nobody knows.
+        """
         if len(reply) > REPLY_MAX_BYTES:
             raise InputError("The reply to a command is too large to keep.")
-        with self._database.transaction() as db:
+        with self._database.transaction(durable=False) as db:
             db.execute(
                 "UPDATE commands SET reply = ? WHERE sender = ? AND command_id = ?",
                 (reply, sender, command_id),
