@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hearthway.mesh.hlc import CAP_MS, COUNT_MAX, Hlc
-from hearthway.mesh.registers import Cursor, Register, Tombstone, merge, rank, read
+from hearthway.mesh.registers import Cursor, Register, Tombstone, hash_key, merge, rank, read
 from hearthway.mesh.replica import (
     PAGE_BYTES,
     PAGE_ROWS,
@@ -662,6 +662,24 @@ def test_who_may_bury() -> None:
     assert not may_bury("Setting.X", cars, party("guest-phone"), me)
     assert not may_bury("Setting.X", mine, party("car"), me)
     assert may_bury(f"Person.{BO}.X", mine, party("home"), view("car"))
+
+
+def test_nobody_buries_what_is_not_its_own_to_write(nodes: dict[str, Node]) -> None:
+    """A burial names its own moment: that its node is the sender's says nothing about whose register it ends."""
+    home, phone = nodes["home"], nodes["phone"]
+    phone.set(f"Person.{ANNA}.Diet", b"1")
+    phone.set("Device.phone.Level", b"1")
+    sync(phone, home)
+    salt = b"s" * 16
+    for sender in ("car", "phone-bo", "guest-phone"):
+        for key in (f"Person.{ANNA}.Diet", "Device.phone.Level"):
+            end = Burial(
+                key_hash=hash_key(key, salt), wall_ms=CAP_MS, count=COUNT_MAX, node=sender
+            )
+            page = Changes(database=b"d", since=0, next=1, last=1, buried=(end,), salt=salt)
+            applied = home.replica.apply(party(sender), page, view("home"), answer=False)
+            assert applied.refused == {"another node's word": 1}
+            assert home.value(key) == b"1"
 
 
 def test_of_a_persons_keys_not_even_a_hash_goes_to_somebody_else(nodes: dict[str, Node]) -> None:

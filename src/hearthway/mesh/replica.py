@@ -148,8 +148,10 @@ def _left(change: Change, sender: Party, view: View) -> bool:
 
 def may_bury(key: str, burial: Burial, sender: Party, view: View) -> bool:
     """Its own writes, everybody's if it is the home; or what is about its person or nobody, under the rule to forget."""
-    if may_tell(burial.node, sender):
+    if sender.role == Role.HOME:
         return True
+    if burial.node == sender.device_id and may_write(key, burial.node, view.roster):
+        return lets(key, sender, view.me, view)
     if about(key, view.roster) not in ("", sender.person) or sender.kind == PersonKind.GUEST:
         return False
     return view.rules.decide(FORGET_KEY, sender, view.me, FORGET_PURPOSE) is not None
