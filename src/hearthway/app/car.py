@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from hearthway.mesh.envelope import Meta
 from hearthway.mesh.node import MeshNode
 from hearthway.records.codec import pack
 from hearthway.records.errors import HearthwayError, InputError
@@ -122,7 +123,9 @@ class CarNode(Member):
         """Person id of whoever drives, as far as that is certain."""
         return self.part(AtWheel).driver()
 
-    def _show(self, meta: object, surface: Surface) -> None:
+    def _show(self, meta: Meta, surface: Surface) -> None:
+        if meta.about != surface.person:  # the rules were asked about that person, not about this one
+            raise InputError("A suggestion came in another person's name.", "It was refused.")
         self.show(surface)
 
     def show(self, surface: Surface) -> None:

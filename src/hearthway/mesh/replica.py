@@ -33,6 +33,9 @@ from .rules import Rules
 from .store import Store
 
 VALUE_MAX_BYTES = 64 * 1024
+SALT_MAX_BYTES = 64  # of BLAKE2b
+SEQ_MAX = 2**63 - 1  # of SQLite
+DATABASE_MAX_BYTES = 64
 PAGE_ROWS = 500  # scanned for one answer, whether let or not: bounds the work of a request
 PAGE_BYTES = 256 * 1024
 KEY = re.compile(r"(?=.{3,200}\Z)[A-Z][A-Za-z]*(\.[A-Za-z0-9_-]+)+")
@@ -303,6 +306,8 @@ class Replica:
 
         `answer`: it answers our own pull. Else it came by itself, and moves the cursor only if nothing is missing.
         """
+        if not 0 <= page.next <= SEQ_MAX or len(page.database) > DATABASE_MAX_BYTES:
+            raise WireError("A page of changes counts in numbers that can be none.")
         refused: Counter[str] = Counter()
         changed = 0
         with self.store.database.transaction():
@@ -342,6 +347,9 @@ class Replica:
 
     def _bury(self, sender: Party, page: Changes, view: View, refused: Counter[str]) -> int:
         if not page.buried:
+            return 0
+        if len(page.salt) > SALT_MAX_BYTES:
+            refused["no salt"] += 1
             return 0
         held = {hash_key(r.key, page.salt): r for r in self.store.registers() if owner_of(r.key)}
         done = 0

@@ -1,0 +1,69 @@
+"""Mutated frames through live sockets after authentication: a share by default, 100,000 a node in the whole check.
+
+The storm itself is `bench/fuzz.py`: home, phone and car as real processes, two hostile members as others.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARE = 1_500  # frames a node, about 20 s
+WHOLE = 100_000
+GROWTH_MB = 64.0
+MOST_S = 15.0  # a question amid the storm is answered by then
+TOLD = 75.0  # percent of branches that a storm must reach in each decoder
+
+
+def _storm(*words: str, limit_s: float) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "bench" / "fuzz.py"), *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["found"]
+    return found
+
+
+def _held(found: dict[str, Any], frames: int) -> None:
+    assert found["crashed"] == []
+    assert found["unwell"] == ""  # healthy, and home, phone and car still reach one another
+    for name, node in found["nodes"].items():
+        assert node["frames"] >= frames, name
+        assert node["changed"] == [], (
+            name
+        )  # nothing that is somebody else's was altered or invented
+        assert node["faults"] == [], name  # no traceback, no handler that broke
+        assert node["rss_after_mb"] - node["rss_before_mb"] < GROWTH_MB, name
+    for rogue in found["rogues"]:
+        assert rogue["accepted"] == {}, rogue
+        assert rogue["slowest_answer_s"] < MOST_S, rogue
+        # the control: the same things unmutated are taken where the rules let them, before and after
+        assert rogue["controls"] == {"before": True, "after": True}, rogue
+        assert rogue["answers"].get("taken", 0) + rogue["answers"]["refused"] > 0
+    for name, settings in found["settings"].items():
+        assert {"before", "after"} <= set(settings), name
+
+
+def test_a_share_of_the_storm_changes_and_breaks_nothing() -> None:
+    _held(_storm("--frames", str(SHARE), "--seed", "7", limit_s=110.0), SHARE)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_hundred_thousand_frames_a_node_and_the_branches_they_reach() -> None:
+    found = _storm("--frames", str(WHOLE), "--coverage", "20000", limit_s=3500.0)
+    _held(found, WHOLE)
+    assert found["coverage"]["faults"] == []
+    for module in ("envelope", "sessions", "lanes", "hearing", "answering"):
+        assert found["coverage"]["modules"][module]["percent"] >= TOLD, module
