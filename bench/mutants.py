@@ -8,6 +8,7 @@ what only the type checker reads is left alone.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -52,11 +53,14 @@ def mutants(source: str) -> list[Mutant]:
     lines = source.splitlines()
     tree = ast.parse(source)
     places = dict(_places(tree, "", "", (0, 0)))
-    found = []
+    found, seen = [], Counter[tuple[int, str]]()
     for number, node in enumerate(_nodes(tree)):
         for choice, what in enumerate(_choices(node)):
             line = _line_of(node)
             function, span = places[id(node)]
+            seen[line, what] += 1
+            if seen[line, what] > 1:
+                what += f" ({seen[line, what]})"
             found.append(
                 Mutant(line, what, lines[line - 1].strip(), number, choice, function, span)
             )
