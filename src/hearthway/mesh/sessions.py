@@ -207,6 +207,8 @@ class Sessions:
             session.own_session = peering.own
             session.shared = _exchange(peering.private, hello.ephemeral, who)
         session.roster_serial = max(session.roster_serial, hello.roster_serial)
+        ends_s = certificate.not_valid_after_utc.timestamp()
+        session.expires_s = max(session.expires_s, ends_s)  # it may have been renewed since
         if answer:
             # Another candidate stays: where ways differ, an answer may be older than the greeting heard before it.
             peering.promote(session)
@@ -233,6 +235,8 @@ class Sessions:
             raise WireError(f"A message came from a stranger ({claimed}).", _NEXT_STEP)
         key = self._epoch_key(claimed, epoch)
         session = peering.current
+        if self._now() >= session.expires_s:  # a renewed one is shown by greeting again
+            raise WireError(f"The certificate of {claimed} has ended.", "It is greeted again.")
         try:
             plain = session.unseal(lane, epoch, key, seq, data)
         except WireError:
