@@ -673,9 +673,7 @@ def test_nobody_buries_what_is_not_its_own_to_write(nodes: dict[str, Node]) -> N
     salt = b"s" * 16
     for sender in ("car", "phone-bo", "guest-phone"):
         for key in (f"Person.{ANNA}.Diet", "Device.phone.Level"):
-            end = Burial(
-                key_hash=hash_key(key, salt), wall_ms=CAP_MS, count=COUNT_MAX, node=sender
-            )
+            end = Burial(key_hash=hash_key(key, salt), wall_ms=CAP_MS, count=COUNT_MAX, node=sender)
             page = Changes(database=b"d", since=0, next=1, last=1, buried=(end,), salt=salt)
             applied = home.replica.apply(party(sender), page, view("home"), answer=False)
             assert applied.refused == {"another node's word": 1}
