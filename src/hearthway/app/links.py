@@ -31,6 +31,10 @@ Request = dict[str, Any]
 SETTLE_S = 1.0  # a device that has just come may still say by itself where it is
 AGAIN_S = 30.0  # between two addresses written down for one device by what the home saw
 LOOK_S = 300.0  # a stream that was replaced without anybody going is seen within this time
+_AT_HOME = tuple(
+    ipaddress.ip_network(net)
+    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
 REST_S = 600.0  # nothing sensed and nobody come for so long: parked
 
 
@@ -121,15 +125,20 @@ class Parking(Part):
 
     async def _watch(self, mesh: MeshNode) -> None:
         while self.node.mesh is mesh:
-            left_s = self._life_s + REST_S - self.now()
-            if self._parked:
-                self._woken.clear()
-                await self._woken.wait()
-            elif left_s > 0.0:
+            left_s = self.look()
+            if left_s is not None:
                 await asyncio.sleep(left_s)
             else:
-                self._parked = True
-                await self._tell()
+                self._woken.clear()
+                await self._woken.wait()
+
+    def look(self) -> float | None:
+        """Parks this node if it is time; seconds until it may be, None while it is parked."""
+        left_s = self._life_s + REST_S - self.now()
+        if left_s <= 0.0 and not self._parked:
+            self._parked = True
+            self.node.spawn(self._tell(), "parking")
+        return None if self._parked else left_s
 
     async def _tell(self) -> None:
         wire: object = self.node.wire
@@ -147,14 +156,10 @@ class Parking(Part):
 
 
 def usable(address: str) -> bool:
-    """May others be told to dial it: a private address, and no other machine's idea of "here"."""
+    """May others be told to dial it: an address of a private network (RFC 1918, RFC 4193)?"""
     host, port = split_address(address)
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:
         return False
-    return (
-        0 < port < 65536
-        and ip.is_private
-        and not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast)
-    )
+    return 0 < port < 65536 and any(ip in net for net in _AT_HOME)
