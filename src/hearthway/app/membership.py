@@ -40,42 +40,42 @@ PURPOSE = "household"
 LOOK_S = 60.0  # a clock that is set ahead ends a certificate, and nobody tells
 
 
-class Renew(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Renew(Struct, frozen=True, kw_only=True):
     """A device asks for its next certificate, with a request that its own key signed."""
 
     request: bytes
 
 
-class Renewed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Renewed(Struct, frozen=True, kw_only=True):
     """The certificate (PEM), and the roster as the root signed it."""
 
     certificate: bytes
     roster: bytes
 
 
-class Claim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Claim(Struct, frozen=True, kw_only=True):
     """A phone says whose it is, by the random id of its owner. Only the first of a household is taken at its word."""
 
     person_id: str
 
 
-class Claimed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Claimed(Struct, frozen=True, kw_only=True):
     """What became of a claim: is the device that person's now, or must the home confirm it first?"""
 
     confirmed: bool
 
 
-class Revoke(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Revoke(Struct, frozen=True, kw_only=True):
     """An adult's phone asks the home to put a device out."""
 
     device_id: str
 
 
-class Leave(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Leave(Struct, frozen=True, kw_only=True):
     """The sender's owner leaves the household."""
 
 
-class Move(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Move(Struct, frozen=True, kw_only=True):
     """The sender listens at another address now ("host:port")."""
 
     address: str

@@ -17,7 +17,23 @@ from hearthway.records.errors import InputError
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import PHONE_POSITION
 
-_DECODER = msgspec.json.Decoder(Signal)
+
+class Line(Signal, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A signal as people and adapters write it: a field that is none of its fields is a slip of theirs."""
+
+    def signal(self) -> Signal:
+        """The reading itself."""
+        return Signal(
+            key=self.key,
+            value=self.value,
+            time_s=self.time_s,
+            unit=self.unit,
+            source=self.source,
+            person=self.person,
+        )
+
+
+_DECODER = msgspec.json.Decoder(Line)
 _ENCODER = msgspec.json.Encoder()
 _LINE_LIMIT = 65_536
 
@@ -42,7 +58,7 @@ def read_recording(path: Path) -> Iterator[Signal]:
             while line := lines.readline(_LINE_LIMIT):
                 number += 1
                 if line.strip():
-                    yield _DECODER.decode(line)
+                    yield _DECODER.decode(line).signal()
     except msgspec.MsgspecError as why:
         raise InputError(
             f"{path}, line {number}, is not a signal: {why}.",

@@ -7,11 +7,13 @@ import msgspec
 from hearthway.records.errors import InputError
 from hearthway.records.signals import Signal
 
+from .recording import Line
+
 
 def signals_of(request: dict[str, object]) -> list[Signal]:
     """The request's "signals"; InputError where they are none."""
     try:
-        return msgspec.convert(request.get("signals", []), list[Signal])
+        return [one.signal() for one in msgspec.convert(request.get("signals", []), list[Line])]
     except msgspec.ValidationError as why:
         raise InputError(
             f"Those are not signals: {why}.", "See docs/reference/recording."

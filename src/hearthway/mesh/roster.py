@@ -24,7 +24,7 @@ _NOTICE = b"hearthway revoked 1\0"
 _LEAST_FIRST = (PersonKind.GUEST, PersonKind.CHILD, PersonKind.ADULT)
 
 
-class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Member(Struct, frozen=True, kw_only=True):
     """A device of the household: where it listens ("host:port", may be empty) and its public key (SPKI DER).
 
     `person` is the id of whom it belongs to; empty for a device that all share.
@@ -37,7 +37,7 @@ class Member(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     person: str = ""
 
 
-class Revoked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Revoked(Struct, frozen=True, kw_only=True):
     """A device that was put out, by id and key: it stays listed, so that no older roster lets it in again.
 
     `proof` is the root's signature over exactly this, so that the device can be told without being shown the roster.
@@ -48,7 +48,7 @@ class Revoked(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proof: bytes = b""
 
 
-class WrappedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WrappedKey(Struct, frozen=True, kw_only=True):
     """The epoch's key, sealed to one member (see `epochs`)."""
 
     device_id: str

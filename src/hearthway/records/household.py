@@ -24,7 +24,7 @@ class PersonKind(StrEnum):
     GUEST = "guest"
 
 
-class HouseholdPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HouseholdPerson(Struct, frozen=True, kw_only=True):
     """Somebody of the household, by the random id that stays; `until_s` ends a guest's stay (0: no end)."""
 
     person_id: str

@@ -1,4 +1,8 @@
-"""What household nodes say to one another beside signals. Every struct goes under one key of the rules."""
+"""What household nodes say to one another beside signals. Every struct goes under one key of the rules.
+
+Two versions talk during an upgrade: a field that this one does not know is passed over, and every new one has a
+default. Only what restricts or is signed (consents, grants, orders to forget, chains) is refused whole instead.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +20,21 @@ COUNTERSIGN = "Receipt.Countersign"
 FORGET = "Forget.Order"
 
 
-class Tick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Tick(Struct, frozen=True, kw_only=True):
     """Everything of event time up to `time_s` has been said; answer with an Ack of the same number."""
 
     n: int
     time_s: float
 
 
-class Ack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Ack(Struct, frozen=True, kw_only=True):
     """Everything up to tick `n` is processed and stored here."""
 
     n: int
     node: str
 
 
-class Surface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Surface(Struct, frozen=True, kw_only=True):
     """A suggestion as another node may show it: its words, and nothing it was derived from."""
 
     suggestion_id: str
@@ -42,7 +46,7 @@ class Surface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     synthetic: bool = False
 
 
-class AnswerGiven(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AnswerGiven(Struct, frozen=True, kw_only=True):
     """An answer given on another node's surface."""
 
     suggestion_id: str
@@ -51,7 +55,7 @@ class AnswerGiven(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     osm_id: str = ""
 
 
-class HeadShown(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HeadShown(Struct, frozen=True, kw_only=True):
     """A node's new chain head for the witness, and the receipt key to enrol at the first time."""
 
     head: Head
@@ -60,7 +64,7 @@ class HeadShown(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     time_s: float = 0.0  # event time of the suggestion
 
 
-class HeadWitnessed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HeadWitnessed(Struct, frozen=True, kw_only=True):
     """The witness's word on a head, and on whose key it is."""
 
     countersign: Countersign

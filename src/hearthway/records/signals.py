@@ -7,7 +7,7 @@ from msgspec import Struct
 Value = float | str | bool | None
 
 
-class Signal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Signal(Struct, frozen=True, kw_only=True):
     """One reading. `time_s` is Unix event time; `key` stands in `sense.catalogue`."""
 
     key: str
