@@ -76,7 +76,53 @@ TESTS: dict[str, tuple[str, ...]] = {
 # tests of the clock on the wall, which a loaded machine fails, and long ones that tell little more than the rest
 LEFT_OUT = "not flipped_bit and not structure_aware and not random_bytes and not microseconds and not quick"
 # (module, changed line as it reads, what is done) -> why nobody can notice
-EQUIVALENT: dict[tuple[str, str, str], str] = {}
+_NO_LETTERS = "the pattern has no class that re.ASCII changes"
+_EMPTY = "no rule has an empty kind, and no pattern fits an empty key"
+_BY_KIND = "if (kind and kind in rule.kinds) or (key and _fits(patterns, key))"
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    ("rules", _BY_KIND, "part 1 dropped (2)"): _EMPTY,
+    ("rules", _BY_KIND, "part 1 dropped (3)"): _EMPTY,
+    (
+        "grants",
+        "_must_be(token, 0, sources[0], _first(grant_id, zone, operation, holder, terms[0]))",
+        "one less (3)",
+    ): "there is one so far: the first is the last",
+    (
+        "grants",
+        "if not terms[0].keys or terms[0].until_s <= 0:",
+        "one more",
+    ): "read a moment before: it is a whole minute",
+    (
+        "grants",
+        "if not terms[0].keys or terms[0].until_s <= 0:",
+        "one less (2)",
+    ): "there is one so far: the first is the last",
+    (
+        "grants",
+        "if not terms[0].keys or terms[0].until_s <= 0:",
+        "one less (3)",
+    ): "there is one so far: the first is the last",
+    (
+        "grants",
+        'found = re.fullmatch(r"([0-9-]{10})(?:[ T]([0-9:]{5}))?", text.strip(), re.ASCII)',
+        "argument 3 dropped",
+    ): _NO_LETTERS,
+    (
+        "grants",
+        'found = re.fullmatch(r"([0-9]{2}):([0-5][0-9])", text, re.ASCII)',
+        "argument 3 dropped",
+    ): _NO_LETTERS,
+    (
+        "hlc",
+        "if not math.isfinite(now_s) or now_s < 0.0:",
+        "Lt becomes LtE",
+    ): "the first moment of 1970 is 0 either way",
+    (
+        "precision",
+        "band = min(max(int((lat + 90.0) / height), 0), bands - 1)",
+        "one less",
+    ): "no latitude lies below the lowest band",
+}
 
 
 class Verdict(NamedTuple):

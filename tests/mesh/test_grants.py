@@ -625,3 +625,24 @@ def test_an_end_in_words_of_the_household() -> None:
     for wrong in ("", "2026-11-31", "30.11.2026", "2026-11-30 24:01", "9999-12-31", "2026-1-1 x"):
         with pytest.raises(InputError):
             grants.end_s(wrong, ZONE)
+
+
+def test_the_wall_clock_counts_every_minute_of_the_day() -> None:
+    utc = ZoneInfo("UTC")
+    for minute in range(24 * 60):
+        assert grants.local_second(60 * minute, utc) == 60 * minute
+    assert grants.local_second(0, ZoneInfo("Asia/Kathmandu")) == 5 * 3600 + 30 * 60
+
+
+def test_hours_from_midnight_are_said_and_hold() -> None:
+    token = _issue(hours=("00:00", "08:00"))
+    assert "00:00-08:00 (" in grants.words(said(token))[0]
+    assert "08:00" not in grants.words(said(_issue(hours=None)))[0]
+    assert said(token).terms[0].from_s == 0
+
+
+def test_a_key_of_another_length_says_where_the_right_one_is() -> None:
+    for seed in (b"", SEED[:-1], SEED + b"\0"):
+        with pytest.raises(InputError, match="32 bytes") as caught:
+            grants.public_key_of(seed)
+        assert "backup" in caught.value.next_step

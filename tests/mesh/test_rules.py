@@ -16,6 +16,7 @@ from hearthway.mesh.rules import (
     Rules,
     compile_pattern,
     default_rules,
+    may_say,
     read_file,
     template,
 )
@@ -532,3 +533,30 @@ def test_what_was_answered_is_forgotten_when_there_is_too_much_of_it() -> None:
     assert rules.collected_by("Vehicle.Speed", "car") == "c"
     assert not rules.collects("Vehicle.Speed", "phone")
     assert [len(cache) for cache in caches] == [1, 1, 2]
+
+
+def test_without_a_word_nobody_has_agreed() -> None:
+    assert _rules("adults").decide("A.B", CAR, PHONES["adult"], "share", "kid") is None
+    agreed = _rules("adults").with_consents(lambda *_: True)
+    assert agreed.decide("A.B", CAR, PHONES["adult"], "share", "kid") is not None
+
+
+def test_training_is_let_by_the_table_alone() -> None:
+    rules = Rules.parse(V2 + TRAIN, "r")
+    assert rules.trains(key="Vehicle.Speed") is True
+    assert rules.trains(kind="fix") is True
+    assert rules.trains(key="Vehicle.Soc") is False
+    assert rules.trains() is False
+    assert Rules.parse("version = 1\n", "r").trains() is True
+
+
+def test_a_guest_in_a_car_of_its_own_is_a_guest() -> None:
+    guest = Party(role="car", device_id="hers", person="gus", kind="guest")
+    assert may_say(CAR, "control", "anna") is True
+    assert may_say(guest, "share", "gus") is True
+    assert may_say(guest, "household", "") is True
+    for purpose, about in (("control", "gus"), ("share", "anna"), ("share", ""), ("control", "")):
+        assert may_say(guest, purpose, about) is False
+    assert may_say(PHONES["child"], "control", "") is True
+    assert may_say(PHONES["child"], "control", "adult") is False
+    assert may_say(LONELY, "control", "anybody") is True
