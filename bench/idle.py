@@ -3,12 +3,15 @@
 Idle: home, car, phone and venue as real `hearthway up` processes, each in a network namespace of its own; beside them,
 in the same minute, three bare zenoh processes (mutual TLS, same lease, same number of peers, one subscriber each).
 
-The hour: 3,600 seconds of a car's signals (four a second), replayed at `--speed` times their rate, in lock step: each
-second is also acknowledged by everybody, which a live car does not ask for. The phone has its person's history and
-works out where the car goes; the other side only passes the same signals on: paho over TLS with certificates, QoS 1,
-one message a second, a mosquitto in the household's place, a second paho that decodes them.
+The hour: 3,600 seconds of a car's signals (four a second), said to the car's node as an adapter says them, `--speed`
+times as fast; nodes run on the real clock. Twice: "wire", where the phone knows nobody yet and only takes them in, as
+the other side does (paho over TLS with certificates, QoS 1, one message a second, a mosquitto in the household's place,
+a second paho that decodes them); and "thinking", where the phone has its person's history, stores the drive and works
+out where it goes: nobody else does that. Between the two the phone learns the history, and everybody is idle. What an
+hour costs by passing, whatever is said, is in the idle rows: 3,600 times CPU and wake-ups a second.
 
 CPU and wake-ups (voluntary context switches) are of all threads, bytes of the namespace's interface, headers included.
+RSS is as on a machine that keeps bytecode: compiling at each start costs a node 6 MB.
 Needs network namespaces. `--data` is taken and not needed. Without mosquitto or paho-mqtt their rows are absent.
 """
 
@@ -21,6 +24,7 @@ import importlib.util
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -32,10 +36,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from hearthway.app.config import Config, ReplayTable
+from hearthway.app.control import open_control
 from hearthway.app.drive import NODES, Drive, DriveOptions
 from hearthway.app.loopback import Loopback
 from hearthway.app.namespaces import Lan
-from hearthway.app.recording import write_recording
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.certificates import request
 from hearthway.mesh.identity import create_household, device_key, keep_device
@@ -47,6 +52,7 @@ from hearthway.synthetic.settings import Settings
 BARE = ("bare-a", "bare-b", "bare-c")
 ROLES = {"car": "bare-a", "phone": "bare-b", "home": "bare-c"}  # who does the same work over there
 HOUR_S = 3600
+UNITS = (("CPU", "CPU-s"), ("wake-ups", "wake-ups"), ("sent", "bytes"), ("RSS", "MB"))
 SETTLE_S = 8.0
 NEEDED = "apt-get install mosquitto && pip install paho-mqtt"
 PEERS = Path(__file__).with_name("idle_peers.py")
@@ -99,13 +105,16 @@ class Idle(Drive):
             try:
                 await self._start(lan)
                 await self._pair(lan)
+                if self.with_hour:
+                    ours = await self._hour(lan)
+                    theirs = await asyncio.to_thread(self._mosquitto, keys, lan)
+                    self._wire_rows(ours, theirs)
                 await self._import()
                 with bare_zenoh(keys, lan) as bare:
                     await self._idle(lan, bare)
                 if self.with_hour:
-                    ours = await self._hour(lan)
-                    theirs = await asyncio.to_thread(self._mosquitto, keys, lan)
-                    self._hour_rows(ours, theirs)
+                    self._thinking_rows(await self._hour(lan))
+                    await self._phone_again(lan)
             finally:
                 for task in self._listeners:
                     task.cancel()
@@ -145,17 +154,45 @@ class Idle(Drive):
                 other = usual[metric] if name != "venue" else None
                 self.rows.append(row(f"idle {name}", metric, unit, ours[metric], peer, other))
 
+    def _config(self, name: str, lan: Lan | Loopback) -> Config:
+        return replace(super()._config(name, lan), replay=ReplayTable(synthetic=True))
+
     async def _hour(self, lan: Lan) -> dict[str, dict[str, float]]:
-        car, file = self._nodes["car"], self._options.data / "hour.jsonl.gz"
-        await asyncio.to_thread(write_recording, file, hour(self._household))
         first = self._readings(lan)
-        await car.ask("replay", file=str(file), speed=self.speed, pause_s=0.0)
-        while True:
-            name, event = await asyncio.wait_for(self._events.get(), 600.0)
-            if name == "car" and event["event"] == "replay-end":
-                break
+        reader, writer = await open_control(self._nodes["car"].paths.socket)
+        due_s = time.monotonic()
+        for signals in ticks_of(self._household):
+            writer.write(json.dumps({"do": "sense", "signals": signals}).encode() + b"\n")
+            if not json.loads(await reader.readline())["ok"]:
+                raise RuntimeError("the car refused its signals")
+            due_s += 1 / self.speed
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+        writer.close()
+        await asyncio.sleep(1.0)
         last = self._readings(lan)
         return {name: _spent(first[name], last[name]) for name in NODES}
+
+    def _thinking_rows(self, ours: dict[str, dict[str, float]]) -> None:
+        start_s = self._household.drive.ticks[0][0]
+        file = self._nodes["phone"].paths.database
+        with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as db:
+            wanted = "SELECT count(DISTINCT time_s) FROM fixes WHERE time_s >= ?"
+            stored = float(db.execute(wanted, (start_s,)).fetchone()[0])
+        self.rows.append(row("hour thinking phone", "stored", "seconds", stored, "", None))
+        for metric, unit in UNITS:
+            mine = ours["phone"][metric]
+            self.rows.append(row("hour thinking phone", metric, unit, mine, "", None))
+
+    async def _phone_again(self, lan: Lan) -> None:
+        """The phone after a restart, with all it learned."""
+        phone = self._nodes["phone"]
+        await asyncio.to_thread(phone.stop)
+        phone.start()
+        await phone.ready()
+        await phone.ask("await-peers", roles=["home", "car"])
+        await asyncio.sleep(SETTLE_S)
+        now = Reading.of(phone.pid, lan, "phone")
+        self.rows.append(row("idle phone, started again", "RSS", "MB", now.rss_mb, "", None))
 
     def _mosquitto(self, keys: dict[str, Path], lan: Lan) -> dict[str, dict[str, float]]:
         if shutil.which("mosquitto") is None or not _has_paho():
@@ -165,23 +202,22 @@ class Idle(Drive):
         with tempfile.TemporaryDirectory() as folder:
             return mosquitto_hour(Path(folder), keys, lan, ticks, self.speed)
 
-    def _hour_rows(
+    def _wire_rows(
         self, ours: dict[str, dict[str, float]], theirs: dict[str, dict[str, float]]
     ) -> None:
         names = {"car": "paho, sending", "phone": "paho, receiving", "home": "mosquitto"}
-        units = (("CPU", "CPU-s"), ("wake-ups", "wake-ups"), ("sent", "bytes"), ("RSS", "MB"))
         for name, peer in names.items():
-            for metric, unit in units:
+            for metric, unit in UNITS:
                 other = theirs.get(name, {}).get(metric)
                 given = peer if other is not None else ""
                 self.rows.append(
-                    row(f"hour {name}", metric, unit, ours[name][metric], given, other)
+                    row(f"hour wire {name}", metric, unit, ours[name][metric], given, other)
                 )
-        for metric, unit in units[:3]:
+        for metric, unit in UNITS[:3]:
             total = sum(ours[name][metric] for name in names)
             other = sum(theirs[name][metric] for name in names) if theirs else None
             peer = "paho + mosquitto + paho" if theirs else ""
-            self.rows.append(row("hour all three", metric, unit, total, peer, other))
+            self.rows.append(row("hour wire all three", metric, unit, total, peer, other))
 
 
 def _rates(first: Reading, last: Reading) -> dict[str, float]:
@@ -377,6 +413,7 @@ def main() -> int:
     parser.add_argument("--speed", type=float, default=100.0, help="how much faster the hour goes")
     parser.add_argument("--no-hour", action="store_true", help="only the idle rows")
     given = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # people's machines keep it
     plan = Lan.plan()
     if not plan.possible:
         print(f"No network namespaces here: {plan.why}. {plan.next_step}", file=sys.stderr)
