@@ -205,6 +205,11 @@ class Brain:
 
     # the moment ------------------------------------------------------------------------------------------------
 
+    def look(self, now_s: float) -> Situation:
+        """What is going on now; a suggestion that waited too long counts as ignored first."""
+        self.expire(now_s)
+        return self.situation(now_s)
+
     def situation(self, now_s: float) -> Situation:
         """What is going on, as far as this node knows; evidence names the sensor a position really came from."""
         situation = self._life.situation(now_s)

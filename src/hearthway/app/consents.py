@@ -10,6 +10,7 @@ import msgspec
 
 from hearthway.mesh.consent import (
     ACCEPT,
+    ENDED,
     GIVE,
     MESSAGE,
     PREFIX,
@@ -43,13 +44,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hearthway.consents")
 DAY_S = 86_400.0
-LOOK_S = 1.0
 TIMEOUT_S = 10.0
 
 
 def stored_words(store: Store) -> list[ConsentWord]:
     """Every word about a consent that this node has heard and keeps."""
     return [unpack(register.value, ConsentWord) for register in store.registers(PREFIX)]
+
+
+def ended_ids(store: Store) -> set[str]:
+    """Consents that were revoked as far as this node knows: they stay so, whoever has the device that said it."""
+    return {register.key.removeprefix(ENDED) for register in store.registers(ENDED)}
 
 
 class Consenting(Part):
@@ -59,6 +64,7 @@ class Consenting(Part):
         super().__init__(node)
         self._mesh: MeshNode | None = None
         self._words: dict[str, ConsentWord] = {}
+        self._ended: set[str] = set()
         self._weighed: Roster | None = None
         self._in_force = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -68,13 +74,14 @@ class Consenting(Part):
         self._again_at(0.0)
 
     async def starting(self) -> None:
+        self._ended = await asyncio.to_thread(ended_ids, self.node.store)
         for word in await asyncio.to_thread(stored_words, self.node.store):
             self._words[register_key(word)] = word
-        self.node.spawn(self._watch(), "consents")
         self.node.spawn(self._teller(), "consents told")
 
     def mesh_started(self, mesh: MeshNode) -> None:
         self._mesh = mesh
+        mesh.on_roster(self._rostered)
         mesh.serve(MESSAGE, ConsentWords, self._told)
         self._weigh()
 
@@ -96,21 +103,24 @@ class Consenting(Part):
         mesh = self._mesh
         if mesh is None:
             return []
-        return states(self._words.values(), mesh.identity.roster, self.node.wall.now_s())
+        now_s, roster = self.node.wall.now_s(), mesh.identity.roster
+        return states(self._words.values(), roster, now_s, self._ended)
 
     # words come and go ------------------------------------------------------------------------
 
-    async def _watch(self) -> None:
-        """Who belongs to the household decides whose words count: weigh anew when its list changes."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            mesh = self._mesh
-            if mesh is not None and self._words and mesh.identity.roster is not self._weighed:
-                self._weigh()
+    def _rostered(self) -> None:
+        """Who belongs to the household decides whose words count."""
+        mesh = self._mesh
+        if mesh is not None and self._words and mesh.identity.roster is not self._weighed:
+            self._weigh()
 
     def _weigh(self) -> None:
         found = self.found()
         self._weighed = None if self._mesh is None else self._mesh.identity.roster
+        over = sorted({one.consent_id for one in found if one.state == "revoked"} - self._ended)
+        if over:
+            self._ended.update(over)
+            self.node.spawn(asyncio.to_thread(self._keep_ended, over), "consents that ended")
         self._in_force = sum(one.state == "in force" for one in found)
         self.node.part(Ruling).agreed(found)
         self._again_at(
@@ -176,6 +186,12 @@ class Consenting(Part):
         for word in words:
             moment = clock.tick(self.node.wall.now_s())
             store.put_register(register_key(word), pack(word), moment)
+
+    def _keep_ended(self, ids: list[str]) -> None:
+        store = self.node.store
+        clock = HlcClock(self.node.config.node.id, store.last_hlc())
+        for consent_id in ids:
+            store.put_register(ENDED + consent_id, b"", clock.tick(self.node.wall.now_s()))
 
     def _spread(self, words: tuple[ConsentWord, ...], but: str = "") -> None:
         mesh = self._mesh

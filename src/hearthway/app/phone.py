@@ -227,7 +227,8 @@ class PhoneNode(Member):
 
     async def _one(self, work: Work) -> None:
         if isinstance(work, _Heard):
-            await asyncio.to_thread(self._take, work.signals)
+            if self.brain is not None:  # each hop to a thread costs two wake-ups
+                await asyncio.to_thread(self._take, work.signals)
             self._since = work.since
             if not isinstance(self.clock, EventClock) and work.signals:
                 await self._consider(work.signals[-1].time_s)
@@ -308,22 +309,24 @@ class PhoneNode(Member):
         brain = self.brain
         if brain is None or not brain.due(now_s):
             return
-        await asyncio.to_thread(brain.expire, now_s)
         started = self._since
-        situation = await asyncio.to_thread(brain.situation, now_s)
+        situation = await asyncio.to_thread(brain.look, now_s)
         self.situation = situation
         self.control.emit(
             "situation", mode=situation.mode, p_new=round(situation.p_new, 3), time_s=now_s
         )
         outcome: Proposal | Silence | Suggestion = await asyncio.to_thread(brain.propose, situation)
         if isinstance(outcome, Proposal):
-            waits = await asyncio.to_thread(self._waits.ask, outcome.osm_ids, now_s)
-            outcome = await asyncio.to_thread(brain.decide, outcome, waits)
+            outcome = await asyncio.to_thread(self._decide, brain, outcome, now_s)
         if isinstance(outcome, Silence):
             self._silent(outcome)
         elif isinstance(outcome, Suggestion):
             await self._speak(outcome, started)
         self._changed("state")
+
+    def _decide(self, brain: Brain, proposal: Proposal, now_s: float) -> Suggestion | Silence:
+        """What to say, with the waits of the venues."""
+        return brain.decide(proposal, self._waits.ask(proposal.osm_ids, now_s))
 
     def _silent(self, silence: Silence) -> None:
         if self.silence is None or self.silence.code != silence.code:
