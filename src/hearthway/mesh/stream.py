@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -28,6 +29,9 @@ _STANDING_MAX = 8  # streams that one member may have here; for one more its old
 _PILED_MAX_BYTES = 8 * 1024 * 1024  # more than waits for anybody who reads: such a stream is cut
 _HIGH_BYTES = 256 * 1024
 _BURST_BYTES = 64 * 1024
+# What nobody acknowledged for so long: the wire is cut. Zenoh's lease says so too, but a second cut soon after a first
+# was seen by it only after 10 s. The kernel counts, so it wakes nobody.
+_UNHEARD_MS = 2200
 _EARLY_BYTES = 64 * 1024  # what may come before the other side was checked
 _OVERHEAD = 64  # what the link puts in front of a frame
 WELCOME = b"W"  # the accepting side's first frame: it has checked who dialled
@@ -66,6 +70,7 @@ class Stream(asyncio.Protocol):
         """The other side has proved that it is `device_id`, by a certificate that ends in so many seconds."""
         self._transport, self.device_id = transport, device_id
         transport.set_write_buffer_limits(high=_HIGH_BYTES)
+        _end_when_unheard(transport)
         self._expiry = self._loop.call_later(max(0.0, ends_in_s), self.abort)
         if transport.is_closing():
             self.connection_lost(None)
@@ -370,6 +375,14 @@ class _Door(asyncio.Protocol):
 
 def _certificate(transport: asyncio.BaseTransport) -> bytes:
     return transport.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
+
+
+def _end_when_unheard(transport: asyncio.Transport) -> None:
+    wire = transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
+    if wire is not None and option is not None:
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            wire.setsockopt(socket.IPPROTO_TCP, option, _UNHEARD_MS)
 
 
 def _forget(stream: Stream) -> None:
