@@ -197,3 +197,33 @@ def test_consents_survive_noise_from_a_member(household: Any) -> None:
             assert nodes["anna-phone"].part(Consenting)._words == {}
 
     asyncio.run(main())
+
+
+def test_a_handed_down_phone_takes_no_revocation_back(household: Any, tmp_path: Path) -> None:
+    """Anna revokes on her old phone, which then becomes Ben's child's: what she revoked stays so, over restarts too."""
+    opened(tmp_path, "anna-phone", "anna-old", "ben-phone", "home")
+    people = {**TWO, "anna-old": ("anna", "adult")}
+
+    async def main() -> None:
+        roles = dict.fromkeys(("anna-phone", "anna-old", "ben-phone"), "phone")
+        async with household(people=people, **roles) as nodes:
+            home = nodes["home"].part(Consenting)
+            given = await nodes.ask(
+                "anna-phone", "consent-give", to="ben", keys=["Person.Location.*"], purpose="share"
+            )
+            ben = nodes["ben-phone"].part(Consenting)
+            await nodes.until(lambda: [c.state for c in ben.found()] == ["waiting"])
+            await nodes.ask("ben-phone", "consent-accept", id=given["id"])
+            old = nodes["anna-old"].part(Consenting)
+            await nodes.until(lambda: [c.state for c in old.found()] == ["in force"])
+            await nodes.ask("anna-old", "consent-revoke", id=given["id"])
+            await nodes.until(lambda: [c.state for c in home.found()] == ["revoked"])
+            await nodes.ask("home", "people-add", person="kim", kind="child")
+            await nodes.ask("home", "people-assign", device="anna-old", person="kim")
+            assert [c.state for c in home.found()] == ["revoked"]
+            await nodes.down("home")
+            await nodes.up("home")
+            again = nodes["home"].part(Consenting)
+            await nodes.until(lambda: [c.state for c in again.found()] == ["revoked"])
+
+    asyncio.run(main())

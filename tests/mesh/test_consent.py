@@ -376,3 +376,17 @@ def test_the_longest_of_several_consents_holds_and_only_the_newest_list_counts()
     assert consents("anna", "ben", "Person.Location.Latitude", "share")  # without an end
     consents.use(states([word(GIVE, "anna")], ROSTER, NOW))
     assert not consents("anna", "ben", "Person.Location.Latitude", "share")
+
+
+def test_what_was_revoked_stays_so_when_the_device_goes_to_somebody_else() -> None:
+    said = [word(GIVE, "anna"), word(ACCEPT, "ben"), word(REVOKE, "anna-2")]
+    assert [one.state for one in states(said, ROSTER, NOW)] == ["revoked"]
+    others = tuple(m for m in ROSTER.members if m.device_id != "anna-2")
+    handed = msgspec.structs.replace(member("anna-2", "kid"))
+    kids = msgspec.structs.replace(ROSTER, members=(*others, handed))
+    assert [one.state for one in states(said, kids, NOW, {ID})] == ["revoked"]
+    fresh = msgspec.structs.replace(handed, public_key=spki(KEYS["stranger"].public_key()))
+    anew = msgspec.structs.replace(ROSTER, members=(*others, fresh))  # wiped, paired under its id
+    assert [one.state for one in states(said, anew, NOW)] == ["revoked"]
+    between = [word(GIVE, "anna"), word(ACCEPT, "ben"), word(REVOKE, "guest")]
+    assert [one.state for one in states(between, ROSTER, NOW)] == ["in force"]  # still

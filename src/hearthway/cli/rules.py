@@ -149,7 +149,7 @@ def _household(paths: NodePaths) -> dict[str, Any]:
     """The devices and people that node knows of, the consents it has heard of, and the names that stand on it."""
     import time
 
-    from hearthway.app.consents import stored_words
+    from hearthway.app.consents import ended_ids, stored_words
     from hearthway.mesh.consent import states
     from hearthway.mesh.identity import DeviceIdentity
     from hearthway.mesh.store import Store
@@ -166,7 +166,7 @@ def _household(paths: NodePaths) -> dict[str, Any]:
     if paths.database.exists():
         with Store.open(paths.database, node_id=settings.id) as store:
             names = {p.person_id: p.name for p in store.persons() if p.name}
-            consents = states(stored_words(store), roster, now_s)
+            consents = states(stored_words(store), roster, now_s, ended_ids(store))
     return {
         "parties": [party for party in found if party is not None],
         "people": [person.person_id for person in roster.people],

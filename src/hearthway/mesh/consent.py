@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,6 +29,7 @@ from .rules_file import PURPOSES, compile_pattern
 MESSAGE = "Household.Consent"
 # Where words are kept: not among the household's shared registers, whose last writer could undo a revocation.
 PREFIX = "Consent."
+ENDED = "ConsentEnded."  # and an id: it was revoked
 GIVE, ACCEPT, REVOKE = "give", "accept", "revoke"
 WORDS_MAX = 1024  # a household's consents, at most: others' words must not fill a disk
 KEYS_MAX = 64
@@ -134,18 +135,21 @@ def verify_word(word: ConsentWord, roster: Roster) -> None:
         )
 
 
-def states(words: Iterable[ConsentWord], roster: Roster, now_s: float) -> list[ConsentState]:
+def states(
+    words: Iterable[ConsentWord], roster: Roster, now_s: float, ended: Container[str] = ()
+) -> list[ConsentState]:
     """Every consent of these words as it stands, by id. Words that do not verify now count for nothing.
 
     What is accepted is exactly what was given, byte for byte. Revocations are weighed as they are: they were
-    verified when they came, and whoever revoked may have left since.
+    verified when they came, and whoever revoked may have left since. `ended`: ids that were revoked before, which
+    stay so whoever has the revoking device by now.
     """
     given: set[tuple[str, bytes]] = set()
     accepted: set[tuple[str, bytes]] = set()
-    revokers: dict[str, list[str]] = {}
+    revokers: dict[str, list[ConsentWord]] = {}
     for word in words:
         if word.word == REVOKE:
-            revokers.setdefault(word.consent_id, []).append(word.device_id)
+            revokers.setdefault(word.consent_id, []).append(word)
             continue
         try:
             verify_word(word, roster)
@@ -155,7 +159,8 @@ def states(words: Iterable[ConsentWord], roster: Roster, now_s: float) -> list[C
     found = []
     for consent_id, content in sorted(given):
         consent = unpack(content, Consent)
-        if any(may_end(roster, device, consent) for device in revokers.get(consent_id, ())):
+        said = revokers.get(consent_id, ())
+        if consent_id in ended or any(_ends(roster, word, consent) for word in said):
             state = "revoked"
         elif consent.until_s and now_s >= consent.until_s:
             state = "over"
@@ -230,6 +235,13 @@ def may_end(roster: Roster, device_id: str, consent: Consent) -> bool:
     return member.person in (consent.giver, consent.receiver) or any(
         may_speak_for(roster, device_id, who) for who in (consent.giver, consent.receiver)
     )
+
+
+def _ends(roster: Roster, word: ConsentWord, consent: Consent) -> bool:
+    """Does that revocation count: of either side, or of a device that left, also where another has its id by now?"""
+    member = roster.member(word.device_id)
+    gone = member is None or not _verifies(member.public_key, word)
+    return gone or may_end(roster, word.device_id, consent)
 
 
 def _signed(word: ConsentWord) -> bytes:
