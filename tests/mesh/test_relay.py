@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from hearthway.mesh import relay as relay_module
 from hearthway.mesh.link import AskHandler, FrameHandler, Health, Link, PeerHandler
 from hearthway.mesh.memory import MemoryHub
 from hearthway.mesh.node import MeshNode
@@ -437,3 +439,24 @@ def test_without_a_roster_nothing_is_relayed() -> None:
             await link.close()
 
     asyncio.run(scenario())
+
+
+def test_who_goes_with_work_queued_for_it_upsets_nothing() -> None:
+    """Between a frame's queueing and its handing on the receiver may go: nothing fails, an asker is told no."""
+
+    async def main() -> None:
+        relay = RelayLink(MemoryHub().link("car", "car"))
+        failed: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: failed.append(what))
+        relay._near.add("home")
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        onward = relay_module._Onward("home", reliable=True, timeout_s=1.0, frame=b"x")
+        relay._queue("phone", onward, answer)
+        relay._notice("home", False)
+        await asyncio.sleep(0.05)
+        gc.collect()
+        await asyncio.sleep(0)
+        assert failed == []
+        assert await asyncio.wait_for(answer, 1.0) == b"-"
+
+    asyncio.run(main())

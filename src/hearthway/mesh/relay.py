@@ -274,7 +274,9 @@ class RelayLink:
             self._near.discard(device_id)
             self._reach.pop(device_id, None)
             self._told.pop(device_id, None)
-            self._queues.pop(device_id, None)
+            for _, _, answer in self._queues.pop(device_id, ()):
+                if answer is not None and not answer.done():
+                    answer.set_result(_NO)
             self._tell(device_id, alive=False)
             self._choose()
         self._say_reach()
@@ -435,7 +437,7 @@ class RelayLink:
             else:
                 with suppress(MeshError):
                     await self._inner.put(to, frame, reliable=onward.reliable)
-        if self._queues.get(to) is queue:
+        if queue is not None and self._queues.get(to) is queue:
             del self._queues[to]
 
     async def _ask_for(

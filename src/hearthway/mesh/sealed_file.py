@@ -32,7 +32,8 @@ _TAG_BYTES = 16
 _HEAD = struct.Struct(">8sBBBB16s16s")
 _SUM_BYTES = 8
 _LOG2_N, _R, _P = 15, 8, 1  # 32 MiB, about 0.1 s; the phrase alone has 128 bits
-_LOG2_N_MAX, _R_MAX, _P_MAX = 20, 16, 4  # a foreign file must not make us take all memory
+_LOG2_N_MAX, _R_MAX, _P_MAX = 20, 16, 4
+_KDF_MAX_BYTES = 256 * 1024 * 1024  # 128 n r: a foreign file must not make us take all memory
 _LABEL = b"hearthway backup 1\0"
 _DAMAGED = "Use another copy of it, or an older backup."
 
@@ -144,7 +145,11 @@ def read_head(file: BinaryIO, name: str) -> bytes:
         raise InputError(f"The beginning of {name} is damaged.", _DAMAGED)
     _, version, log2_n, r, p, _, _ = _HEAD.unpack(fields)
     if not (
-        version == VERSION and 1 <= log2_n <= _LOG2_N_MAX and 1 <= r <= _R_MAX and 1 <= p <= _P_MAX
+        version == VERSION
+        and 1 <= log2_n <= _LOG2_N_MAX
+        and 1 <= r <= _R_MAX
+        and 1 <= p <= _P_MAX
+        and 128 * (1 << log2_n) * r <= _KDF_MAX_BYTES
     ):
         raise InputError(f"The beginning of {name} is damaged.", _DAMAGED)
     return head
