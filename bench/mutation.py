@@ -156,9 +156,15 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 class _Watch:
     """Hears what pytest reports."""
 
-    def __init__(self) -> None:
+    def __init__(self, took: dict[str, float] | None = None) -> None:
         self.failed: list[str] = []
         self.took: dict[str, float] = {}
+        self._known = took
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        if self._known is not None:  # a fault that never ends is noticed soon
+            most_cpu_s = max(1.0, 5 * self._known.get(nodeid, 0.0))
+            signal.setitimer(signal.ITIMER_PROF, most_cpu_s)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.took[report.nodeid] = round(self.took.get(report.nodeid, 0.0) + report.duration, 4)
@@ -241,7 +247,8 @@ def forked(work: Callable[[], Any], cpu_s: float, wall_s: float) -> tuple[Any, f
             os.setpgid(0, 0)
             limit = int(cpu_s) + 1
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
-            signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+            for one in (signal.SIGXCPU, signal.SIGPROF):
+                signal.signal(one, signal.SIG_DFL)
             answer = work()
         finally:
             with os.fdopen(write, "w") as pipe:
@@ -266,7 +273,8 @@ def forked(work: Callable[[], Any], cpu_s: float, wall_s: float) -> tuple[Any, f
         return json.loads(text), spent_s
     if late:
         return "waits", spent_s
-    return ("out of CPU time" if os.WTERMSIG(status) == signal.SIGXCPU else "died"), spent_s
+    spent = os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGPROF)
+    return ("out of CPU time" if spent else "died"), spent_s
 
 
 def imported(module: str, tree: ast.Module | None, first: str = "") -> Any:
@@ -350,9 +358,10 @@ class Loaded:
             return self._run(reached, mutant)
 
         needs_s = sum(self._took.get(i.nodeid, 0.0) for i in reached)
-        answer, spent_s = forked(work, max(5.0, 3 * needs_s), max(20.0, 10 * needs_s))
+        most_s = 5.0 + 5 * needs_s
+        answer, spent_s = forked(work, most_s, 5 * most_s)
         if answer == "waits":  # once more: the machine may have been busy
-            answer, spent_s = forked(work, max(5.0, 3 * needs_s), max(60.0, 30 * needs_s))
+            answer, spent_s = forked(work, most_s, 15 * most_s)
         if answer == "cannot":
             return {"import": True}
         failed = answer if isinstance(answer, str) else answer[0][0] if answer[0] else ""
@@ -364,7 +373,7 @@ class Loaded:
         _quiet()
         if mutant is not None and not self._swap(mutant):
             return "cannot"
-        watch = _Watch()
+        watch = _Watch(self._took if mutant else None)
         self._session.config.pluginmanager.register(watch)
         self._own_folder()
         self._session.items[:] = items
