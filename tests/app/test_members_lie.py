@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -253,9 +254,9 @@ def test_nobody_makes_others_forget_what_is_about_somebody_else(household: Any) 
 
             everybodys = (Span(since_s=0.0, until_s=2000.0),)
             annas = (Span(since_s=0.0, until_s=2000.0, person_id="anna"),)
-            for number, what in enumerate(
-                ({"persons": ("anna",)}, {"spans": annas}, {"suggestions": ("s-anna",)}), start=1
-            ):
+            others: list[dict[str, Any]] = [{"persons": ("anna",)}, {"spans": annas}]
+            others.append({"suggestions": ("s-anna",)})
+            for number, what in enumerate(others, start=1):
                 with pytest.raises(MeshError):
                     await ask("kid-phone", number, **what)
                 assert left() == {"anna", "kid", "gus"}
@@ -286,5 +287,30 @@ def test_the_first_phone_is_believed_once(household: Any) -> None:
             assert [s.confirmed for s in said].count(True) == 1
             root = await home._root()
             assert len(root.roster.people) == 1
+
+    asyncio.run(main())
+
+
+def test_no_message_carries_rules(household: Any) -> None:
+    """What nodes answer and hear is this, and nothing of it is a rule; settings of that name change none."""
+    known = {
+        "Household.Renew", "Household.Person", "Household.Revoke", "Household.Leave", "Household.Move",
+        "Household.Consent", "Household.State.Pull", "Household.State.Fresh", "Grant.HandOver",
+    }  # fmt: skip
+
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            lying(nodes, "car")
+            before = (nodes["home"].paths.rules.read_bytes(), nodes["home"].rules().book)
+            served = set(nodes["home"].mesh._answerer._servers)
+            assert not {key for key in served if "rule" in key.lower()}
+            for key in ("Household.Rules", "Rules.Set", "Household.Rules.Apply", *sorted(known)):
+                with contextlib.suppress(HearthwayError):
+                    await nodes["car"].mesh.request(
+                        "home", key, {"rules": "version = 1"}, "household", NOTHING, 5.0
+                    )
+            await nodes["car"].part(State).write("Setting.Rules", "version = 1")
+            await nodes.until(lambda: nodes["home"].store.get_register("Setting.Rules") is not None)
+            assert (nodes["home"].paths.rules.read_bytes(), nodes["home"].rules().book) == before
 
     asyncio.run(main())

@@ -204,11 +204,11 @@ class Tasks(Part):
         ):
             raise InputError("That is no task.", "Are both nodes on the same version?")
         party = getattr(meta, "party", None)
-        said = party is None or party.alone or party.role != Role.PHONE
+        owner = None if party is None or party.alone or party.role != Role.PHONE else party.person
         known = self.node.store.get_register(PREFIX + task.task_id)
         if (
             getattr(meta, "about", task.person) != task.person
-            or not (said or task.person in ("", party.person))
+            or (owner is not None and task.person not in ("", owner))
             or (known is not None and known.person_id != task.person)
         ):
             raise InputError("A task came in another person's name.", "It was refused.")

@@ -78,9 +78,7 @@ class Rules:
         self._train = [(r, _patterns(r.keys)) for r in self.train or ()]
         self._keep = [(r, _patterns(r.keys)) for r in self.keep]
         self._matching: dict[tuple[str, str, str, str], tuple[Rule, ...]] = {}
-        self._decided: dict[
-            tuple[str, str, str, str, str, bool, str, str], tuple[_Option, ...]
-        ] = {}
+        self._decided: dict[tuple[str, str, Party, str, str], tuple[_Option, ...]] = {}
         self._collected: dict[tuple[str, str], str] = {}
 
     @classmethod
