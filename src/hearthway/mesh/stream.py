@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
 from collections.abc import Callable
 from typing import cast
 
@@ -29,9 +30,10 @@ _STANDING_MAX = 8  # streams that one member may have here; for one more its old
 _PILED_MAX_BYTES = 8 * 1024 * 1024  # more than waits for anybody who reads: such a stream is cut
 _HIGH_BYTES = 256 * 1024
 _BURST_BYTES = 64 * 1024
-# What nobody acknowledged for so long: the wire is cut. Zenoh's lease says so too, but a second cut soon after a first
-# was seen by it only after 10 s. The kernel counts, so it wakes nobody.
-_UNHEARD_MS = 2200
+# Something is under way and nothing was acknowledged for so long: the wire is cut. Zenoh's lease says so too, but a second
+# cut soon after a first was seen by it only after 10 s. TCP's own time-out would also end a stream that nobody reads.
+_UNHEARD_S = 2.2
+_TCP_INFO = struct.Struct("=8x13I")
 _EARLY_BYTES = 64 * 1024  # what may come before the other side was checked
 _OVERHEAD = 64  # what the link puts in front of a frame
 WELCOME = b"W"  # the accepting side's first frame: it has checked who dialled
@@ -57,6 +59,7 @@ class Stream(asyncio.Protocol):
         self._deliver, self._lost = deliver, lost
         self._transport: asyncio.Transport | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._watch: asyncio.TimerHandle | None = None  # while something is under way
         self._buffer = bytearray()
         self._held = False
         self._burst: list[bytes] | None = None
@@ -70,7 +73,6 @@ class Stream(asyncio.Protocol):
         """The other side has proved that it is `device_id`, by a certificate that ends in so many seconds."""
         self._transport, self.device_id = transport, device_id
         transport.set_write_buffer_limits(high=_HIGH_BYTES)
-        _end_when_unheard(transport)
         self._expiry = self._loop.call_later(max(0.0, ends_in_s), self.abort)
         if transport.is_closing():
             self.connection_lost(None)
@@ -98,6 +100,8 @@ class Stream(asyncio.Protocol):
         self._writable.set()
         if self._expiry is not None:
             self._expiry.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         if not self.welcome.done():
             self.welcome.set_exception(ConnectionResetError())
         if self.device_id:
@@ -123,6 +127,8 @@ class Stream(asyncio.Protocol):
         if self._burst_bytes + self._transport.get_write_buffer_size() > _PILED_MAX_BYTES:
             self.abort()
             return False
+        if self._watch is None:
+            self._watch = self._loop.call_later(_UNHEARD_S, self._look)
         framed = len(payload).to_bytes(4, "big") + payload
         if self._burst is None:  # the first of this turn goes at once, the others of it together
             self._burst = []
@@ -142,6 +148,17 @@ class Stream(asyncio.Protocol):
                 return False
             await self._writable.wait()
         return self.write(payload)
+
+    def _look(self) -> None:
+        """Has what is under way been acknowledged? A quiet stream is not looked at."""
+        self._watch = None
+        if self.closed or self._transport is None:
+            return
+        unheard_s = _unheard_s(self._transport)
+        if unheard_s is not None and unheard_s >= _UNHEARD_S:
+            self.abort()
+        elif unheard_s is not None:
+            self._watch = self._loop.call_later(_UNHEARD_S - unheard_s + 0.01, self._look)
 
     def _turn(self) -> None:
         if self._burst and not self.closed:
@@ -377,12 +394,20 @@ def _certificate(transport: asyncio.BaseTransport) -> bytes:
     return transport.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
 
 
-def _end_when_unheard(transport: asyncio.Transport) -> None:
+def _unheard_s(transport: asyncio.Transport) -> float | None:
+    """How long the other side's kernel has acknowledged nothing of what is under way; None where nothing is.
+
+    struct tcp_info of linux/tcp.h: eight bytes, then tcpi_unacked is the 5th number, tcpi_last_ack_recv (ms) the 13th.
+    """
     wire = transport.get_extra_info("socket")
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
-    if wire is not None and option is not None:
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            wire.setsockopt(socket.IPPROTO_TCP, option, _UNHEARD_MS)
+    option = getattr(socket, "TCP_INFO", None)  # Linux
+    if wire is None or option is None:
+        return None
+    try:
+        numbers = _TCP_INFO.unpack(wire.getsockopt(socket.IPPROTO_TCP, option, _TCP_INFO.size))
+    except (OSError, struct.error):
+        return None
+    return numbers[12] / 1000 if numbers[4] else None
 
 
 def _forget(stream: Stream) -> None:
