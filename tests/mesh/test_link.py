@@ -275,3 +275,26 @@ def test_a_cut_is_noticed_by_both_and_loses_what_was_under_way() -> None:
         await car.close()
 
     asyncio.run(scenario())
+
+
+def test_an_ask_that_is_cancelled_as_its_answer_comes_is_cancelled() -> None:
+    """Else whoever closes a node waits for a task that never hears that it is to end."""
+
+    async def scenario() -> None:
+        hub = MemoryHub()
+        phone, car = hub.link("phone", "phone"), hub.link("car", "car")
+        await phone.open()
+        await car.open()
+        await _until(lambda: _sees(phone, ["phone", "car"]))
+        answers: list[asyncio.Future[bytes]] = []
+        car._arrive = lambda sender, frame, answer: answers.append(answer)  # type: ignore[method-assign,assignment,arg-type]
+        asking = asyncio.create_task(phone.ask("car", b"x", 5.0))
+        await _until(lambda: bool(answers))
+        answers[0].set_result(b"y")
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await phone.close()
+        await car.close()
+
+    asyncio.run(scenario())

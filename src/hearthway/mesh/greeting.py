@@ -119,6 +119,8 @@ class Greeter:
                 break
             except HearthwayError as why:
                 self.strangers[device_id] = why.message
+                if self._running.get(device_id) is not asyncio.current_task():
+                    return  # it went, and nothing waits for it any more
                 await asyncio.sleep(AGAIN_S[min(tries, len(AGAIN_S) - 1)])
                 tries += 1
         self.strangers.pop(device_id, None)

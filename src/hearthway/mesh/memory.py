@@ -154,7 +154,8 @@ class MemoryLink:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         other._arrive(self._device_id, frame, answer)
         try:
-            return await asyncio.wait_for(answer, timeout_s)
+            async with asyncio.timeout(timeout_s):  # wait_for of 3.11 loses a cancellation here
+                return await answer
         except TimeoutError:
             raise MeshError(
                 f"{device_id} did not answer within {timeout_s:g} s.",

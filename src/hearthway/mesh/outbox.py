@@ -126,7 +126,8 @@ class Outbox:
         while lane.bytes >= ROOM_BYTES and (left := deadline - time.monotonic()) > 0:
             lane.moved.clear()
             try:
-                await asyncio.wait_for(lane.moved.wait(), left)
+                async with asyncio.timeout(left):  # wait_for of 3.11 can lose a cancellation
+                    await lane.moved.wait()
             except TimeoutError:
                 return
 

@@ -89,7 +89,8 @@ class Presence:
         self._all_held.clear()
         if self._unheld:  # zenoh must not tell them first
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._all_held.wait(), SOON_S)
+                async with asyncio.timeout(SOON_S):
+                    await self._all_held.wait()
         self._unheld.clear()
 
     def _let_go(self, device_id: str) -> None:

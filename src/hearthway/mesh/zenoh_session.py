@@ -130,7 +130,8 @@ class ZenohSession:
         if session is not None:
             self._rejoining = True
             with suppress(TimeoutError):
-                await asyncio.wait_for(_closed(session), patience_s)
+                async with asyncio.timeout(patience_s):
+                    await _closed(session)
 
     async def end(self) -> None:
         """After the last `close`: its threads have ended afterwards."""
