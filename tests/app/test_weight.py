@@ -50,6 +50,14 @@ def test_a_phone_at_rest_has_its_map_and_no_numbers_library(tmp_path: Path) -> N
     ]
 
 
+def test_a_page_nobody_looks_at_draws_no_map() -> None:
+    program = "import sys, hearthway.web.service as it; print(it.__name__, 'numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["hearthway.web.service", "False"]
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

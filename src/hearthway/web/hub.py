@@ -44,6 +44,7 @@ class Hub:
         self._changed = asyncio.Event()
         self._urgent = asyncio.Event()
         self._closed = False
+        self._stale = False  # the node changed since the state was drawn
         self._tasks: list[asyncio.Task[None]] = []
         self._payload = b""
         self._id = ""
@@ -56,6 +57,7 @@ class Hub:
     @property
     def payload(self) -> bytes:
         """The state as last shown, JSON."""
+        self._look()
         return self._payload
 
     def start(self) -> None:
@@ -87,6 +89,7 @@ class Hub:
             raise TooManyPagesError
         client = Client()
         self._clients.append(client)
+        self._look()
         try:
             yield client
         finally:
@@ -125,6 +128,13 @@ class Hub:
                 await asyncio.wait_for(self._urgent.wait(), self._pace_s)
             self._changed.clear()
             self._urgent.clear()
+            self._stale = True
+            if self._clients:  # else nobody looks: whoever comes sees to it
+                self._look()
+
+    def _look(self) -> None:
+        if self._stale:
+            self._stale = False
             self._paint()
 
     def _paint(self) -> None:

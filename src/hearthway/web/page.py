@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -30,8 +31,10 @@ from hearthway.records.suggestion import AnswerKind
 from .guard import BodyTooLargeError, Guard, read_body, refusal, token_matches
 from .hub import Hub, TooManyPagesError
 from .present import shapes_view, why_view
-from .shapes import MapDrawer
 from .view import NodeView
+
+if TYPE_CHECKING:
+    from .shapes import MapDrawer
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +129,8 @@ class _Routes:
         self._node = node
         self._atlas = atlas
         self._drawer: MapDrawer | None = None
+        self._looked = False
+        self._opening = asyncio.Lock()
         self._token = token
         self._assets: dict[str, tuple[bytes, str]] = {}
         self.hub = Hub(node, pace_s=pace_s, heartbeat_s=heartbeat_s)
@@ -133,8 +138,6 @@ class _Routes:
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         self._assets = await asyncio.to_thread(_read_assets)
-        if self._atlas is not None:
-            self._drawer = await asyncio.to_thread(self._open, self._atlas)
         self.hub.start()
         try:
             yield
@@ -142,9 +145,20 @@ class _Routes:
             await self.hub.stop()
             if self._drawer is not None:
                 self._drawer.close()
+            self._drawer, self._looked = None, False
+
+    async def _map(self) -> MapDrawer | None:
+        """Opened by the first page that is looked at: drawing loads numpy, 13 MB of a phone in a pocket."""
+        async with self._opening:
+            if not self._looked and self._atlas is not None:
+                self._looked = True
+                self._drawer = await asyncio.to_thread(self._open, self._atlas)
+        return self._drawer
 
     @staticmethod
     def _open(path: Path) -> MapDrawer | None:
+        from .shapes import MapDrawer
+
         try:
             return MapDrawer(path)
         except MapError as why:  # a page without roads is better than none
@@ -172,7 +186,7 @@ class _Routes:
             raise InputError("The box is not one of the earth.", "Give south < north, west < east.")
         if north - south > MAX_BOX_DEG or east - west > 2 * MAX_BOX_DEG:
             raise InputError("The box is too large to draw.", "Zoom in.")
-        drawer = self._drawer
+        drawer = await self._map()
         # Drawn and encoded off the loop, so that the next event is not kept waiting.
         body = await asyncio.to_thread(
             lambda: to_json(
