@@ -16,7 +16,7 @@ import pytest
 from hearthway.mesh.certificates import request
 from hearthway.mesh.identity import DeviceIdentity, keep_device
 from hearthway.mesh.probe import split_address
-from hearthway.mesh.stream import PORT_OFFSET, Stream, Streams
+from hearthway.mesh.stream import PORT_OFFSET, Stream, Streams, _unheard_s
 from hearthway.mesh.ways import Ways
 from hearthway.mesh.zenoh_link import ZenohLink
 from hearthway.records.errors import MeshError
@@ -499,3 +499,41 @@ def _renew(household: Any, device_id: str) -> None:
     key = household.identity(device_id).key
     pem = root.sign(request(key, device_id), device_id, device_id, time.time() + 5.0)
     keep_device(keys, key, pem, root.certificate_pem, root.signed_roster)
+
+
+@pytest.mark.parametrize(
+    ("unheard_s", "cut"), [(9.0, True), (None, False), (0.0, False)], ids=["cut", "heard", "soon"]
+)
+def test_what_nobody_acknowledges_ends_a_stream(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch, unheard_s: float | None, cut: bool
+) -> None:
+    """By what the kernel says of it; where all was heard, or something a moment ago, the stream stays."""
+    household = make_household(phone="phone", car="car")
+    car, phone = household.identity("car"), household.identity("phone")
+
+    async def scenario() -> None:
+        a, b = _End(car), _End(phone)
+        async with _ends(a, b):
+            await a.streams.dial("phone", phone.address)
+            await _until(lambda: a.up != [] and b.up != [])
+            transport = a.up[0]._transport
+            assert transport is not None
+            assert a.up[0].write(b"x")
+            await _until(lambda: b.got == [b"x"])
+            await asyncio.sleep(0.1)
+            assert _unheard_s(transport) is None  # the kernel's own word: nothing is under way
+            b.up[0].hold()
+            for _ in range(200):
+                a.up[0].write(b"x" * 64_000)
+            await asyncio.sleep(0.5)
+            assert (_unheard_s(transport) or 0.0) < 0.5  # full, but not cut
+            monkeypatch.setattr("hearthway.mesh.stream._UNHEARD_S", 0.05)
+            monkeypatch.setattr("hearthway.mesh.stream._unheard_s", lambda _: unheard_s)
+            b.up[0].release()
+            await a.streams.dial("phone", phone.address)
+            await _until(lambda: len(a.up) == 2)
+            a.up[1].write(b"y")
+            await asyncio.sleep(0.2)
+            assert a.up[1].closed == cut
+
+    asyncio.run(scenario())
