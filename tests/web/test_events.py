@@ -156,3 +156,18 @@ def test_stopping_the_server_ends_open_streams_at_once(open_page: Any) -> None:
 def _clock(time_s: float) -> str:
     local = int(time_s + 7200) % 86_400
     return f"{local // 3600:02d}:{local % 3600 // 60:02d}"
+
+
+def test_where_nobody_looks_nothing_is_drawn(page: Any, moment_state: Any) -> None:
+    """Whoever comes then sees the newest state at once."""
+    drawn = page.node.snapshots
+    for _ in range(3):
+        page.push(moment_state, "moment")
+        time.sleep(0.3)  # longer than the pace at which pages are told
+    assert page.node.snapshots == drawn
+    with closing(Events(page)) as events:
+        _, state = events.state()
+        assert state["moment"]["title"] == "Heading to Forum"
+        drawn = page.node.snapshots
+        page.push(moment_state, "moment")
+        until(lambda: page.node.snapshots > drawn)  # the control: now somebody looks
