@@ -680,6 +680,42 @@ def test_nobody_buries_what_is_not_its_own_to_write(nodes: dict[str, Node]) -> N
             assert home.value(key) == b"1"
 
 
+def test_a_guest_writes_nothing_that_is_everybodys() -> None:
+    for key in ("Setting.X", "Household.X"):
+        for writer, may in (("phone", True), ("car", True), ("home", True), ("guest-phone", False)):
+            assert may_write(key, writer, ROSTER) is may
+    nobodys = replace(ROSTER, members=(*ROSTER.members, _member("new", "phone")))
+    assert not may_write("Household.X", "new", nobodys)
+    assert may_write(
+        "Household.X", "new", replace(nobodys, people=(), members=(_member("new", "phone"),))
+    )
+
+
+def test_a_write_from_the_end_of_time_stops_nobodys_clock(nodes: dict[str, Node]) -> None:
+    """A car that was taken over writes its own key at the last moment there is: everybody else goes on writing."""
+    home, phone = nodes["home"], nodes["phone"]
+    for count, wall_ms in enumerate((CAP_MS, CAP_MS - 1, CAP_MS // 2), start=1):
+        last = Change(
+            key=f"Device.car.K{count}", value=b"x", wall_ms=wall_ms, count=COUNT_MAX, node="car"
+        )
+        page = Changes(database=b"d", since=0, next=count, last=count, changes=(last,))
+        assert home.replica.apply(party("car"), page, view("home"), answer=False).changed == 1
+    shared = Change(key="Setting.X", value=b"x", wall_ms=CAP_MS - 9, count=COUNT_MAX, node="car")
+    page = Changes(database=b"d", since=3, next=4, last=4, changes=(shared,))
+    assert home.replica.apply(party("car"), page, view("home"), answer=False).changed == 1
+    for once_more in range(2):
+        home.set("Setting.Y", b"1")
+        home.set("Setting.X", b"2")  # also over that very write
+        home.set("Device.home.Level", str(once_more).encode())
+        sync(phone, home)
+        assert (phone.value("Setting.X"), phone.value("Setting.Y")) == (b"2", b"1")
+        phone.set("Setting.Y", b"3")
+        sync(phone, home)
+        assert home.value("Setting.Y") == b"3"
+        home.store.close()
+        home.open()  # a restart counts on from what is on disk
+
+
 def test_of_a_persons_keys_not_even_a_hash_goes_to_somebody_else(nodes: dict[str, Node]) -> None:
     home = nodes["home"]
     home.store.bury_register(f"Person.{ANNA}.X", Hlc(1, 0, "phone"))

@@ -1,7 +1,7 @@
 """Hybrid logical clock (Kulkarni et al. 2014): orders writes of several nodes close to real time, whatever their clocks do.
 
 A stamp from hours or years ahead is taken as it is, and every clock that has seen it counts on from there: no write
-is lost, and none holds its key for ever.
+is lost, and none holds its key for ever. One from centuries ahead moves no clock; whoever writes its key writes after it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from msgspec import Struct
 from hearthway.records.errors import WireError
 
 CAP_MS = 253_402_300_799_999  # the last millisecond of the year 9999
+HORIZON_MS = 16_725_225_600_000  # the year 2500: no clock counts on from later, or one write would stop them all
 COUNT_MAX = 0xFFFFFF  # six hex digits; one more write and the millisecond moves on
 _TEXT = re.compile(r"([0-9a-f]{12})-([0-9a-f]{6})-(.+)", re.DOTALL)
 
@@ -83,6 +84,11 @@ class HlcClock:
         return moment
 
     def observe(self, seen: Hlc) -> None:
-        """What is written here from now on comes after `seen`; WireError when that lies past the year 9999."""
+        """What is written here from now on comes after `seen`, unless that lies past the year 2500: it counts for its key alone.
+
+        WireError when it lies past the year 9999.
+        """
         check(seen)
+        if seen.wall_ms > HORIZON_MS:
+            return
         self._wall_ms, self._count = max((self._wall_ms, self._count), (seen.wall_ms, seen.count))

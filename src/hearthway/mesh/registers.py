@@ -18,7 +18,7 @@ from msgspec import Struct
 from hearthway.records.errors import InputError
 
 from .database import Database
-from .hlc import Hlc
+from .hlc import HORIZON_MS, Hlc
 
 CLOCK_SLACK_S = 2.0  # a clock that was set back by less does not make a value stale
 DATABASE_ID_BYTES = 16
@@ -207,12 +207,22 @@ class Registers:
         return last_seq(self.database)
 
     def last_hlc(self) -> Hlc | None:
-        """The highest moment on disk, forgotten ones included: where the node's clock goes on after a restart."""
+        """The highest moment on disk, forgotten ones included, up to the year 2500: where the node's clock goes on."""
         row = self.database.row(
-            "SELECT max(hlc) FROM (SELECT max(hlc) AS hlc FROM registers"
-            " UNION ALL SELECT max(hlc) FROM tombstones)"
+            "SELECT max(hlc) FROM (SELECT max(hlc) AS hlc FROM registers WHERE hlc < ?1"
+            " UNION ALL SELECT max(hlc) FROM tombstones WHERE hlc < ?1)",
+            (Hlc(HORIZON_MS + 1, 0, "").encode(),),
         )
         return None if row is None or row[0] is None else Hlc.decode(row[0])
+
+    def last_of(self, key: str) -> Hlc | None:
+        """The moment after which a write of that key counts: of the write held, or of what was forgotten."""
+        held = self.get_register(key)
+        row = self.database.row(
+            "SELECT hlc FROM tombstones WHERE key_hash = ?", (self.key_hash(key),)
+        )
+        moments = [] if held is None else [held.hlc]
+        return max(moments + ([] if row is None else [Hlc.decode(row[0])]), default=None)
 
     def _registers(self, where: str, values: Sequence[Any]) -> list[Register]:
         return [

@@ -25,7 +25,7 @@ from hearthway.records.errors import InputError, WireError
 from hearthway.records.geo import valid_point
 from hearthway.records.household import Party, PersonKind, Role
 
-from .hlc import CAP_MS, COUNT_MAX, Hlc, HlcClock, check
+from .hlc import CAP_MS, COUNT_MAX, Hlc, HlcClock, check, following, usable_ms
 from .registers import CLOCK_SLACK_S, SHARED, Cursor, Register, Tombstone, hash_key
 from .replica_wire import Burial, Change, Changes, Pull
 from .roster import Roster
@@ -80,11 +80,22 @@ def may_write(key: str, author: str, roster: Roster) -> bool:
         return False
     kind, name = owner
     if kind == "everybody":
-        return True
+        return not _is_guest(author, roster)
     if kind == "device":
         return author == name
     member = roster.member(author)
     return member is not None and member.person == name
+
+
+def _is_guest(author: str, roster: Roster) -> bool:
+    """A guest's device, or a phone that is nobody's yet: what is everybody's is not theirs to change."""
+    member = roster.member(author)
+    if member is None:
+        return False
+    person = roster.person(member.person)
+    if person is None:
+        return member.role == Role.PHONE and not member.person and not roster.alone()
+    return person.kind == PersonKind.GUEST
 
 
 def about(key: str, roster: Roster) -> str:
@@ -206,12 +217,13 @@ class Replica:
         if len(value) > VALUE_MAX_BYTES:
             raise InputError(f"A value of {len(value)} bytes is too large.", "64 KiB fit.")
         with self.store.database.transaction():
+            moment_here = self._clock.tick(self._now())
             while True:
                 now_s = self._now()
                 wanted = Register(
                     key=key,
                     value=value,
-                    hlc=self._clock.tick(now_s),
+                    hlc=moment_here,
                     person_id=about(key, known),
                     time_s=time_s,
                     lat=lat,
@@ -222,9 +234,13 @@ class Replica:
                 if self.store.merge_register(wanted):
                     return wanted
                 # another process of this device wrote later than our clock knows: count on from there
-                last = self.store.last_hlc()
+                last, before = self.store.last_hlc(), self.store.last_of(key)
                 if last is not None:
                     self._clock.observe(last)
+                moment_here = self._clock.tick(now_s)
+                if before is not None and moment_here <= before:  # from centuries ahead
+                    after = following(before.wall_ms, before.count, usable_ms(now_s))
+                    moment_here = check(Hlc(*after, node))
 
     def page(self, asker: Party, pull: Pull, view: View, *, answer: bool = True) -> Changes:
         """What changed here after the asker's cursor and may be told to it.
