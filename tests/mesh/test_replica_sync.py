@@ -259,6 +259,35 @@ def test_a_full_disk_is_said_and_reading_goes_on(
     asyncio.run(scenario())
 
 
+def test_a_restored_home_is_as_it_was_and_so_is_everybody(
+    three: dict[str, DeviceIdentity], tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with _members(three, tmp_path) as (_, nodes):
+            phone, home = nodes["phone"], nodes["home"]
+            await home.mesh.wait_ready(["car", "phone"], 40.0)
+            await home.write("Setting.X", b"1")
+            await asyncio.to_thread(home.store.snapshot_to, tmp_path / "copy.db")
+            await home.write("Setting.X", b"2")
+            await home.write("Setting.Y", b"3")
+            await phone.write("Setting.Z", b"4")
+            await _until(lambda: _same(nodes))
+            whole = phone.replica.digest()
+            await home.kill()
+            home.path = tmp_path / "copy.db"
+            with await asyncio.to_thread(Store.open, home.path, node_id="home") as store:
+                store.restored()
+            await home.up()
+            assert _held(home, "Setting.X") == b"1"
+            await _until(lambda: _same(nodes))
+            assert home.replica.digest() == whole
+            await home.write("Setting.X", b"5")
+            await _until(lambda: _same(nodes))
+            assert _held(phone, "Setting.X") == b"5"
+
+    asyncio.run(scenario())
+
+
 # --- partitions, kills, clocks -----------------------------------------------------------------
 
 STEP = st.tuples(
