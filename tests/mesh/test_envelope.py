@@ -441,3 +441,32 @@ def test_heads_and_bodies_must_match(of: list[int], bodies: list[bytes]) -> None
     else:
         with pytest.raises(WireError):
             env.unpack_frame(data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": "A" * 257},
+        {"purpose": "p" * 33},
+        {"about": "x" * 129},
+        {"grant": b"g" * 4097},
+    ],
+)
+def test_what_is_remembered_by_name_has_no_names_of_any_length(changes: dict[str, Any]) -> None:
+    head = Head(env.RECORD, "Answer.Given", "learn")
+    assert env.unpack_frame(env.pack_frame(Frame(1.0, (head,), [0], [b"\x01"])))  # the control
+    long = msgspec.structs.replace(head, **changes)
+    with pytest.raises(WireError, match="too long"):
+        env.unpack_frame(env.pack_frame(Frame(1.0, (long,), [0], [b"\x01"])))
+
+
+def test_a_frame_of_thousands_or_of_no_time_is_none() -> None:
+    head = Head(env.RECORD, "Answer.Given", "learn")
+    assert env.unpack_frame(env.pack_frame(Frame(1.0, (head,), [0] * 256, [b"\x01"] * 256)))
+    with pytest.raises(WireError, match="too many"):
+        env.unpack_frame(env.pack_frame(Frame(1.0, (head,), [0] * 257, [b"\x01"] * 257)))
+    with pytest.raises(WireError, match="too many"):
+        env.unpack_frame(env.pack_frame(Frame(1.0, (head,) * 257, [0], [b"\x01"])))
+    for time_s in (float("nan"), float("inf")):
+        with pytest.raises(WireError, match="no time"):
+            env.unpack_frame(env.pack_frame(Frame(time_s, (head,), [0], [b"\x01"])))

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -460,3 +460,28 @@ def test_who_goes_with_work_queued_for_it_upsets_nothing() -> None:
         assert await asyncio.wait_for(answer, 1.0) == b"-"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x91\xa2\xff\xfe",  # no UTF-8
+        b"\x94\xa3\xed\xa0\x80\xc3\xcb" + bytes(8) + b"\xc4\x00",
+        b"\x94\xa5phone\xc3\xcb\x7f\xf8" + bytes(6) + b"\xc4\x01S",  # a wait that is no number
+        b"\x91" * 5000,
+        b"\xdd\xff\xff\xff\xff",
+    ],
+)
+def test_hostile_words_to_a_relay_raise_nothing(make_household: Any, body: bytes) -> None:
+    """A raised error would end the stream, and a wait that is no number upset every timer of the loop."""
+    identity = make_household(car="car", phone="phone").identity("car")
+
+    async def scenario() -> None:
+        link = RelayLink(ZenohLink(identity, listen="127.0.0.1:0", now_s=time.time()))
+        for kind in (b"?", b">", b"<", b"=", b"", b"!"):
+            link._hear("phone", kind + body)
+            with suppress(MeshError):
+                assert await link._hear_ask("phone", kind + body) == b"-"
+        assert link.handed_on == 0
+
+    asyncio.run(scenario())

@@ -61,3 +61,12 @@ def test_lonely_halves_do_not_pile_up() -> None:
     for i in range(1000):
         assembler.feed(_s(LAT, 60.0, float(i)))
     assert sum(len(stream.moments) for stream in assembler.streams) <= 8
+
+
+def test_names_of_sources_from_outside_pile_up_nowhere() -> None:
+    assembler = FixAssembler()
+    for n in range(500):
+        assembler.feed(_s(LAT, 60.1, source=f"made-up-{n}"))
+    assert len(assembler.streams) <= 64
+    assembler.feed(_s(LAT, 60.1))
+    assert assembler.feed(_s(LON, 24.9)) is not None  # the control

@@ -131,7 +131,7 @@ class PhoneNode(Member):
     def mesh_started(self, mesh: MeshNode) -> None:
         super().mesh_started(mesh)
         mesh.on_signals(self._heard)
-        mesh.subscribe(ANSWER, AnswerGiven, lambda meta, given: self._queue.put_nowait(given))
+        mesh.subscribe(ANSWER, AnswerGiven, self._answered)
         mesh.on_roster(lambda: self.spawn(self._whose(), "owner"))
         self.spawn(self._whose(), "owner")
 
@@ -193,7 +193,15 @@ class PhoneNode(Member):
             self._queue.put_nowait(_Heard(taken, time.monotonic()))
 
     async def _tick(self, meta: Any, tick: Tick) -> None:
+        # Nobody else sets the time of a phone that lives.
+        if not isinstance(self.clock, EventClock):
+            raise InputError("A step of a replay came, and nothing is replayed here.")
         self._queue.put_nowait(tick)
+
+    def _answered(self, meta: Any, given: AnswerGiven) -> None:
+        if self._queue.qsize() >= QUEUE_MAX:
+            raise InputError("Too many answers wait.")
+        self._queue.put_nowait(given)
 
     async def _work(self) -> None:
         while True:

@@ -14,6 +14,7 @@ from .catalogue import CAR_POSITION, PHONE_POSITION, SPEED
 PREFIXES = (CAR_POSITION, PHONE_POSITION)
 POSITION_PARTS = (".Latitude", ".Longitude")
 PENDING = 8  # moments held open per source: halves may arrive in any order, but not for ever
+STREAMS = 64  # sources that are followed at a time
 SPEED_HOLDS_S = 10.0
 _PARTS = {
     **{f"{prefix}.Latitude": (prefix, "lat") for prefix in PREFIXES},
@@ -82,6 +83,8 @@ class FixAssembler:
             if stream.source == source and stream.prefix == prefix:
                 return stream
         stream = Open(source=source, prefix=prefix)
+        if len(self.streams) >= STREAMS:  # sources are names that came from outside
+            del self.streams[0]
         self.streams.append(stream)
         return stream
 
