@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.app.borrow import Borrower
-from hearthway.records.signals import Signal
+from hearthway.app.borrow import Borrower, position_signals
+from hearthway.app.ruling import Ruling
+from hearthway.mesh.rules import Rules
+from hearthway.records.signals import Fix, Signal
 
 ANNA = {"phone": ("anna", "adult")}
 CAR, PHONE = "Vehicle.CurrentLocation", "Person.Location"
@@ -54,6 +56,31 @@ def test_the_phone_takes_over_and_gives_back(household: Any) -> None:
             await nodes.ask("car", "sense", signals=position(CAR, 60.3, 24.9, "car"))
             found = car.position()
             assert (found["source"], found["lent"]) == ("car", False)
+
+    asyncio.run(main())
+
+
+def test_what_the_car_may_not_collect_it_does_not_borrow(household: Any) -> None:
+    """The car's own owner says that it takes in no person's position, whatever a phone's rules lend."""
+
+    async def main() -> None:
+        async with household(people=ANNA, phone="phone", car="car") as nodes:
+            ruling, car = nodes["car"].part(Ruling), nodes["car"].part(Borrower)
+            fix = Fix(time_s=time.time(), lat=60.2, lon=24.8)
+
+            async def lend() -> None:
+                signals = position_signals(fix, "phone", "anna")
+                await nodes["phone"].mesh.publish_signals(signals, "borrow", reliable=True)
+                await asyncio.sleep(0.3)
+
+            rules = ruling.rules
+            fewer = [r for r in rules.collect if r.id != "collect-in-car"]
+            ruling._rules = Rules(rules.rules, collect=fewer, train=rules.train, keep=rules.keep)
+            await lend()
+            assert car.position() is None
+            ruling._rules = rules
+            await lend()  # the control
+            assert car.position()["source"] == "phone"
 
     asyncio.run(main())
 

@@ -16,7 +16,9 @@ from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
 from hearthway.sense.fixes import FixAssembler
 
 from .clock import EventClock
+from .collecting import collected
 from .part import Part
+from .ruling import Ruling
 from .wheel import AtWheel
 
 if TYPE_CHECKING:
@@ -142,6 +144,7 @@ class Borrower(Part):
     def _taken(self, meta: Any, signals: list[Signal]) -> None:
         if meta.purpose != "borrow" or not self._driven_by(meta):
             return
+        signals = collected(self.node.part(Ruling).rules, self.node.config.node.role, signals)
         for located in FixAssembler().feed_all(signals):
             if located.prefix == PHONE_POSITION:
                 self._lent = (located.fix, self._now(), meta.sender)
