@@ -116,6 +116,19 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if not math.isfinite(now_s) or now_s < 0.0:",
         "Lt becomes LtE",
     ): "the first moment of 1970 is 0 either way",
+    **{
+        (
+            "precision",
+            "if not (math.isfinite(lat) and math.isfinite(lon) and abs(lat) <= 90.0 and abs(lon) <= 180.0):",
+            f"part {n} dropped",
+        ): "what is not finite is not within the bounds either"
+        for n in (1, 2)
+    },
+    (
+        "precision",
+        "coarse |= {name: None for name in (lat_name, lon_name) if name in fields}",
+        "statement dropped",
+    ): "the loop below says None for what is None",
     (
         "precision",
         "band = min(max(int((lat + 90.0) / height), 0), bands - 1)",

@@ -284,3 +284,16 @@ def test_a_position_is_found_by_each_of_its_names() -> None:
     for name in ("accuracy", "heading", "bearing", "altitude", "speed", "distance"):
         assert coarsen("Any", {f"{name}_x": 1.0}, "500m") is None
         assert coarsen("Any", {f"{name}_x": None}, "500m") == {f"{name}_x": None}
+
+
+class Fast(msgspec.Struct, frozen=True):
+    """What sharpens a position, and must be said."""
+
+    speed_mps: float
+    n: int = 0
+
+
+def test_what_must_be_said_and_sharpens_is_refused_with_its_record() -> None:
+    assert coarsen("Any", Fast(1.5), "500m") is None
+    assert coarsen("Any", [Fast(1.5)], "city") is None
+    assert coarsen("Any", Loose(LAT, LON, 90.0), "500m") is not None

@@ -560,3 +560,85 @@ def test_a_guest_in_a_car_of_its_own_is_a_guest() -> None:
     assert may_say(PHONES["child"], "control", "") is True
     assert may_say(PHONES["child"], "control", "adult") is False
     assert may_say(LONELY, "control", "anybody") is True
+
+
+# the file, further ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words", "step"),
+    [
+        (V2 + RULE.replace('["phone"]', "[3]"), 6, '"to" is not a list of texts', "to = ["),
+        (V2 + RULE.replace('["Vehicle.Speed"]', '["A", 3]'), 4, '"keys" is not a list', "keys = ["),
+        (
+            V2 + RULE.replace('["Vehicle.Speed"]', '["A."]'),
+            4,
+            '"A." is not a key pattern.',
+            "Write dotted",
+        ),
+        (V2 + RULE.replace('"a"', "3"), 3, '"id" is not a text', 'id = "..."'),
+        (V2 + RULE.replace('"a"', f'"{"a" * 65}"'), 3, "cannot be an id", "small letters"),
+        (V2 + RULE + "whose = 3\n", 8, '"whose" is not a text', "whose"),
+        (V2 + RULE + "precision = 3\n", 8, '"precision" is not a text', "precision"),
+        (V2 + RULE.replace("purpose = ", "reason = "), 7, 'a rule has no "reason"', "It has id,"),
+        (V2 + RULE.replace('from = "car"\n', ""), 2, 'the rule has no "from"', "Add from"),
+        (V2 + KEEP.replace("30", "36501"), 5, "number of days", "1 to 36500"),
+        (V2 + KEEP.replace("fix", "dream"), 4, '"dream" is not known', "fix, signal"),
+        (V2 + KEEP.replace("kinds", "names"), 4, 'a keep has no "names"', "It has id"),
+        (V2 + COLLECT.replace("at = ", '"at" = ').replace("car", "kar"), 5, '"kar"', "phone"),
+        (V2 + COLLECT.replace("[[", "[[ ").replace("car", "kar"), 5, '"kar"', "phone"),
+        (V2 + COLLECT + "x = 1\n", 6, 'a collect has no "x"', "It has id, keys, at"),
+        (V2 + "[[rule]]\n[rule.from]\nid = 3\n", 2, "the rule has no", "Add id"),
+        (V2 + "rule = [3]\n", 2, '"rule" is not a list of tables', "[[rule]]"),
+        (V2 + 'train = "x"\n', 2, '"train" is not a list of tables', "[[train]]"),
+        (V2 + "[collect]\n", 2, '"collect" is not a list of tables', "[[collect]]"),
+        ("version = 1\n" + KEEP, 2, '"keep" needs version 2', "version = 2"),
+        ("version = 1\nother = 1\n", 2, '"other" is not known here', "[[rule]]"),
+        (V2 + "\nother = 1\n", 3, '"other" is not known here', "[[rule]]"),
+        ('version = "2"\n', 1, "the version is missing or unknown", "version = 2"),
+        ("version = 0\n", 1, "the version is missing or unknown", "version = 2"),
+        (V2 + RULE + RULE.replace('"a"', '"b"') + "z = 1\n", 14, 'no "z"', "It has"),
+        (V2 + COLLECT + RULE.replace("car", "kar"), 9, '"kar" is not a role', "Roles: phone"),
+        (V2 + RULE.replace("advise", "x"), 7, '"x" is not a purpose', "Purposes: anticipate"),
+    ],
+)
+def test_each_mistake_has_its_line_and_what_to_write_instead(
+    text: str, line: int, words: str, step: str
+) -> None:
+    with pytest.raises(RuleError) as caught:
+        Rules.parse(text, "r.toml")
+    assert caught.value.message.startswith(f"r.toml, line {line}: ")
+    assert words in caught.value.message
+    assert not caught.value.message.endswith("..")
+    assert step in caught.value.next_step
+
+
+def test_what_stands_at_the_edge_is_right() -> None:
+    for days in (1, 36_500):
+        assert Rules.parse(V2 + KEEP.replace("30", str(days)), "r").keep[0].days == days
+    for name in ("a", "0", "a" * 64, "a-b-1"):
+        assert Rules.parse(V2 + RULE.replace('"a"', f'"{name}"'), "r").rules[0].id == name
+    for name in ("-a", "A", "a_b", ""):
+        with pytest.raises(RuleError, match="cannot be an id"):
+            Rules.parse(V2 + RULE.replace('"a"', f'"{name}"'), "r")
+    with pytest.raises(RuleError, match="nested too deeply"):
+        Rules.parse("a = " + "[" * 100_000, "r")
+
+
+def test_what_a_rule_leaves_out_is_the_narrowest() -> None:
+    (rule,) = Rules.parse(V2 + RULE, "r").rules
+    assert rule == Rule(
+        id="a",
+        keys=("Vehicle.Speed",),
+        sender="car",
+        receivers=("phone",),
+        purpose="advise",
+        whose="own",
+        precision="exact",
+    )
+    (wide,) = Rules.parse(V2 + RULE + 'whose = "everyone"\nprecision = "city"\n', "r").rules
+    assert (wide.whose, wide.precision) == ("everyone", "city")
+    book = Rules.parse(V2 + COLLECT + TRAIN + KEEP, "r").book
+    assert [(c.keys, c.at) for c in book.collect or ()] == [(("Vehicle.*",), ("car",))]
+    assert [(t.keys, t.kinds) for t in book.train or ()] == [(("Vehicle.Speed",), ("fix",))]
+    assert [(k.keys, k.kinds, k.days) for k in book.keep] == [((), ("fix",), 30)]
