@@ -18,7 +18,17 @@ SHARE = 1_500  # frames a node, about 20 s
 WHOLE = 100_000
 GROWTH_MB = 64.0
 MOST_S = 15.0  # a question amid the storm is answered by then
-TOLD = 75.0  # percent of branches that a storm must reach in each decoder
+# Percent of branches that a storm must reach. What it does not: revocations and epochs that end, a roster newer than
+# ours, full queues (test_wire has them), sending, and checks behind others, such as sizes that a stream refuses before.
+REACHED = {
+    "envelope": 85.0,
+    "sessions": 75.0,
+    "lanes": 65.0,
+    "hearing": 70.0,
+    "answering": 65.0,
+    "greeting": 75.0,
+    "relay": 75.0,
+}
 
 
 def _storm(*words: str, limit_s: float) -> dict[str, Any]:
@@ -65,5 +75,5 @@ def test_a_hundred_thousand_frames_a_node_and_the_branches_they_reach() -> None:
     found = _storm("--frames", str(WHOLE), "--coverage", "20000", limit_s=3500.0)
     _held(found, WHOLE)
     assert found["coverage"]["faults"] == []
-    for module in ("envelope", "sessions", "lanes", "hearing", "answering"):
-        assert found["coverage"]["modules"][module]["percent"] >= TOLD, module
+    for module, percent in REACHED.items():
+        assert found["coverage"]["modules"][module]["percent"] >= percent, module
