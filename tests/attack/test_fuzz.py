@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARE = 1_500  # frames a node, about 20 s
+SHARE = 1_000  # frames a node
 WHOLE = 100_000
 GROWTH_MB = 64.0
 MOST_S = 15.0  # a question amid the storm is answered by then
