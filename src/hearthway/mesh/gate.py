@@ -97,8 +97,11 @@ class Gate:
         return self._decide((key, sender, purpose, about, False))
 
     def granted(self, token: bytes, key: str, operation: str, holder: str) -> Decision | None:
-        """Does a capability token let that device read or write the key?"""
+        """Does a capability token let that device, while it belongs here, read or write the key?"""
         if not token or self._grants is None:
+            return None
+        self.fresh()
+        if self.party(holder) is None:  # a guest whose stay is over has no grant either
             return None
         return self._grants.allows(token, key, operation, holder, self._now())
 
