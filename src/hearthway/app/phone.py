@@ -48,6 +48,7 @@ from .clock import EventClock
 from .collecting import collected, collected_fixes
 from .config import Config
 from .handoff import Tasks
+from .heap import give_back
 from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
@@ -482,6 +483,7 @@ class PhoneNode(Member):
                 "That file held no usable fix.", "Check it with `hearthway drive FILE`."
             )
         await asyncio.to_thread(brain.snapshot)
+        await asyncio.to_thread(give_back, self.store)
         return {**found, "places": len(brain.life.places()), "trips": brain.life.state.trip_count}
 
     async def _sense(self, request: Request) -> Request:
