@@ -237,3 +237,12 @@ def test_only_what_is_not_stale_is_current(store: Store) -> None:
         assert reading is not None
         assert reading.age_s == now_s - 1.0
         assert store.current(KEY, now_s) == (reading if there else None)
+
+
+def test_what_is_left_out_means_nothing() -> None:
+    plain = Register(key=KEY, value=b"", hlc=AT)
+    assert (plain.person_id, plain.ttl_s, plain.written_s, plain.seq) == ("", 0.0, 0.0, 0)
+    assert plain.time_s is plain.lat is plain.lon is None
+    assert Reading(key=KEY, value=b"", age_s=0.0, stale=False, source="car").ttl_s == 0.0
+    buried = Tombstone(key_hash=b"", hlc=AT)
+    assert (buried.seq, buried.shared) == (0, False)

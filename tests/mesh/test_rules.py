@@ -524,7 +524,7 @@ def test_what_was_answered_is_forgotten_when_there_is_too_much_of_it() -> None:
     rules = Rules.parse(V2 + RULE + COLLECT, "r")
     caches = (rules._decided, rules._matching, rules._collected)
     for n in range(16_384):
-        caches[0]["", "", CAR, "", str(n)] = ()  # type: ignore[index]  # any key will do
+        caches[0]["", "", CAR, "", str(n)] = ()
         caches[1]["", "", "", str(n)] = ()
         caches[2]["", str(n)] = ""
     assert rules.decide("Vehicle.Speed", CAR, Party(role="phone", alone=True), "advise")

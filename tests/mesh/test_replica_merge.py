@@ -1,0 +1,153 @@
+"""Merging one page: what it changes, what it refuses, where the cursor stands after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from hearthway.mesh.hlc import Hlc
+from hearthway.mesh.registers import Cursor, hash_key
+from hearthway.mesh.replica import PAGE_BYTES, SALT_MAX_BYTES, Replica, View
+from hearthway.mesh.replica_wire import Burial, Change, Changes, Pull
+from hearthway.mesh.roster import Member, Roster
+from hearthway.mesh.rules import Rules
+from hearthway.mesh.store import Store
+from hearthway.records.errors import WireError
+from hearthway.records.household import Party, Rule
+
+NOW_S = 1_800_000_000.0
+ROSTER = Roster(
+    household_id="h",
+    name="Test",
+    serial=1,
+    members=tuple(
+        Member(device_id=role, role=role, address="", public_key=b"") for role in ("car", "home")
+    ),
+)
+RULES = Rules(
+    Rule(id=f"{role}-{n}", keys=(f"{key}.*",), sender=role, receivers=(other,), purpose=purpose)
+    for role, other in (("car", "home"), ("home", "car"))
+    for n, (key, purpose) in enumerate((("Setting", "share"), ("Household", "household")))
+)
+GOOD = Change(key="Setting.X", value=b"1", wall_ms=5, count=0, node="car")
+PAGE = Changes(database=b"d", since=0, next=1, last=1, changes=(GOOD,))
+
+
+def party(name: str) -> Party:
+    found = ROSTER.party(name, NOW_S)
+    assert found is not None
+    return found
+
+
+HOME = View(me=party("home"), roster=ROSTER, rules=RULES)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Replica]:
+    with Store.open(tmp_path / "home.db", node_id="home") as store:
+        yield Replica(store, lambda: NOW_S)
+
+
+def test_a_page_is_merged_once_and_moves_the_cursor(home: Replica) -> None:
+    applied = home.apply(party("car"), PAGE, HOME, answer=True)
+    assert (applied.changed, applied.refused, applied.gap) == (1, {}, False)
+    assert home.store.cursor("car") == Cursor(database=b"d", seq=1)
+    again = home.apply(party("car"), PAGE, HOME, answer=True)
+    assert (again.changed, again.refused, again.gap) == (0, {}, False)
+    held = home.store.get_register("Setting.X")
+    assert held is not None
+    assert (held.value, held.hlc, held.written_s) == (b"1", Hlc(5, 0, "car"), NOW_S)
+
+
+def test_an_answer_has_no_gap_whatever_it_begins_with(home: Replica) -> None:
+    later = replace(PAGE, since=7, next=9, last=9)
+    assert home.apply(party("car"), later, HOME, answer=True).gap is False
+    other = replace(PAGE, database=b"e", since=3, next=4, last=4)
+    assert home.apply(party("car"), other, HOME, answer=True).gap is False
+    assert home.store.cursor("car") == Cursor(database=b"e", seq=4)
+    assert home.question("car") == Pull(database=b"e", since=4)
+
+
+def test_a_push_with_a_gap_is_merged_and_moves_nothing(home: Replica) -> None:
+    home.apply(party("car"), PAGE, HOME, answer=True)
+    news = replace(GOOD, key="Setting.Y", wall_ms=6)
+    for page, gap, seq in (
+        (replace(PAGE, since=2, next=3, changes=(news,)), True, 1),
+        (replace(PAGE, database=b"e", since=0, next=3, changes=()), True, 1),
+        (replace(PAGE, since=1, next=3, changes=()), False, 3),
+        (replace(PAGE, since=0, next=2, changes=()), False, 3),  # nothing goes back
+    ):
+        assert home.apply(party("car"), page, HOME, answer=False).gap is gap
+        assert home.store.cursor("car") == Cursor(database=b"d", seq=seq)
+    assert home.store.get_register("Setting.Y") is not None
+
+
+def test_what_is_refused_is_counted_and_the_rest_taken(home: Replica) -> None:
+    page = replace(
+        PAGE,
+        changes=(
+            replace(GOOD, key="Vehicle.Speed"),
+            replace(GOOD, node="home"),
+            replace(GOOD, node="home", key="Setting.Y"),
+            GOOD,
+        ),
+    )
+    applied = home.apply(party("car"), page, HOME, answer=True)
+    assert applied.changed == 1
+    assert applied.refused == {"another node's word": 2, "not a replicated key or value": 1}
+    assert list(applied.refused) == sorted(applied.refused)
+
+
+def test_burials_are_weighed_one_by_one(home: Replica) -> None:
+    home.apply(party("car"), PAGE, HOME, answer=True)
+    home.set("Setting.Mine", b"1", roster=ROSTER)
+    mine = home.store.get_register("Setting.Mine")
+    assert mine is not None
+
+    def burial(key: str, at: Hlc) -> Burial:
+        return Burial(
+            key_hash=hash_key(key, b"s"), wall_ms=at.wall_ms, count=at.count, node=at.node
+        )
+
+    buried = (
+        burial("Setting.Mine", mine.hlc),  # not the car's to bury
+        burial("Setting.None", Hlc(9, 0, "car")),
+        burial("Setting.X", Hlc(5, 0, "car")),
+    )
+    page = replace(PAGE, changes=(), buried=buried, salt=b"s", next=2, last=2)
+    too_long = replace(page, salt=bytes(SALT_MAX_BYTES + 1))
+    applied = home.apply(party("car"), too_long, HOME, answer=True)
+    assert (applied.changed, applied.refused) == (0, {"no salt": 1})
+    applied = home.apply(party("car"), page, HOME, answer=True)
+    assert applied.changed == 1
+    assert sum(applied.refused.values()) == 1
+    assert home.store.get_register("Setting.X") is None
+    assert home.store.get_register("Setting.Mine") == mine
+    assert home.apply(party("car"), PAGE, HOME, answer=True).changed == 0  # it stays buried
+
+
+@pytest.mark.parametrize("wrong", [{"next": -1}, {"next": 2**63}, {"database": bytes(65)}], ids=str)
+def test_numbers_that_can_be_none_are_refused(home: Replica, wrong: dict[str, object]) -> None:
+    with pytest.raises(WireError):
+        home.apply(party("car"), replace(PAGE, **wrong), HOME, answer=True)
+    assert home.store.get_register("Setting.X") is None
+    assert home.store.cursor("car") == Cursor()
+    right = replace(PAGE, next=2**63 - 1, last=2**63 - 1, database=bytes(64))
+    home.apply(party("car"), right, HOME, answer=True)
+
+
+def test_a_page_holds_what_fits_to_the_byte(home: Replica) -> None:
+    keys = [f"Setting.{name}" for name in "ABCDE"]
+    for key in keys[:4]:
+        home.set(key, bytes(PAGE_BYTES // 4 - len(key) - 100), roster=ROSTER)
+    home.set(keys[4], b"", roster=ROSTER)
+    page = home.page(party("car"), Pull(), HOME)
+    assert [one.key for one in page.changes] == keys[:4]
+    assert (page.next, page.last, page.digest) == (4, 5, b"")
+    rest = home.page(party("car"), Pull(database=page.database, since=page.next), HOME)
+    assert [one.key for one in rest.changes] == keys[4:]
+    assert rest.next == rest.last == 5
+    assert rest.digest
