@@ -103,6 +103,15 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
             ("number = (0 if row is None else int(row[0])) + 1", "one less (3)"),
         )
     },
+    **{
+        ("registers", text, what): "there always is a row: the schema writes it, or it is a count"
+        for text, what in (
+            ("return 0 if row is None else int(row[0])", "one less"),
+            ("return 0 if row is None else int(row[0])", "one more"),
+            ("number = (0 if row is None else int(row[0])) + 1", "one less (2)"),
+            ("number = (0 if row is None else int(row[0])) + 1", "one more (2)"),
+        )
+    },
     (
         "registers",
         "return None if row is None or row[0] is None else Hlc.decode(row[0])",
