@@ -91,7 +91,8 @@ class Member(Node):
         if party is None:
             raise InputError(f"{meta.sender} is not in the household any more.")
         if not party.alone:  # everybody's own phone decides about them, and about nobody else
-            order = await asyncio.to_thread(narrowed, self.store, order, party.person)
+            listed = frozenset(p.person_id for p in self._paired().identity.roster.people)
+            order = await asyncio.to_thread(narrowed, self.store, order, party.person, listed)
         await asyncio.to_thread(apply, self.store, self.receipts.chain, order, self.wall.now_s())
         await self.forgotten()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 import msgspec
 from msgspec import Struct
@@ -134,22 +134,24 @@ def verify_order(signed: SignedForget, node: str, node_key: bytes) -> ForgetOrde
     return order
 
 
-def narrowed(store: Store, order: ForgetOrder, person_id: str) -> ForgetOrder:
-    """The order as that person may give it to this node; WireError where it is about somebody else.
+def narrowed(store: Store, order: ForgetOrder, person_id: str, household: Set[str]) -> ForgetOrder:
+    """The order as that person may give it to this node; WireError where it is about another of the household.
 
-    "Everybody" on somebody's phone is that person, and nobody in particular.
+    "Everybody" on somebody's phone is that person, whoever lives there without being listed, and nobody in particular.
     """
-    theirs = {"", person_id}
-    others = [p for p in order.persons if p != person_id]
-    others += [span.person_id for span in order.spans if span.person_id not in theirs]
-    if not others:
-        others = [p for one in order.suggestions for p in _whose(store, one) if p not in theirs]
-    if others:
+    others = household - {person_id}
+    meant = {*order.persons, *(span.person_id for span in order.spans)}
+    if others & meant or any(others & _whose(store, one) for one in order.suggestions):
         raise WireError(
             f"{order.node} sent an order to forget what is about somebody else.",
             "Nothing was forgotten. It is given on that person's own phone.",
         )
-    spans = (msgspec.structs.replace(span, person_id=person_id) for span in order.spans)
+    known = {person_id, *(p for p in _people(store, None) if p)} - others
+    spans = [
+        msgspec.structs.replace(span, person_id=one)
+        for span in order.spans
+        for one in ([span.person_id] if span.person_id else sorted(known))
+    ]
     return msgspec.structs.replace(order, spans=tuple(spans))
 
 
