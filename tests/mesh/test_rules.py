@@ -642,3 +642,12 @@ def test_what_a_rule_leaves_out_is_the_narrowest() -> None:
     assert [(c.keys, c.at) for c in book.collect or ()] == [(("Vehicle.*",), ("car",))]
     assert [(t.keys, t.kinds) for t in book.train or ()] == [(("Vehicle.Speed",), ("fix",))]
     assert [(k.keys, k.kinds, k.days) for k in book.keep] == [((), ("fix",), 30)]
+
+
+def test_the_line_of_one_table_is_never_looked_for_in_the_next() -> None:
+    first = '[[rule]]\nid = "a"\nkeys = ["A.B"]\nto = ["phone"]\npurpose = "learn"\n[rule.from]\nx = 1\n'
+    with pytest.raises(RuleError, match='line 2: "from" is not a text'):
+        Rules.parse(V2 + first + '[[rule]]\nfrom = "car"\n', "r")
+    with pytest.raises(RuleError) as caught:
+        Rules.parse("a = " + "[" * 100_000, "r")
+    assert "--template" in caught.value.next_step
