@@ -117,6 +117,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return None if row is None or row[0] is None else Hlc.decode(row[0])",
         "part 1 dropped",
     ): "max() without a group always gives one row",
+    **{
+        ("replica", "self._before = 0", what): "a page ends only after a change, which sets it"
+        for what in ("one more", "one less")
+    },
     (
         "replica",
         "if self._bytes > PAGE_BYTES and self.changes:",

@@ -151,3 +151,52 @@ def test_a_page_holds_what_fits_to_the_byte(home: Replica) -> None:
     assert [one.key for one in rest.changes] == keys[4:]
     assert rest.next == rest.last == 5
     assert rest.digest
+
+
+def test_one_byte_more_goes_with_the_next_page(home: Replica) -> None:
+    for name in "ABCD":
+        key = f"Setting.{name}"
+        home.set(key, bytes(PAGE_BYTES // 4 - len(key) - 100 + (name == "D")), roster=ROSTER)
+    page = home.page(party("car"), Pull(), HOME)
+    assert [one.key for one in page.changes] == ["Setting.A", "Setting.B", "Setting.C"]
+    assert (page.next, page.last) == (3, 4)
+
+
+def test_every_field_travels(home: Replica) -> None:
+    home.set("Setting.X", b"1", roster=ROSTER, ttl_s=9.0, time_s=5.0, lat=60.0, lon=24.0)
+    (told,) = home.page(party("car"), Pull(), HOME).changes
+    at = int(NOW_S * 1000)
+    assert told == Change(
+        key="Setting.X",
+        value=b"1",
+        wall_ms=at,
+        count=0,
+        node="home",
+        ttl_s=9.0,
+        age_s=0.0,
+        time_s=5.0,
+        lat=60.0,
+        lon=24.0,
+    )
+
+
+def test_one_gets_back_only_ones_own_and_only_what_the_giver_might_have_written(
+    tmp_path: Path,
+) -> None:
+    device = Rule(
+        id="device", keys=("Device.*",), sender="car", receivers=("home",), purpose="share"
+    )
+    view = View(me=party("car"), roster=ROSTER, rules=Rules([*RULES.rules, device]))
+    with Store.open(tmp_path / "car.db", node_id="car") as store:
+        car = Replica(store, lambda: NOW_S)
+        for key, node in (
+            ("Setting.X", "home"),
+            ("Device.home.Y", "home"),
+            ("Setting.Z", "phone"),
+            ("Device.car.Y", "car"),
+        ):
+            store.put_register(key, b"1", Hlc(5, 0, node))
+        own = car.page(party("home"), Pull(own=True), view)
+        assert [one.key for one in own.changes] == ["Setting.X", "Device.car.Y"]
+        plain = car.page(party("home"), Pull(), view)
+        assert [one.key for one in plain.changes] == ["Device.car.Y"]
