@@ -390,3 +390,18 @@ def test_what_was_revoked_stays_so_when_the_device_goes_to_somebody_else() -> No
     assert [one.state for one in states(said, anew, NOW)] == ["revoked"]
     between = [word(GIVE, "anna"), word(ACCEPT, "ben"), word(REVOKE, "guest")]
     assert [one.state for one in states(between, ROSTER, NOW)] == ["in force"]  # still
+
+
+def test_one_lost_device_revokes_nothing_in_anothers_name() -> None:
+    lost = msgspec.structs.replace(
+        ROSTER,
+        members=tuple(m for m in ROSTER.members if m.device_id != "anna-2"),
+        revoked=tuple(
+            Revoked(device_id=name, public_key=spki(KEYS[name].public_key()))
+            for name in ("anna-2", "stranger")
+        ),
+    )
+    forged = say(REVOKE, ID, None, "anna-2", signer("stranger"), NOW)
+    with pytest.raises(WireError, match="not signed"):
+        verify_word(forged, lost)
+    verify_word(word(REVOKE, "anna-2"), lost)  # the control

@@ -200,3 +200,13 @@ def test_one_gets_back_only_ones_own_and_only_what_the_giver_might_have_written(
         assert [one.key for one in own.changes] == ["Setting.X", "Device.car.Y"]
         plain = car.page(party("home"), Pull(), view)
         assert [one.key for one in plain.changes] == ["Device.car.Y"]
+
+
+def test_the_clock_counts_on_from_a_burial(home: Replica) -> None:
+    home.apply(party("car"), PAGE, HOME, answer=True)
+    ahead_ms = int(NOW_S * 1000) + 9
+    burial = Burial(key_hash=hash_key("Setting.X", b"s"), wall_ms=ahead_ms, count=4, node="car")
+    page = replace(PAGE, changes=(), buried=(burial,), salt=b"s", next=2, last=2)
+    assert home.apply(party("car"), page, HOME, answer=True).changed == 1
+    assert home.set("Setting.X", b"2", roster=ROSTER).hlc == Hlc(ahead_ms, 5, "home")
+    assert len(home.digest()) == 16  # as every version has it
