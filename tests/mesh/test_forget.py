@@ -20,7 +20,14 @@ from hearthway.mesh.receipts import ReceiptChain
 from hearthway.mesh.store import Store
 from hearthway.records.codec import pack
 from hearthway.records.errors import InputError, StoreError, WireError
-from hearthway.records.forgetting import ForgetOrder, PersonScope, PlaceScope, RangeScope, Scope
+from hearthway.records.forgetting import (
+    ForgetOrder,
+    PersonScope,
+    PlaceScope,
+    RangeScope,
+    Scope,
+    Span,
+)
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.life import Place
 from hearthway.records.poi import Opening, OpenState, Poi
@@ -506,27 +513,29 @@ def test_what_remains_equals_a_store_that_never_had_it(
         chain = ReceiptChain(had, KEY)
         put(had, fixes, answers)
         gone: list[Scope] = []
+        visits: list[Span] = []
         for scope in scopes:
             known = {one.person_id for one in had.persons()}
-            if scope.person_id is None or scope.person_id in known:
-                forget(had, chain, scope, 1e6)
-                gone.append(scope)
-        # an answer given while at a forgotten place goes as well: use the spans the fixes tell
-        visits = [
-            span
-            for scope in gone
-            if isinstance(scope, PlaceScope)
-            for who in (ANNA, BO)
-            if scope.person_id in (None, who)
-            for span in forgetting._visits(
-                who,
-                [
-                    (row[1] * 1000.0, forgetting.within(scope, *row[2]))
-                    for row in sorted(fixes, key=lambda r: r[1])
-                    if row[0] == who
-                ],
-            )
-        ]
+            if scope.person_id is not None and scope.person_id not in known:
+                continue
+            # an answer given while at a forgotten place goes as well: the spans that the fixes then there tell
+            left = [row for row in fixes if not any(covers(one, row) for one in gone)]
+            if isinstance(scope, PlaceScope):
+                visits += [
+                    span
+                    for who in (ANNA, BO)
+                    if scope.person_id in (None, who)
+                    for span in forgetting._visits(
+                        who,
+                        [
+                            (row[1] * 1000.0, forgetting.within(scope, *row[2]))
+                            for row in sorted(left, key=lambda r: r[1])
+                            if row[0] == who
+                        ],
+                    )
+                ]
+            forget(had, chain, scope, 1e6)
+            gone.append(scope)
         put(
             never,
             [row for row in fixes if not any(covers(scope, row) for scope in gone)],
