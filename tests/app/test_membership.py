@@ -103,7 +103,9 @@ def test_the_first_phone_is_believed_the_second_is_confirmed_at_home(household: 
             assert isinstance(phone, PhoneNode)
             anna = phone.adopt("Anna").person_id
             nodes.hub.cut("phone", "home")
-            await nodes.until(lambda: not phone.mesh.ready("home"))
+            mesh = phone.mesh
+            assert mesh is not None
+            await nodes.until(lambda: not mesh.ready("home"))
             nodes.hub.heal("phone", "home")
             await nodes.until(lambda: roster(nodes, "phone").people != ())
             (listed,) = (await nodes.ask("home", "people"))["people"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ def _until(true: Callable[[], bool], limit_s: float) -> float:
     return time.monotonic() - began
 
 
+def _misses(node: Any, name: str) -> bool:
+    return not _sees(node, name)
+
+
 @pytest.fixture
 def lost(household: Any, new_node: Callable[..., Any]) -> Iterator[Any]:
     """A second phone of the household, up and reached by home and phone."""
@@ -35,8 +40,8 @@ def lost(household: Any, new_node: Callable[..., Any]) -> Iterator[Any]:
     household.pair(node)
     household.serves()
     for other in (household.home, household.phone):
-        _until(lambda other=other: _sees(other, "phone-lost"), 15.0)
-        _until(lambda other=other: _sees(node, other.name), 15.0)
+        _until(partial(_sees, other, "phone-lost"), 15.0)
+        _until(partial(_sees, node, other.name), 15.0)
     yield node
     node.process.stop()
 
@@ -52,7 +57,7 @@ def test_nodes_in_reach_drop_a_stolen_phone(
     asked_s = time.monotonic() - began
     began = time.monotonic()
     for other in (household.home, household.phone):
-        _until(lambda other=other: not _sees(other, "phone-lost"), DROPS_S)
+        _until(partial(_misses, other, "phone-lost"), DROPS_S)
     dropped_s = time.monotonic() - began
     state_s = _until(lambda: "taken out" in lost.ask("status")["problem"], DROPS_S)
     print(f"verb {asked_s:.2f} s, dropped {dropped_s:.2f} s later, said {state_s:.2f} s after that")
