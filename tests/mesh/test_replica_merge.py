@@ -210,3 +210,12 @@ def test_the_clock_counts_on_from_a_burial(home: Replica) -> None:
     assert home.apply(party("car"), page, HOME, answer=True).changed == 1
     assert home.set("Setting.X", b"2", roster=ROSTER).hlc == Hlc(ahead_ms, 5, "home")
     assert len(home.digest()) == 16  # as every version has it
+
+
+def test_every_field_arrives(home: Replica) -> None:
+    whole = replace(GOOD, ttl_s=9.0, age_s=2.0, time_s=5.0, lat=60.0, lon=24.0)
+    home.apply(party("car"), replace(PAGE, changes=(whole,)), HOME, answer=True)
+    held = home.store.get_register("Setting.X")
+    assert held is not None
+    assert (held.ttl_s, held.time_s, held.lat, held.lon) == (9.0, 5.0, 60.0, 24.0)
+    assert (held.written_s, held.person_id) == (NOW_S - 2.0, "")
