@@ -32,8 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from hearthway.app.namespaces import Lan
-from hearthway.mesh.certificates import request
-from hearthway.mesh.identity import create_household, device_key, keep_device
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import create_household, device_key, keep_device
 
 HERE = Path(__file__).resolve().parent.parent / "tests" / "netns"
 RELAY, NODE = HERE / "relay.py", HERE / "node_main.py"

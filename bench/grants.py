@@ -24,7 +24,7 @@ from typing import Any
 
 import biscuit_auth as biscuit
 
-from hearthway.mesh import grants
+from hearthway.mesh.policy import grants
 
 SEED = bytes(range(32))
 KEY, HOLDER = "Home.Climate.Living", "phone-guest"

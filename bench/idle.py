@@ -42,9 +42,9 @@ from hearthway.app.drive import NODES, Drive, DriveOptions
 from hearthway.app.loopback import Loopback
 from hearthway.app.namespaces import Lan
 from hearthway.atlas.store import Atlas
-from hearthway.mesh.certificates import request
-from hearthway.mesh.identity import create_household, device_key, keep_device
-from hearthway.mesh.zenoh_config import LEASE_MS
+from hearthway.mesh.links.zenoh_config import LEASE_MS
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import create_household, device_key, keep_device
 from hearthway.synthetic.drives import DrivePool
 from hearthway.synthetic.household import SyntheticHousehold, generate
 from hearthway.synthetic.settings import Settings

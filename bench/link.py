@@ -73,13 +73,13 @@ class Counter:
 
 
 async def _ours(name: str, folder: Path, pipe: Any, *, reliable: bool) -> None:
-    from hearthway.mesh.identity import DeviceIdentity
-    from hearthway.mesh.journal import StoredJournal
-    from hearthway.mesh.node import MeshNode
-    from hearthway.mesh.relay import RelayLink
-    from hearthway.mesh.rules import Rules, default_rules
-    from hearthway.mesh.store import Store
-    from hearthway.mesh.zenoh_link import ZenohLink
+    from hearthway.mesh.links.relay import RelayLink
+    from hearthway.mesh.links.zenoh_link import ZenohLink
+    from hearthway.mesh.policy.rules import Rules, default_rules
+    from hearthway.mesh.state.journal import StoredJournal
+    from hearthway.mesh.state.store import Store
+    from hearthway.mesh.trust.identity import DeviceIdentity
+    from hearthway.mesh.wire.node import MeshNode
 
     identity = DeviceIdentity.load(folder / name, time.time())
     link = RelayLink(ZenohLink(identity, listen=identity.address, now_s=time.time()))
@@ -132,8 +132,8 @@ async def _ours(name: str, folder: Path, pipe: Any, *, reliable: bool) -> None:
 def _zenoh(name: str, folder: Path, pipe: Any, ports: dict[str, int]) -> None:
     import zenoh
 
-    from hearthway.mesh.identity import DeviceIdentity
-    from hearthway.mesh.zenoh_config import zenoh_config
+    from hearthway.mesh.links.zenoh_config import zenoh_config
+    from hearthway.mesh.trust.identity import DeviceIdentity
 
     identity = DeviceIdentity.load(folder / name, time.time())
     own, other = ports[f"zenoh-{name}"], ports[f"zenoh-{'car' if name == 'phone' else 'phone'}"]
@@ -406,8 +406,8 @@ def free_port() -> int:
 
 def household(folder: Path) -> None:
     """A phone and a car of one household, in directories of their own."""
-    from hearthway.mesh.certificates import request
-    from hearthway.mesh.identity import create_household, device_key, keep_device
+    from hearthway.mesh.trust.certificates import request
+    from hearthway.mesh.trust.identity import create_household, device_key, keep_device
 
     now_s = time.time()
     root = create_household(folder / "root", "Bench", now_s)
@@ -522,7 +522,7 @@ class Ends:
 
 def rule_check_us() -> float:
     """One decision of the default rules, about a person, between two parties; the best of 5."""
-    from hearthway.mesh.rules import Rules, default_rules
+    from hearthway.mesh.policy.rules import Rules, default_rules
     from hearthway.records.household import Party
 
     rules = Rules.parse(default_rules(), "default")

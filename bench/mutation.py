@@ -259,6 +259,16 @@ def _arguments(module: str) -> list[str]:
     return [*args, "--capture=sys", "-c", str(ROOT / "pyproject.toml"), *_tests(module)]
 
 
+def _file(module: str) -> Path:
+    """Where the module stands."""
+    return next(MESH.rglob(f"{module}.py"))
+
+
+def _name(module: str) -> str:
+    """How it is imported."""
+    return f"hearthway.mesh.{_file(module).parent.name}.{module}"
+
+
 def _tests(module: str) -> list[str]:
     found = [str(p) for pattern in TESTS[module] for p in sorted(ROOT.glob(pattern))]
     if not found:
@@ -342,7 +352,7 @@ def imported(module: str, tree: ast.Module | None, first: str = "") -> Any:
 
     _quiet()
     if tree is not None:
-        sys.meta_path.insert(0, _Finder(f"hearthway.mesh.{module}", MESH / f"{module}.py", tree))
+        sys.meta_path.insert(0, _Finder(_name(module), _file(module), tree))
     _few_examples(100)
     watch = _Watch()
 
@@ -366,7 +376,7 @@ class Loaded:
     ) -> None:
         self._name, self._chosen, self._source, self._budget_s = module, chosen, source, budget_s
         self._pipe = pipe
-        self._path = str(MESH / f"{module}.py")
+        self._path = str(_file(module))
         self._ran: dict[str, set[int]] = {}
         self._took: dict[str, float] = {}
         self._eager: Counter[str] = Counter()  # how many faults a test noticed
@@ -447,7 +457,7 @@ class Loaded:
     def _swap(self, mutant: Mutant) -> bool:
         """Put the changed code into the function that is loaded; False where that cannot be done."""
         changed = compile(plant(self._source, mutant), self._path, "exec")
-        module = sys.modules[f"hearthway.mesh.{self._name}"]
+        module = sys.modules[_name(self._name)]
         if not mutant.function:
             return _swap_values(module, changed)
         made = dict(_codes(changed))
@@ -595,7 +605,7 @@ def score(
     module: str, sample: int, seed: int, budget_s: float, verify: int, confirm: bool
 ) -> dict[str, Any]:
     """Plants faults in one module and counts what was noticed; prints the survivors."""
-    source = (MESH / f"{module}.py").read_text(encoding="utf-8")
+    source = _file(module).read_text(encoding="utf-8")
     begin, before = time.monotonic(), os.times()
     made = mutants(source)
     every = [m for m in made if (module, m.text, m.what) not in EQUIVALENT]
@@ -700,7 +710,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _preload()
         found = []
-        for module in given.module or [m for m in TESTS if (MESH / f"{m}.py").exists()]:
+        for module in given.module or [m for m in TESTS if list(MESH.rglob(f"{m}.py"))]:
             one = score(module, given.sample, given.seed, given.budget, given.verify, given.confirm)
             print(json.dumps(one), flush=True)
             found.append(one)

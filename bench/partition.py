@@ -31,13 +31,13 @@ LIMIT_S = 180.0
 
 async def node(directory: Path, name: str, listen: str, skew_s: float) -> None:
     """Obeys lines on standard input: "write N SEED", "join", "digest", "changes"."""
-    from hearthway.mesh.identity import DeviceIdentity
-    from hearthway.mesh.node import MeshNode
-    from hearthway.mesh.replica import Replica
-    from hearthway.mesh.replica_sync import ReplicaSync
-    from hearthway.mesh.rules import Rules, default_rules
-    from hearthway.mesh.store import Store
-    from hearthway.mesh.zenoh_link import ZenohLink
+    from hearthway.mesh.links.zenoh_link import ZenohLink
+    from hearthway.mesh.policy.rules import Rules, default_rules
+    from hearthway.mesh.state.replica import Replica
+    from hearthway.mesh.state.replica_sync import ReplicaSync
+    from hearthway.mesh.state.store import Store
+    from hearthway.mesh.trust.identity import DeviceIdentity
+    from hearthway.mesh.wire.node import MeshNode
 
     identity = await asyncio.to_thread(DeviceIdentity.load, directory / name, time.time())
     store = Store.open(directory / f"{name}.db", node_id=name)
@@ -150,8 +150,8 @@ class Process:
 
 def found(directory: Path) -> dict[str, str]:
     """A household of three; the address of each."""
-    from hearthway.mesh.certificates import request
-    from hearthway.mesh.identity import create_household, device_key, keep_device
+    from hearthway.mesh.trust.certificates import request
+    from hearthway.mesh.trust.identity import create_household, device_key, keep_device
 
     addresses = {}
     root = create_household(directory / "root", "Bench", time.time())

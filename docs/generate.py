@@ -20,7 +20,7 @@ import hearthway
 from hearthway.app.config import Config
 from hearthway.assist.silences import SILENCES
 from hearthway.cli.main import cli
-from hearthway.mesh.rules import PURPOSES, default_rules
+from hearthway.mesh.policy.rules import PURPOSES, default_rules
 from hearthway.records import errors
 from hearthway.records.kinds import as_markdown
 from hearthway.sense.catalogue import CATALOGUE

@@ -16,16 +16,16 @@ from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, save_co
 from hearthway.app.control import Control, running
 from hearthway.app.node import Node, open_node
 from hearthway.app.paths import NodePaths, private_dir
-from hearthway.mesh.certificates import request
-from hearthway.mesh.identity import (
+from hearthway.mesh.links.link import Link
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import (
     DeviceIdentity,
     HouseholdRoot,
     create_household,
     device_key,
     keep_device,
 )
-from hearthway.mesh.link import Link
-from hearthway.mesh.memory import MemoryHub
 from hearthway.records.household import HouseholdPerson, PersonKind, Role
 
 

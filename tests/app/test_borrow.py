@@ -11,7 +11,7 @@ import pytest
 
 from hearthway.app.borrow import Borrower, position_signals
 from hearthway.app.ruling import Ruling
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.policy.rules import Rules
 from hearthway.records.signals import Fix, Signal
 
 ANNA = {"phone": ("anna", "adult")}

@@ -16,8 +16,8 @@ from hearthway.app.collecting import collected_fixes
 from hearthway.app.keeping import Keeping
 from hearthway.app.personal import import_file
 from hearthway.assist.settings import GateSettings
-from hearthway.mesh.rules import Rules, template
-from hearthway.mesh.store import Store
+from hearthway.mesh.policy.rules import Rules, template
+from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix, Signal

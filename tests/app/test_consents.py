@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from hearthway.app.consents import Consenting, stored_words
-from hearthway.mesh.rules import template
-from hearthway.mesh.store import Store
+from hearthway.mesh.policy.rules import template
+from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError
 from hearthway.records.signals import Signal
 
@@ -175,7 +175,7 @@ def test_rules_are_used_at_once_and_never_taken_from_the_wire(
 
 
 def test_consents_survive_noise_from_a_member(household: Any) -> None:
-    from hearthway.mesh.consent import MESSAGE, ConsentWords
+    from hearthway.mesh.policy.consent import MESSAGE, ConsentWords
     from hearthway.records.household import ConsentWord
 
     async def main() -> None:

@@ -15,8 +15,8 @@ import pytest
 from hearthway.app.config import Config, MeshTable, NodeTable, save_config
 from hearthway.app.doctor import Doctor, Finding
 from hearthway.app.paths import NodePaths, private_dir
-from hearthway.mesh.certificates import request
-from hearthway.mesh.identity import (
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import (
     DeviceIdentity,
     HouseholdRoot,
     create_household,

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from hearthway.app import granting
 from hearthway.app.granting import Granting
-from hearthway.mesh import grants
-from hearthway.mesh.tokens import KEPT_MAX, Tokens
+from hearthway.mesh.policy import grants
+from hearthway.mesh.policy.tokens import KEPT_MAX, Tokens
 from hearthway.records.errors import HearthwayError, InputError, WireError
 from hearthway.records.signals import Signal
 
@@ -340,7 +340,7 @@ def test_a_damaged_file_is_said_and_left(tmp_path_factory: Any, junk: bytes) -> 
 
 def test_too_many_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEPT_MAX >= 100
-    monkeypatch.setattr("hearthway.mesh.tokens.KEPT_MAX", 2)
+    monkeypatch.setattr("hearthway.mesh.policy.tokens.KEPT_MAX", 2)
     tokens = Tokens(tmp_path / "grants.bin")
     tokens.add(_token(1))
     tokens.add(_token(2))

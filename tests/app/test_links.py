@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hearthway.app import links
 from hearthway.app.links import AGAIN_S, REST_S, Parking, Roaming, usable
 from hearthway.app.node import Node
-from hearthway.mesh.relay import RelayLink
+from hearthway.mesh.links.relay import RelayLink
 from hearthway.records.signals import Signal
 
 OLD = "127.0.0.1:2"  # where the household's fixture says that the phone is

@@ -16,8 +16,8 @@ from hearthway.app.membership import CLAIM, LEAVE, MOVE, Claim, Claimed, Leave, 
 from hearthway.app.state import State
 from hearthway.app.wheel import AT_WHEEL
 from hearthway.app.wheel import Claim as Wheel
-from hearthway.mesh.forget import sign_order
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.forget import sign_order
 from hearthway.records.errors import HearthwayError, MeshError
 from hearthway.records.forgetting import ForgetOrder, SignedForget, Span
 from hearthway.records.household import Decision, Party

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hearthway.app.phone import PhoneNode
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import PersonKind
 from hearthway.records.signals import Fix, Signal

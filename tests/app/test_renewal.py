@@ -13,8 +13,8 @@ import pytest
 from hearthway.app.config import Config, MeshTable, NodeTable
 from hearthway.app.household import Household, found_or_renew
 from hearthway.app.paths import NodePaths
-from hearthway.mesh.certificates import load_certificate
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household
+from hearthway.mesh.trust.certificates import load_certificate
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot, create_household
 from hearthway.records.household import Role
 
 DAY_S = 86_400.0

@@ -27,12 +27,12 @@ from hearthway.app.membership import (
     Revoke,
 )
 from hearthway.app.wheel import AT_WHEEL
-from hearthway.mesh import envelope as env
-from hearthway.mesh.consent import MESSAGE, ConsentWords, new_id, say
-from hearthway.mesh.envelope import Head
-from hearthway.mesh.identity import DeviceIdentity
-from hearthway.mesh.replica_wire import CHANGES, FRESH, PULL, Burial, Change, Changes, Pull
-from hearthway.mesh.tokens import HANDED, Handed
+from hearthway.mesh.policy.consent import MESSAGE, ConsentWords, new_id, say
+from hearthway.mesh.policy.tokens import HANDED, Handed
+from hearthway.mesh.state.replica_wire import CHANGES, FRESH, PULL, Burial, Change, Changes, Pull
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.wire import envelope as env
+from hearthway.mesh.wire.envelope import Head
 from hearthway.records import codec, messages
 from hearthway.records.chain import Countersign, Enrolment
 from hearthway.records.chain import Head as ChainHead

@@ -21,11 +21,11 @@ from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, WebTabl
 from hearthway.app.control import Control
 from hearthway.app.launch import NodeProcess, stop_all
 from hearthway.app.paths import NodePaths, private_dir
-from hearthway.mesh.certificates import request
-from hearthway.mesh.devicekeys import device_key, keep_device
-from hearthway.mesh.hlc import Hlc
-from hearthway.mesh.identity import HouseholdRoot, create_household
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.hlc import Hlc
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.devicekeys import device_key, keep_device
+from hearthway.mesh.trust.identity import HouseholdRoot, create_household
 from hearthway.records.codec import pack
 from hearthway.records.household import PersonKind, Role
 from hearthway.records.messages import Surface

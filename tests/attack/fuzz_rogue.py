@@ -21,13 +21,13 @@ from typing import Any
 
 import msgspec
 
-from hearthway.mesh import envelope as env
-from hearthway.mesh.envelope import Frame, Head
-from hearthway.mesh.identity import DeviceIdentity
-from hearthway.mesh.replica_wire import FRESH, Change, Changes
-from hearthway.mesh.rules import Rules, default_rules
-from hearthway.mesh.sessions import Sessions
-from hearthway.mesh.stream import PORT_OFFSET
+from hearthway.mesh.links.stream import PORT_OFFSET
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.state.replica_wire import FRESH, Change, Changes
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.wire import envelope as env
+from hearthway.mesh.wire.envelope import Frame, Head
+from hearthway.mesh.wire.sessions import Sessions
 from hearthway.records import codec
 from hearthway.records.errors import HearthwayError
 from hearthway.records.tasks import TASK_OFFER, NavigationTarget, Task

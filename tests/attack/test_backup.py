@@ -21,7 +21,7 @@ from hearthway.app.launch import NodeProcess
 from hearthway.app.offline import opened
 from hearthway.app.paths import NodePaths
 from hearthway.app.witness import Witness
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.store import Store
 from hearthway.records.messages import HeadShown
 
 WEEKS = Path(__file__).parents[2] / "docs" / "tutorial" / "synthetic-weeks.csv"

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from hearthway.mesh.certificates import load_private, request
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household
-from hearthway.mesh.link import Health
-from hearthway.mesh.probe import probe, probe_context
+from hearthway.mesh.links.link import Health
+from hearthway.mesh.links.probe import probe, probe_context
+from hearthway.mesh.trust.certificates import load_private, request
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot, create_household
 
 SAID_WITHIN_S = 3.0  # after the node answers
 DAY_S = 86_400.0

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh import grants
-from hearthway.mesh.grants import GrantBook, Terms, attenuate, issue, said, to_text
+from hearthway.mesh.policy import grants
+from hearthway.mesh.policy.grants import GrantBook, Terms, attenuate, issue, said, to_text
 from hearthway.records.errors import HearthwayError
 
 SEED, OTHER_SEED = bytes(range(32)), bytes(range(1, 33))

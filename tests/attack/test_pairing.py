@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from hearthway.mesh.certificates import load_private, request
-from hearthway.mesh.identity import HouseholdRoot, create_household
-from hearthway.mesh.invitation import read_invitation, typed
-from hearthway.mesh.pairing import pair
-from hearthway.mesh.pairing_home import PairingServer
+from hearthway.mesh.joining.invitation import read_invitation, typed
+from hearthway.mesh.joining.pairing import pair
+from hearthway.mesh.joining.pairing_home import PairingServer
+from hearthway.mesh.trust.certificates import load_private, request
+from hearthway.mesh.trust.identity import HouseholdRoot, create_household
 from hearthway.records.errors import HearthwayError, PairingError
 
 UNDER_S = 5.0

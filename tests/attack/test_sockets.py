@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from hearthway.mesh.identity import create_household
-from hearthway.mesh.venue_seal import Asker
+from hearthway.mesh.trust.identity import create_household
+from hearthway.mesh.venues.venue_seal import Asker
 
 GROWTH_MB = 64.0
 RNG = random.Random(20)  # seeded: the same garbage at every run

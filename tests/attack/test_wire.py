@@ -17,14 +17,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.mesh import envelope as env
-from hearthway.mesh.certificates import load_private, request
-from hearthway.mesh.envelope import Frame, Head
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household
-from hearthway.mesh.link import FRAME_MAX_BYTES
-from hearthway.mesh.sessions import Sessions
-from hearthway.mesh.stream import PORT_OFFSET
-from hearthway.mesh.zenoh_config import key_prefix
+from hearthway.mesh.links.link import FRAME_MAX_BYTES
+from hearthway.mesh.links.stream import PORT_OFFSET
+from hearthway.mesh.links.zenoh_config import key_prefix
+from hearthway.mesh.trust.certificates import load_private, request
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot, create_household
+from hearthway.mesh.wire import envelope as env
+from hearthway.mesh.wire.envelope import Frame, Head
+from hearthway.mesh.wire.sessions import Sessions
 from hearthway.records import codec
 
 GROWTH_MB = 64.0
@@ -292,7 +292,7 @@ def test_zenoh_carries_nothing_in_another_members_name(household: Any, bounded: 
 
     import zenoh
 
-    from hearthway.mesh.zenoh_config import zenoh_config
+    from hearthway.mesh.links.zenoh_config import zenoh_config
 
     identity = DeviceIdentity.load(household.car.paths.keys, time.time())
     config = zenoh_config(identity, f"127.0.0.1:{household.car.mesh_port}")
@@ -409,8 +409,8 @@ def test_a_flood_of_greetings_and_words_leaves_time_for_others(
 def test_no_message_and_no_register_changes_the_rules(
     household: Any, bounded: None, car: Any
 ) -> None:
-    from hearthway.mesh.replica_wire import FRESH, Change, Changes
-    from hearthway.mesh.rules import template
+    from hearthway.mesh.policy.rules import template
+    from hearthway.mesh.state.replica_wire import FRESH, Change, Changes
 
     before = {n.name: n.paths.rules.read_bytes() for n in (household.home, household.phone)}
     loose = template("open")

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hearthway.cli.grant import command
-from hearthway.mesh import grants
+from hearthway.mesh.policy import grants
 from hearthway.records.errors import HearthwayError
 
 TOKEN = grants.to_text(

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from hearthway.app.config import Config, NodeTable, save_config
 from hearthway.app.paths import NodePaths
 from hearthway.cli.main import cli
-from hearthway.mesh.rules import TEMPLATES, Rules, template
+from hearthway.mesh.policy.rules import TEMPLATES, Rules, template
 from hearthway.records.errors import InputError, RuleError
 from hearthway.records.household import Role
 

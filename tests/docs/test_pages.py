@@ -17,7 +17,7 @@ import pytest
 import hearthway
 from hearthway.app.config import parse_config
 from hearthway.cli.main import VERBS, cli
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.policy.rules import Rules
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -15,7 +15,7 @@ from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened
 from hearthway.app.paths import NodePaths
 from hearthway.app.phone import brain_for
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.store import Store
 from hearthway.records.signals import Fix
 
 Hearthway = Callable[..., Any]

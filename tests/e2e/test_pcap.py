@@ -30,8 +30,8 @@ from hearthway.app.loopback import Loopback
 from hearthway.app.namespaces import SUBNET, Lan
 from hearthway.app.paths import NodePaths
 from hearthway.atlas.store import Atlas
-from hearthway.mesh.identity import HouseholdRoot
-from hearthway.mesh.rules import Rules, default_rules
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.trust.identity import HouseholdRoot
 from hearthway.records import codec, messages
 from hearthway.records.signals import Signal
 from hearthway.sense.catalogue import CATALOGUE

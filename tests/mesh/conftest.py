@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from hearthway.mesh.certificates import request
-from hearthway.mesh.identity import (
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import (
     DeviceIdentity,
     HouseholdRoot,
     create_household,

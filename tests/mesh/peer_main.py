@@ -7,10 +7,10 @@ import sys
 import time
 from pathlib import Path
 
-from hearthway.mesh.identity import DeviceIdentity
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.rules import Rules, default_rules
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.wire.node import MeshNode
 
 
 def say(*words: object) -> None:

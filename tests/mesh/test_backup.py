@@ -20,11 +20,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearthway.mesh import backup, sealed_file
-from hearthway.mesh.backup import WORK, back_up, check_node, restore, sweep
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot
-from hearthway.mesh.phrase import entropy_of, new_entropy, phrase_of
-from hearthway.mesh.store import Store
+from hearthway.mesh.state import backup, sealed_file
+from hearthway.mesh.state.backup import WORK, back_up, check_node, restore, sweep
+from hearthway.mesh.state.phrase import entropy_of, new_entropy, phrase_of
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot
 from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.signals import Fix
 
@@ -377,7 +377,7 @@ def test_a_large_database_needs_little_memory(node: Path, tmp_path: Path) -> Non
     work = f"""
 import resource
 from pathlib import Path
-from hearthway.mesh.backup import back_up, restore
+from hearthway.mesh.state.backup import back_up, restore
 resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))
 def peak() -> int:
     lines = Path("/proc/self/status").read_text().splitlines()

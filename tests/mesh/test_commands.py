@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh import envelope as env
-from hearthway.mesh.commands import MemoryJournal, Once
-from hearthway.mesh.envelope import RELIABLE, UNRELIABLE, Frame, Head
-from hearthway.mesh.memory import MemoryHub
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.outbox import LANE_BYTES, Outbox
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.wire import envelope as env
+from hearthway.mesh.wire.commands import MemoryJournal, Once
+from hearthway.mesh.wire.envelope import RELIABLE, UNRELIABLE, Frame, Head
+from hearthway.mesh.wire.node import MeshNode
+from hearthway.mesh.wire.outbox import LANE_BYTES, Outbox
 from hearthway.records.errors import MeshError, RuleDeniedError
 from hearthway.records.household import Rule
 
@@ -86,7 +86,7 @@ def test_a_command_is_done_once_over_cuts(make_household: Any) -> None:
 def test_a_slow_command_is_asked_for_again_and_done_once(
     make_household: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hearthway.mesh.asking.ATTEMPT_S", 0.05)
+    monkeypatch.setattr("hearthway.mesh.wire.asking.ATTEMPT_S", 0.05)
     household = make_household(phone="phone", car="car")
 
     async def scenario() -> None:
@@ -327,7 +327,7 @@ def test_one_bad_message_of_a_frame_costs_itself_only(make_household: Any) -> No
 def test_what_waits_for_a_busy_handler_is_bounded(
     make_household: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hearthway.mesh.hearing.INBOX_BYTES", 200_000)
+    monkeypatch.setattr("hearthway.mesh.wire.hearing.INBOX_BYTES", 200_000)
     household = make_household(phone="phone", car="car")
 
     async def scenario() -> None:

@@ -14,8 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearthway.mesh.certificates import new_key, spki
-from hearthway.mesh.consent import (
+from hearthway.mesh.policy.consent import (
     _CONTEXT,
     ACCEPT,
     GIVE,
@@ -30,7 +29,8 @@ from hearthway.mesh.consent import (
     states,
     verify_word,
 )
-from hearthway.mesh.roster import Member, Revoked, Roster
+from hearthway.mesh.trust.certificates import new_key, spki
+from hearthway.mesh.trust.roster import Member, Revoked, Roster
 from hearthway.records.codec import pack
 from hearthway.records.errors import InputError, WireError
 from hearthway.records.household import Consent, ConsentWord, HouseholdPerson, PersonKind

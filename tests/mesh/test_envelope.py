@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh import envelope as env
-from hearthway.mesh.certificates import load_certificate, new_key, request
-from hearthway.mesh.envelope import Frame, Head, Hello
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot
-from hearthway.mesh.lanes import Heard, Session
-from hearthway.mesh.sessions import (
+from hearthway.mesh.trust.certificates import load_certificate, new_key, request
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot
+from hearthway.mesh.wire import envelope as env
+from hearthway.mesh.wire.envelope import Frame, Head, Hello
+from hearthway.mesh.wire.lanes import Heard, Session
+from hearthway.mesh.wire.sessions import (
     OLD_EPOCH_S,
     NewerEpochError,
     OlderEpochError,
@@ -237,7 +237,9 @@ def test_an_old_epoch_is_over_soon(pair: Pair, monkeypatch: pytest.MonkeyPatch) 
     _told(pair.phone, pair.household.root)
     assert pair.heard(first) == 1
     started = time.monotonic()
-    monkeypatch.setattr("hearthway.mesh.sessions.time.monotonic", lambda: started + OLD_EPOCH_S + 1)
+    monkeypatch.setattr(
+        "hearthway.mesh.wire.sessions.time.monotonic", lambda: started + OLD_EPOCH_S + 1
+    )
     with pytest.raises(OlderEpochError):
         pair.heard(second)
     _told(pair.car, pair.household.root)

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.mesh.certificates import new_key, spki
-from hearthway.mesh.epochs import KEY_BYTES, ROOT, new_epoch_key, unwrap, wrap
-from hearthway.mesh.roster import Member, Roster
+from hearthway.mesh.trust.certificates import new_key, spki
+from hearthway.mesh.trust.epochs import KEY_BYTES, ROOT, new_epoch_key, unwrap, wrap
+from hearthway.mesh.trust.roster import Member, Roster
 from hearthway.records.errors import IdentityError
 
 MEMBERS = {name: new_key() for name in ("car", "phone")}

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hearthway.mesh import export as exporting
-from hearthway.mesh.export import export, write_export
-from hearthway.mesh.forget import forget
-from hearthway.mesh.hlc import Hlc
-from hearthway.mesh.receipts import ReceiptChain
-from hearthway.mesh.store import Store
+from hearthway.mesh.state import export as exporting
+from hearthway.mesh.state.export import export, write_export
+from hearthway.mesh.state.forget import forget
+from hearthway.mesh.state.hlc import Hlc
+from hearthway.mesh.state.receipts import ReceiptChain
+from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
 from hearthway.records.forgetting import PersonScope, RangeScope
 from hearthway.records.kinds import KINDS

@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh import forget as forgetting
-from hearthway.mesh.database import Database
-from hearthway.mesh.forget import acknowledge, apply, forget, pending, resume
-from hearthway.mesh.hlc import Hlc
-from hearthway.mesh.receipts import ReceiptChain
-from hearthway.mesh.store import Store
+from hearthway.mesh.state import forget as forgetting
+from hearthway.mesh.state.database import Database
+from hearthway.mesh.state.forget import acknowledge, apply, forget, pending, resume
+from hearthway.mesh.state.hlc import Hlc
+from hearthway.mesh.state.receipts import ReceiptChain
+from hearthway.mesh.state.store import Store
 from hearthway.records.codec import pack
 from hearthway.records.errors import InputError, StoreError, WireError
 from hearthway.records.forgetting import (

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hearthway.mesh.forget import resume
-from hearthway.mesh.receipts import ReceiptChain
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.forget import resume
+from hearthway.mesh.state.receipts import ReceiptChain
+from hearthway.mesh.state.store import Store
 
 NAME = "Annabella-Xyzzy"
 PROGRAM = textwrap.dedent(
     f"""
     import sys
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from hearthway.mesh.forget import forget
-    from hearthway.mesh.receipts import ReceiptChain
-    from hearthway.mesh.store import Store
+    from hearthway.mesh.state.forget import forget
+    from hearthway.mesh.state.receipts import ReceiptChain
+    from hearthway.mesh.state.store import Store
     from hearthway.records.forgetting import PersonScope
     from hearthway.records.signals import Fix, Signal
     store = Store.open(sys.argv[1], node_id="phone")

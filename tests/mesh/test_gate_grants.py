@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from hearthway.mesh.gate import Gate
-from hearthway.mesh.roster import Member, Roster
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.trust.roster import Member, Roster
+from hearthway.mesh.wire.gate import Gate
 from hearthway.records.household import Decision, HouseholdPerson, PersonKind
 
 NOW_S = 1_800_000_000.0

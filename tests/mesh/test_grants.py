@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh import grants
-from hearthway.mesh.grants import APP, GrantBook, Said, Terms, attenuate, issue, said
-from hearthway.mesh.roster import forgets, merged, supersedes
+from hearthway.mesh.policy import grants
+from hearthway.mesh.policy.grants import APP, GrantBook, Said, Terms, attenuate, issue, said
+from hearthway.mesh.trust.roster import forgets, merged, supersedes
 from hearthway.records.errors import InputError, WireError
 from hearthway.records.household import Decision
 

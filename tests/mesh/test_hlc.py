@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearthway.mesh.hlc import CAP_MS, COUNT_MAX, Hlc, HlcClock, check, following, usable_ms
+from hearthway.mesh.state.hlc import CAP_MS, COUNT_MAX, Hlc, HlcClock, check, following, usable_ms
 from hearthway.records.errors import WireError
 
 NODES = st.sampled_from(["car", "home", "phone", "phone-2"])

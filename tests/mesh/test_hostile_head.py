@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from hearthway.mesh import sealed_file
+from hearthway.mesh.state import sealed_file
 from hearthway.records.errors import InputError
 
 

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from hearthway.mesh.certificates import (
+from hearthway.mesh.trust.certificates import (
     certificate_key,
     check_certificate,
     load_certificate,
@@ -22,8 +22,8 @@ from hearthway.mesh.certificates import (
     request,
     verify,
 )
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household
-from hearthway.mesh.roster import open_roster
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot, create_household
+from hearthway.mesh.trust.roster import open_roster
 from hearthway.records.errors import IdentityError, WireError
 
 DAY_S = 86_400.0

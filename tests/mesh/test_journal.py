@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from hearthway.mesh.journal import KEPT_S, REPLY_MAX_BYTES, StoredJournal
-from hearthway.mesh.replica_wire import Change, Changes, Pull
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.journal import KEPT_S, REPLY_MAX_BYTES, StoredJournal
+from hearthway.mesh.state.replica_wire import Change, Changes, Pull
+from hearthway.mesh.state.store import Store
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import InputError
 

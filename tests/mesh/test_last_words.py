@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hearthway.mesh.memory import MemoryHub
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import MeshError
 from hearthway.records.household import Role, Rule
 

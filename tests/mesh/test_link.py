@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.mesh.link import FRAME_MAX_BYTES, Link
-from hearthway.mesh.memory import MemoryHub
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links.link import FRAME_MAX_BYTES, Link
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.links.zenoh_link import ZenohLink
 from hearthway.records.errors import MeshError
 
 pytestmark = pytest.mark.usefixtures("no_blocking")

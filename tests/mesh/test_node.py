@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh import envelope as env
-from hearthway.mesh.envelope import Meta
-from hearthway.mesh.memory import MemoryHub
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.rules import Rules, default_rules
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.wire import envelope as env
+from hearthway.mesh.wire.envelope import Meta
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records import codec
 from hearthway.records.errors import MeshError, RuleDeniedError, WireError
 from hearthway.records.household import Rule

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.mesh import envelope as env
-from hearthway.mesh.certificates import request
-from hearthway.mesh.checks import GrantCheck
-from hearthway.mesh.identity import device_key, keep_device
-from hearthway.mesh.memory import MemoryHub
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import device_key, keep_device
+from hearthway.mesh.wire import envelope as env
+from hearthway.mesh.wire.checks import GrantCheck
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records import codec
 from hearthway.records.errors import MeshError, RuleDeniedError
 from hearthway.records.household import Decision, HouseholdPerson, PersonKind, Rule

@@ -19,12 +19,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spake2 import SPAKE2_B
 
-from hearthway.mesh import pairing, pairing_wire
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot
-from hearthway.mesh.invitation import Invitation, invitation_text, new_code, read_invitation, typed
-from hearthway.mesh.pairing import PairedHousehold, pair
-from hearthway.mesh.pairing_home import PairingServer, SeenOffers
-from hearthway.mesh.roster import Member
+from hearthway.mesh.joining import pairing, pairing_wire
+from hearthway.mesh.joining.invitation import (
+    Invitation,
+    invitation_text,
+    new_code,
+    read_invitation,
+    typed,
+)
+from hearthway.mesh.joining.pairing import PairedHousehold, pair
+from hearthway.mesh.joining.pairing_home import PairingServer, SeenOffers
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot
+from hearthway.mesh.trust.roster import Member
 from hearthway.records import codec
 from hearthway.records.errors import IdentityError, PairingError, WireError
 from hearthway.records.household import HouseholdPerson, PersonKind

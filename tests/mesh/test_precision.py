@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearthway.mesh.precision import CELL_M, cell, coarse_point, coarsen, coarsen_signals
+from hearthway.mesh.policy.precision import CELL_M, cell, coarse_point, coarsen, coarsen_signals
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.messages import AnswerGiven

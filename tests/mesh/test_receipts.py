@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hearthway.mesh import receipts as chains
-from hearthway.mesh.receipts import ReceiptChain, comparable, verify_chain
-from hearthway.mesh.signing import public_bytes, signing_key
-from hearthway.mesh.store import Store
+from hearthway.mesh.state import receipts as chains
+from hearthway.mesh.state.receipts import ReceiptChain, comparable, verify_chain
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.signing import public_bytes, signing_key
 from hearthway.records.chain import Countersign, Head, VerifyReport
 from hearthway.records.errors import IdentityError, ReceiptError
 from hearthway.records.receipts import Computation, Crossing, Measured, Receipt

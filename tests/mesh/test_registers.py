@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hearthway.mesh.hlc import Hlc
-from hearthway.mesh.registers import Cursor, Reading, Register, Tombstone, hash_key, read
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.hlc import Hlc
+from hearthway.mesh.state.registers import Cursor, Reading, Register, Tombstone, hash_key, read
+from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
 
 KEY = "Setting.Home.Temperature"

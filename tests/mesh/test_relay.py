@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.mesh import relay as relay_module
-from hearthway.mesh.link import AskHandler, FrameHandler, Health, Link, PeerHandler
-from hearthway.mesh.memory import MemoryHub
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.relay import Parkable, RelayLink, Renewable
-from hearthway.mesh.roster import Roster
-from hearthway.mesh.rules import Rules, default_rules
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links import relay as relay_module
+from hearthway.mesh.links.link import AskHandler, FrameHandler, Health, Link, PeerHandler
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.links.relay import Parkable, RelayLink, Renewable
+from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.trust.roster import Roster
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import MeshError
 from hearthway.records.household import Peer
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hearthway.mesh.hlc import CAP_MS, COUNT_MAX, Hlc
-from hearthway.mesh.registers import Cursor, Register, Tombstone, hash_key, merge, rank, read
-from hearthway.mesh.replica import (
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.hlc import CAP_MS, COUNT_MAX, Hlc
+from hearthway.mesh.state.registers import Cursor, Register, Tombstone, hash_key, merge, rank, read
+from hearthway.mesh.state.replica import (
     PAGE_BYTES,
     PAGE_ROWS,
     VALUE_MAX_BYTES,
@@ -27,10 +28,9 @@ from hearthway.mesh.replica import (
     objection,
     owner_of,
 )
-from hearthway.mesh.replica_wire import Burial, Change, Changes, Pull
-from hearthway.mesh.roster import Member, Roster
-from hearthway.mesh.rules import Rules
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.replica_wire import Burial, Change, Changes, Pull
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.roster import Member, Roster
 from hearthway.records.errors import InputError
 from hearthway.records.household import HouseholdPerson, Party, PersonKind
 

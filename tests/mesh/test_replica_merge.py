@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from hearthway.mesh.hlc import Hlc
-from hearthway.mesh.registers import Cursor, hash_key
-from hearthway.mesh.replica import PAGE_BYTES, SALT_MAX_BYTES, Replica, View
-from hearthway.mesh.replica_wire import Burial, Change, Changes, Pull
-from hearthway.mesh.roster import Member, Roster
-from hearthway.mesh.rules import Rules
-from hearthway.mesh.store import Store
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.hlc import Hlc
+from hearthway.mesh.state.registers import Cursor, hash_key
+from hearthway.mesh.state.replica import PAGE_BYTES, SALT_MAX_BYTES, Replica, View
+from hearthway.mesh.state.replica_wire import Burial, Change, Changes, Pull
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.roster import Member, Roster
 from hearthway.records.errors import WireError
 from hearthway.records.household import Party, Rule
 

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh import replica_sync
-from hearthway.mesh.identity import DeviceIdentity
-from hearthway.mesh.memory import MemoryHub
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.registers import Register
-from hearthway.mesh.replica import Replica
-from hearthway.mesh.replica_sync import ReplicaSync
-from hearthway.mesh.rules import Rules, default_rules
-from hearthway.mesh.store import Store
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.state import replica_sync
+from hearthway.mesh.state.registers import Register
+from hearthway.mesh.state.replica import Replica
+from hearthway.mesh.state.replica_sync import ReplicaSync
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import StoreError
 
 NAMES = ("car", "home", "phone")
@@ -345,8 +345,8 @@ def _run_storm(three: Any, root: Path, steps: Any, skews: list[float]) -> None:
 def _shared_three(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[str, DeviceIdentity]]:
-    from hearthway.mesh.certificates import request
-    from hearthway.mesh.identity import create_household, device_key, keep_device
+    from hearthway.mesh.trust.certificates import request
+    from hearthway.mesh.trust.identity import create_household, device_key, keep_device
 
     path = tmp_path_factory.mktemp("storm")
     root = create_household(path / "root", "Test", time.time())

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hearthway.mesh.hlc import HlcClock
-from hearthway.mesh.receipts import ReceiptChain, verify_chain
-from hearthway.mesh.retention import DAY_S, learned_under, sweep
-from hearthway.mesh.rules import Rules, template
-from hearthway.mesh.store import Store
+from hearthway.mesh.policy.retention import DAY_S, learned_under, sweep
+from hearthway.mesh.policy.rules import Rules, template
+from hearthway.mesh.state.hlc import HlcClock
+from hearthway.mesh.state.receipts import ReceiptChain, verify_chain
+from hearthway.mesh.state.store import Store
 from hearthway.records.receipts import Receipt
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.suggestion import Answer, AnswerKind
@@ -139,7 +139,7 @@ def test_without_a_keep_nothing_goes(tmp_path: Path) -> None:
 
 
 def test_a_wipe_that_failed_is_owed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hearthway.mesh.database import Database
+    from hearthway.mesh.state.database import Database
     from hearthway.records.errors import StoreError
 
     store, chain = opened(tmp_path)

@@ -27,16 +27,16 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from msgspec import Struct
 
-from hearthway.mesh import sessions as sessions_module
-from hearthway.mesh.certificates import spki
-from hearthway.mesh.envelope import HEADER_BYTES, ROSTER, SEALED, read_header, unpack_frame
-from hearthway.mesh.epochs import unwrap
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot
-from hearthway.mesh.lanes import Session
-from hearthway.mesh.memory import MemoryHub, MemoryLink
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.roster import open_roster
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.links.memory import MemoryHub, MemoryLink
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.trust.certificates import spki
+from hearthway.mesh.trust.epochs import unwrap
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot
+from hearthway.mesh.trust.roster import open_roster
+from hearthway.mesh.wire import sessions as sessions_module
+from hearthway.mesh.wire.envelope import HEADER_BYTES, ROSTER, SEALED, read_header, unpack_frame
+from hearthway.mesh.wire.lanes import Session
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records import codec
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import PersonKind, Rule

@@ -12,10 +12,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh.certificates import new_key, request, spki
-from hearthway.mesh.epochs import unwrap
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, create_household, device_key
-from hearthway.mesh.roster import Roster, forgets, merged, open_notice, open_roster, supersedes
+from hearthway.mesh.trust.certificates import new_key, request, spki
+from hearthway.mesh.trust.epochs import unwrap
+from hearthway.mesh.trust.identity import (
+    DeviceIdentity,
+    HouseholdRoot,
+    create_household,
+    device_key,
+)
+from hearthway.mesh.trust.roster import (
+    Roster,
+    forgets,
+    merged,
+    open_notice,
+    open_roster,
+    supersedes,
+)
 from hearthway.records.errors import IdentityError, WireError
 from hearthway.records.household import HouseholdPerson, PersonKind
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearthway.mesh.rules import (
+from hearthway.mesh.policy.rules import (
     KEEPING_TOGETHER,
     PURPOSES,
     TEMPLATES,

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh.certificates import request
-from hearthway.mesh.consent import ACCEPT, GIVE, REVOKE, Consents, say, states
-from hearthway.mesh.identity import DeviceIdentity, create_household, device_key, keep_device
-from hearthway.mesh.memory import MemoryHub
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.policy.consent import ACCEPT, GIVE, REVOKE, Consents, say, states
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import DeviceIdentity, create_household, device_key, keep_device
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.household import Consent, HouseholdPerson, PersonKind, Rule
 
 KEYS = ("Person.Location.City", "Person.Presence.Home")

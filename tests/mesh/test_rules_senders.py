@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hearthway.mesh.rules import TEMPLATES, Rules, template
+from hearthway.mesh.policy.rules import TEMPLATES, Rules, template
 from hearthway.records.household import Party, PersonKind
 
 HOME, CAR = Party(role="home", device_id="home"), Party(role="car", device_id="car")

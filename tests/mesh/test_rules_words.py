@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh.consent import ConsentState
-from hearthway.mesh.rules import TEMPLATES, Rules, template
-from hearthway.mesh.rules_words import diff, explain
+from hearthway.mesh.policy.consent import ConsentState
+from hearthway.mesh.policy.rules import TEMPLATES, Rules, template
+from hearthway.mesh.policy.rules_words import diff, explain
 from hearthway.records.household import (
     CollectRule,
     Consent,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hearthway.mesh.memory import MemoryHub
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.root import DEVICE_DAYS
-from hearthway.mesh.rules import Rules, default_rules
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.trust.root import DEVICE_DAYS
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import HearthwayError
 
 pytestmark = pytest.mark.usefixtures("no_blocking")

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh.hlc import Hlc, HlcClock
-from hearthway.mesh.registers import rank
-from hearthway.mesh.store import BATCH, Added, Store
+from hearthway.mesh.state.hlc import Hlc, HlcClock
+from hearthway.mesh.state.registers import rank
+from hearthway.mesh.state.store import BATCH, Added, Store
 from hearthway.records.errors import InputError, StoreError
 from hearthway.records.kinds import KINDS, as_markdown, kind_of
 from hearthway.records.signals import Fix, Signal, Value

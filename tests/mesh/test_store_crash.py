@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from hearthway.mesh.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+from hearthway.mesh.state.store import Store
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WRITER = textwrap.dedent(
     """
     import sys
-    from hearthway.mesh.store import Store
+    from hearthway.mesh.state.store import Store
     from hearthway.records.signals import Fix
     store = Store.open(sys.argv[1], node_id="phone")
     number = int(sys.argv[2])
@@ -56,7 +56,7 @@ def test_kill_loses_no_acknowledged_write(tmp_path: Path) -> None:
 
 def test_two_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
     program = (
-        "import sys; from hearthway.mesh.store import Store;"
+        "import sys; from hearthway.mesh.state.store import Store;"
         "Store.open(sys.argv[1], node_id='phone').add_person(sys.argv[2])"
     )
     both = [

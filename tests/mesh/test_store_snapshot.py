@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hearthway.mesh.database import Database
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.database import Database
+from hearthway.mesh.state.store import Store
 from hearthway.records.errors import StoreError
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.mesh.certificates import request
-from hearthway.mesh.identity import DeviceIdentity, keep_device
-from hearthway.mesh.probe import split_address
-from hearthway.mesh.stream import PORT_OFFSET, Stream, Streams, _unheard_s
-from hearthway.mesh.ways import Ways
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links.probe import split_address
+from hearthway.mesh.links.stream import PORT_OFFSET, Stream, Streams, _unheard_s
+from hearthway.mesh.links.ways import Ways
+from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import DeviceIdentity, keep_device
 from hearthway.records.errors import MeshError
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
@@ -527,8 +527,8 @@ def test_what_nobody_acknowledges_ends_a_stream(
                 a.up[0].write(b"x" * 64_000)
             await asyncio.sleep(0.5)
             assert (_unheard_s(transport) or 0.0) < 0.5  # full, but not cut
-            monkeypatch.setattr("hearthway.mesh.stream._UNHEARD_S", 0.05)
-            monkeypatch.setattr("hearthway.mesh.stream._unheard_s", lambda _: unheard_s)
+            monkeypatch.setattr("hearthway.mesh.links.stream._UNHEARD_S", 0.05)
+            monkeypatch.setattr("hearthway.mesh.links.stream._unheard_s", lambda _: unheard_s)
             b.up[0].release()
             await a.streams.dial("phone", phone.address)
             await _until(lambda: len(a.up) == 2)

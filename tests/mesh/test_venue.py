@@ -18,12 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hearthway.mesh import venue, venue_link, venue_seal
-from hearthway.mesh.signing import public_bytes
-from hearthway.mesh.store import Store
-from hearthway.mesh.venue import VenueDesk, ask, encode_code, parse_code, sign_wait, verify
-from hearthway.mesh.venue_link import VenueServer, fetch_wait
-from hearthway.mesh.venue_seal import Answerer, Asker
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.signing import public_bytes
+from hearthway.mesh.venues import venue, venue_link, venue_seal
+from hearthway.mesh.venues.venue import VenueDesk, ask, encode_code, parse_code, sign_wait, verify
+from hearthway.mesh.venues.venue_link import VenueServer, fetch_wait
+from hearthway.mesh.venues.venue_seal import Answerer, Asker
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import InputError, MeshError, StoreError, WireError
 from hearthway.records.venue import Followed, SignedWait, WaitStatement
@@ -516,8 +516,8 @@ def test_a_kill_loses_no_typed_wait_and_no_serial(tmp_path: Path) -> None:
         """
         import os, signal, sys
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        from hearthway.mesh.store import Store
-        from hearthway.mesh.venue import VenueDesk
+        from hearthway.mesh.state.store import Store
+        from hearthway.mesh.venues.venue import VenueDesk
         store = Store.open(sys.argv[1], node_id="venue")
         desk = VenueDesk(store, Ed25519PrivateKey.from_private_bytes(b"v" * 32), osm_id="node/42", name="R")
         desk.tell(15.0, 1000.0)

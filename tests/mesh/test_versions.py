@@ -15,15 +15,15 @@ import msgspec
 import pytest
 
 from hearthway.app.membership import CLAIM, Claim, Claimed
-from hearthway.mesh.identity import DeviceIdentity
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.replica import Replica
-from hearthway.mesh.replica_sync import ReplicaSync
-from hearthway.mesh.replica_wire import Changes, Pull
-from hearthway.mesh.roster import Roster
-from hearthway.mesh.rules import Rules, default_rules
-from hearthway.mesh.store import Store
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.state.replica import Replica
+from hearthway.mesh.state.replica_sync import ReplicaSync
+from hearthway.mesh.state.replica_wire import Changes, Pull
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.trust.roster import Roster
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records import codec
 from hearthway.records.errors import StoreError, WireError
 from hearthway.records.signals import Signal

@@ -18,13 +18,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.mesh.certificates import new_key, request
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot, keep_device
-from hearthway.mesh.link import Health
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.probe import probe, probe_context
-from hearthway.mesh.rules import Rules, default_rules
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links.link import Health
+from hearthway.mesh.links.probe import probe, probe_context
+from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.trust.certificates import new_key, request
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot, keep_device
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import IdentityError, MeshError
 
 pytestmark = pytest.mark.usefixtures("no_blocking")

@@ -17,15 +17,16 @@ from typing import Any
 from msgspec import Struct
 
 from hearthway.app.membership import CLAIM, Claim, Claimed
-from hearthway.mesh import database, envelope
-from hearthway.mesh.identity import DeviceIdentity
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.replica import Replica
-from hearthway.mesh.replica_sync import ReplicaSync
-from hearthway.mesh.rules import Rules, default_rules
-from hearthway.mesh.schema import MIGRATIONS
-from hearthway.mesh.store import Store
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.state import database
+from hearthway.mesh.state.replica import Replica
+from hearthway.mesh.state.replica_sync import ReplicaSync
+from hearthway.mesh.state.schema import MIGRATIONS
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.wire import envelope
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records import codec
 
 SAYS_MORE = [

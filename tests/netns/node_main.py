@@ -20,11 +20,11 @@ from typing import Any
 
 import zenoh
 
-from hearthway.mesh.envelope import Meta
-from hearthway.mesh.identity import DeviceIdentity
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.rules import Rules
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.wire.envelope import Meta
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Role, Rule
 from hearthway.records.signals import Signal

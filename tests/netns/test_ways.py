@@ -25,7 +25,7 @@ from hearthway.app.loopback import Loopback
 from hearthway.app.namespaces import SUBNET, Lan, LanPlan
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.atlas.store import Atlas
-from hearthway.mesh.identity import DeviceIdentity
+from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.household import Role
 from hearthway.synthetic.drives import DrivePool
 from hearthway.synthetic.household import SyntheticHousehold, generate

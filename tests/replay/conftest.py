@@ -14,7 +14,7 @@ from hearthway.app.brain import Brain
 from hearthway.assist.engine import Proposal
 from hearthway.assist.settings import GateSettings
 from hearthway.atlas.store import Atlas
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.store import Store
 from hearthway.records.codec import digest
 from hearthway.records.life import Person
 from hearthway.records.suggestion import Silence, Suggestion

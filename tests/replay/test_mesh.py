@@ -17,16 +17,16 @@ from hearthway.app.control import Control, open_control, running
 from hearthway.app.node import Node, open_node
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.recording import fix_signals, write_recording
-from hearthway.mesh.certificates import request
-from hearthway.mesh.identity import (
+from hearthway.mesh.links.link import Link
+from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import (
     DeviceIdentity,
     HouseholdRoot,
     create_household,
     device_key,
     keep_device,
 )
-from hearthway.mesh.link import Link
-from hearthway.mesh.memory import MemoryHub
 from hearthway.records.household import Role
 from hearthway.records.suggestion import Suggestion
 from hearthway.synthetic.household import SyntheticHousehold

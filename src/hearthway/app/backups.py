@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hearthway.mesh.backup import sweep
+from hearthway.mesh.state.backup import sweep
 
 from .part import Part
 

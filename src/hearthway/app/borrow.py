@@ -10,7 +10,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from hearthway.mesh.node import MeshNode
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
 from hearthway.sense.fixes import FixAssembler

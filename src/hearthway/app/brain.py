@@ -17,9 +17,9 @@ from hearthway.assist.settings import GateSettings
 from hearthway.context.events import LifeEvent, MealVisited
 from hearthway.context.life import Life
 from hearthway.learn.outcome import learn_answer, learn_said, learn_visit, relearn
-from hearthway.mesh.retention import learned_under
-from hearthway.mesh.rules import Rules
-from hearthway.mesh.store import Store
+from hearthway.mesh.policy.retention import learned_under
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.store import Store
 from hearthway.records.codec import digest
 from hearthway.records.life import Person
 from hearthway.records.poi import PoiIndex, RoadGraph

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from hearthway.mesh.envelope import Meta
-from hearthway.mesh.node import MeshNode
+from hearthway.mesh.wire.envelope import Meta
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.codec import pack
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.household import Role
@@ -124,7 +124,9 @@ class CarNode(Member):
         return self.part(AtWheel).driver()
 
     def _show(self, meta: Meta, surface: Surface) -> None:
-        if meta.about != surface.person:  # the rules were asked about that person, not about this one
+        if (
+            meta.about != surface.person
+        ):  # the rules were asked about that person, not about this one
             raise InputError("A suggestion came in another person's name.", "It was refused.")
         self.show(surface)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from hearthway.mesh.rules import Rules, default_rules
+from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.records.errors import InputError
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix, Signal

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hearthway.mesh.consent import (
+from hearthway.mesh.policy.consent import (
     ACCEPT,
     ENDED,
     GIVE,
@@ -27,10 +27,10 @@ from hearthway.mesh.consent import (
     states,
     verify_word,
 )
-from hearthway.mesh.hlc import HlcClock
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.roster import Roster
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.hlc import HlcClock
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.roster import Roster
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import ConfigError, HearthwayError, InputError, WireError
 from hearthway.records.household import Consent, ConsentWord

@@ -14,10 +14,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from hearthway.mesh.certificates import load_certificate
-from hearthway.mesh.identity import RENEW_WITHIN_S, DeviceIdentity
-from hearthway.mesh.probe import probe, probe_context
-from hearthway.mesh.roster import Member
+from hearthway.mesh.links.probe import probe, probe_context
+from hearthway.mesh.trust.certificates import load_certificate
+from hearthway.mesh.trust.identity import RENEW_WITHIN_S, DeviceIdentity
+from hearthway.mesh.trust.roster import Member
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Role
 

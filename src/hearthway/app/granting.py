@@ -8,9 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from hearthway.mesh.checks import READ
-from hearthway.mesh.envelope import Meta
-from hearthway.mesh.grants import (
+from hearthway.mesh.policy.grants import (
     APP,
     DAY_S,
     GrantBook,
@@ -22,9 +20,11 @@ from hearthway.mesh.grants import (
     to_text,
     zone_of,
 )
-from hearthway.mesh.identity import HouseholdRoot
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.tokens import HANDED, Handed, Tokens
+from hearthway.mesh.policy.tokens import HANDED, Handed, Tokens
+from hearthway.mesh.trust.identity import HouseholdRoot
+from hearthway.mesh.wire.checks import READ
+from hearthway.mesh.wire.envelope import Meta
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.household import Role
 from hearthway.records.signals import Signal

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hearthway.mesh.hlc import Hlc
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.roster import DEVICE_ID
+from hearthway.mesh.state.hlc import Hlc
+from hearthway.mesh.trust.roster import DEVICE_ID
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.geo import valid_point

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from hearthway import __version__
-from hearthway.mesh.node import MeshNode
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import HearthwayError
 
 from .part import Part

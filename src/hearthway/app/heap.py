@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from contextlib import suppress
 
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.store import Store
 
 
 def give_back(store: Store) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from hearthway.mesh.node import MeshNode
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import ReceiptError
 from hearthway.records.household import Role
 from hearthway.records.messages import COUNTERSIGN, HEAD, HeadShown

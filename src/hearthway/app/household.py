@@ -8,16 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hearthway.mesh.certificates import load_certificate
-from hearthway.mesh.identity import (
+from hearthway.mesh.trust.certificates import load_certificate
+from hearthway.mesh.trust.identity import (
     RENEW_WITHIN_S,
     DeviceIdentity,
     HouseholdRoot,
     create_household,
 )
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.root import PERSON_ID
-from hearthway.mesh.roster import Roster
+from hearthway.mesh.trust.root import PERSON_ID
+from hearthway.mesh.trust.roster import Roster
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import IdentityError, InputError, RuleDeniedError
 from hearthway.records.household import PersonKind, Role
 

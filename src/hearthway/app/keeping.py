@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from hearthway.mesh.retention import sweep
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.policy.retention import sweep
+from hearthway.mesh.policy.rules import Rules
 from hearthway.records.errors import HearthwayError
 
 from .member import Member

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.probe import split_address
-from hearthway.mesh.relay import Located, Parkable
+from hearthway.mesh.links.probe import split_address
+from hearthway.mesh.links.relay import Located, Parkable
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.signals import Signal
 
 from .control import ControlServer

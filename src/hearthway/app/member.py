@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hearthway.mesh.envelope import Meta
-from hearthway.mesh.forget import (
+from hearthway.mesh.state.forget import (
     acknowledge,
     apply,
     narrowed,
@@ -18,8 +17,9 @@ from hearthway.mesh.forget import (
     sign_order,
     verify_order,
 )
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.receipts import enrolment
+from hearthway.mesh.state.receipts import enrolment
+from hearthway.mesh.wire.envelope import Meta
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import InputError, ReceiptError
 from hearthway.records.forgetting import SignedForget
 from hearthway.records.household import Role

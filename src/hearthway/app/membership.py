@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from hearthway.mesh.certificates import check_dates
-from hearthway.mesh.forget import forget
-from hearthway.mesh.identity import DeviceIdentity
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.roster import Roster
+from hearthway.mesh.state.forget import forget
+from hearthway.mesh.trust.certificates import check_dates
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.trust.roster import Roster
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import HearthwayError, IdentityError
 from hearthway.records.forgetting import PersonScope
 

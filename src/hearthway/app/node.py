@@ -12,14 +12,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
-from hearthway.mesh.identity import DeviceIdentity
-from hearthway.mesh.journal import StoredJournal
-from hearthway.mesh.link import Link
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.relay import RelayLink
-from hearthway.mesh.rules import Rules, default_rules
-from hearthway.mesh.store import Store
-from hearthway.mesh.zenoh_link import ZenohLink
+from hearthway.mesh.links.link import Link
+from hearthway.mesh.links.relay import RelayLink
+from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.state.journal import StoredJournal
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import ConfigError, HearthwayError, IdentityError, StoreError
 
 from .clock import Clock, EventClock, SystemClock

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hearthway.context.life import Life
-from hearthway.mesh.export import write_export
-from hearthway.mesh.forget import acknowledge, apply, forget, pending
-from hearthway.mesh.receipts import ReceiptChain, countersigns, verify_chain
-from hearthway.mesh.signing import signing_key
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.export import write_export
+from hearthway.mesh.state.forget import acknowledge, apply, forget, pending
+from hearthway.mesh.state.receipts import ReceiptChain, countersigns, verify_chain
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.signing import signing_key
 from hearthway.records.chain import Countersign, VerifyReport
 from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.forgetting import ForgetReport, PersonScope, PlaceScope, RangeScope, Scope
@@ -220,7 +220,7 @@ def forget_everywhere(found: Sequence[NodePaths], scope: Scope) -> dict[str, For
 
 def _others(paths: NodePaths, here: list[str]) -> list[str]:
     """Every node that may hold something: those here, and the household's roster."""
-    from hearthway.mesh.identity import DeviceIdentity
+    from hearthway.mesh.trust.identity import DeviceIdentity
 
     try:
         roster = DeviceIdentity.load(paths.keys, SystemClock().now_s()).roster

@@ -7,8 +7,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from hearthway.mesh.identity import DeviceIdentity, HouseholdRoot
-from hearthway.mesh.invitation import (
+from hearthway.mesh.joining.invitation import (
     SECRET_BYTES,
     Invitation,
     invitation_text,
@@ -16,9 +15,10 @@ from hearthway.mesh.invitation import (
     read_invitation,
     typed,
 )
-from hearthway.mesh.pairing import pair
-from hearthway.mesh.pairing_home import CODE_VALID_S, PairingServer, SeenOffers
-from hearthway.mesh.roster import Member
+from hearthway.mesh.joining.pairing import pair
+from hearthway.mesh.joining.pairing_home import CODE_VALID_S, PairingServer, SeenOffers
+from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot
+from hearthway.mesh.trust.roster import Member
 from hearthway.records.errors import IdentityError, InputError
 from hearthway.records.household import PersonKind, Role
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hearthway.mesh.node import MeshNode
+    from hearthway.mesh.wire.node import MeshNode
     from hearthway.records.signals import Signal
 
     from .control import ControlServer

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hearthway.mesh.rules import Rules
-from hearthway.mesh.store import Store
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix, Signal

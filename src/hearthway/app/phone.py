@@ -22,9 +22,9 @@ from hearthway.assist.engine import Proposal
 from hearthway.assist.moment import render
 from hearthway.assist.settings import Dial, GateSettings
 from hearthway.atlas.store import Atlas
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.rules import Rules
-from hearthway.mesh.store import Store
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.life import Person
 from hearthway.records.messages import (

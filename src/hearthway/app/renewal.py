@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from hearthway.mesh.node import MeshNode
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.household import Role
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from hearthway.mesh.node import MeshNode
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.messages import ACK, TICK, Ack, Tick
 from hearthway.records.signals import Signal
 

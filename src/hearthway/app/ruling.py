@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hearthway.mesh.consent import Consents, ConsentState
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.policy.consent import Consents, ConsentState
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.codec import digest
 
 from .collecting import rules_of

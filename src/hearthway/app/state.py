@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.registers import Reading, Register, read
-from hearthway.mesh.replica import Replica
-from hearthway.mesh.replica_sync import ReplicaSync
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.registers import Reading, Register, read
+from hearthway.mesh.state.replica import Replica
+from hearthway.mesh.state.replica_sync import ReplicaSync
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import HearthwayError, InputError, StoreError, WireError
 from hearthway.records.signals import Value

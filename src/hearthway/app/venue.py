@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from hearthway.mesh.signing import signing_key
-from hearthway.mesh.venue import VenueDesk
-from hearthway.mesh.venue_link import VenueServer
+from hearthway.mesh.trust.signing import signing_key
+from hearthway.mesh.venues.venue import VenueDesk
+from hearthway.mesh.venues.venue_link import VenueServer
 from hearthway.records.errors import ConfigError, InputError
 
 from .addresses import reachable

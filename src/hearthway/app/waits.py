@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 from msgspec import Struct
 
-from hearthway.mesh.rules import Rules
-from hearthway.mesh.store import Store
-from hearthway.mesh.venue import ask, disclosure, parse_code
-from hearthway.mesh.venue_seal import ASKING_BYTES
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.venues.venue import ask, disclosure, parse_code
+from hearthway.mesh.venues.venue_seal import ASKING_BYTES
 from hearthway.records.household import Role
 from hearthway.records.life import Person
 from hearthway.records.receipts import Crossing, Disclosure

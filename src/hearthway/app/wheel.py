@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from hearthway.mesh.node import MeshNode
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import InputError
 from hearthway.records.household import PersonKind, Role
 from hearthway.records.signals import Signal

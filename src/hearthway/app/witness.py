@@ -12,9 +12,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-from hearthway.mesh.keyfiles import write_private
-from hearthway.mesh.node import MeshNode
-from hearthway.mesh.receipts import (
+from hearthway.mesh.state.receipts import (
     ReceiptChain,
     check_countersign,
     check_enrolment,
@@ -24,8 +22,10 @@ from hearthway.mesh.receipts import (
     keep_countersign,
     keep_enrolment,
 )
-from hearthway.mesh.signing import public_bytes, signing_key
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.store import Store
+from hearthway.mesh.trust.keyfiles import write_private
+from hearthway.mesh.trust.signing import public_bytes, signing_key
+from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.chain import Enrolment
 from hearthway.records.errors import ReceiptError
 from hearthway.records.household import Role

@@ -25,8 +25,8 @@ def command(file: Path, phrase_file: Path | None, data: Path | None) -> None:
     Without --phrase-file a new recovery phrase of twelve words is shown, once: write it down.
     """
     from hearthway.app.clock import SystemClock
-    from hearthway.mesh.backup import back_up, refuse_existing
-    from hearthway.mesh.phrase import new_entropy, phrase_of
+    from hearthway.mesh.state.backup import back_up, refuse_existing
+    from hearthway.mesh.state.phrase import new_entropy, phrase_of
 
     from . import recovery
 

@@ -10,7 +10,7 @@ import click
 from hearthway.app.config import load_config
 from hearthway.app.maps import open_atlas
 from hearthway.app.paths import NodePaths
-from hearthway.mesh.rules import Rules
+from hearthway.mesh.policy.rules import Rules
 from hearthway.records.errors import ConfigError, HearthwayError
 
 from .common import data_option, nodes
@@ -54,7 +54,7 @@ def _problems(paths: NodePaths, file: Path) -> list[HearthwayError]:
         except HearthwayError as why:
             found.append(why)
     if (paths.keys / "device.pem").exists():
-        from hearthway.mesh.identity import DeviceIdentity
+        from hearthway.mesh.trust.identity import DeviceIdentity
 
         try:
             DeviceIdentity.load(paths.keys, time.time())

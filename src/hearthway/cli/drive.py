@@ -163,7 +163,7 @@ def _hours(given: tuple[str, ...]) -> dict[str, str]:
 def _drive(given: dict[str, Any]) -> DriveResult:
     from hearthway.app.config import MapTable
     from hearthway.app.maps import atlas_for, open_atlas
-    from hearthway.mesh.rules import Rules
+    from hearthway.mesh.policy.rules import Rules
     from hearthway.synthetic.drives import DrivePool
     from hearthway.synthetic.household import generate
     from hearthway.synthetic.settings import Settings

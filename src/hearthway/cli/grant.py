@@ -137,7 +137,7 @@ def narrow(
     token: str, keys: tuple[str, ...], hours: str | None, until: str | None, json_to: Path | None
 ) -> None:
     """Anywhere, offline: a narrower grant made of TOKEN, to pass on. - reads it from standard input."""
-    from hearthway.mesh.grants import attenuate, end_s, from_text, said, to_text
+    from hearthway.mesh.policy.grants import attenuate, end_s, from_text, said, to_text
 
     given = from_text(_text(token))
     zone = said(given).zone
@@ -169,7 +169,7 @@ def _hours(text: str | None) -> tuple[str, str] | None:
 
 
 def _show(found: list[dict[str, Any]], json_to: Path | None, *, letters: bool = False) -> None:
-    from hearthway.mesh.grants import from_text, said, words
+    from hearthway.mesh.policy.grants import from_text, said, words
 
     rows = []
     for one in found:

@@ -10,7 +10,7 @@ from hearthway.app.collecting import rules_of
 from hearthway.app.config import load_config
 from hearthway.app.control import Control, running
 from hearthway.app.personal import import_file
-from hearthway.mesh.store import Store
+from hearthway.mesh.state.store import Store
 
 from .common import data_option, json_option, node, write_json
 

@@ -33,7 +33,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "setting": ("setting", "What the whole household has set, the same on every node."),
     "rules": ("rules", "What the owner lets go where, and check a rules file."),
     "grant": ("grant", "Let a guest's device or an app do one thing, at some hours, for a time."),
-    "consent": ("consent", "Let another person of the household have something about you; take it back."),
+    "consent": (
+        "consent",
+        "Let another person of the household have something about you; take it back.",
+    ),
     "receipts": ("receipts", "List receipts, and verify that none was altered."),
     "forget": ("forget", "Erase a person, a place or a time, and all that was learned from it."),
     "export": ("export", "Everything held about a person."),

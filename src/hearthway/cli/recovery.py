@@ -20,7 +20,7 @@ PHRASE_MAX_BYTES = 4096
 
 def read_phrase_file(path: Path) -> bytes:
     """The entropy of the phrase in `path`; InputError when others may read it, or it holds none."""
-    from hearthway.mesh.phrase import entropy_of
+    from hearthway.mesh.state.phrase import entropy_of
 
     if path.stat().st_mode & 0o077:
         raise InputError(
@@ -35,14 +35,14 @@ def read_phrase_file(path: Path) -> bytes:
 
 def new_phrase_file(path: Path, entropy: bytes) -> None:
     """Keep the phrase in a new file, 0600."""
-    from hearthway.mesh.phrase import phrase_of
+    from hearthway.mesh.state.phrase import phrase_of
 
     write_private(path, (phrase_of(entropy) + "\n").encode())
 
 
 def ask_phrase() -> bytes:
     """The entropy of a phrase typed at the terminal, not shown; InputError where there is none."""
-    from hearthway.mesh.phrase import entropy_of
+    from hearthway.mesh.state.phrase import entropy_of
 
     if not sys.stdin.isatty():
         raise InputError(

@@ -30,8 +30,8 @@ def command(file: Path, data: Path, phrase_file: Path | None, listen: str | None
 
     from hearthway.app.config import load_config, save_config, validated
     from hearthway.app.paths import NodePaths
-    from hearthway.mesh.backup import refuse_node, restore
-    from hearthway.mesh.sealed_file import read_head
+    from hearthway.mesh.state.backup import refuse_node, restore
+    from hearthway.mesh.state.sealed_file import read_head
     from hearthway.records.household import Role
 
     from . import recovery

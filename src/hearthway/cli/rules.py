@@ -12,7 +12,7 @@ from hearthway.app.collecting import rules_of
 from hearthway.app.config import load_config
 from hearthway.app.control import Control, running
 from hearthway.app.paths import NodePaths, write_private
-from hearthway.mesh.rules import PURPOSES, TEMPLATES, Rules, read_file, template
+from hearthway.mesh.policy.rules import PURPOSES, TEMPLATES, Rules, read_file, template
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Role
 
@@ -114,7 +114,7 @@ def _limits(whose: str, precision: str) -> str:
 @json_option
 def explain(key: str, data: Path | None, json_to: Path | None) -> None:
     """Who of this household gets KEY, about whom, why and how precisely; is it learned from, how long does it stay."""
-    from hearthway.mesh.rules_words import explain as explained
+    from hearthway.mesh.policy.rules_words import explain as explained
     from hearthway.sense.catalogue import CATALOGUE
 
     row = CATALOGUE.get(key)
@@ -150,9 +150,9 @@ def _household(paths: NodePaths) -> dict[str, Any]:
     import time
 
     from hearthway.app.consents import ended_ids, stored_words
-    from hearthway.mesh.consent import states
-    from hearthway.mesh.identity import DeviceIdentity
-    from hearthway.mesh.store import Store
+    from hearthway.mesh.policy.consent import states
+    from hearthway.mesh.state.store import Store
+    from hearthway.mesh.trust.identity import DeviceIdentity
     from hearthway.records.household import Party
 
     settings, now_s = load_config(paths.config).node, time.time()
@@ -226,7 +226,7 @@ def _use(paths: NodePaths) -> str:
 
 
 def _changes(paths: NodePaths, new: Rules) -> Sequence[Any]:
-    from hearthway.mesh.rules_words import diff as changed
+    from hearthway.mesh.policy.rules_words import diff as changed
     from hearthway.sense.catalogue import CATALOGUE
 
     return changed(rules_of(paths), new, CATALOGUE)

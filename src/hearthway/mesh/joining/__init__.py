@@ -1,0 +1,1 @@
+"""A device joins: a code or a QR code becomes a certificate."""

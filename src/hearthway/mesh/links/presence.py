@@ -1,0 +1,171 @@
+"""Which peers are there: by zenoh's tokens, by a stream that stands where zenoh does not see them (yet), or held on to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from hearthway.mesh.trust.roster import Roster
+from hearthway.records.household import Peer
+
+from .link import PeerHandler
+from .stream import Stream
+from .ways import HELD, HOLD, PING, PONG, SOON_S, Ways
+
+HOLD_S = 3.0  # a session opened anew is back by then; a peer whose stream stands stays meanwhile
+_BEAT_S, _SILENT_S = 0.5, 2.0  # a peer that only its stream shows is asked whether it is there
+
+
+class Presence:
+    """Who is there, of one node's peers. `changed(device_id, alive)` comes before the listeners of `on_peer`."""
+
+    def __init__(
+        self,
+        roster: Callable[[], Roster],
+        is_open: Callable[[], bool],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        changed: Callable[[str, bool], None],
+    ) -> None:
+        self.ways: Ways  # set once, by whoever made both
+        self.on_peer: list[PeerHandler] = []
+        self.peers: dict[str, Peer] = {}
+        self.tokens: set[str] = set()  # whom zenoh sees
+        self._roster, self._is_open, self._spawn, self._changed = roster, is_open, spawn, changed
+        self._held_s: dict[str, float] = {}  # whose session is opened anew, until when it may be
+        self._meeting: dict[str, asyncio.Task[None]] = {}
+        self._beat_s: dict[str, float] = {}  # when a peer without a token was last heard
+        self._beating: set[str] = set()
+        self._unheld: set[str] = set()  # who has not said yet that it will hold on to us
+        self._all_held = asyncio.Event()
+
+    def is_alive(self, device_id: str) -> bool:
+        """Is it there?"""
+        peer = self.peers.get(device_id)
+        return peer is not None and peer.alive
+
+    # -- zenoh's view ---------------------------------------------------------------------------
+
+    def notice(self, device_id: str, *, alive: bool) -> None:
+        """Zenoh sees that peer, or sees it no more."""
+        if alive:
+            self.tokens.add(device_id)
+            self._meet(device_id)
+            return
+        self.tokens.discard(device_id)
+        held_s = self._held_s.get(device_id, 0.0) - time.monotonic()
+        if held_s > 0.0 and self.is_alive(device_id) and self.ways.stream(device_id) is not None:
+            asyncio.get_running_loop().call_later(held_s, self._let_go, device_id)
+        else:
+            self.gone(device_id)
+
+    def nobody(self) -> None:
+        """Zenoh's session was closed: it sees nobody."""
+        for device_id in sorted(self.peers.keys() | self.tokens):
+            self.notice(device_id, alive=False)
+
+    def _meet(self, device_id: str) -> None:
+        if device_id in self._meeting or self.is_alive(device_id) or not self._is_open():
+            return
+        self._meeting[device_id] = self._spawn(self._welcome(device_id))
+
+    async def _welcome(self, device_id: str) -> None:
+        await self.ways.meet(device_id)
+        self._meeting.pop(device_id, None)
+        self._tell(device_id, alive=True)
+
+    # -- a session opened anew, ours or theirs --------------------------------------------------
+
+    async def ask_to_hold(self) -> None:
+        """Our session is opened anew now: peers whose stream stands are told, and stay there on both sides."""
+        until_s = time.monotonic() + HOLD_S
+        for device_id in sorted(self.peers):
+            stream = self.ways.stream(device_id)
+            if stream is not None and self.is_alive(device_id) and stream.write(HOLD):
+                self._held_s[device_id] = until_s
+                self._unheld.add(device_id)
+        self._all_held.clear()
+        if self._unheld:  # zenoh must not tell them first
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SOON_S):
+                    await self._all_held.wait()
+        self._unheld.clear()
+
+    def _let_go(self, device_id: str) -> None:
+        if device_id not in self.tokens:
+            self.stands(device_id)
+
+    # -- streams --------------------------------------------------------------------------------
+
+    def hear(self, sender: str, kind: bytes, stream: Stream | None) -> None:
+        """A word about being there."""
+        if kind == HOLD and stream is not None:
+            self._held_s[sender] = time.monotonic() + HOLD_S
+            if stream.writable:  # nothing piles up for somebody who asks and never reads
+                stream.write(HELD)
+        elif kind == PING and stream is not None:
+            if stream.writable:
+                stream.write(PONG)
+        elif kind == PONG:
+            self._beat_s[sender] = time.monotonic()
+        elif kind == HELD:
+            self._unheld.discard(sender)
+            if not self._unheld:
+                self._all_held.set()
+
+    def stands(self, device_id: str) -> None:
+        """A stream to it is in use. Where zenoh does not see it (yet), the stream itself shows that it is there."""
+        if device_id in self.tokens or not self._is_open() or self.ways.stream(device_id) is None:
+            return
+        if device_id not in self._beating:
+            self._beating.add(device_id)
+            self._spawn(self._beat(device_id))
+        self._tell(device_id, alive=True)
+
+    async def _beat(self, device_id: str) -> None:
+        """Until zenoh sees it, or it is silent for 2 s. Zenoh can take 10 s to find a peer whose wire was cut."""
+        self._beat_s[device_id] = time.monotonic()
+        try:
+            while (stream := self.ways.stream(device_id)) is not None:
+                if device_id in self.tokens:
+                    return
+                if time.monotonic() - self._beat_s[device_id] > _SILENT_S:
+                    stream.abort()
+                    return
+                stream.write(PING)
+                await asyncio.sleep(_BEAT_S)
+        finally:
+            self._beating.discard(device_id)
+
+    def broke(self, device_id: str) -> None:
+        """A stream in use ended: what it still carried may be lost, so the peer is gone, and perhaps back at once."""
+        if device_id not in self.tokens:
+            self.gone(device_id)
+            return
+        self._tell(device_id, alive=False)
+        self._meet(device_id)
+
+    def gone(self, device_id: str) -> None:
+        """It is not there, and no stream to it is kept."""
+        meeting = self._meeting.pop(device_id, None)
+        if meeting is not None:
+            meeting.cancel()
+        self._held_s.pop(device_id, None)
+        self.ways.part(device_id)
+        self._tell(device_id, alive=False)
+
+    def _tell(self, device_id: str, *, alive: bool) -> None:
+        if self.is_alive(device_id) == alive:
+            return
+        member = self._roster().member(device_id)
+        self.peers[device_id] = Peer(
+            device_id=device_id,
+            role=member.role if member else self.peers[device_id].role,
+            alive=alive,
+            since_s=time.monotonic(),
+        )
+        self._changed(device_id, alive)
+        for callback in self.on_peer:
+            callback(device_id, alive)

@@ -1,0 +1,436 @@
+"""A persistent TLS stream between two nodes: frames with their length in front, bounded buffers, no delay.
+
+TLS 1.3, the household's root and nothing else, no server name sent. After the handshake the other side must be a
+member of the roster as it is now, with the very key that stands there; else the stream is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from typing import cast
+
+from hearthway.mesh.trust.certificates import (
+    certificate_key,
+    check_certificate,
+    load_certificate,
+    spki,
+)
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.records.errors import HearthwayError, MeshError, WireError
+
+from .link import FRAME_MAX_BYTES
+from .probe import split_address
+
+PORT_OFFSET = 2  # from the mesh port: a firewall's rule can be written once; +1 is pairing
+HANDSHAKE_S = 2.0
+_ADMITTING_MAX = (
+    32  # connections that have not proved themselves yet; for one more the oldest is cut
+)
+_STANDING_MAX = 8  # streams that one member may have here; for one more its oldest is cut
+_PILED_MAX_BYTES = 8 * 1024 * 1024  # more than waits for anybody who reads: such a stream is cut
+_HIGH_BYTES = 256 * 1024
+_BURST_BYTES = 64 * 1024
+# Something is under way and nothing was acknowledged for so long: the wire is cut. Zenoh's lease says so too, but a second
+# cut soon after a first was seen by it only after 10 s. TCP's own time-out would also end a stream that nobody reads.
+_UNHEARD_S = 2.2
+_TCP_INFO = struct.Struct("=8x13I")
+_EARLY_BYTES = 64 * 1024  # what may come before the other side was checked
+_OVERHEAD = 64  # what the link puts in front of a frame
+WELCOME = b"W"  # the accepting side's first frame: it has checked who dialled
+
+
+class Stream(asyncio.Protocol):
+    """One connection. `device_id` is proved; frames go to `deliver`, the end of it to `lost`."""
+
+    def __init__(
+        self,
+        deliver: Callable[[Stream, bytes], None],
+        lost: Callable[[Stream], None],
+        *,
+        dialled: bool,
+    ) -> None:
+        self.device_id = ""
+        self.dialled = dialled  # by this side
+        self.closed = False
+        self._loop = asyncio.get_running_loop()
+        self.welcome: asyncio.Future[None] = self._loop.create_future()
+        if not dialled:
+            self.welcome.set_result(None)
+        self._deliver, self._lost = deliver, lost
+        self._transport: asyncio.Transport | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._watch: asyncio.TimerHandle | None = None  # while something is under way
+        self._buffer = bytearray()
+        self._held = False
+        self._burst: list[bytes] | None = None
+        self._burst_bytes = 0
+        self._writable = asyncio.Event()
+        self._writable.set()
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def attach(self, transport: asyncio.Transport, device_id: str, ends_in_s: float) -> None:
+        """The other side has proved that it is `device_id`, by a certificate that ends in so many seconds."""
+        self._transport, self.device_id = transport, device_id
+        transport.set_write_buffer_limits(high=_HIGH_BYTES)
+        self._expiry = self._loop.call_later(max(0.0, ends_in_s), self.abort)
+        if transport.is_closing():
+            self.connection_lost(None)
+        elif not self.dialled:
+            self.write(WELCOME)
+        self._parse()
+
+    def abort(self) -> None:
+        """Cut it; `lost` is called."""
+        if self._transport is not None:
+            self._transport.abort()
+        self.connection_lost(None)
+
+    def close(self) -> None:
+        """End it once what was written has gone out; `lost` is called afterwards."""
+        if self._transport is not None and not self.closed:
+            self._flush()
+            self._transport.close()
+
+    def connection_lost(self, _why: Exception | None) -> None:
+        """As `asyncio.Protocol`."""
+        if self.closed:
+            return
+        self.closed = True
+        self._writable.set()
+        if self._expiry is not None:
+            self._expiry.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        if not self.welcome.done():
+            self.welcome.set_exception(ConnectionResetError())
+        if self.device_id:
+            self._lost(self)
+
+    @property
+    def host(self) -> str:
+        """The other side's address as seen from here."""
+        peer = self._transport.get_extra_info("peername") if self._transport else None
+        return str(peer[0]) if peer else ""
+
+    # -- writing -------------------------------------------------------------------------------
+
+    @property
+    def writable(self) -> bool:
+        """May a frame be written now without piling up?"""
+        return self._writable.is_set() and not self.closed
+
+    def write(self, payload: bytes) -> bool:
+        """Write now, whatever has piled up; False when the stream has ended."""
+        if self.closed or self._transport is None:
+            return False
+        if self._burst_bytes + self._transport.get_write_buffer_size() > _PILED_MAX_BYTES:
+            self.abort()
+            return False
+        if self._watch is None:
+            self._watch = self._loop.call_later(_UNHEARD_S, self._look)
+        framed = len(payload).to_bytes(4, "big") + payload
+        if self._burst is None:  # the first of this turn goes at once, the others of it together
+            self._burst = []
+            self._loop.call_soon(self._turn)
+            self._transport.write(framed)
+            return True
+        self._burst.append(framed)
+        self._burst_bytes += len(framed)
+        if self._burst_bytes >= _BURST_BYTES:
+            self._flush()
+        return True
+
+    async def send(self, payload: bytes) -> bool:
+        """Wait until there is room, then write; the caller bounds the time. False when the stream has ended."""
+        while not self.writable:
+            if self.closed:
+                return False
+            await self._writable.wait()
+        return self.write(payload)
+
+    def _look(self) -> None:
+        """Has what is under way been acknowledged? A quiet stream is not looked at."""
+        self._watch = None
+        if self.closed or self._transport is None:
+            return
+        unheard_s = _unheard_s(self._transport)
+        if unheard_s is not None and unheard_s >= _UNHEARD_S:
+            self.abort()
+        elif unheard_s is not None:
+            self._watch = self._loop.call_later(_UNHEARD_S - unheard_s + 0.01, self._look)
+
+    def _turn(self) -> None:
+        if self._burst and not self.closed:
+            self._flush()
+            self._loop.call_soon(self._turn)
+        else:
+            self._burst = None
+
+    def _flush(self) -> None:
+        if self._burst and self._transport is not None:
+            joined = b"".join(self._burst)
+            self._burst, self._burst_bytes = [], 0
+            self._transport.write(joined)
+
+    def pause_writing(self) -> None:
+        """As `asyncio.Protocol`."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """As `asyncio.Protocol`."""
+        self._writable.set()
+
+    # -- reading -------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Deliver nothing until `release`: something sent before it is still under way elsewhere."""
+        if not self._held and self._transport is not None and not self.closed:
+            self._held = True
+            self._transport.pause_reading()
+
+    def release(self) -> None:
+        """Undo `hold`."""
+        if self._held:
+            self._held = False
+            self._parse()
+            if not (self._held or self.closed) and self._transport is not None:
+                self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """As `asyncio.Protocol`."""
+        self._buffer += data
+        if self._transport is not None:
+            self._parse()
+        elif len(self._buffer) > _EARLY_BYTES:
+            self._buffer.clear()
+            self.connection_lost(None)
+
+    def _parse(self) -> None:
+        buffer, at = self._buffer, 0
+        try:
+            while not (self._held or self.closed) and len(buffer) - at >= 4:
+                size = int.from_bytes(buffer[at : at + 4], "big")
+                if not 0 < size <= FRAME_MAX_BYTES + _OVERHEAD:
+                    self.abort()
+                    return
+                if len(buffer) - at - 4 < size:
+                    return
+                payload = bytes(buffer[at + 4 : at + 4 + size])
+                at += 4 + size
+                self._take(payload)
+        finally:
+            del buffer[:at]
+
+    def _take(self, payload: bytes) -> None:
+        if self.welcome.done():
+            self._deliver(self, payload)
+        elif payload == WELCOME:
+            self.welcome.set_result(None)
+        else:
+            self.abort()
+
+
+class Streams:
+    """This node's end of its streams: the door others knock at, and dialling them."""
+
+    def __init__(
+        self,
+        identity: DeviceIdentity,
+        listen: str,
+        now: Callable[[], float],
+        *,
+        up: Callable[[Stream], None],
+        deliver: Callable[[Stream, bytes], None],
+        lost: Callable[[Stream], None],
+    ) -> None:
+        """`up` is told of each stream that has proved itself; `now` is real time, for certificates' dates."""
+        self.identity = identity
+        self._listen, self._now = listen, now
+        self._up, self._deliver, self._lost = up, deliver, lost
+        self._server: asyncio.Server | None = None
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in the order in which they knocked
+        self._standing: dict[Stream, bytes] = {}  # and the certificate it proved itself by
+        self.problem = ""  # why nobody can dial this node, though it can dial others
+
+    async def open(self) -> None:
+        """Listen beside the mesh port. A taken port is no failure: the other side's door may do."""
+        await self.use_identity(self.identity)
+        host, port = split_address(self._listen)
+        port += PORT_OFFSET
+        loop = asyncio.get_running_loop()
+        self.problem = ""
+        try:
+            self._server = await loop.create_server(
+                lambda: _Door(self._knock), host or None, port, backlog=_ADMITTING_MAX
+            )
+        except (OSError, OverflowError) as why:
+            self.problem = f"Port {port} cannot be listened at: {why}."
+
+    async def close(self) -> None:
+        """Cut every stream and shut the door."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for stream in list(self._standing):
+            stream.abort()
+        await asyncio.sleep(0)  # aborted transports close their sockets in the next turn
+
+    async def use_identity(self, identity: DeviceIdentity) -> None:
+        """New streams use these certificate files from now on; OSError when they cannot be used."""
+        self._client, self._serving = await asyncio.to_thread(_contexts, identity)
+        self.identity = identity
+
+    def use_roster(self, identity: DeviceIdentity) -> None:
+        """At once: streams of whoever is no member any more, or has another key, are cut."""
+        self.identity = identity
+        for stream, certificate in list(self._standing.items()):
+            try:
+                self._check(certificate, stream.device_id)
+            except HearthwayError:
+                stream.abort()
+
+    async def dial(self, device_id: str, address: str) -> None:
+        """A stream to that member, told to `up`; MeshError when it cannot be had."""
+        host, port = split_address(address)
+        stream = Stream(self._deliver, self._ended, dialled=True)
+        loop = asyncio.get_running_loop()
+        transport: asyncio.Transport | None = None
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                transport, _ = await loop.create_connection(
+                    lambda: stream, host, port + PORT_OFFSET, ssl=self._client, server_hostname=""
+                )
+                certificate = _certificate(transport)
+                self._standing[stream] = certificate
+                stream.attach(transport, *self._check(certificate, device_id))
+                await stream.welcome
+        except (OSError, OverflowError, TimeoutError, HearthwayError) as why:
+            _forget(stream)
+            if transport is not None:
+                transport.abort()
+            self._standing.pop(stream, None)
+            raise MeshError(f"No stream to {device_id}: {type(why).__name__}.") from None
+        except BaseException:
+            _forget(stream)
+            if transport is not None:
+                transport.abort()
+            raise
+        if not stream.closed:
+            self._up(stream)
+
+    def _knock(self, transport: asyncio.Transport) -> None:
+        """Whoever is honest proves itself in a moment, so in a flood the oldest is not that one."""
+        while len(self._tasks) >= _ADMITTING_MAX:
+            oldest = next(iter(self._tasks))
+            del self._tasks[oldest]
+            oldest.cancel()
+        task = asyncio.get_running_loop().create_task(self._admit(transport))
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    async def _admit(self, raw: asyncio.Transport) -> None:
+        stream = Stream(self._deliver, self._ended, dialled=False)
+        try:
+            async with asyncio.timeout(HANDSHAKE_S):
+                tls = await asyncio.get_running_loop().start_tls(
+                    raw, stream, self._serving, server_side=True
+                )
+            if tls is None:
+                raise ConnectionResetError
+            certificate = _certificate(tls)
+            who = self._check(certificate)
+        except (OSError, TimeoutError, HearthwayError):
+            raw.abort()
+            return
+        except BaseException:
+            raw.abort()
+            raise
+        known = [s for s in self._standing if s.device_id == who[0] and not s.dialled]
+        for old in known[: len(known) + 1 - _STANDING_MAX]:
+            old.abort()
+        self._standing[stream] = certificate
+        stream.attach(tls, *who)
+        if not stream.closed:
+            self._up(stream)
+
+    def _check(self, der: bytes, expected: str = "") -> tuple[str, float]:
+        """Whose certificate, and seconds until it ends; an error unless a member's with that very key."""
+        what = "The certificate of a stream"
+        certificate = load_certificate(der, what)
+        subject = check_certificate(certificate, self.identity.root, self._now(), what)
+        member = self.identity.roster.member(subject.device_id)
+        if (
+            member is None
+            or member.role != subject.role
+            or member.public_key != spki(certificate_key(certificate, what))
+            or subject.device_id == self.identity.device_id
+            or expected not in ("", subject.device_id)
+        ):
+            raise WireError("A stream is not of whom it should be.", "Pair that device again.")
+        return subject.device_id, certificate.not_valid_after_utc.timestamp() - self._now()
+
+    def _ended(self, stream: Stream) -> None:
+        self._standing.pop(stream, None)
+        self._lost(stream)
+
+
+class _Door(asyncio.Protocol):
+    """A connection before its handshake: it reads nothing."""
+
+    def __init__(self, knock: Callable[[asyncio.Transport], None]) -> None:
+        self._knock = knock
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """As `asyncio.Protocol`."""
+        cast(asyncio.Transport, transport).pause_reading()
+        self._knock(cast(asyncio.Transport, transport))
+
+
+def _certificate(transport: asyncio.BaseTransport) -> bytes:
+    return transport.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
+
+
+def _unheard_s(transport: asyncio.Transport) -> float | None:
+    """How long the other side's kernel has acknowledged nothing of what is under way; None where nothing is.
+
+    struct tcp_info of linux/tcp.h: eight bytes, then tcpi_unacked is the 5th number, tcpi_last_ack_recv (ms) the 13th.
+    """
+    wire = transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_INFO", None)  # Linux
+    if wire is None or option is None:
+        return None
+    try:
+        numbers = _TCP_INFO.unpack(wire.getsockopt(socket.IPPROTO_TCP, option, _TCP_INFO.size))
+    except (OSError, struct.error):
+        return None
+    return numbers[12] / 1000 if numbers[4] else None
+
+
+def _forget(stream: Stream) -> None:
+    """A stream that did not come to be has nobody to tell."""
+    stream.closed = True
+    stream.welcome.cancel()
+    with contextlib.suppress(asyncio.CancelledError, ConnectionResetError):
+        stream.welcome.exception()
+
+
+def _contexts(identity: DeviceIdentity) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False  # phones roam; the key on the roster is what counts
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.num_tickets = 0  # every stream proves itself anew
+    for context in (client, server):
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_verify_locations(identity.ca_path)
+        context.load_cert_chain(identity.certificate_path, identity.key_path)
+    return client, server

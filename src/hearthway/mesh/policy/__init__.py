@@ -1,0 +1,1 @@
+"""What the owner lets: rules, consent, precision, keeping, grants."""

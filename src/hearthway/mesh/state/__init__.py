@@ -1,0 +1,1 @@
+"""What a node keeps: the store, replicas, receipts, forgetting, export, backup."""

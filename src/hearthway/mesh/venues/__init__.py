@@ -1,0 +1,1 @@
+"""A venue's signed wait, over a sealed link of its own."""

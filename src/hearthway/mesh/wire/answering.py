@@ -1,0 +1,289 @@
+"""Requests and commands as the asked node sees them: may it, does it, and what may go back."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Struct
+
+from hearthway.mesh.policy.precision import coarsen
+from hearthway.records import codec
+from hearthway.records.errors import HearthwayError, MeshError, RuleDeniedError, WireError
+from hearthway.records.household import Decision
+
+from .checks import READ, WRITE, CommandJournal
+from .commands import COMMAND_BYTES, MemoryJournal, Once
+from .envelope import ASK, REFUSED, REPLIES, REPLY, Frame, Head, Meta
+from .gate import EXACT, Gate, denied
+from .lanes import Session
+from .sessions import Sessions
+
+_NOTHING = codec.pack(None)
+_WORDS_MAX = 1000  # of what another node gives as its reason
+DENIED, FAILED = "denied", "failed"
+
+
+class Refusal(Struct, frozen=True, array_like=True):
+    """Why an ask was refused."""
+
+    code: str
+    message: str
+    next_step: str
+
+
+class _Outcome(Struct, frozen=True, array_like=True):
+    """How an ask ended: what the journal keeps of a command."""
+
+    kind: int
+    key: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One question, as it was heard."""
+
+    session: Session
+    head: Head
+    body: bytes
+    seq: int
+    time_s: float
+    heard_s: float  # monotonic
+    reply: asyncio.Future[bytes]
+
+
+class Answerer:
+    """One node's answers."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        gate: Gate,
+        now: Callable[[], float],
+        journal: CommandJournal | None,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        failed: Callable[[str, Exception], None],
+        waiting: Callable[[str], bool],
+    ) -> None:
+        """`waiting(device_id)`: does anything published for that peer wait for its turn? It goes before an answer."""
+        self._sessions = sessions
+        self._gate = gate
+        self._now = now
+        self._once = Once(MemoryJournal() if journal is None else journal)
+        self._spawn = spawn
+        self._failed = failed
+        self._waiting = waiting
+        self._servers: dict[str, tuple[Any, Callable[[Meta, Any], Any], str | None]] = {}
+
+    def serve(
+        self, key: str, kind: Any, handler: Callable[[Meta, Any], Any], reply_key: str | None
+    ) -> None:
+        """Answer requests for `key`."""
+        self._servers[key] = (kind, handler, reply_key)
+
+    def hear(self, ask: Ask) -> None:
+        """The handler starts in its turn; if it returns an awaitable, that runs beside later messages."""
+        try:
+            grant = self._admit(ask)
+        except HearthwayError as why:
+            self._resolve(ask, self._refusal(why))
+            return
+        if ask.head.command:
+            self._command(ask, grant)
+            return
+        try:
+            result, reply_key = self._call(ask)
+        except HearthwayError as why:
+            self._resolve(ask, self._refusal(why))
+        except Exception as why:  # noqa: BLE001 - the asker gets an answer, the log the kind of failure
+            self._resolve(ask, self._broken(why))
+        else:
+            if inspect.isawaitable(result):
+                self._spawn(self._finish(ask, result, reply_key, grant))
+            else:
+                self._resolve(ask, self._outcome(ask, result, reply_key, grant))
+
+    def _admit(self, ask: Ask) -> Decision | None:
+        """The grant it came by, if no rule let it; RuleDeniedError where nothing does."""
+        head, sender = ask.head, ask.session.device_id
+        own_role = self._sessions.identity.role
+        if head.kind != ASK or len(head.command) not in (0, COMMAND_BYTES):
+            raise WireError(f"{sender} asked in an unknown way.")
+        decision = self._gate.inward(head.key, sender, head.purpose, head.about)
+        grant = None
+        if decision is None:
+            server = self._servers.get(head.key)
+            reads = server is not None and server[2] is not None and not head.command
+            operation = READ if reads else WRITE
+            decision = grant = self._gate.granted(head.grant, head.key, operation, sender)
+        rule = decision.rule if decision is not None else ""
+        self._gate.count(head.key, sender, own_role, head.purpose, rule)
+        if decision is None:
+            raise denied(head.key, ask.session.role, own_role, head.purpose)
+        return grant
+
+    def _call(self, ask: Ask) -> tuple[Any, str]:
+        head = ask.head
+        server = self._servers.get(head.key)
+        if server is None:
+            raise MeshError(
+                f"{self._sessions.identity.device_id} does not answer {head.key}.",
+                "Are both nodes on the same version?",
+            )
+        kind, handler, reply_key = server
+        meta = Meta(
+            ask.session.device_id,
+            ask.session.role,
+            (head.key,),
+            head.purpose,
+            ask.time_s,
+            ask.seq,
+            head.about,
+            self._gate.party(ask.session.device_id),
+        )
+        return handler(meta, codec.unpack(ask.body, kind)), reply_key or head.key
+
+    async def _end(
+        self, ask: Ask, work: Awaitable[Any], reply_key: str, grant: Decision | None
+    ) -> _Outcome:
+        try:
+            return self._outcome(ask, await work, reply_key, grant)
+        except HearthwayError as why:
+            return self._refusal(why)
+        except Exception as why:  # noqa: BLE001 - as above
+            return self._broken(why)
+
+    async def _finish(
+        self, ask: Ask, work: Awaitable[Any], reply_key: str, grant: Decision | None
+    ) -> None:
+        self._resolve(ask, await self._end(ask, work, reply_key, grant))
+
+    def _command(self, ask: Ask, grant: Decision | None) -> None:
+        """In this turn where journal and handler do not have to be waited for, else beside later messages."""
+
+        def carried_out() -> bytes | Awaitable[bytes]:
+            try:
+                result, reply_key = self._call(ask)
+            except HearthwayError as why:
+                return codec.pack(self._refusal(why))
+            except Exception as why:  # noqa: BLE001 - as above
+                return codec.pack(self._broken(why))
+            if inspect.isawaitable(result):
+                return self._packed_end(ask, result, reply_key, grant)
+            return codec.pack(self._outcome(ask, result, reply_key, grant))
+
+        try:
+            kept = self._once.start(ask.session.device_id, ask.head.command, carried_out)
+        except Exception as why:  # noqa: BLE001 - as below
+            self._resolve(ask, self._no_end(why))
+            return
+        if isinstance(kept, bytes):
+            self._command_ended(ask, kept, grant)
+        else:
+            self._spawn(self._command_end(ask, kept, grant))
+
+    async def _packed_end(
+        self, ask: Ask, work: Awaitable[Any], reply_key: str, grant: Decision | None
+    ) -> bytes:
+        return codec.pack(await self._end(ask, work, reply_key, grant))
+
+    async def _command_end(self, ask: Ask, kept: Awaitable[bytes], grant: Decision | None) -> None:
+        try:
+            end = await kept
+        except Exception as why:  # noqa: BLE001 - a journal on a full disk
+            self._resolve(ask, self._no_end(why))
+        else:
+            self._command_ended(ask, end, grant)
+
+    def _command_ended(self, ask: Ask, kept: bytes, grant: Decision | None) -> None:
+        try:
+            outcome = codec.unpack(kept, _Outcome)
+        except HearthwayError as why:
+            outcome = self._refusal(why)
+        if outcome.kind == REPLY and outcome.body != _NOTHING:  # the rules may have changed since
+            decision = self._back(ask, outcome.key, grant)
+            if decision is None:
+                outcome = self._refusal(self._not_back(ask, outcome.key))
+        self._resolve(ask, outcome)
+
+    def _no_end(self, why: Exception) -> _Outcome:
+        return self._refusal(why) if isinstance(why, HearthwayError) else self._broken(why)
+
+    # -- what goes back ------------------------------------------------------------------------
+
+    def _back(self, ask: Ask, reply_key: str, grant: Decision | None) -> Decision | None:
+        if grant is not None and reply_key == ask.head.key:
+            return grant
+        sender, head = ask.session.device_id, ask.head
+        return self._gate.outward(reply_key, sender, head.purpose, head.about)
+
+    def _not_back(self, ask: Ask, reply_key: str) -> RuleDeniedError:
+        own, purpose = self._sessions.identity, ask.head.purpose
+        self._gate.count(reply_key, own.device_id, ask.session.role, purpose, "")
+        return denied(reply_key, own.role, ask.session.role, purpose)
+
+    def _outcome(
+        self, ask: Ask, result: object, reply_key: str, grant: Decision | None
+    ) -> _Outcome:
+        if result is None:  # a bare acknowledgement carries nothing, so it needs no rule
+            return _Outcome(REPLY, reply_key, _NOTHING)
+        decision = self._back(ask, reply_key, grant)
+        if decision is not None and decision.precision != EXACT:
+            result = coarsen(reply_key, result, decision.precision)
+        if decision is None or result is None:
+            return self._refusal(self._not_back(ask, reply_key))
+        own, purpose = self._sessions.identity, ask.head.purpose
+        self._gate.count(reply_key, own.device_id, ask.session.role, purpose, decision.rule)
+        return _Outcome(REPLY, reply_key, codec.pack(result))
+
+    def _refusal(self, why: HearthwayError) -> _Outcome:
+        code = DENIED if isinstance(why, RuleDeniedError) else FAILED
+        return _Outcome(REFUSED, "", codec.pack(Refusal(code, why.message, why.next_step)))
+
+    def _broken(self, why: Exception) -> _Outcome:
+        self._failed("a request", why)
+        device_id = self._sessions.identity.device_id
+        return self._refusal(MeshError(f"{device_id} failed while answering.", "Its log says why."))
+
+    def _resolve(self, ask: Ask, outcome: _Outcome) -> None:
+        """What the handler published before it answered is heard before the answer."""
+        if self._waiting(ask.session.device_id):
+            asyncio.get_running_loop().call_soon(self._reply, ask, outcome)
+        else:
+            self._reply(ask, outcome)
+
+    def _reply(self, ask: Ask, outcome: _Outcome) -> None:
+        if ask.reply.done():
+            return
+        head = Head(outcome.kind, outcome.key, ask.head.purpose, ask.head.about, ask.seq)
+        held_s = time.monotonic() - ask.heard_s
+        frame = Frame(self._now(), (head,), [0], [outcome.body], held_s)
+        if self._sessions.get(ask.session.device_id) is not ask.session:
+            ask.reply.set_exception(WireError("It went meanwhile.", ""))
+            return
+        try:
+            ask.reply.set_result(self._sessions.seal(ask.session, REPLIES, frame)[1])
+        except HearthwayError as why:
+            ask.reply.set_exception(why)
+
+
+def reply_of(frame: Frame) -> tuple[Head, bytes]:
+    """(head, body) of a reply; the error that the asked node answered with is raised here."""
+    head, body = frame.heads[frame.of[0]], frame.bodies[0]
+    if head.kind == REFUSED:
+        refusal = codec.unpack(body, Refusal)
+        words = refusal.message[:_WORDS_MAX], refusal.next_step[:_WORDS_MAX]
+        raise RuleDeniedError(*words) if refusal.code == DENIED else MeshError(*words)
+    if head.kind != REPLY:
+        raise WireError("A question was answered with another kind of message.")
+    return head, body
+
+
+def is_nothing(body: bytes) -> bool:
+    """Is that reply a bare acknowledgement?"""
+    return body == _NOTHING
