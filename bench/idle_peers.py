@@ -31,8 +31,9 @@ def _bare(config: str) -> None:
 
 def _client(keys: Path, address: str) -> Any:
     import paho.mqtt.client as mqtt
+    from paho.mqtt.enums import CallbackAPIVersion
 
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)  # type: ignore[attr-defined]  # in its enums, not listed
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
     client.tls_set(
         str(keys / "ca.pem"), str(keys / "device.pem"), str(keys / "device.key"), ssl.CERT_REQUIRED
     )
