@@ -172,8 +172,8 @@ class Ear:
         root = self.identity.root.public_key()
         for frame in self.frames:
             if frame.startswith(ROSTER):
-                roster = open_roster(frame[1:], root)  # type: ignore[arg-type]  # a P-256 root
-                with suppress(HearthwayError):
+                with suppress(HearthwayError):  # a notice that one was put out is no list
+                    roster = open_roster(frame[1:], root)  # type: ignore[arg-type]  # a P-256 root
                     self.epochs[roster.epoch] = unwrap(roster, "rogue", self.identity.key)
 
 
