@@ -46,19 +46,27 @@ def tls(keys: Path, *, member: bool = True) -> ssl.SSLContext:
     return context
 
 
+def newest_roster(keys: Path) -> bytes | None:
+    """The list of devices as the home beside it has it."""
+    path = keys.parents[1] / "home" / "keys" / "roster.bin"
+    return path.read_bytes() if path.exists() else None
+
+
 class Member:
     """The car's keys in hostile hands: one stream to a node, and the session on it."""
 
     def __init__(self, keys: Path, port: int, target: str) -> None:
         self.keys, self.port, self.target = keys, port + PORT_OFFSET, target
-        with_keys = DeviceIdentity.load(keys, time.time())
-        self.identity = with_keys
-        self.sessions = Sessions(with_keys, time.time)
+        self.identity = DeviceIdentity.load(keys, time.time())
+        if (newest := newest_roster(keys)) is not None:  # it was away while devices were put out
+            self.identity = self.identity.with_roster(newest)
+        self.sessions = Sessions(self.identity, time.time)
 
     def __enter__(self) -> Member:
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=10.0)
         try:
             self.link = tls(self.keys).wrap_socket(plain)
+            self.link.settimeout(20.0)  # a node that does not answer is a failure, not a wait
         except OSError:
             plain.close()
             raise
