@@ -114,6 +114,7 @@ async def main(keys: Path, path: Path, version: str) -> None:
         elif line[0] == "held" and store is not None:
             say("held", *(f"{r.key}={r.value.decode()}" for r in store.registers()))
         elif line[0] == "claim":
+            await mesh.wait_ready([line[1]], 10.0)  # it may see us a moment before we see it
             got = await mesh.request(
                 line[1], CLAIM, Claim(person_id="p1"), "household", Claimed, 10.0
             )
