@@ -307,7 +307,7 @@ async def _agreed(nodes: dict[str, NodeProcess], key: str, value: str) -> None:
     async def agreed() -> bool:
         return set((await _settings(nodes, key)).values()) == {value}
 
-    await _until(agreed, 45.0, f"{key} did not reach everybody")
+    await _until(agreed, 10.0, f"{key} did not reach everybody")
 
 
 def test_a_phone_in_another_network_is_found_and_the_list_says_where(
@@ -323,13 +323,13 @@ def test_a_phone_in_another_network_is_found_and_the_list_says_where(
                 "await-gone", node="phone"
             )  # else "together" is the past
             assert gone["healthy"]
-            took_s = await _together(nodes, 45.0)
+            took_s = await _together(nodes, 10.0)
             print(f"together again {took_s:.1f} s after it was missed")
 
             async def listed() -> bool:
                 return all(_address(node, "phone") == new for node in nodes.values())
 
-            await _until(listed, 45.0, "the list does not say where the phone is")
+            await _until(listed, 10.0, "the list does not say where the phone is")
             await nodes["phone"].ask("set", key="Setting.Roamed", value="far")
             await _agreed(nodes, "Setting.Roamed", "far")
 
@@ -340,14 +340,14 @@ def test_a_phone_in_another_network_is_found_and_the_list_says_where(
             assert _address(nodes["car"], "phone") == new  # all that it knows is over
             nodes["car"].start()
             await nodes["car"].ready()
-            took_s = await _together(nodes, 45.0)
+            took_s = await _together(nodes, 15.0)
             print(f"the car, elsewhere too, is with them {took_s:.1f} s after its start")
 
             async def both() -> bool:
                 places = [(_address(n, "phone"), _address(n, "car")) for n in nodes.values()]
                 return set(places) == {(f"{SUBNET}.78:7447", car)}
 
-            await _until(both, 45.0, "the lists do not agree")
+            await _until(both, 10.0, "the lists do not agree")
             await nodes["car"].ask("set", key="Setting.Roamed", value="farther")
             await _agreed(nodes, "Setting.Roamed", "farther")
 
