@@ -1,7 +1,8 @@
-"""What tests of several parts share: a real Chromium."""
+"""What tests of several parts share: a real Chromium, and that what a file leaves open fails that file."""
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,6 +22,13 @@ FLAGS = (
     "--disable-sync",
     "--window-size=390,844",
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _left_open() -> Iterator[None]:
+    """A socket left open warns when it is collected: here, and not in whichever test comes next."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import json
 import socket
 import stat
@@ -148,3 +150,19 @@ async def test_a_socket_that_a_killed_node_left_is_taken_over(tmp_path: Path) ->
     assert not running(path)
     async with serving(path):
         assert await ask(path, "echo", word=1) == {"said": 1}
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_whoever_connects_while_the_node_stops_is_let_go(tmp_path: Path, turns: int) -> None:
+    """However far it had come: nothing of it stays open."""
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.settimeout(1.0)
+        async with serving(path):
+            wire.connect(str(path))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.02)
+        with contextlib.suppress(ConnectionResetError):
+            assert wire.recv(1) == b""
+    gc.collect()  # what was left open would warn here

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -187,6 +189,27 @@ def test_knocking_without_a_certificate_old_tls_and_noise_are_turned_away(
             await _until(lambda: b.up != [])
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_whoever_knocks_while_the_door_closes_is_let_go(make_household: Any, turns: int) -> None:
+    """However far its admission had come: nothing of it stays open."""
+    identity = make_household(phone="phone", car="car").identity("phone")
+
+    async def main() -> None:
+        end = _End(identity)
+        await end.streams.open()
+        host, port = split_address(identity.address)
+        with socket.create_connection((host, port + PORT_OFFSET), 1.0) as wire:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await end.streams.close()
+            await asyncio.sleep(0.02)
+            with suppress(ConnectionResetError):
+                assert wire.recv(1) == b""
+
+    asyncio.run(main())
+    gc.collect()  # what was left open would warn here
 
 
 def test_a_frame_of_impossible_size_ends_the_stream(make_household: Any) -> None:

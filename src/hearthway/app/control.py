@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from hearthway.mesh.links.door import shut
 from hearthway.records.errors import ConfigError, HearthwayError
 
 from .paths import private_dir
@@ -33,7 +34,8 @@ class ControlServer:
         self._handlers: dict[str, Handler] = {}
         self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._stopped = False
+        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     def on(self, verb: str, handler: Handler) -> None:
         """Answer `verb` with `handler`."""
@@ -53,25 +55,34 @@ class ControlServer:
         private_dir(self._path.parent)
         self._path.unlink(missing_ok=True)  # left by a killed process: `running` was asked before
         self._server = await asyncio.start_unix_server(
-            self._serve, str(self._path), limit=LINE_LIMIT
+            self._connected, str(self._path), limit=LINE_LIMIT
         )
         self._path.chmod(0o600)
 
     async def stop(self) -> None:
         """Close every connection and remove the socket."""
+        self._stopped = True
         if self._server is not None:
-            self._server.close()
-        for task in list(self._tasks):
+            await shut(self._server)
+        serving = dict(self._serving)
+        for task in serving:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*serving, return_exceptions=True)
+        for writer in serving.values():
+            writer.transport.abort()  # a task that never began would leave its connection open
         if self._server is not None:
             await self._server.wait_closed()
         self._path.unlink(missing_ok=True)
 
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._stopped:  # it was being accepted while the node stopped
+            writer.transport.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving[task] = writer
+        task.add_done_callback(lambda done: self._serving.pop(done, None))
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
         try:
             while line := await reader.readline():
                 request = self._parse(line)
@@ -82,7 +93,6 @@ class ControlServer:
         except (ConnectionError, ValueError, asyncio.CancelledError):
             pass
         finally:
-            self._tasks.discard(task)
             writer.close()
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()

@@ -15,6 +15,7 @@ from typing import Any
 
 from spake2 import SPAKE2_B
 
+from hearthway.mesh.links.door import shut
 from hearthway.mesh.trust.certificates import request_key, spki
 from hearthway.mesh.trust.identity import HouseholdRoot
 from hearthway.mesh.trust.roster import Member, Roster
@@ -122,6 +123,7 @@ class PairingServer:
         self._on_paired = on_paired
         self._spent = False
         self._server: asyncio.Server | None = None
+        self._shut = False
         self._connections: list[_Connection] = []  # oldest first
         self._computing = asyncio.Semaphore(_AT_ONCE)
         self._afterwards: set[asyncio.Future[Any]] = set()  # what `on_paired` returned
@@ -170,8 +172,11 @@ class PairingServer:
         if self._server is None:
             return
         server, self._server = self._server, None
-        server.close()
+        self._shut = True
+        await shut(server)
         tasks = [c.task for c in self._connections if c.task is not None]
+        for connection in self._connections:
+            connection.wire.abort()  # a task that never began would leave its connection open
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -188,6 +193,9 @@ class PairingServer:
         await self.close()
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._shut:  # it was being accepted while the door closed
+            writer.transport.abort()
+            return
         name = writer.get_extra_info("peername")
         host = str(name[0]) if name else ""
         if ":" in host:

@@ -23,6 +23,7 @@ from hearthway.mesh.trust.certificates import (
 from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.errors import HearthwayError, MeshError, WireError
 
+from .door import shut
 from .link import FRAME_MAX_BYTES
 from .probe import split_address
 
@@ -254,7 +255,9 @@ class Streams:
         self._listen, self._now = listen, now
         self._up, self._deliver, self._lost = up, deliver, lost
         self._server: asyncio.Server | None = None
-        self._tasks: dict[asyncio.Task[None], None] = {}  # in the order in which they knocked
+        self._shut = False
+        # In the order in which they knocked. A task that never began leaves its transport to whoever cancels it.
+        self._tasks: dict[asyncio.Task[None], asyncio.Transport] = {}
         self._standing: dict[Stream, bytes] = {}  # and the certificate it proved itself by
         self.problem = ""  # why nobody can dial this node, though it can dial others
 
@@ -274,12 +277,16 @@ class Streams:
 
     async def close(self) -> None:
         """Cut every stream and shut the door."""
+        self._shut = True
         if self._server is not None:
-            self._server.close()
+            await shut(self._server)
             self._server = None
-        for task in list(self._tasks):
+        knocking = dict(self._tasks)
+        for task in knocking:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*knocking, return_exceptions=True)
+        for raw in knocking.values():
+            raw.abort()
         for stream in list(self._standing):
             stream.abort()
         await asyncio.sleep(0)  # aborted transports close their sockets in the next turn
@@ -329,12 +336,15 @@ class Streams:
 
     def _knock(self, transport: asyncio.Transport) -> None:
         """Whoever is honest proves itself in a moment, so in a flood the oldest is not that one."""
+        if self._shut:  # it was being accepted while the door closed
+            transport.abort()
+            return
         while len(self._tasks) >= _ADMITTING_MAX:
             oldest = next(iter(self._tasks))
-            del self._tasks[oldest]
+            self._tasks.pop(oldest).abort()
             oldest.cancel()
         task = asyncio.get_running_loop().create_task(self._admit(transport))
-        self._tasks[task] = None
+        self._tasks[task] = transport
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def _admit(self, raw: asyncio.Transport) -> None:
