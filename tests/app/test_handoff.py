@@ -9,7 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.app.handoff import PARKED_S, Tasks
+from hearthway.app.handoff import PARKED_S, PREFIX, Tasks
+from hearthway.app.paths import NodePaths
+from hearthway.mesh.state.hlc import Hlc
+from hearthway.mesh.state.store import Store
+from hearthway.records.codec import pack
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.messages import Surface
 from hearthway.records.signals import Signal
@@ -117,11 +121,15 @@ def test_a_lost_word_is_settled_at_the_next_contact(household: Any) -> None:
             assert len(store.registers("Task.")) == 1
             # the phone as it was before the word: version 1, held by itself
             early = msgspec.structs.replace(before, holder="phone", version=1)
+            paths = NodePaths(nodes.path / "phone")
+            with Store.open(paths.database, node_id="phone") as was:
+                with was.database.transaction() as db:
+                    db.execute("DELETE FROM registers WHERE key LIKE 'Task.%'")
+                order = Hlc(early.version, 0, early.holder)
+                assert was.put_register(
+                    PREFIX + early.task_id, pack(early), order, person_id=early.person, time_s=1.0
+                )
             await nodes.up("phone")
-            phone = nodes["phone"]
-            with phone.store.database.transaction() as db:
-                db.execute("DELETE FROM registers WHERE key LIKE 'Task.%'")
-            assert phone.part(Tasks)._keep(early)
             await nodes.until(lambda: held(nodes, "phone") == [], 15.0)
             assert held(nodes, "car") == ["on the way to Forum"]
 

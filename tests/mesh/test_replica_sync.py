@@ -144,6 +144,7 @@ def test_a_write_is_everywhere_at_once_and_after_a_cut(
             await _until(lambda: _held(car, "Setting.X") == b"1")  # by way of the home
             hub.cut("home", "car")
             await phone.write("Setting.X", b"2")
+            await asyncio.sleep(0.002)  # in one millisecond the node's name would decide
             await car.write("Setting.X", b"3")
             await asyncio.sleep(0.2)
             assert _held(car, "Setting.X") == b"3"
