@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.links.memory import MemoryHub, MemoryLink
 from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.state import replica_sync
 from hearthway.mesh.state.registers import Register
@@ -23,6 +23,7 @@ from hearthway.mesh.state.replica import Replica
 from hearthway.mesh.state.replica_sync import ReplicaSync
 from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.wire.envelope import is_hello
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import StoreError
 
@@ -154,6 +155,43 @@ def test_a_write_is_everywhere_at_once_and_after_a_cut(
             assert _held(phone, "Setting.X") == b"3"
             assert all(state.behind == 0 for state in phone.sync.peers.values())
             assert not phone.sync.refused
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["after", "between"])
+def test_who_asked_before_it_was_known_hears_what_is_written_next(
+    three: dict[str, DeviceIdentity],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    early: bool,
+) -> None:
+    """The home has proved the phone and pulled already when the phone proves the home; `early`: written in between."""
+    two = {name: three[name] for name in ("home", "phone")}
+
+    async def scenario() -> None:
+        known, ask = asyncio.Event(), MemoryLink.ask
+
+        async def held(self: MemoryLink, to: str, frame: bytes, timeout_s: float) -> bytes:
+            if self.device_id == "phone" and is_hello(frame):
+                await known.wait()
+            return await ask(self, to, frame, timeout_s)
+
+        monkeypatch.setattr(MemoryLink, "ask", held)
+        async with _members(two, tmp_path) as (_, nodes):
+            phone, home = nodes["phone"], nodes["home"]
+            await phone.write("Setting.First", b"1")
+            await _until(lambda: _held(home, "Setting.First") == b"1", 10.0)  # it asked
+            assert not phone.mesh.ready("home")
+            if early:
+                await phone.write("Setting.X", b"1")
+                await asyncio.sleep(0.1)
+                assert _held(home, "Setting.X") is None  # the control: it is not pushed by itself
+            known.set()
+            await phone.mesh.wait_ready(["home"], 10.0)
+            if not early:
+                await phone.write("Setting.X", b"1")
+            await _until(lambda: _held(home, "Setting.X") == b"1", 2.0)
 
     asyncio.run(scenario())
 

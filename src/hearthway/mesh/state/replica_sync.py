@@ -116,12 +116,15 @@ class ReplicaSync:
         """Another node proved itself, or went."""
         self._full.discard(device_id)
         self._compared.discard(device_id)
-        self._told.pop(device_id, None)  # whatever was under way may be lost: it asks
         running = self._pulling.pop(device_id, None)
         if running is not None:
             running.cancel()  # it waits for an answer that may never come
-        if ready:
-            self.want(device_id)
+        if not ready:
+            self._told.pop(device_id, None)  # whatever was under way may be lost: it asks
+            return
+        self.want(device_id)
+        if device_id in self._told:  # it proved us first and has asked already: it asks no more
+            self.changed()
 
     def want(self, peer: str) -> None:
         """Pull from that peer, once more if a pull is under way."""
