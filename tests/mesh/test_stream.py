@@ -6,11 +6,13 @@ import asyncio
 import gc
 import socket
 import ssl
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -522,6 +524,26 @@ def _renew(household: Any, device_id: str) -> None:
     key = household.identity(device_id).key
     pem = root.sign(request(key, device_id), device_id, device_id, time.time() + 5.0)
     keep_device(keys, key, pem, root.certificate_pem, root.signed_roster)
+
+
+@pytest.mark.parametrize(
+    ("probes", "unacked", "unheard_s"),
+    [(0, 0, None), (0, 2, 3.5), (3, 0, 3.5), (1, 0, 0.0)],
+    ids=["nothing", "no-answer", "cannot-leave", "full"],
+)
+def test_what_the_kernel_says_of_a_wire(
+    probes: int, unacked: int, unheard_s: float | None
+) -> None:
+    """Unanswered probes are a dead wire, one alone is a reader that is full (as Linux 6.18 said of both)."""
+
+    class Wire:
+        def getsockopt(self, *_: int) -> bytes:
+            numbers = [0] * 13
+            numbers[4], numbers[12] = unacked, 3500
+            return struct.pack("=4B4x13I", 1, 0, 0, probes, *numbers)
+
+    transport = Mock(get_extra_info=lambda _: Wire())
+    assert _unheard_s(transport) == unheard_s
 
 
 @pytest.mark.parametrize(

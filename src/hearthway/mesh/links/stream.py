@@ -39,7 +39,7 @@ _BURST_BYTES = 64 * 1024
 # Something is under way and nothing was acknowledged for so long: the wire is cut. Zenoh's lease says so too, but a second
 # cut soon after a first was seen by it only after 10 s. TCP's own time-out would also end a stream that nobody reads.
 _UNHEARD_S = 2.2
-_TCP_INFO = struct.Struct("=8x13I")
+_TCP_INFO = struct.Struct("=3xB4x13I")
 _EARLY_BYTES = 64 * 1024  # what may come before the other side was checked
 _OVERHEAD = 64  # what the link puts in front of a frame
 WELCOME = b"W"  # the accepting side's first frame: it has checked who dialled
@@ -412,7 +412,11 @@ def _certificate(transport: asyncio.BaseTransport) -> bytes:
 def _unheard_s(transport: asyncio.Transport) -> float | None:
     """How long the other side's kernel has acknowledged nothing of what is under way; None where nothing is.
 
-    struct tcp_info of linux/tcp.h: eight bytes, then tcpi_unacked is the 5th number, tcpi_last_ack_recv (ms) the 13th.
+    What cannot leave this machine (the stream's own address is gone) does not count as under way there: the kernel
+    probes, and nobody answers. A reader that is only full answers every probe, so a single one says nothing.
+
+    struct tcp_info of linux/tcp.h: of eight bytes tcpi_probes is the 4th; then tcpi_unacked is the 5th number,
+    tcpi_last_ack_recv (ms) the 13th.
     """
     wire = transport.get_extra_info("socket")
     option = getattr(socket, "TCP_INFO", None)  # Linux
@@ -422,7 +426,10 @@ def _unheard_s(transport: asyncio.Transport) -> float | None:
         numbers = _TCP_INFO.unpack(wire.getsockopt(socket.IPPROTO_TCP, option, _TCP_INFO.size))
     except (OSError, struct.error):
         return None
-    return numbers[12] / 1000 if numbers[4] else None
+    probes, unacked, heard_ms = numbers[0], numbers[5], numbers[13]
+    if unacked or probes > 1:
+        return heard_ms / 1000
+    return 0.0 if probes else None
 
 
 def _forget(stream: Stream) -> None:
