@@ -322,6 +322,31 @@ def test_a_recorded_greeting_ends_no_session_and_brings_nothing_back(pair: Pair)
     assert pair.heard(pair.sealed(4)) == 4
 
 
+def test_an_answer_older_than_the_greeting_heard_before_it_ends_no_session(
+    pair: Pair,
+) -> None:
+    """The car answers, loses the phone and greets it anew; its greeting comes first, by a quicker way, and then the answer."""
+    pair.phone.drop("car")
+    ours = pair.phone.greeting("car")
+    _, hello = pair.car.hear_greeting("phone", ours, answer=False)
+    answer = pair.car.greeting("phone", echo=hello.challenge)
+    pair.car.drop("phone")
+    _, hello = pair.phone.hear_greeting("car", pair.car.greeting("phone"), answer=False)
+    anew, _ = pair.car.hear_greeting(
+        "phone", pair.phone.greeting("car", echo=hello.challenge), answer=True
+    )
+    old = _heard(pair, answer, answer=True)
+    assert pair.phone.get("car") is old
+    _, data = pair.car.seal(anew, env.RELIABLE, _frame(7))
+    assert pair.heard(data) == 7
+    now = pair.phone.get("car")
+    assert now is not None
+    assert now is not old
+    assert not now.greeted  # it is greeted before anything is sent
+    with pytest.raises(WireError, match="was over here"):
+        _heard(pair, answer)  # and the one before never counts again
+
+
 def test_an_unproved_session_displaces_nothing_until_it_speaks(pair: Pair) -> None:
     again = Sessions(pair.household.identity("car"), time.time)
     hello = again.greeting("phone")

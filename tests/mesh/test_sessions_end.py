@@ -1,9 +1,10 @@
-"""A session ends with the certificate that began it, also where this node only listens."""
+"""A session ends with the certificate that began it, also where this node only listens; two that differ are mended."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,40 @@ def test_an_ended_certificate_says_nothing_more(make_household: Any) -> None:
             with pytest.raises(HearthwayError):
                 await phone.request("car", "Household.Ask", "after", "household", type(None), 1.0)
             assert heard == ["before"]
+        finally:
+            await phone.close()
+            await car.close()
+
+    asyncio.run(main())
+
+
+def test_a_peer_that_lives_in_a_session_that_was_over_here_is_greeted_anew(
+    make_household: Any,
+) -> None:
+    """The phone holds another session for the current one. Whoever watches hears of it, and the car says nothing."""
+    household = make_household(phone="phone", car="car")
+
+    async def main() -> None:
+        hub = MemoryHub()
+        phone, car = (
+            MeshNode(household.identity(n), hub.link(n, n), RULES, time.time)
+            for n in ("phone", "car")
+        )
+        try:
+            await car.open()
+            await phone.open()
+            await phone.wait_ready(["car"], 10.0)
+            await car.wait_ready(["phone"], 10.0)
+            told: list[bool] = []
+            phone.on_peer(lambda _, ready: told.append(ready))
+            session = phone._sessions.get("car")
+            assert session is not None
+            phone._sessions._peerings["car"].promote(replace(session, session=bytes(16)))
+            phone._greeter.recheck("car")
+            async with asyncio.timeout(5.0):
+                while told != [False, True]:  # noqa: ASYNC110 - what is waited for is told by no event
+                    await asyncio.sleep(0.005)
+            assert phone.ready("car")
         finally:
             await phone.close()
             await car.close()

@@ -68,6 +68,12 @@ class Greeter:
         if self.active and (running is None or running.done()):
             self._running[device_id] = self._spawn(self._greet(device_id))
 
+    def lives_in(self, session: Session, before: Session | None) -> None:
+        """A frame opened in a session that we have not greeted; what went out in the one before was read by nobody."""
+        if before is not None and before is not session and before.greeted:
+            self._tell(session.device_id, ready=False)
+        self.greet_soon(session.device_id)
+
     def stop(self, device_id: str) -> None:
         """That device went."""
         running = self._running.pop(device_id, None)
@@ -147,7 +153,11 @@ class Greeter:
         try:
             session = await self._once(device_id)
         except HearthwayError:
-            return  # gone meanwhile, or put out: the link says so
+            if before is None or self._sessions.get(device_id) is not None:
+                return  # gone meanwhile, or put out: the link says so
+            self._tell(device_id, ready=False)  # it lives in one that was over here
+            await self._greet(device_id)
+            return
         if session is not before:
             self._tell(device_id, ready=False)
             self._tell(device_id, ready=True)

@@ -253,10 +253,11 @@ class Hearing:
         """As `Sessions.unseal`; where the epochs or sessions of the two differ, that is mended beside."""
         if isinstance(data, _Opened):
             return data.heard
+        before = self._sessions.get(claimed)
         try:
             heard = self._sessions.unseal(claimed, data)
             if not heard[0].greeted:
-                self._greeter.greet_soon(claimed)
+                self._greeter.lives_in(heard[0], before)
             return heard
         except NewerEpochError:
             self._spawn(self._greeter.ask_roster(claimed))

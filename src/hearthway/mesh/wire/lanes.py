@@ -66,6 +66,7 @@ class Session:
     roster_serial: int = 0
     expires_s: float = 0.0  # its certificate, Unix seconds
     greeted: bool = False  # it answered our greeting, so it knows our session: we may send
+    lived: bool = False  # it answered, or a frame opened in it: no recording of an old greeting
     _sent: dict[int, int] = field(default_factory=dict, repr=False)
     _heard: dict[int, Heard] = field(default_factory=dict, repr=False)
     _ciphers: dict[tuple[int, int, bool], AESGCM] = field(default_factory=dict, repr=False)

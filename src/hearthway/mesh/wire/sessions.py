@@ -72,14 +72,22 @@ class _Peering:
     retired: dict[bytes, None] = field(default_factory=dict)
 
     def promote(self, session: Session) -> None:
-        """The peer lives in this session now; the one before never counts again."""
-        if self.current is not None and self.current is not session:
-            self.retired[self.current.session] = None
-            while len(self.retired) > _RETIRED_MAX:
-                self.retired.pop(next(iter(self.retired)))
+        """The peer lives in this session now; the one it lived in before never counts again.
+
+        One that was only heard of stays a candidate: its greeting may be newer than the answer that proves this one.
+        """
+        before, self.current = self.current, session
         if self.candidate is session:
             self.candidate = None
-        self.current = session
+        session.lived = True
+        if before is None or before is session:
+            return
+        if not before.lived and self.candidate is None:
+            self.candidate = before
+            return
+        self.retired[before.session] = None
+        while len(self.retired) > _RETIRED_MAX:
+            self.retired.pop(next(iter(self.retired)))
 
 
 class Sessions:
@@ -250,6 +258,7 @@ class Sessions:
             session = peering.candidate
             plain = session.unseal(lane, epoch, key, seq, data)
             peering.promote(session)
+        session.lived = True
         return session, lane, seq, unpack_frame(plain)
 
     def unseal_reply(self, asked: Session, data: bytes, reference: int) -> tuple[int, Frame]:
