@@ -23,6 +23,7 @@ from hearthway.mesh.state.replica import Replica
 from hearthway.mesh.state.replica_sync import ReplicaSync
 from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.mesh.trust.roster import Roster
 from hearthway.mesh.wire.envelope import is_hello
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import StoreError
@@ -192,6 +193,37 @@ def test_who_asked_before_it_was_known_hears_what_is_written_next(
             if not early:
                 await phone.write("Setting.X", b"1")
             await _until(lambda: _held(home, "Setting.X") == b"1", 2.0)
+
+    asyncio.run(scenario())
+
+
+def test_nobody_waits_for_a_link_that_opens_anew(
+    make_household: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new member makes the phone's link do so, for ever here: what the home writes then is heard all the same."""
+    household = make_household(home="home", phone="phone")
+    two = {name: household.identity(name) for name in ("home", "phone")}
+
+    async def scenario() -> None:
+        begun, update = asyncio.Event(), MemoryLink.update_roster
+
+        async def stuck(self: MemoryLink, roster: Roster) -> None:
+            if self.device_id == "phone":
+                begun.set()
+                await asyncio.Event().wait()
+            await update(self, roster)
+
+        monkeypatch.setattr(MemoryLink, "update_roster", stuck)
+        async with _members(two, tmp_path) as (_, nodes):
+            phone, home = nodes["phone"], nodes["home"]
+            await home.mesh.wait_ready(["phone"], 10.0)
+            await phone.mesh.wait_ready(["home"], 10.0)
+            await asyncio.to_thread(household.add, "second", "car")
+            await home.mesh.reload_roster(household.root.signed_roster)
+            async with asyncio.timeout(10.0):
+                await begun.wait()
+            await home.write("Setting.X", b"1")
+            await _until(lambda: _held(phone, "Setting.X") == b"1", 2.0)
 
     asyncio.run(scenario())
 

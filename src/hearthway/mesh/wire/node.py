@@ -74,7 +74,7 @@ class MeshNode:
             self._gate,
             self._greeter,
             self._answerer,
-            self._take_roster,
+            self._hear_roster,
             self._spawn,
         )
         self._publisher = Publisher(
@@ -316,14 +316,19 @@ class MeshNode:
 
     async def reload_roster(self, signed: bytes) -> None:
         """Use a newer signed roster (the home does so after pairing) and hand it to every peer."""
-        await self._take_roster(signed)
+        linked = await self._take_roster(signed)
+        if linked is not None:
+            await linked
 
     async def use_identity(self, identity: DeviceIdentity) -> None:
         """Go on with a renewed certificate, and with its list of devices if that is newer; sessions stay."""
         async with self._taking:
             own = self.identity
             if identity.roster.serial > own.roster.serial:
-                await self._use(identity, await asyncio.to_thread(identity.signed_roster))
+                signed = await asyncio.to_thread(identity.signed_roster)
+                linked = await self._use(identity, signed)
+                if linked is not None:
+                    await linked
             else:
                 identity = replace(identity, roster=own.roster, epoch_key=own.epoch_key)
                 self._lose(self._sessions.use(identity))
@@ -393,21 +398,29 @@ class MeshNode:
         except TimeoutError:
             return
 
-    async def _take_roster(self, signed: bytes) -> None:
+    async def _hear_roster(self, signed: bytes) -> None:
+        """A peer hands it on. Frames that come next do not wait for the link, which may take seconds to open anew."""
+        linked = await self._take_roster(signed)
+        if linked is not None:
+            linked.add_done_callback(_log_unlinked)
+
+    async def _take_roster(self, signed: bytes) -> asyncio.Task[None] | None:
+        """As `_use`, where it is newer."""
         async with self._taking:
             if signed == self._greeter.signed_roster or self._put_out is not None:
-                return
+                return None
             try:
                 newer = await asyncio.to_thread(self.identity.with_roster, signed)
             except IdentityError as why:
                 await self._leave(why)
-                return
-            if newer.roster.serial > self.identity.roster.serial:
-                # On the home this may be one of its own making: what it heard, and what it knew.
-                await self._use(newer, await asyncio.to_thread(newer.signed_roster))
+                return None
+            if newer.roster.serial <= self.identity.roster.serial:
+                return None
+            # On the home this may be one of its own making: what it heard, and what it knew.
+            return await self._use(newer, await asyncio.to_thread(newer.signed_roster))
 
-    async def _use(self, identity: DeviceIdentity, signed: bytes) -> None:
-        """Seal to nobody who is out, tell everybody why, and only then use the new key."""
+    async def _use(self, identity: DeviceIdentity, signed: bytes) -> asyncio.Task[None] | None:
+        """Seal to nobody who is out, tell everybody why, and only then use the new key; the link's part runs beside."""
         before = self.identity.roster
         told = [d for d in self._link.peers() if self._link.peers()[d].alive]
         self._greeter.signed_roster = signed
@@ -433,9 +446,10 @@ class MeshNode:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_FAREWELL_S):
                     await box.flush()
-        if before != identity.roster:
-            self._tell_roster()
-            await self._link.update_roster(identity.roster)
+        if before == identity.roster:
+            return None
+        self._tell_roster()
+        return self._spawn(self._link.update_roster(identity.roster))
 
     def _tell_roster(self) -> None:
         for handler in self._roster_handlers:
@@ -458,6 +472,12 @@ class MeshNode:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _log_unlinked(linked: asyncio.Task[None]) -> None:
+    """Nobody waited for it."""
+    if not linked.cancelled() and (why := linked.exception()) is not None:
+        log_failure("a list of devices", why)
 
 
 def _farewell(before: Roster, now: Roster, device_id: str, signed: bytes) -> bytes:
