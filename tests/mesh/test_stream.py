@@ -470,7 +470,7 @@ def test_a_stream_that_breaks_fails_its_asks_at_once_and_comes_back(make_househo
 
 
 def test_renewed_certificates_and_new_rosters_lose_nothing(make_household: Any) -> None:
-    """Acknowledged reliable traffic throughout: every ask is answered, every frame arrives, nobody counts as gone."""
+    """Acknowledged reliable traffic throughout: every ask is answered, every frame arrives, nobody counts as gone or ill."""
     household = make_household(phone="phone", car="car", home="home")
 
     async def scenario() -> None:
@@ -494,6 +494,7 @@ def test_renewed_certificates_and_new_rosters_lose_nothing(make_household: Any) 
                     assert await car.ask("phone", b"%d" % sent, 3.0) == b"echo %d" % sent
                     slowest_s = max(slowest_s, time.monotonic() - start_s)
                     assert await car.put("phone", b"%d" % sent, reliable=True) == 1
+                    assert all(link.health().ok for link in links)
                     sent += 1
                     await asyncio.sleep(0.005)
 

@@ -208,10 +208,12 @@ class ZenohLink:
 
     def health(self) -> Health:
         """Not ok while no other node is reached; the reason comes from the probe, within 3 s of opening."""
+        others = [m for m in self._roster.members if m.device_id != self.device_id]
+        if self._open and any(self._presence.is_alive(m.device_id) for m in others):
+            return Health(ok=True)  # also while the session is opened anew, by the streams that stand
         if not self._open or self._zenoh is None or not self._zenoh.is_open:
             return Health(ok=False, problem="The link is closed.", next_step="Start the node.")
-        others = [m for m in self._roster.members if m.device_id != self.device_id]
-        if not others or any(self._presence.is_alive(m.device_id) for m in others):
+        if not others:
             return Health(ok=True)
         for member in others:
             found = self._seeker.found.get(member.device_id)
