@@ -532,9 +532,7 @@ def _renew(household: Any, device_id: str) -> None:
     [(0, 0, None), (0, 2, 3.5), (3, 0, 3.5), (1, 0, 0.0)],
     ids=["nothing", "no-answer", "cannot-leave", "full"],
 )
-def test_what_the_kernel_says_of_a_wire(
-    probes: int, unacked: int, unheard_s: float | None
-) -> None:
+def test_what_the_kernel_says_of_a_wire(probes: int, unacked: int, unheard_s: float | None) -> None:
     """Unanswered probes are a dead wire, one alone is a reader that is full (as Linux 6.18 said of both)."""
 
     class Wire:

@@ -310,6 +310,65 @@ async def _agreed(nodes: dict[str, NodeProcess], key: str, value: str) -> None:
     await _until(agreed, 10.0, f"{key} did not reach everybody")
 
 
+READER = """
+import socket, sys, time
+listener = socket.create_server((sys.argv[1], 7999))
+print("ready", flush=True)
+wire, _ = listener.accept()
+while sys.argv[2] == "reads" and wire.recv(65536):
+    pass
+time.sleep(20)
+"""
+WRITER = """
+import socket, subprocess, sys, time
+from types import SimpleNamespace
+from hearthway.mesh.links.stream import _unheard_s
+wire = socket.create_connection((sys.argv[1], 7999))
+seen = SimpleNamespace(get_extra_info=lambda _: wire)
+wire.send(b"x")
+time.sleep(0.2)
+print(_unheard_s(seen))
+wire.setblocking(False)
+if sys.argv[2] == "reads":
+    subprocess.run(["ip", "-4", "addr", "flush", "dev", "eth0"], check=True)
+    wire.send(b"x")
+else:
+    try:
+        while wire.send(bytes(65536)):
+            pass
+    except BlockingIOError:
+        pass
+begun_s, worst_s = time.monotonic(), 0.0
+while time.monotonic() - begun_s < 4.0:
+    worst_s = max(worst_s, _unheard_s(seen) or 0.0)
+    time.sleep(0.01)
+print(worst_s)
+"""
+
+
+@pytest.mark.parametrize(("reader", "dead"), [("reads", True), ("full", False)])
+def test_a_wire_without_its_own_address_is_dead_and_a_full_one_is_not(
+    plan: LanPlan, reader: str, dead: bool
+) -> None:
+    """As the kernel says of both for 4 s: on neither is anything under way, and only the full one answers probes."""
+    with Lan.create(("home", "phone"), plan=plan) as lan:
+        argv = [sys.executable, "-I", "-S", "-c", READER, lan.address("home"), reader]
+        other = subprocess.Popen(lan.command("home", argv), stdout=subprocess.PIPE, text=True)
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "ready\n"
+            argv = [sys.executable, "-c", WRITER, lan.address("home"), reader]
+            done = subprocess.run(
+                lan.command("phone", argv), capture_output=True, text=True, timeout=20, check=True
+            )
+        finally:
+            other.kill()
+            other.communicate(timeout=5)
+        well, worst_s = done.stdout.split()
+        assert well == "None"
+        assert (float(worst_s) > 3.0) == dead, done.stdout
+
+
 def test_a_phone_in_another_network_is_found_and_the_list_says_where(
     plan: LanPlan, tmp_path: Path
 ) -> None:

@@ -428,7 +428,7 @@ def _unheard_s(transport: asyncio.Transport) -> float | None:
         return None
     probes, unacked, heard_ms = numbers[0], numbers[5], numbers[13]
     if unacked or probes > 1:
-        return heard_ms / 1000
+        return float(heard_ms / 1000)
     return 0.0 if probes else None
 
 

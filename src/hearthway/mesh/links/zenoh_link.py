@@ -210,7 +210,7 @@ class ZenohLink:
         """Not ok while no other node is reached; the reason comes from the probe, within 3 s of opening."""
         others = [m for m in self._roster.members if m.device_id != self.device_id]
         if self._open and any(self._presence.is_alive(m.device_id) for m in others):
-            return Health(ok=True)  # also while the session is opened anew, by the streams that stand
+            return Health(ok=True)  # by its stream, also while the session is opened anew
         if not self._open or self._zenoh is None or not self._zenoh.is_open:
             return Health(ok=False, problem="The link is closed.", next_step="Start the node.")
         if not others:

@@ -476,7 +476,8 @@ class MeshNode:
 
 def _log_unlinked(linked: asyncio.Task[None]) -> None:
     """Nobody waited for it."""
-    if not linked.cancelled() and (why := linked.exception()) is not None:
+    why = None if linked.cancelled() else linked.exception()
+    if isinstance(why, Exception):
         log_failure("a list of devices", why)
 
 
