@@ -196,6 +196,26 @@ def _all_direct(net: _Net) -> bool:
     return all(net.via(a, b) == "" for a in net.links for b in net.links if a != b)
 
 
+def test_what_a_neighbour_says_before_it_is_seen_counts_once_it_is(make_net: MakeNet) -> None:
+    """The two do not see each other at the same time: the car is told of the phone first, and says whom it reaches."""
+
+    async def scenario() -> None:
+        async with make_net(phone="phone", car="car", home="home") as net:
+            net.cut("phone", "home")
+            net.cut("phone", "car")
+            await _until(lambda: net.via("phone", "car") is None is net.via("phone", "home"))
+            blind = net.blinds["phone"]
+            blind._hidden.discard("car")  # its frames come through; that it is there is said later
+            blind.seen.clear()
+            net.blinds["car"].show("phone")
+            await _until(lambda: any(b"home" in frame for frame in blind.seen))
+            assert net.via("phone", "home") is None  # the control: not through somebody unseen
+            blind.show("car")
+            await _until(lambda: net.via("phone", "home") == "car", 2.0)
+
+    asyncio.run(scenario())
+
+
 def test_a_phone_that_sees_only_the_car_reaches_home_and_prefers_the_direct_way(
     make_net: MakeNet,
 ) -> None:

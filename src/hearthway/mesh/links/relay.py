@@ -278,7 +278,7 @@ class RelayLink:
                 if answer is not None and not answer.done():
                     answer.set_result(_NO)
             self._tell(device_id, alive=False)
-            self._choose()
+        self._choose()  # also where it came: it may have said whom it reaches before it was seen here
         self._say_reach()
 
     def _say_reach(self) -> None:
