@@ -18,7 +18,7 @@ from hearthway.app.wheel import AT_WHEEL
 from hearthway.app.wheel import Claim as Wheel
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.forget import sign_order
-from hearthway.records.errors import HearthwayError, MeshError
+from hearthway.records.errors import HearthwayError, MeshError, RuleDeniedError
 from hearthway.records.forgetting import ForgetOrder, SignedForget, Span
 from hearthway.records.household import Decision, Party
 from hearthway.records.messages import FORGET
@@ -158,6 +158,52 @@ def test_only_the_driver_lends_a_position(household: Any) -> None:
             found = car.position()
             assert found is not None
             assert (found["source"], found["lat"]) == ("anna-phone", 60.0)
+
+    asyncio.run(main())
+
+
+def test_what_acts_is_ordered_by_whom_the_owners_rules_name(household: Any, tmp_path: Any) -> None:
+    """A child's and a guest's phone that obey no rules order nothing at the car or at home; honest ones do not try."""
+    orders = (("car", "Command.Car.Unlock"), ("home", "Command.Home.Lock"))
+
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            done: list[tuple[str, str]] = []
+            for name, key in orders:
+                nodes[name].mesh.serve(
+                    key, int, lambda meta, _, name=name: done.append((name, meta.sender))
+                )
+
+            async def order(sender: str, purpose: str = "control", about: str = "") -> None:
+                for name, key in orders:
+                    await nodes[sender].mesh.command(
+                        name, key, 1, purpose, NOTHING, 5.0, about=about
+                    )
+
+            for name, key in orders:  # at the source: not a byte of it leaves
+                sent = nodes["kid-phone"].mesh.bytes_to()
+                with pytest.raises(RuleDeniedError):
+                    await nodes["kid-phone"].mesh.command(name, key, 1, "control", NOTHING, 5.0)
+                assert nodes["kid-phone"].mesh.bytes_to() == sent
+            lying(nodes, *PEOPLE)
+            for sender, person in (("kid-phone", "kid"), ("gus-phone", "gus")):
+                for purpose in ("control", "share", "household", "anticipate"):
+                    for about in ("", person, "anna"):
+                        with pytest.raises(HearthwayError):
+                            await order(sender, purpose, about)
+            assert done == []
+            await order("anna-phone")  # the control
+            assert done == [("car", "anna-phone"), ("home", "anna-phone")]
+            done.clear()
+            for name in ("car", "home"):  # and what the owner lets a child order, it orders
+                rules = tmp_path / name / "rules.toml"
+                rules.write_text(rules.read_text().replace('by = "adults"', 'by = "family"'))
+                await nodes.ask(name, "use-rules")
+            await order("kid-phone")
+            assert done == [("car", "kid-phone"), ("home", "kid-phone")]
+            with pytest.raises(HearthwayError):
+                await order("gus-phone")
+            assert len(done) == 2
 
     asyncio.run(main())
 

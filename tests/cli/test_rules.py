@@ -100,3 +100,23 @@ def test_no_template_of_that_name_reaches_no_file() -> None:
     assert run("--template", "../family").exit_code == 2
     with pytest.raises(InputError):
         template("../family")
+
+
+def test_check_says_what_an_older_file_means_now_and_what_to_write(data: Path) -> None:
+    """Rules that let something be ordered and leave open by whom: adults alone since; no mistake, so no failure."""
+
+    def check(text: str) -> Result:
+        (data / "phone" / "rules.toml").write_text(text)
+        return CliRunner().invoke(cli, ["check", str(data / "phone" / "node.toml")])
+
+    said = check(template("family").replace('by = "adults"\n', ""))
+    assert said.exit_code == 0, said.output
+    for rule in ("command-car", "command-home"):
+        assert f"by the rule {rule} adults' devices alone order" in said.stdout
+        assert f'Add by = "adults" to [[rule]] {rule}' in said.stdout
+    for name in TEMPLATES:
+        assert "alone order" not in check(template(name)).stdout
+    assert "said by adults" in run(data / "phone" / "rules.toml").stdout
+    broken = check("version = 2\n[[rule]]\n")
+    assert broken.exit_code != 0
+    assert "alone order" not in broken.stdout

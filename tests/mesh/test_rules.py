@@ -509,7 +509,7 @@ def test_each_way_across_is_told_up_to_the_first_that_asks_nobody() -> None:
     rules = Rules([rule("own", "own"), rule("adults", "adults"), rule("all", "everyone")])
 
     def ways(kind: str, about: str) -> list[tuple[str, str, bool]]:
-        found = rules.options("A.B", "car", PHONES[kind], "share", about)
+        found = rules.options("A.B", CAR, PHONES[kind], "share", about)
         return [(decision.rule, decision.precision, asks) for decision, asks in found]
 
     assert ways("adult", "adult") == [("own", "city", False)]
@@ -524,7 +524,7 @@ def test_what_was_answered_is_forgotten_when_there_is_too_much_of_it() -> None:
     rules = Rules.parse(V2 + RULE + COLLECT, "r")
     caches = (rules._decided, rules._matching, rules._collected)
     for n in range(16_384):
-        caches[0]["", "", CAR, "", str(n)] = ()
+        caches[0]["", CAR, CAR, "", str(n)] = ()
         caches[1]["", "", "", str(n)] = ()
         caches[2]["", str(n)] = ""
     assert rules.decide("Vehicle.Speed", CAR, Party(role="phone", alone=True), "advise")
@@ -555,8 +555,15 @@ def test_a_guest_in_a_car_of_its_own_is_a_guest() -> None:
     assert may_say(CAR, "control", "anna") is True
     assert may_say(guest, "share", "gus") is True
     assert may_say(guest, "household", "") is True
-    for purpose, about in (("control", "gus"), ("share", "anna"), ("share", ""), ("control", "")):
+    for purpose, about in (
+        ("forget", "gus"),
+        ("share", "anna"),
+        ("share", ""),
+        ("control", "anna"),
+    ):
         assert may_say(guest, purpose, about) is False
+    for about in ("gus", ""):  # whether by a rule that names guests: `said_by`
+        assert may_say(guest, "control", about) is True
     assert may_say(PHONES["child"], "control", "") is True
     assert may_say(PHONES["child"], "control", "adult") is False
     assert may_say(LONELY, "control", "anybody") is True

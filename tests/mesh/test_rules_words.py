@@ -159,6 +159,95 @@ def test_coarser_closes_and_finer_opens() -> None:
     assert {c.opened for c in diff(fine, OPEN, CATALOGUE)} == {False}
 
 
+KID = Party(role="phone", device_id="kid-phone", person="kid", kind="child")
+GUS = Party(role="phone", device_id="gus-phone", person="gus", kind="guest")
+
+
+def ordering(by: str, key: str = "Command.Home.*") -> Rules:
+    return Rules(
+        [
+            Rule(
+                id="orders",
+                keys=(key,),
+                sender="phone",
+                receivers=("home",),
+                purpose="control",
+                by=by,
+            )
+        ]
+    )
+
+
+def test_explain_says_whose_device_orders() -> None:
+    """The same as what is decided, for each kind of person, and whom the rule leaves out."""
+    key, who = "Command.Home.Lock", [ANNA, KID, GUS, HOME]
+    for by, out in (("", "child's|guest's"), ("family", "guest's"), ("everyone", "")):
+        rules = ordering(by)
+        found = explain(rules, key, who, ["anna", "kid", "gus"], [])
+        said = "\n".join(found.sentences)
+        for phone, kind in ((ANNA, "adult"), (KID, "child"), (GUS, "guest")):
+            let = rules.decide(key, phone, HOME, "control", phone.person) is not None
+            assert (f"From {'an' if kind == 'adult' else 'a'} {kind}'s phone" in said) == let
+            assert {c.by for c in found.crossings} >= ({kind} if let else set())
+        assert ("Not from " in said) == bool(out)
+        for words in filter(None, out.split("|")):
+            assert words in said.partition("Not from ")[2]
+    free = explain(FAMILY, "Setting.Speaker", who, ["anna", "kid"], [])
+    assert {c.by for c in free.crossings} == {""}
+    assert "From the phone" in "\n".join(free.sentences)
+
+
+def test_a_diff_says_to_whom_ordering_is_opened() -> None:
+    (opened,) = diff(ordering("adults"), ordering("family"), ())
+    assert opened.opened
+    assert "from a child's phone to a shared home" in opened.words
+    assert "before: not at all" in opened.words
+    assert "adult's phone to" not in opened.words
+    (closed,) = diff(ordering("family"), ordering(""), ())
+    assert not closed.opened
+    assert diff(ordering(""), ordering("adults"), ()) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_whatever_by_opens_is_always_said(data: st.DataObject) -> None:
+    """For phones and cars of every kind of person, and for orders as for anything else."""
+    keys = st.sampled_from(["Command.A", "Command.*", "A.B", "A.*"])
+    rule = st.builds(
+        Rule,
+        id=st.just("r"),
+        keys=st.tuples(keys),
+        sender=st.sampled_from(["phone", "car"]),
+        receivers=st.just(("home",)),
+        purpose=st.sampled_from(["control", "share"]),
+        whose=st.sampled_from(["own", "family", "everyone"]),
+        by=st.sampled_from(["", "adults", "family", "everyone"]),
+    )
+    old, new = (Rules(data.draw(st.lists(rule, max_size=3))) for _ in range(2))
+
+    def lets(rules: Rules) -> set[tuple[str, ...]]:
+        tellers = [
+            Party(role=role, person="x", kind=kind)
+            for role in ("phone", "car")
+            for kind in PersonKind
+        ]
+        return {
+            (key, teller.role, teller.kind, purpose, about, party.kind)
+            for key, teller, purpose, about, party in product(
+                ("Command.A", "Command.B", "A.B", "A.C"),
+                [*tellers, Party(role="car")],
+                ("control", "share"),
+                ("", "x"),
+                [HOME, Party(role="home", person="x", kind="adult")],
+            )
+            if rules.decide(key, teller, party, purpose, about) is not None
+        }
+
+    changes, before, after = diff(old, new, ()), lets(old), lets(new)
+    assert any(c.opened for c in changes) or not after - before
+    assert any(not c.opened for c in changes) or not before - after
+
+
 _keys = st.sampled_from(["A.B", "A.C", "A.*", "A.B.C", "A.*.C", "D.*"])
 _roles = st.sampled_from(["phone", "car", "home"])
 _rules = st.lists(

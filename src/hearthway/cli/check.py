@@ -25,15 +25,39 @@ def command(config: Path | None, data: Path | None) -> None:
     wrong = 0
     for paths in found:
         file = config if config is not None else paths.config
-        problems = _problems(paths, file)
+        problems, notes = _problems(paths, file), _notes(paths)
         wrong += len(problems)
         click.echo(f"{file}: {'fine' if not problems else f'{len(problems)} to mend'}")
         for why in problems:
             click.echo(f"  {why.message}")
             if why.next_step:
                 click.echo(f"  -> {why.next_step}")
+        for what, next_step in notes:
+            click.echo(f"  {what}")
+            click.echo(f"  -> {next_step}")
     if wrong:
         raise ConfigError(f"{wrong} to mend.", "Each line above says how.")
+
+
+def _notes(paths: NodePaths) -> list[tuple[str, str]]:
+    """What is no mistake and means something else than it once did: a sentence, and what to write."""
+    try:
+        open_to = Rules.load(paths.rules).orders_by_default() if paths.rules.exists() else []
+    except HearthwayError:
+        return []  # said as a problem
+    return [_note(paths, rule.id) for rule in open_to]
+
+
+def _note(paths: NodePaths, rule: str) -> tuple[str, str]:
+    what = (
+        f"{paths.rules}: by the rule {rule} adults' devices alone order;"
+        " it does not say by whom, and a child's phone once ordered by such a rule too."
+    )
+    next_step = (
+        f'Add by = "adults" to [[rule]] {rule} to keep that, or by = "family" to let children order,'
+        " and apply it on every device."
+    )
+    return what, next_step
 
 
 def _problems(paths: NodePaths, file: Path) -> list[HearthwayError]:

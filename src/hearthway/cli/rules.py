@@ -12,9 +12,9 @@ from hearthway.app.collecting import rules_of
 from hearthway.app.config import load_config
 from hearthway.app.control import Control, running
 from hearthway.app.paths import NodePaths, write_private
-from hearthway.mesh.policy.rules import PURPOSES, TEMPLATES, Rules, read_file, template
+from hearthway.mesh.policy.rules import PURPOSES, TEMPLATES, Rules, read_file, said_by, template
 from hearthway.records.errors import HearthwayError
-from hearthway.records.household import Role
+from hearthway.records.household import Role, Rule
 
 from .common import data_option, json_option, nodes, write_json
 
@@ -83,7 +83,7 @@ def show(
 def _lines(rules: Rules) -> list[str]:
     lines = [
         f"  {rule.id:24} {rule.sender} -> {', '.join(rule.receivers)}: {', '.join(rule.keys)}"
-        f"  (to {PURPOSES[rule.purpose]}{_limits(rule.whose, rule.precision)})"
+        f"  (to {PURPOSES[rule.purpose]}{_limits(rule)})"
         for rule in rules.rules
     ]
     lines += [
@@ -100,9 +100,11 @@ def _lines(rules: Rules) -> list[str]:
     return lines
 
 
-def _limits(whose: str, precision: str) -> str:
-    words = "" if whose == "own" else f"; for {whose}"
-    return words + ("" if precision == "exact" else f"; as {precision}")
+def _limits(rule: Rule) -> str:
+    words = "" if rule.whose == "own" else f"; for {rule.whose}"
+    words += "" if rule.precision == "exact" else f"; as {rule.precision}"
+    by = next(filter(None, (said_by(rule, key) for key in rule.keys)), "")
+    return words + (f"; said by {by}" if by else "")
 
 
 # explain --------------------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `whose`: the people whose devices may get it beside shared ones: "own" (the person it is about), "adults",
     "family" (adults and children) or "everyone" (guests too). `precision`: "exact", "500m" or "city".
+    `by`: whose devices may say it, in the same words; "" where the owner did not say (see `policy.rules.said_by`).
     """
 
     id: str
@@ -68,6 +69,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     purpose: str
     whose: str = "own"
     precision: str = "exact"
+    by: str = ""
 
 
 class CollectRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ from hearthway.records.household import (
     TrainRule,
 )
 
+from .rules_file import KEEPING_TOGETHER as KEEPING_TOGETHER
 from .rules_file import PURPOSES as PURPOSES
 from .rules_file import ROLES, RuleBook, read_rules
 from .rules_file import compile_pattern as compile_pattern
@@ -32,9 +33,9 @@ TEMPLATES: dict[str, str] = {
     "family": "what Hearthway can do, each person's data with that person; the default",
     "open": "what the household's adults share with one another once both have consented",
 }
-# About nobody: messages that hold the household together reach every device of it, a guest's as well.
-KEEPING_TOGETHER = ("witness", "replay", "forget", "household")
-ORDERS = ("control", "forget")  # a guest does these by a grant, or not at all
+CONTROL = "control"
+COMMANDS = "Command"  # the first part of every key that makes something happen
+ORDERS = (CONTROL, "forget")
 _CACHE_MAX = 16_384
 _RULES_MAX_BYTES = 1_000_000
 
@@ -78,7 +79,7 @@ class Rules:
         self._train = [(r, _patterns(r.keys)) for r in self.train or ()]
         self._keep = [(r, _patterns(r.keys)) for r in self.keep]
         self._matching: dict[tuple[str, str, str, str], tuple[Rule, ...]] = {}
-        self._decided: dict[tuple[str, str, Party, str, str], tuple[_Option, ...]] = {}
+        self._decided: dict[tuple[str, Party, Party, str, str], tuple[_Option, ...]] = {}
         self._collected: dict[tuple[str, str], str] = {}
 
     @classmethod
@@ -114,14 +115,14 @@ class Rules:
         """May `key`, about the person `about` ("": about nobody), cross? By which rule, how precisely; or None.
 
         What is about one person reaches another's device only if a rule's `whose` lets it AND both consented.
-        Of several rules the first that lets it counts. Who may say it at all: see `may_say`.
+        Of several rules the first that lets it counts. Who may say it at all: see `may_say` and `said_by`.
         """
         if not may_say(sender, purpose, about):
             return None
-        question = (key, sender.role, receiver, purpose, about)
+        question = (key, sender, receiver, purpose, about)
         options = self._decided.get(question)
         if options is None:
-            options = tuple(self.options(key, sender.role, receiver, purpose, about))
+            options = tuple(self.options(key, sender, receiver, purpose, about))
             if len(self._decided) >= _CACHE_MAX:  # keys come from outside: never grow without bound
                 self._decided.clear()
             self._decided[question] = options
@@ -131,18 +132,34 @@ class Rules:
         return None
 
     def options(
-        self, key: str, sender_role: str, receiver: Party, purpose: str, about: str = ""
+        self, key: str, sender: Party, receiver: Party, purpose: str, about: str = ""
     ) -> list[_Option]:
         """Every way this may cross, the first one first: a decision, and whether it needs the consent of both."""
         found: list[_Option] = []
-        for rule in self._naming(key, sender_role, receiver.role, purpose):
-            fits = _may_have(rule, receiver, about)
+        for rule in self._naming(key, sender.role, receiver.role, purpose):
+            fits = _may_have(rule, receiver, about) if _is_by(said_by(rule, key), sender) else None
             if fits is None:
                 continue
             found.append((Decision(rule=rule.id, precision=rule.precision), fits))
             if not fits:
                 break  # whatever comes later is never asked
         return found
+
+    def is_limited(self, key: str, sender_role: str, purpose: str) -> bool:
+        """Does it count whose device of that role says this, by any rule that names it?"""
+        return any(
+            said_by(rule, key)
+            for role in ROLES
+            for rule in self._naming(key, sender_role, role, purpose)
+        )
+
+    def orders_by_default(self) -> list[Rule]:
+        """Rules that let something be ordered and leave open by whom: adults' devices alone order by them."""
+        return [
+            rule
+            for rule in self.rules
+            if not rule.by and any(said_by(rule, pattern) for pattern in rule.keys)
+        ]
 
     def receivers(self, key: str, sender_role: str, purpose: str) -> list[tuple[str, Rule]]:
         """Every role this key may go to, with the rule, in the order phone, car, home, venue."""
@@ -213,18 +230,33 @@ class Rules:
 def may_say(sender: Party, purpose: str, about: str) -> bool:
     """May that device say anything to this purpose about this person, whatever a rule lets its role say?
 
-    A phone speaks of its own person and of nobody else. A guest's device orders nothing: beside what keeps the
-    household together it tells what is about the guest. A phone that is nobody's does not even that.
+    A phone speaks of its own person and of nobody else. A guest's device makes nobody forget, and orders only where
+    a rule's `by` names guests: beside what keeps the household together it tells what is about the guest. A phone
+    that is nobody's does not even that.
     """
     if sender.alone or (sender.role != Role.PHONE and sender.kind != PersonKind.GUEST):
         return True
     if about and about != sender.person:
         return False
-    if sender.person and sender.kind != PersonKind.GUEST:
+    if sender.person and (sender.kind != PersonKind.GUEST or purpose == CONTROL):
         return True
     if about:
         return purpose not in ORDERS
     return purpose in KEEPING_TOGETHER and purpose not in ORDERS
+
+
+def said_by(rule: Rule, key: str) -> str:
+    """Whose devices may say `key` by this rule: as its `by` says; what acts on car or home is adults' by default.
+
+    "" where it does not count. A car or home that all share says what a rule lets its role say.
+    """
+    acts = rule.purpose == CONTROL or key.partition(".")[0] == COMMANDS
+    return rule.by or ("adults" if acts else "")
+
+
+def _is_by(by: str, sender: Party) -> bool:
+    shared = not sender.person and (sender.alone or sender.role != Role.PHONE)
+    return not by or shared or sender.kind in _KINDS_OF[by]
 
 
 def _may_have(rule: Rule, receiver: Party, about: str) -> bool | None:

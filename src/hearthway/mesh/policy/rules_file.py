@@ -29,6 +29,9 @@ PURPOSES: dict[str, str] = {
 ROLES = tuple(str(r) for r in Role)
 WHOSE = ("own", "adults", "family", "everyone")
 PRECISIONS = ("exact", "500m", "city")
+BY = ("adults", "family", "everyone")
+# About nobody: messages that hold the household together reach every device of it and come from every one.
+KEEPING_TOGETHER = ("witness", "replay", "forget", "household")
 TRAIN_KINDS = ("fix", "answer")
 KEEP_KINDS = ("fix", "signal", "suggestion", "answer", "event", "receipt")
 DAYS_MAX = 36_500
@@ -131,7 +134,7 @@ class _Reader:
     # one table of each kind -------------------------------------------------------------------
 
     def _rule(self, table: _Table, index: int) -> Rule:
-        self._only(table, index, (*_FIELDS, *_OPTIONAL), _FIELDS)
+        self._only(table, index, (*_FIELDS, *_OPTIONAL, "by"), _FIELDS)
         rule_id = self._id(table, index)
         keys = self._patterns(table, index)
         sender = self._text(table, "from", index)
@@ -149,7 +152,7 @@ class _Reader:
                 "purpose",
                 index,
             )
-        chosen = {}
+        chosen = {"by": self._by(table, index, purpose)}
         for option, values in _OPTIONAL.items():
             value = self._text(table, option, index) if option in table else values[0]
             if value not in values:
@@ -158,6 +161,22 @@ class _Reader:
         return Rule(
             id=rule_id, keys=keys, sender=sender, receivers=receivers, purpose=purpose, **chosen
         )
+
+    def _by(self, table: _Table, index: int, purpose: str) -> str:
+        """Whose devices may say it; "" where the file leaves that open."""
+        if "by" not in table:
+            return ""
+        by = self._text(table, "by", index)
+        if by not in BY:
+            self._fail(f'"{by}" is not known', f"Use {', '.join(BY)}.", "by", index)
+        if purpose in KEEPING_TOGETHER:
+            self._fail(
+                f'"by" cannot stand beside the purpose "{purpose}"',
+                "Every device needs it to stay in the household: leave out by.",
+                "by",
+                index,
+            )
+        return by
 
     def _collect(self, table: _Table, index: int) -> CollectRule:
         self._only(table, index, ("id", "keys", "at"), ("id", "keys", "at"))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from hearthway.records.household import Party, PersonKind, Role
 
 from .consent import ConsentState
-from .rules import PURPOSES, Rules, compile_pattern
+from .rules import PURPOSES, Rules, compile_pattern, may_say
 from .rules_file import KEEP_KINDS, ROLES, TRAIN_KINDS
 
 ANY_OTHER = "(any other key)"  # no pattern fits it: only a file that limits nothing lets it
@@ -20,12 +21,14 @@ _RANK = {"city": 1, "500m": 2, "exact": 3}
 _BY_RANK = {rank: name for name, rank in _RANK.items()}
 _Access = tuple[int, int]  # best precision without, and with the consent of both; 0: not at all
 _Way = tuple[str, str, str]  # sender role, receiver role, purpose
+_Difference = tuple[_Access, _Access, tuple[str, ...]]  # before, after, for whom
 
 
 class Crossing(Struct, frozen=True, kw_only=True):
     """What one device of the household gets of a key from nodes of a role."""
 
     sender: str
+    by: str  # whose device says it: "adult", "child", "guest", "shared"; "" where that does not count
     device: str
     role: str
     person: str  # whose device it is; "" for a shared one
@@ -91,10 +94,13 @@ def explain(
     for sender in ROLES:
         for purpose in PURPOSES:
             for party in parties:
-                for person in ("", *people):
-                    found = _crossing(rules, key, sender, party, purpose, person, has_agreed)
-                    if found is not None:
-                        crossings.append(found)
+                for by, teller in _tellers(sender, rules.is_limited(key, sender, purpose)):
+                    for person in ("", *people):
+                        found = _crossing(
+                            rules, key, teller, by, party, purpose, person, has_agreed
+                        )
+                        if found is not None:
+                            crossings.append(found)
     collected = {
         role: rules.collected_by(key, role) for role in ROLES[:3] if rules.collects(key, role)
     }
@@ -132,20 +138,26 @@ def kinds_of(key: str) -> tuple[str, ...]:
 def _crossing(
     rules: Rules,
     key: str,
-    sender: str,
+    teller: Party,
+    by: str,
     party: Party,
     purpose: str,
     person: str,
     has_agreed: Callable[[str, str, str], bool],
 ) -> Crossing | None:
     """The way that counts for this device: the first it may have now, else the first that lacks consent."""
-    options = rules.options(key, sender, party, purpose, person)
+    if by == PersonKind.GUEST and not may_say(
+        msgspec.structs.replace(teller, person=person or teller.person), purpose, person
+    ):
+        return None
+    options = rules.options(key, teller, party, purpose, person)
     if not options:
         return None
     agreed = has_agreed(person, party.person, purpose)
     decision, needs = next((o for o in options if not o[1] or agreed), options[0])
     return Crossing(
-        sender=sender,
+        sender=teller.role,
+        by=by,
         device=party.device_id,
         role=party.role,
         person=party.person,
@@ -176,14 +188,12 @@ def _sentences(
         said.append("It leaves no node: no rule lets it.")
     groups: dict[tuple[str, str, str, str, str], dict[str, list[str]]] = {}
     for one in found.crossings:
-        at = (one.sender, one.purpose, one.rule, one.precision, one.consent)
+        at = (_from(one), one.purpose, one.rule, one.precision, one.consent)
         groups.setdefault(at, {}).setdefault(_device(one, name_of), []).append(one.about)
     for (sender, purpose, rule, precision, consent), devices in groups.items():
         to = "; ".join(f"{d}{_of_whom(whose, name_of)}" for d, whose in sorted(devices.items()))
         may = "would get it" if consent == "missing" else "gets it"
-        words = (
-            f"From the {sender}, {to} {may} {_HOW[precision]}, to {PURPOSES[purpose]} (rule {rule}"
-        )
+        words = f"From {sender}, {to} {may} {_HOW[precision]}, to {PURPOSES[purpose]} (rule {rule}"
         words += f", purpose {purpose})."
         if consent == "missing":
             words += (
@@ -192,6 +202,7 @@ def _sentences(
         elif consent == "in force":
             words += " Both have consented."
         said.append(words)
+    said += _not_from(found)
     if found.learned_from:
         by = f" ({found.trained})" if found.trained else ""
         said.append(f"It may be learned from{by}.")
@@ -204,6 +215,26 @@ def _sentences(
     )
     if not any(party.person for party in parties):
         said.append("The household lists nobody yet: everything in it counts as one person's.")
+    return said
+
+
+def _from(one: Crossing) -> str:
+    return _TELLER[one.by].format(one.sender)
+
+
+def _not_from(found: Explanation) -> list[str]:
+    """Whose devices of a role may not say it, where another person's of that role may."""
+    heard: dict[tuple[str, str], dict[str, str]] = {}
+    for one in found.crossings:
+        if one.by:
+            heard.setdefault((one.sender, one.purpose), {})[one.by] = one.rule
+    said = []
+    for (sender, purpose), by in heard.items():
+        kinds = [kind for kind in PersonKind if kind not in by]
+        if kinds:
+            who = _listed([_TELLER[kind].format(sender) for kind in kinds], "or")
+            rules = ", ".join(sorted(set(by.values())))
+            said.append(f"Not from {who} ({purpose}): `by` of {rules} does not name them.")
     return said
 
 
@@ -229,6 +260,23 @@ _OTHER = {
     PersonKind.CHILD: "another child's",
     PersonKind.GUEST: "a guest's",
 }
+
+
+_TELLER = {
+    "": "the {}",
+    "shared": "a shared {}",
+    PersonKind.ADULT: "an adult's {}",
+    PersonKind.CHILD: "a child's {}",
+    PersonKind.GUEST: "a guest's {}",
+}
+
+
+def _tellers(role: str, limited: bool) -> list[tuple[str, Party]]:
+    """Who may say something from a role: one for all, or where it counts whose device it is one of each kind."""
+    if not limited:
+        return [("", Party(role=role, person="x", kind=PersonKind.ADULT))]
+    kinds = [(str(kind), Party(role=role, person="x", kind=kind)) for kind in PersonKind]
+    return kinds if role == Role.PHONE else [("shared", Party(role=role)), *kinds]
 
 
 def _receivers(role: str) -> list[tuple[str, Party, str]]:
@@ -277,37 +325,54 @@ def _ways(rules: Rules) -> set[_Way]:
     return {(r.sender, to, r.purpose) for r in rules.rules for to in r.receivers}
 
 
-def _access(rules: Rules, key: str, way: _Way, party: Party, about: str) -> _Access:
-    sender, _, purpose = way
-    options = rules.options(key, sender, party, purpose, about)
+def _access(
+    rules: Rules, key: str, purpose: str, teller: Party, party: Party, about: str
+) -> _Access:
+    if teller.kind == PersonKind.GUEST and not may_say(teller, purpose, about):
+        return 0, 0
+    options = rules.options(key, teller, party, purpose, about)
     alone = next((_RANK[d.precision] for d, needs in options if not needs), 0)
     agreed = _RANK[options[0][0].precision] if options else 0
     return alone, agreed
 
 
 def _crossing_changes(old: Rules, new: Rules, keys: Sequence[str]) -> list[Change]:
-    groups: dict[tuple[_Way, tuple[tuple[_Access, _Access, tuple[str, ...]], ...]], list[str]] = {}
+    groups: dict[tuple[_Way, tuple[str, ...], tuple[_Difference, ...]], list[str]] = {}
     for way in sorted(_ways(old) | _ways(new)):
+        sender, to, purpose = way
         for key in keys:
-            differ: dict[tuple[_Access, _Access], list[str]] = {}
-            for words, party, about in _receivers(way[1]):
-                was = _access(old, key, way, party, about)
-                will = _access(new, key, way, party, about)
-                if was != will:
-                    differ.setdefault((was, will), []).append(words)
-            if differ:
-                said = tuple((was, will, tuple(w)) for (was, will), w in sorted(differ.items()))
-                groups.setdefault((way, said), []).append(key)
+            limited = any(rules.is_limited(key, sender, purpose) for rules in (old, new))
+            alike: dict[tuple[_Difference, ...], list[str]] = {}
+            for by, teller in _tellers(sender, limited):
+                said = _differences(old, new, key, purpose, teller, to)
+                if said:
+                    words = _TELLER[by] if by else "a {}"
+                    alike.setdefault(said, []).append(words.format(sender))
+            for said, tellers in alike.items():
+                groups.setdefault((way, tuple(tellers), said), []).append(key)
     changes = []
-    for ((sender, _, purpose), said), named in groups.items():
-        for was, will, who in said:
+    for ((_, _, purpose), who_says, differences), named in groups.items():
+        for was, will, who in differences:
             opened = will[0] > was[0] or will[1] > was[1]
             words = (
-                f"{', '.join(_merged(named))}: from a {sender} to {_listed(who)}, to {PURPOSES[purpose]}"
+                f"{', '.join(_merged(named))}: from {_listed(who_says)} to {_listed(who)}, to {PURPOSES[purpose]}"
                 f" ({purpose}): {_words(will)}; before: {_words(was)}."
             )
             changes.append(Change(opened=opened, words=words))
     return changes
+
+
+def _differences(
+    old: Rules, new: Rules, key: str, purpose: str, teller: Party, to: str
+) -> tuple[_Difference, ...]:
+    """What changes between that teller and every kind of receiver of the role `to`."""
+    differ: dict[tuple[_Access, _Access], list[str]] = {}
+    for words, party, about in _receivers(to):
+        was = _access(old, key, purpose, teller, party, about)
+        will = _access(new, key, purpose, teller, party, about)
+        if was != will:
+            differ.setdefault((was, will), []).append(words)
+    return tuple((was, will, tuple(who)) for (was, will), who in sorted(differ.items()))
 
 
 def _words(access: _Access) -> str:
@@ -320,8 +385,8 @@ def _words(access: _Access) -> str:
     return f"{_HOW[_BY_RANK[alone]]}, {words}" if alone else words
 
 
-def _listed(who: Sequence[str]) -> str:
-    return who[0] if len(who) == 1 else f"{', '.join(who[:-1])} and {who[-1]}"
+def _listed(who: Sequence[str], word: str = "and") -> str:
+    return who[0] if len(who) == 1 else f"{', '.join(who[:-1])} {word} {who[-1]}"
 
 
 def _collect_changes(old: Rules, new: Rules, keys: Sequence[str]) -> list[Change]:
