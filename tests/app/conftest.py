@@ -72,6 +72,18 @@ class Nodes:
 
         return await asyncio.to_thread(call)
 
+    async def admit(self, name: str, role: str, person: str = "", kind: str = "adult") -> None:
+        """What pairing does for a device that was never here, or was erased; it is up afterwards."""
+        keys = private_dir(self.path / name / "keys")
+        key, now_s = device_key(keys), time.time()
+        who = HouseholdPerson(person_id=person, kind=PersonKind(kind)) if person else None
+        pem, _ = self.root.admit(request(key, name), name, role, now_s, "127.0.0.1:9", person=who)
+        keep_device(keys, key, pem, self.root.certificate_pem, self.root.signed_roster)
+        home = self.nodes["home"].mesh
+        assert home is not None
+        await home.reload_roster(self.root.signed_roster)
+        await self.up(name)
+
     async def reach(self, *names: str) -> None:
         """Until these nodes all reach one another."""
         for name in names:

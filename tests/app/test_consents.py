@@ -218,8 +218,10 @@ def test_a_handed_down_phone_takes_no_revocation_back(household: Any, tmp_path: 
             await nodes.until(lambda: [c.state for c in old.found()] == ["in force"])
             await nodes.ask("anna-old", "consent-revoke", id=given["id"])
             await nodes.until(lambda: [c.state for c in home.found()] == ["revoked"])
-            await nodes.ask("home", "people-add", person="kim", kind="child")
-            await nodes.ask("home", "people-assign", device="anna-old", person="kim")
+            await nodes.ask("anna-old", "people-hand-down")
+            await nodes.tasks.pop("anna-old")
+            await nodes.admit("anna-old", "phone", "kim", "child")
+            await nodes.reach("anna-old", "home")
             assert [c.state for c in home.found()] == ["revoked"]
             await nodes.down("home")
             await nodes.up("home")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -158,6 +159,11 @@ class Granting(Part):
         await asyncio.to_thread(root.revoke_grant, grant_id)
         await mesh.reload_roster(root.signed_roster)
         return {"id": grant_id}
+
+    async def given_to(self, devices: Iterable[str]) -> list[str]:
+        """Ids of the grants that this home gave to any of these devices."""
+        holders = frozenset(devices)
+        return sorted({s.grant_id for _, s in (await self._kept()).all() if s.holder in holders})
 
     async def _hand_over(self, device_id: str) -> None:
         """What waits for that device goes to it now; what does not arrive waits on."""

@@ -24,14 +24,17 @@ from hearthway.records.household import PersonKind, Role
 from .addresses import reachable
 from .config import Config
 from .control import ControlServer
+from .granting import Granting
 from .membership import (
     CLAIM,
+    HAND_DOWN,
     LEAVE,
     MOVE,
     RENEW,
     REVOKE,
     Claim,
     Claimed,
+    HandDown,
     Leave,
     Membership,
     Move,
@@ -74,6 +77,7 @@ class Household(Part):
         mesh.serve(REVOKE, Revoke, self._revoke)
         mesh.serve(LEAVE, Leave, self._leave)
         mesh.serve(MOVE, Move, self._move)
+        mesh.serve(HAND_DOWN, HandDown, self._hand_down)
         self.node.spawn(self._renew_own(mesh), "renewal")
 
     async def _renew_own(self, mesh: MeshNode) -> None:
@@ -132,9 +136,26 @@ class Household(Part):
                 f"Run `hearthway revoke {wanted.device_id}` on the home, or on an adult's phone.",
             )
         before = root.roster
-        await asyncio.to_thread(root.revoke, wanted.device_id)
+        await self._put_out(root, wanted.device_id)
         log.info("revoked", extra={"fields": {"peer": wanted.device_id, "by": meta.sender}})
         self._tell_soon(root, before)
+
+    async def _hand_down(self, meta: Any, _: HandDown) -> None:
+        """It asks for itself alone; under the key that it has now it comes back to nobody."""
+        root = await self._root()
+        before = root.roster
+        await self._put_out(root, meta.sender)
+        log.info("handed down", extra={"fields": {"peer": meta.sender}})
+        self._tell_soon(root, before)
+
+    async def _put_out(self, root: HouseholdRoot, device_id: str) -> None:
+        granted = await self.node.part(Granting).given_to([device_id])
+        await asyncio.to_thread(root.revoke, device_id, granted)
+
+    async def _remove(self, root: HouseholdRoot, person_id: str) -> None:
+        theirs = [m.device_id for m in root.roster.members if m.person == person_id]
+        granted = await self.node.part(Granting).given_to(theirs)
+        await asyncio.to_thread(root.remove_person, person_id, granted)
 
     async def _leave(self, meta: Any, _: Leave) -> None:
         root = await self._root()
@@ -142,7 +163,7 @@ class Household(Part):
         if member is None or not member.person or member.role != Role.PHONE:
             raise IdentityError(f"{meta.sender} belongs to nobody who could leave by it.")
         before = root.roster
-        await asyncio.to_thread(root.remove_person, member.person)
+        await self._remove(root, member.person)
         log.info("left", extra={"fields": {"person": member.person}})
         self._tell_soon(root, before)
 
@@ -161,7 +182,10 @@ class Household(Part):
 
     async def _do_revoke(self, request: Request) -> Request:
         device = str(request.get("device", ""))
-        await self._change(lambda root: root.revoke(device))
+        root = await self._root()
+        before = root.roster
+        await self._put_out(root, device)
+        await self._tell(root, before)
         return {"device": device}
 
     async def _do_add(self, request: Request) -> Request:
@@ -198,15 +222,33 @@ class Household(Part):
 
     async def _do_remove(self, request: Request) -> Request:
         person = self._meant(str(request.get("person", "")))
-        gone = await self._change(lambda root: root.remove_person(person))
-        return {"person": person, "devices": gone}
+        root = await self._root()
+        before = root.roster
+        await self._remove(root, person)
+        return {"person": person, "devices": await self._tell(root, before)}
 
     async def _do_assign(self, request: Request) -> Request:
         device = str(request.get("device", ""))
         person = self._meant(str(request["person"])) if request.get("person") else ""
+        says = self.node.part(Membership).asked.get(device, person)
+        if person and says != person:
+            raise InputError(
+                f"{device} says that it is {says}'s, and what it holds would go along with it.",
+                f"`hearthway people add {says}` takes them in; `hearthway people hand-down` on it erases it.",
+            )
+        if request.get("erase") and device == self.node.config.node.id:
+            await self._erase_own(device, person)
         await self._change(lambda root: root.assign(device, person))
         self.node.part(Membership).asked.pop(device, None)
         return {"device": device, "person": person}
+
+    async def _erase_own(self, device: str, person: str) -> None:
+        """The home cannot leave its household: what it holds about its person is erased where it stands."""
+        root = await self._root()
+        member = root.roster.member(device)
+        if member is not None and member.person not in ("", person):
+            await self._change(lambda root: root.assign(device, "", erased=True))
+            await self.node.part(Membership).erase(member.person)
 
     def _meant(self, text: str) -> str:
         """The person whose id begins so; the text itself where it names nobody known."""
@@ -220,12 +262,12 @@ class Household(Part):
             raise InputError(f"{text!r} may be {', '.join(found)}.", "Write more of the id.")
         return found[0]
 
-    async def _change(self, change: Callable[[HouseholdRoot], object]) -> list[str]:
-        """Decide, and tell everybody in reach before returning; the devices that were put out."""
+    async def _change(self, change: Callable[[HouseholdRoot], object]) -> None:
+        """Decide, and tell everybody in reach before returning."""
         root = await self._root()
         before = root.roster
         await asyncio.to_thread(change, root)
-        return await self._tell(root, before)
+        await self._tell(root, before)
 
     async def _root(self) -> HouseholdRoot:
         return await asyncio.to_thread(

@@ -36,6 +36,7 @@ CLAIM = "Household.Person"
 REVOKE = "Household.Revoke"
 LEAVE = "Household.Leave"
 MOVE = "Household.Move"
+HAND_DOWN = "Household.HandDown"
 PURPOSE = "household"
 LOOK_S = 60.0  # a clock that is set ahead ends a certificate, and nobody tells
 
@@ -73,6 +74,10 @@ class Revoke(Struct, frozen=True, kw_only=True):
 
 class Leave(Struct, frozen=True, kw_only=True):
     """The sender's owner leaves the household."""
+
+
+class HandDown(Struct, frozen=True, kw_only=True):
+    """The sender is to be somebody else's: it leaves the household, and erases itself then."""
 
 
 class Move(Struct, frozen=True, kw_only=True):
@@ -154,10 +159,14 @@ class Membership(Part):
         async with self._erasing:
             here = {p.person_id for p in await asyncio.to_thread(node.store.persons)}
             for person_id in sorted(gone & here):
-                await asyncio.to_thread(self._erase, person_id)
+                await self.erase(person_id)
                 log.info("somebody left: erased", extra={"fields": {"person": person_id}})
                 node.note("somebody left the household: what was held about them here is erased")
-                await node.forgotten()
+
+    async def erase(self, person_id: str) -> None:
+        """Erase what is held about them on this node, and what was made of it."""
+        await asyncio.to_thread(self._erase, person_id)
+        await self._self.forgotten()
 
     @property
     def _self(self) -> Member:

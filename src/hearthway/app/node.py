@@ -30,6 +30,7 @@ from .granting import grant_book
 from .logs import start_log, stop_log
 from .part import Part
 from .paths import NodePaths, write_private
+from .wiping import erase_node, is_handed_down
 
 log = logging.getLogger("hearthway.node")
 Request = dict[str, Any]
@@ -113,6 +114,8 @@ class Node:
             await self._stop.wait()
         finally:
             await self._close()
+            if is_handed_down(self.paths):
+                await asyncio.to_thread(erase_node, self.paths)
 
     async def started(self) -> None:
         """Open the mesh where this device is paired."""
@@ -352,5 +355,7 @@ def open_node(paths: NodePaths) -> Node:
     """The node of the role that node.toml names."""
     from .wiring import build
 
+    if is_handed_down(paths) and not running(paths.socket):  # it was killed on the way
+        erase_node(paths)
     config = load_config(paths.config)
     return build(paths, config)

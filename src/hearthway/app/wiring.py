@@ -19,6 +19,7 @@ from .borrow import Borrower, Lender
 from .config import Config
 from .consents import Consenting
 from .granting import Granting
+from .handdown import HandingDown
 from .handoff import Tasks
 from .health import Health
 from .household import Household
@@ -51,6 +52,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         State,  # settings and latest values, the same on every node
         Membership,  # who is in the household: people who left are erased here
         Renewal,  # its certificate, whose it is, where it is
+        HandingDown,  # to somebody else, without what it holds
         Pairing,
         Granting,  # what the rules do not give, for a time
         Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
@@ -67,6 +69,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         State,
         Membership,
         Renewal,
+        HandingDown,
         Pairing,
         Granting,
         AtWheel,  # whose drive it is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import click
 
 from hearthway.app.control import Control
-from hearthway.records.errors import InputError
+from hearthway.app.paths import NodePaths
+from hearthway.records.errors import HearthwayError, InputError
 
 from .common import data_option, json_option, node, write_json
 
 KINDS = ("adult", "child", "guest")
+ERASED_S = 60.0  # a node ends within seconds; a large database takes longer to overwrite
 _kind = click.option("--kind", type=click.Choice(KINDS), required=True, help="What they are here.")
 _until = click.option(
     "--until",
@@ -117,20 +120,97 @@ def remove(
 @click.argument("device")
 @click.argument("person", required=False)
 @click.option("--shared", is_flag=True, help="It belongs to nobody: all share it.")
+@click.option(
+    "--erase",
+    is_flag=True,
+    help="For the home itself, where it is somebody's: erase what it holds about them first.",
+)
 @data_option
 @json_option
 def assign(
     device: str,
     person: str | None,
     shared: bool,  # click's callback form
+    erase: bool,
     data: Path | None,
     json_to: Path | None,
 ) -> None:
-    """On the home: DEVICE belongs to PERSON."""
+    """On the home: DEVICE, which is nobody's, belongs to PERSON.
+
+    One that is somebody's holds what is theirs, so it is not made another's: `hearthway people hand-down` on it first.
+    """
     if shared == bool(person):
         raise InputError("Whose is it?", "Name a person, or say --shared.")
-    done = _ask(data, "people-assign", device=device, person=person or "")
+    done = _ask(data, "people-assign", device=device, person=person or "", erase=erase)
     _say(done, json_to, f"{device} belongs to {done['person'] or 'nobody: all share it'}")
+
+
+@command.command(name="hand-down")
+@click.option(
+    "--export",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write everything held here about its owner there first, as `hearthway export` does.",
+)
+@click.option("--no-export", is_flag=True, help="Nothing is to be kept.")
+@_yes
+@data_option
+@json_option
+def hand_down(
+    target: Path | None,
+    no_export: bool,  # click's callback form
+    yes: bool,
+    data: Path | None,
+    json_to: Path | None,
+) -> None:
+    """On a phone or car that somebody else is to have: erase it, and take it out of the household.
+
+    Its history, what was learned, receipts, keys, grants and consents given on it go; rules and addresses stay. Then
+    it is started and paired as on its first day, whoever it is for.
+    """
+    if no_export == (target is not None):
+        raise InputError(
+            "Everything that this device holds is erased.",
+            "Say --export DIR to have it as files first, or --no-export.",
+        )
+    paths = node(data, "phone")
+    with Control(paths.socket) as control:
+        files = [] if target is None else _export(paths, control.ask("people"), target)
+        if not yes and not click.confirm("Erase everything on this device?", err=True):
+            raise click.Abort
+        done = control.ask("people-hand-down")
+    _until_erased(paths)
+    line = "it is erased and in no household; `hearthway up` and `hearthway pair` begin anew"
+    _say({**done, "files": files}, json_to, f"{done['device']}: {line}")
+
+
+def _export(paths: NodePaths, found: dict[str, Any], target: Path) -> list[str]:
+    """What is held here about the owner; nobody's device holds nothing that is one person's alone."""
+    from hearthway.app.config import load_config
+    from hearthway.app.offline import export_everywhere
+
+    me = load_config(paths.config).node.id
+    mine = next((one["person"] for one in found["people"] if me in one["devices"]), "")
+    owner = found["owner"] or mine
+    if not owner:
+        raise InputError(
+            "This device is nobody's, so there is no person whose data could be exported.",
+            "Say --no-export, or run `hearthway export PERSON` before.",
+        )
+    return [str(file) for file, _ in export_everywhere([paths], owner, target)]
+
+
+def _until_erased(paths: NodePaths) -> None:
+    from hearthway.app.wiping import is_handed_down
+
+    for _ in range(int(ERASED_S / 0.05)):
+        if not is_handed_down(paths):
+            return
+        time.sleep(0.05)
+    raise HearthwayError(
+        f"{paths.root} is not erased yet: its node has not ended.",
+        "Stop it and run `hearthway up`: it erases before anything else.",
+    )
 
 
 @command.command()

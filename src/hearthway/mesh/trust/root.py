@@ -9,7 +9,7 @@ import fcntl
 import ipaddress
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -250,6 +250,8 @@ class HouseholdRoot:
                 public_key=public_key,
                 person=person.person_id if person else known.person if known else "",
             )
+            if person is not None and known is not None:
+                _same_person(known, person.person_id)
             others = [m for m in self._roster.members if m.device_id != device_id]
             people = self._roster.people
             if person is not None:
@@ -268,12 +270,15 @@ class HouseholdRoot:
                 )
             return self.sign(csr_pem, device_id, member.role, now_s, (member.address,))
 
-    def revoke(self, device_id: str) -> Roster:
-        """Take a device off the roster and turn the epoch: whoever has the new roster seals nothing to it."""
+    def revoke(self, device_id: str, grants: Iterable[str] = ()) -> Roster:
+        """Take a device off the roster and turn the epoch: whoever has the new roster seals nothing to it.
+
+        `grants`: ids of what was granted to it. Another device of that name has no right to them.
+        """
         with self._turn():
             gone = self._member(device_id)
             self._not_the_home(gone)
-            self._put_out([gone])
+            self._put_out([gone], grants=grants)
         return self._roster
 
     def add_person(self, person_id: str, kind: PersonKind, until_s: float = 0.0) -> Roster:
@@ -296,6 +301,7 @@ class HouseholdRoot:
     def introduce(self, device_id: str, person_id: str, kind: PersonKind) -> Roster:
         """A device's owner becomes one of the household, and the device theirs, in one roster."""
         with self._turn():
+            _same_person(self._member(device_id), person_id)
             member = msgspec.structs.replace(self._member(device_id), person=person_id)
             others = [m for m in self._roster.members if m.device_id != device_id]
             person = HouseholdPerson(person_id=_person_id(person_id), kind=kind)
@@ -314,8 +320,11 @@ class HouseholdRoot:
             self._keep([*others, mine], people=(person,))
         return True
 
-    def remove_person(self, person_id: str) -> Roster:
-        """They leave: all their devices at once, in one turn of the epoch. Other nodes erase what is about them."""
+    def remove_person(self, person_id: str, grants: Iterable[str] = ()) -> Roster:
+        """They leave: all their devices at once, in one turn of the epoch. Other nodes erase what is about them.
+
+        `grants`: as for `revoke`.
+        """
         with self._turn():
             if self._roster.person(person_id) is None:
                 raise IdentityError(
@@ -325,26 +334,26 @@ class HouseholdRoot:
             for member in theirs:
                 self._not_the_home(member)
             left = tuple(sorted({*self._roster.left, person_id}))
-            self._put_out(theirs, people=self._without(person_id), left=left)
+            self._put_out(theirs, people=self._without(person_id), left=left, grants=grants)
         return self._roster
 
     def revoke_grant(self, grant_id: str) -> Roster:
         """No node that has the new roster takes this grant any more, narrowed ones of it included."""
         with self._turn():
             if grant_id not in self._roster.revoked_grants:
-                ids = tuple(sorted({*self._roster.revoked_grants, grant_id}))
-                self._issue(
-                    msgspec.structs.replace(self._roster, revoked_grants=ids),
-                    serial=self._roster.serial + 1,
-                    epoch=self._roster.epoch,
-                    key=self._epoch_key,
-                )
+                self._keep(grants=[grant_id])
         return self._roster
 
-    def assign(self, device_id: str, person_id: str) -> Roster:
-        """Say whose a device is; "" for one that all share."""
+    def assign(self, device_id: str, person_id: str, *, erased: bool = False) -> Roster:
+        """Say whose a device is; "" for one that all share.
+
+        IdentityError for one that is another person's: what is about that one is on it. `erased`: it is not, because
+        whoever asks erased it on this very machine.
+        """
         with self._turn():
             member = self._member(device_id)
+            if not erased:
+                _same_person(member, person_id)
             if person_id and self._roster.person(person_id) is None:
                 raise IdentityError(
                     f"Nobody of the household is {person_id}.", "`hearthway people` lists them."
@@ -449,6 +458,7 @@ class HouseholdRoot:
         *,
         people: Sequence[HouseholdPerson] | None = None,
         left: tuple[str, ...] | None = None,
+        grants: Iterable[str] = (),
     ) -> None:
         keys = {m.public_key for m in gone}
         proofs = [self._proof(m.device_id, m.public_key) for m in gone]
@@ -457,6 +467,7 @@ class HouseholdRoot:
             people=people,
             revoked=[*self._roster.revoked, *proofs],
             left=left,
+            grants=grants,
             turn=True,
         )
 
@@ -470,9 +481,10 @@ class HouseholdRoot:
         people: Sequence[HouseholdPerson] | None = None,
         revoked: Sequence[Revoked] | None = None,
         left: tuple[str, ...] | None = None,
+        grants: Iterable[str] = (),
         turn: bool = False,
     ) -> None:
-        """The next roster on disk, with a new epoch where `turn`: then somebody was put out."""
+        """The next roster on disk, `grants` revoked besides, with a new epoch where `turn`: then somebody was put out."""
         now = self._roster
         roster = msgspec.structs.replace(
             now,
@@ -480,6 +492,7 @@ class HouseholdRoot:
             people=now.people if people is None else tuple(people),
             revoked=now.revoked if revoked is None else tuple(revoked),
             left=now.left if left is None else left,
+            revoked_grants=tuple(sorted({*now.revoked_grants, *grants})),
         )
         self._issue(
             roster,
@@ -542,6 +555,16 @@ class HouseholdRoot:
         path = self._keys / "rosters.log"
         data = path.read_bytes() if path.exists() else b""
         write_private(path, data[: len(data) // _DIGEST_BYTES * _DIGEST_BYTES] + digest)
+
+
+def _same_person(member: Member, person_id: str) -> None:
+    """IdentityError where that device belongs to somebody, and is to be another's."""
+    if member.person and member.person != person_id:
+        raise IdentityError(
+            f"{member.device_id} is {member.person}'s, and what it holds would go along with it.",
+            "Run `hearthway people hand-down` on it: it is erased and pairs anew."
+            f" If nobody has it any more: `hearthway revoke {member.device_id}`.",
+        )
 
 
 def _check_address(text: str) -> None:
