@@ -7,13 +7,23 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from hearthway.app.consents import Consenting, stored_words
+from hearthway.app.consents import WRONG_MAX, Consenting, stored_words
+from hearthway.mesh.policy.consent import (
+    GIVE,
+    MESSAGE,
+    REVOKE,
+    ConsentWords,
+    new_id,
+    say,
+    verify_word,
+)
+from hearthway.mesh.policy.consent_table import OF_DEVICE_MAX
 from hearthway.mesh.policy.rules import template
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError
+from hearthway.records.household import Consent, ConsentWord
 from hearthway.records.signals import Signal
 
 TWO = {"anna-phone": ("anna", "adult"), "ben-phone": ("ben", "adult")}
@@ -174,27 +184,137 @@ def test_rules_are_used_at_once_and_never_taken_from_the_wire(
     asyncio.run(main())
 
 
-def test_consents_survive_noise_from_a_member(household: Any) -> None:
-    from hearthway.mesh.policy.consent import MESSAGE, ConsentWords
-    from hearthway.records.household import ConsentWord
+def forged(number: int, device: str = "anna-phone") -> ConsentWord:
+    return ConsentWord(
+        consent_id=f"{number:016x}",
+        word="give",
+        consent=b"\xc1",
+        device_id=device,
+        time_s=time.time(),
+        signature=b"x",
+    )
+
+
+async def tell(nodes: Any, sender: str, to: str, words: tuple[ConsentWord, ...]) -> None:
+    await nodes[sender].mesh.request(
+        to, MESSAGE, ConsentWords(words=words), "household", type(None), 20.0
+    )
+
+
+def test_consents_survive_noise_from_a_member(household: Any, monkeypatch: Any) -> None:
+    """Nothing of it is kept, and it costs so many signatures a minute at most; others' words still count."""
+    checked: list[str] = []
+
+    def counted(word: ConsentWord, roster: Any) -> None:
+        checked.append(word.device_id)
+        verify_word(word, roster)
 
     async def main() -> None:
-        async with household(people=TWO, **{"anna-phone": "phone", "car": "car"}) as nodes:
-            noise = ConsentWord(
-                consent_id="0" * 16,
-                word="give",
-                consent=b"\xc1",
-                device_id="anna-phone",
-                time_s=time.time(),
-                signature=b"x",
+        roles = {"anna-phone": "phone", "ben-phone": "phone", "car": "car"}
+        async with household(people=TWO, **roles) as nodes:
+            monkeypatch.setattr("hearthway.app.consents.verify_word", counted)
+            anna = nodes["anna-phone"].part(Consenting)
+            for burst in range(3):
+                words = tuple(forged(burst * 3000 + n) for n in range(3000))
+                await tell(nodes, "car", "anna-phone", words)
+            assert len(anna._words) == 0
+            assert len(checked) == WRONG_MAX
+            real = signed(nodes, "ben-phone", new_id())
+            await tell(nodes, "home", "anna-phone", (real,))  # the control
+            assert real in anna._words
+            later = signed(nodes, "ben-phone", new_id())
+            await tell(nodes, "car", "anna-phone", (later,))
+            assert later not in anna._words  # until the minute is over
+            since_s, wrong = anna._wrong["car"]
+            anna._wrong["car"] = (since_s - 61.0, wrong)
+            await tell(nodes, "car", "anna-phone", (later,))
+            assert later in anna._words
+
+    asyncio.run(main())
+
+
+def signed(
+    nodes: Any, name: str, consent_id: str, word: str = GIVE, until_s: float = 0.0
+) -> ConsentWord:
+    """What Ben gives Anna, by his own key."""
+    identity = nodes[name].mesh.identity
+    consent = Consent(
+        giver="ben", receiver="anna", keys=("Vehicle.*",), purpose="share", until_s=until_s
+    )
+    return say(word, consent_id, consent, name, identity.sign, time.time())
+
+
+def test_a_member_that_fills_the_table_takes_nobodys_room(household: Any, tmp_path: Path) -> None:
+    """Ben's phone says thousands of words that verify. What Anna and Cleo agree, and take back, counts everywhere."""
+    people = {**TWO, "cleo-phone": ("cleo", "adult")}
+    roles = {**dict.fromkeys(people, "phone"), "car": "car"}
+
+    async def main() -> None:
+        async with household(people=people, **roles) as nodes:
+            tables = {name: nodes[name].part(Consenting) for name in (*roles, "home")}
+            for word in (GIVE, REVOKE):
+                for _ in range(3):
+                    words = tuple(signed(nodes, "ben-phone", new_id(), word) for _ in range(500))
+                    for name in ("car", "home"):  # which hand on what they keep
+                        await tell(nodes, "ben-phone", name, words)
+
+            def his(name: str) -> tuple[int, int]:
+                kept = [w.word for w in tables[name]._words if w.device_id == "ben-phone"]
+                return kept.count(GIVE), kept.count(REVOKE)
+
+            # The control: his share of each is kept, and no more.
+            for name in ("car", "home", "anna-phone", "cleo-phone"):
+                await nodes.until(lambda n=name: his(n) == (OF_DEVICE_MAX, OF_DEVICE_MAX))
+
+            given = await nodes.ask(
+                "anna-phone", "consent-give", to="cleo", keys=["Vehicle.*"], purpose="share"
             )
-            words = tuple(
-                msgspec.structs.replace(noise, consent_id=f"{n:016x}") for n in range(3000)
+
+            def states_at(name: str) -> list[str]:
+                found = tables[name].found()
+                return [c.state for c in found if c.consent_id == given["id"]]
+
+            await nodes.until(lambda: states_at("cleo-phone") == ["waiting"])
+            await nodes.ask("cleo-phone", "consent-accept", id=given["id"])
+            for name in tables:
+                await nodes.until(lambda n=name: states_at(n) == ["in force"])
+            await nodes.down("car")  # and one that was away hears all of it
+            await nodes.ask("anna-phone", "consent-revoke", id=given["id"])
+            await nodes.up("car")
+            tables["car"] = nodes["car"].part(Consenting)
+            for name in tables:
+                await nodes.until(lambda n=name: states_at(n) == ["revoked"])
+            theirs = next(
+                iter(w for w in tables["anna-phone"]._words if w.device_id == "ben-phone")
             )
-            await nodes["car"].mesh.request(
-                "anna-phone", MESSAGE, ConsentWords(words=words), "household", type(None), 20.0
-            )
-            assert nodes["anna-phone"].part(Consenting)._words == {}
+            await nodes.ask(
+                "anna-phone", "consent-revoke", id=theirs.consent_id
+            )  # of his words too
+
+    asyncio.run(main())
+
+
+def test_whoever_has_said_enough_is_told_and_what_is_over_makes_room(household: Any) -> None:
+    async def main() -> None:
+        async with household(people=TWO, **dict.fromkeys(TWO, "phone")) as nodes:
+            ben = nodes["ben-phone"].part(Consenting)
+            now_s = nodes["ben-phone"].wall.now_s()
+            for n in range(OF_DEVICE_MAX):
+                ends = now_s + 60.0 if n < 3 else 0.0
+                ben._words.keep(signed(nodes, "ben-phone", new_id(), until_s=ends))
+            ask = {"to": "anna", "keys": ["Vehicle.*"], "purpose": "share"}
+            with pytest.raises(HearthwayError, match="no more are kept"):
+                await nodes.ask("ben-phone", "consent-give", **ask)
+            nodes["ben-phone"].wall.now_s = lambda: now_s + 61.0
+            for _ in range(3):
+                given = await nodes.ask("ben-phone", "consent-give", **ask)
+                assert [c for c in ben.found() if c.consent_id == given["id"]]
+            with pytest.raises(HearthwayError, match="no more are kept"):
+                await nodes.ask("ben-phone", "consent-give", **ask)
+            await nodes.ask("ben-phone", "consent-revoke", id=given["id"])  # always finds room
+            past = signed(nodes, "ben-phone", new_id(), until_s=now_s)
+            await tell(nodes, "home", "ben-phone", (past,))
+            assert past not in ben._words
 
     asyncio.run(main())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,6 +28,7 @@ from hearthway.mesh.policy.consent import (
     states,
     verify_word,
 )
+from hearthway.mesh.policy.consent_table import OF_DEVICE_MAX, ConsentTable, is_over
 from hearthway.mesh.state.hlc import HlcClock
 from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.roster import Roster
@@ -45,11 +47,20 @@ if TYPE_CHECKING:
 log = logging.getLogger("hearthway.consents")
 DAY_S = 86_400.0
 TIMEOUT_S = 10.0
+WRONG_MAX = (
+    256  # words of one sender that do not verify, in a minute: each costs a signature to find out
+)
+MINUTE_S = 60.0
 
 
 def stored_words(store: Store) -> list[ConsentWord]:
     """Every word about a consent that this node has heard and keeps."""
     return [unpack(register.value, ConsentWord) for register in store.registers(PREFIX)]
+
+
+def batched(words: tuple[ConsentWord, ...]) -> list[tuple[ConsentWord, ...]]:
+    """In messages that every node takes whole."""
+    return [words[n : n + WORDS_MAX] for n in range(0, len(words), WORDS_MAX)]
 
 
 def ended_ids(store: Store) -> set[str]:
@@ -63,7 +74,8 @@ class Consenting(Part):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self._mesh: MeshNode | None = None
-        self._words: dict[str, ConsentWord] = {}
+        self._words = ConsentTable()
+        self._wrong: dict[str, tuple[float, int]] = {}  # by sender: since when, and how many
         self._ended: set[str] = set()
         self._weighed: Roster | None = None
         self._in_force = 0
@@ -76,7 +88,7 @@ class Consenting(Part):
     async def starting(self) -> None:
         self._ended = await asyncio.to_thread(ended_ids, self.node.store)
         for word in await asyncio.to_thread(stored_words, self.node.store):
-            self._words[register_key(word)] = word
+            self._words.keep(word)
         self.node.spawn(self._teller(), "consents told")
 
     def mesh_started(self, mesh: MeshNode) -> None:
@@ -86,8 +98,9 @@ class Consenting(Part):
         self._weigh()
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
-        if alive and self._words:
-            self._to_tell.put_nowait((device_id, tuple(self._words.values())))
+        if alive:
+            for words in batched(tuple(self._words)):
+                self._to_tell.put_nowait((device_id, words))
 
     def verbs(self, control: ControlServer) -> None:
         control.on("consents", self._list)
@@ -104,7 +117,7 @@ class Consenting(Part):
         if mesh is None:
             return []
         now_s, roster = self.node.wall.now_s(), mesh.identity.roster
-        return states(self._words.values(), roster, now_s, self._ended)
+        return states(self._words, roster, now_s, self._ended)
 
     # words come and go ------------------------------------------------------------------------
 
@@ -144,35 +157,63 @@ class Consenting(Part):
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._weigh)
 
     async def _told(self, meta: Any, told: ConsentWords) -> None:
-        new = await self._take(told.words)
+        new = await self._take(told.words, meta.sender)
         if new:
             self._spread(new, but=meta.sender)
 
-    async def _take(self, words: tuple[ConsentWord, ...]) -> tuple[ConsentWord, ...]:
-        """Keep what is new and verifies; a word that does not is left aside and does not spoil the others."""
+    async def _take(self, words: tuple[ConsentWord, ...], sender: str) -> tuple[ConsentWord, ...]:
+        """Keep what is new, has room and verifies; a word that does not is left aside and does not spoil the others."""
         mesh = self._mesh
         new: list[ConsentWord] = []
         if mesh is None:
             return ()
         for word in words[:WORDS_MAX]:
-            if register_key(word) in self._words or len(self._words) >= WORDS_MAX:
+            roster = mesh.identity.roster
+            if word in self._words or self._is_settled(word):
+                continue
+            if not await self._make_room(word, roster) or self._lies_too_often(sender):
                 continue
             try:
-                verify_word(word, mesh.identity.roster)
-                self._check_end(word, mesh.identity.roster)
+                verify_word(word, roster)
+                self._check_end(word, roster)
             except WireError as why:
+                self._lied(sender)
                 log.info("a word about a consent was left aside: %s", type(why).__name__)
                 continue
-            self._words[register_key(word)] = word
+            self._words.keep(word)
             new.append(word)
         if new:
             self._weigh()  # at once; a revocation must not wait for the disk
             await asyncio.to_thread(self._keep, new)
         return tuple(new)
 
+    def _is_settled(self, word: ConsentWord) -> bool:
+        """Nothing that it says can change anything here: it was revoked before, or is over."""
+        if word.word == REVOKE:
+            return word.consent_id in self._ended
+        return is_over(word, self.node.wall.now_s())
+
+    async def _make_room(self, word: ConsentWord, roster: Roster) -> bool:
+        """Is there room in its speaker's share, once what counts no more is gone?"""
+        if self._words.has_room(word, roster):
+            return True
+        gone = self._words.sweep(roster, self.node.wall.now_s())
+        if gone:
+            await asyncio.to_thread(self._drop, gone)
+        return bool(gone) and word not in self._words and self._words.has_room(word, roster)
+
+    def _lies_too_often(self, sender: str) -> bool:
+        since_s, wrong = self._wrong.get(sender, (0.0, 0))
+        return wrong >= WRONG_MAX and time.monotonic() - since_s < MINUTE_S
+
+    def _lied(self, sender: str) -> None:
+        now_s = time.monotonic()
+        since_s, wrong = self._wrong.get(sender, (now_s, 0))
+        self._wrong[sender] = (since_s, wrong + 1) if now_s - since_s < MINUTE_S else (now_s, 1)
+
     def _check_end(self, word: ConsentWord, roster: Roster) -> None:
         """WireError for a revocation by a third party: it must not come to count when that one leaves."""
-        ends = [c.consent for c in self.found() if c.consent_id == word.consent_id]
+        ends = self._words.given(word.consent_id)
         if (
             word.word == REVOKE
             and ends
@@ -186,6 +227,10 @@ class Consenting(Part):
         for word in words:
             moment = clock.tick(self.node.wall.now_s())
             store.put_register(register_key(word), pack(word), moment)
+
+    def _drop(self, words: list[ConsentWord]) -> None:
+        for word in words:
+            self.node.store.drop_register(register_key(word))
 
     def _keep_ended(self, ids: list[str]) -> None:
         store = self.node.store
@@ -245,7 +290,12 @@ class Consenting(Part):
             self.node.wall.now_s(),
         )
         verify_word(signed, identity.roster)
-        new = await self._take((signed,))
+        new = await self._take((signed,), identity.device_id)
+        if not new:
+            raise InputError(
+                f"This device has said {OF_DEVICE_MAX} words about consents that hold or were revoked; no more are kept.",
+                "Say it on another device of yours. Consents with an end (--days) make room once they are over.",
+            )
         self._spread(new)
 
     async def _give(self, request: Request) -> Request:

@@ -11,6 +11,7 @@ import math
 import re
 import secrets
 from collections.abc import Callable, Container, Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -31,12 +32,13 @@ MESSAGE = "Household.Consent"
 PREFIX = "Consent."
 ENDED = "ConsentEnded."  # and an id: it was revoked
 GIVE, ACCEPT, REVOKE = "give", "accept", "revoke"
-WORDS_MAX = 1024  # a household's consents, at most: others' words must not fill a disk
+WORDS_MAX = 1024  # in one message; see `consent_table` for how many are kept
 KEYS_MAX = 64
 KEY_LENGTH_MAX = 200
 _CONTEXT = b"hearthway consent 1\0"
 _ID = re.compile(r"[0-9a-f]{16}")
 _CACHE_MAX = 16_384
+_SIGNED_MAX = 8192
 
 
 class ConsentWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,7 +118,7 @@ def verify_word(word: ConsentWord, roster: Roster) -> None:
         word.word == REVOKE
     ):  # a lost phone may still stop something: that takes nothing from anybody
         keys += [r.public_key for r in roster.revoked if r.device_id == word.device_id]
-    if not any(_verifies(key, word) for key in keys):
+    if not any(is_signed(word, key) for key in keys):
         raise WireError(
             f"A word about a consent is not signed by {word.device_id[:40]!r} of this household.",
             "It was left aside.",
@@ -240,7 +242,7 @@ def may_end(roster: Roster, device_id: str, consent: Consent) -> bool:
 def _ends(roster: Roster, word: ConsentWord, consent: Consent) -> bool:
     """Does that revocation count: of either side, or of a device that left, also where another has its id by now?"""
     member = roster.member(word.device_id)
-    gone = member is None or not _verifies(member.public_key, word)
+    gone = member is None or not is_signed(word, member.public_key)
     return gone or may_end(roster, word.device_id, consent)
 
 
@@ -248,7 +250,9 @@ def _signed(word: ConsentWord) -> bytes:
     return _CONTEXT + pack(msgspec.structs.replace(word, signature=b""))
 
 
-def _verifies(public_key: bytes, word: ConsentWord) -> bool:
+@lru_cache(maxsize=_SIGNED_MAX)  # every word is weighed again whenever one comes
+def is_signed(word: ConsentWord, public_key: bytes) -> bool:
+    """Did the device with that key (SPKI DER) say exactly this?"""
     try:
         key = load_der_public_key(public_key)
     except (ValueError, UnsupportedAlgorithm):

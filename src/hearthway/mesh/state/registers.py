@@ -264,6 +264,11 @@ class Registers:
         )
         return row is not None and write.hlc <= Hlc.decode(row[0])
 
+    def drop_register(self, key: str) -> None:
+        """Delete it without a trace: for what is kept here alone and never merged from elsewhere."""
+        with self.database.transaction() as db:
+            db.execute("DELETE FROM registers WHERE key = ?", (key,))
+
     def bury_register(self, key: str, hlc: Hlc, *, told: bool = True) -> None:
         """Delete a key's writes up to `hlc` and let none of them come back; peers hear of it if `told`."""
         with self.database.transaction() as db:
