@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -76,6 +77,142 @@ def test_of_two_nobody_hears_until_one_says_so(household: Any) -> None:
             await nodes.ask("car", "sense", signals=signals())
             assert "Vehicle.CurrentLocation.Latitude" in await heard(nodes, "anna-phone", anna)
             assert not [k for k in await heard(nodes, "ben-phone", ben) if "Location" in k]
+
+    asyncio.run(main())
+
+
+ROLES = {"anna-phone": "phone", "ben-phone": "phone", "car": "car"}
+
+
+def go_far(nodes: Any, *phones: str) -> None:
+    """These phones still reach the car: by a relay, a router, a tunnel. The others are with it."""
+    nodes.hub.far.clear()
+    nodes.hub.far.update(frozenset((phone, "car")) for phone in phones)
+
+
+def test_nobody_takes_the_wheel_from_afar(household: Any) -> None:
+    """The attack with its control: the same adult, the same words, not with the car and then with it."""
+
+    async def main() -> None:
+        async with household(people=TWO, **ROLES) as nodes:
+            car = nodes["car"]
+            await nodes.ask("anna-phone", "wheel")
+            assert car.driver() == "anna"
+            go_far(nodes, "ben-phone")
+            told = listen(nodes, "ben-phone")
+            for _ in range(3):
+                with pytest.raises(HearthwayError, match="may be anywhere") as refused:
+                    await nodes.ask("ben-phone", "wheel")
+                assert "wheel --driver" in refused.value.next_step
+            assert car.driver() == "anna"
+            await nodes.ask("car", "sense", signals=signals())
+            assert not [k for k in await heard(nodes, "ben-phone", told) if "Location" in k]
+            go_far(nodes)
+            await nodes.ask("ben-phone", "wheel")
+            assert car.driver() == "ben"
+            await nodes.ask("car", "sense", signals=signals())
+            keys = await heard(nodes, "ben-phone", told)
+            assert "Vehicle.CurrentLocation.Latitude" in keys
+
+    asyncio.run(main())
+
+
+def test_a_phone_that_is_not_with_the_car_drives_nothing_by_being_reached(household: Any) -> None:
+    """The only phone in reach is at home, by way of a relay: it is told nothing. With the car it is."""
+
+    async def main() -> None:
+        async with household(people=TWO, **ROLES) as nodes:
+            await nodes.down("anna-phone")
+            car = nodes["car"]
+            await nodes.until(lambda: car.driver() == "ben")  # the control: alone with the car
+            go_far(nodes, "ben-phone")
+            told = listen(nodes, "ben-phone")
+            assert car.driver() == UNKNOWN
+            await nodes.ask("car", "sense", signals=signals())
+            assert not [k for k in await heard(nodes, "ben-phone", told) if "Location" in k]
+            go_far(nodes)
+            assert car.driver() == "ben"
+
+    asyncio.run(main())
+
+
+def test_whoever_took_the_wheel_and_stayed_behind_is_not_told_of_anothers_drive(
+    household: Any, monkeypatch: Any
+) -> None:
+    """Ben says that he drives while the car stands at home; Anna drives off with her phone alone in it."""
+    clock = {"s": time.monotonic()}
+    monkeypatch.setattr("hearthway.app.wheel.time", SimpleNamespace(monotonic=lambda: clock["s"]))
+
+    async def main() -> None:
+        async with household(people=TWO, **ROLES) as nodes:
+            car = nodes["car"]
+            await nodes.ask("ben-phone", "wheel")
+            go_far(nodes, "ben-phone")
+            assert car.driver() == UNKNOWN  # his word stands, and she is here
+            clock["s"] += 601.0
+            car.driver()
+            assert car.driver() == "anna"  # as if nobody had said anything
+            await nodes.ask("anna-phone", "wheel")
+            go_far(nodes, "ben-phone", "anna-phone")
+            assert car.driver() == "anna"  # a tunnel, a charger: nobody else is with the car
+            clock["s"] += 599.0
+            assert car.driver() == "anna"
+            clock["s"] += 2.0
+            assert car.driver() == UNKNOWN
+
+    asyncio.run(main())
+
+
+def test_on_the_car_itself_any_adult_is_named_and_nobody_else(
+    household: Any, monkeypatch: Any
+) -> None:
+    clock = {"s": time.monotonic()}
+    monkeypatch.setattr("hearthway.app.wheel.time", SimpleNamespace(monotonic=lambda: clock["s"]))
+    people = {**TWO, "kim-phone": ("kim", "child")}
+
+    async def main() -> None:
+        async with household(people=people, **ROLES, **{"kim-phone": "phone"}) as nodes:
+            car = nodes["car"]
+            go_far(nodes, *people)  # a car that can tell of nobody that they are with it
+            assert car.driver() == UNKNOWN
+            for wrong in ("kim", "zoe", "", "x" * 500):
+                with pytest.raises(HearthwayError, match="no adult"):
+                    await nodes.ask("car", "wheel", person=wrong)
+            assert (await nodes.ask("car", "wheel", person="an"))["driver"] == "anna"
+            assert car.driver() == "anna"
+            go_far(nodes, "anna-phone", "kim-phone")
+            assert car.driver() == UNKNOWN  # Ben is with the car now, and she is not
+            go_far(nodes, *people)
+            assert car.driver() == "anna"
+            clock["s"] += 12 * 3600.0 - 1.0
+            assert car.driver() == "anna"
+            clock["s"] += 700.0
+            assert car.driver() == UNKNOWN
+
+    asyncio.run(main())
+
+
+def test_a_household_of_one_driver_needs_no_telling_apart(household: Any) -> None:
+    async def main() -> None:
+        people = {"phone": ("anna", "adult"), "gus-phone": ("gus", "guest")}
+        roles = {"phone": "phone", "gus-phone": "phone", "car": "car"}
+        async with household(people=people, **roles) as nodes:
+            go_far(nodes, "phone", "gus-phone")
+            assert nodes["car"].driver() == "anna"
+
+    asyncio.run(main())
+
+
+def test_a_wire_that_cannot_tell_lets_nobody_claim(household: Any) -> None:
+    async def main() -> None:
+        async with household(people=TWO, **ROLES) as nodes:
+            wire, nodes["car"].wire = nodes["car"].wire, None
+            with pytest.raises(HearthwayError, match="may be anywhere"):
+                await nodes.ask("anna-phone", "wheel")
+            assert nodes["car"].driver() == UNKNOWN
+            nodes["car"].wire = wire  # the control
+            await nodes.ask("anna-phone", "wheel")
+            assert nodes["car"].driver() == "anna"
 
     asyncio.run(main())
 

@@ -25,6 +25,7 @@ class MemoryHub:
         self.latency_s = latency_s
         self._links: dict[str, MemoryLink] = {}
         self._cuts: set[frozenset[str]] = set()
+        self.far: set[frozenset[str]] = set()  # pairs that hear each other by way of a router
 
     def link(self, device_id: str, role: str) -> MemoryLink:
         """A new end of the wire for that device."""
@@ -202,6 +203,15 @@ class MemoryLink:
         """As `Link.update_identity`: this wire has no certificates, so only the roster counts."""
         if identity.roster != self._roster and self._roster is not None:
             await self.update_roster(identity.roster)
+
+    def is_near(self, device_id: str) -> bool:
+        """As `Neighbouring.is_near`."""
+        pair = frozenset((device_id, self._device_id))
+        return self._hub.joined(device_id, self._device_id) and pair not in self._hub.far
+
+    async def answers_near(self, device_id: str) -> bool:
+        """As `Neighbouring.answers_near`."""
+        return self.is_near(device_id)
 
     def notice(self, device_id: str, role: str, *, alive: bool) -> None:
         """The hub says that a peer came or went; told in the loop's next turn, as a wire would."""

@@ -40,6 +40,7 @@ class Presence:
         self._beating: set[str] = set()
         self._unheld: set[str] = set()  # who has not said yet that it will hold on to us
         self._all_held = asyncio.Event()
+        self._asked: dict[Stream, asyncio.Future[None]] = {}  # whether somebody answers on it now
 
     def is_alive(self, device_id: str) -> bool:
         """Is it there?"""
@@ -110,6 +111,9 @@ class Presence:
                 stream.write(PONG)
         elif kind == PONG:
             self._beat_s[sender] = time.monotonic()
+            asked = None if stream is None else self._asked.get(stream)
+            if asked is not None and not asked.done():
+                asked.set_result(None)
         elif kind == HELD:
             self._unheld.discard(sender)
             if not self._unheld:
@@ -123,6 +127,22 @@ class Presence:
             self._beating.add(device_id)
             self._spawn(self._beat(device_id))
         self._tell(device_id, alive=True)
+
+    async def answers(self, stream: Stream, timeout_s: float) -> bool:
+        """Does the other side of that very stream answer now?"""
+        asked = self._asked.get(stream)
+        if asked is None:
+            asked = self._asked[stream] = asyncio.get_running_loop().create_future()
+        try:
+            if not stream.write(PING):
+                return False
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(asked)
+        except TimeoutError:
+            return False
+        finally:
+            self._asked.pop(stream, None)
+        return not stream.closed
 
     async def _beat(self, device_id: str) -> None:
         """Until zenoh sees it, or it is silent for 2 s. Zenoh can take 10 s to find a peer whose wire was cut."""

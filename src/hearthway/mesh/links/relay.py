@@ -64,6 +64,17 @@ class Located(Protocol):
 
 
 @runtime_checkable
+class Neighbouring(Protocol):
+    """A link that can tell a peer on a network of this machine's own from one that is elsewhere."""
+
+    def is_near(self, device_id: str) -> bool:
+        """Is it reached straight, on a network that this machine itself is on: no relay, no router, no tunnel?"""
+
+    async def answers_near(self, device_id: str) -> bool:
+        """The same, and it answers there now; up to 1 s."""
+
+
+@runtime_checkable
 class Renewable(Protocol):
     """A link that can take a renewed certificate."""
 
@@ -257,6 +268,18 @@ class RelayLink:
         if device_id not in self._near or not isinstance(self._inner, Located):
             return ""
         return self._inner.address_of(device_id)
+
+    def is_near(self, device_id: str) -> bool:
+        """As the inner link's; whom only a neighbour sees is not near."""
+        if device_id not in self._near or not isinstance(self._inner, Neighbouring):
+            return False
+        return self._inner.is_near(device_id)
+
+    async def answers_near(self, device_id: str) -> bool:
+        """As the inner link's."""
+        if device_id not in self._near or not isinstance(self._inner, Neighbouring):
+            return False
+        return await self._inner.answers_near(device_id)
 
     async def answers_at(self, device_id: str, address: str) -> bool:
         """As the inner link's."""

@@ -29,6 +29,7 @@ from hearthway.records.household import Peer
 
 from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, PeerHandler
 from .link_asks import NUMBER_BYTES, Asks, away
+from .nearby import Nearby
 from .presence import Presence
 from .probe import probe, probe_context, split_address
 from .seeking import Seeker, can_dial
@@ -41,6 +42,7 @@ _CLOSE_S = 2.0  # zenoh waits 10 s for a wire that is gone; whoever leaves for g
 _QUIET_S = (
     20.0  # nothing sent for so long: a parked node may open its session anew with the longer lease
 )
+_NEAR_S = 1.0  # over one network without a router an answer takes some milliseconds
 _FRAME, _ASK, _ANSWER = b"F", b"A", b"R"
 
 
@@ -71,6 +73,7 @@ class ZenohLink:
         self._reopenings: set[asyncio.Task[None]] = set()
         self._zenoh: ZenohSession | None = None
         self._asks = Asks()
+        self._nearby = Nearby()
         self._presence = Presence(
             lambda: self._roster, lambda: self._open, self._spawn, self._came_or_went
         )
@@ -234,6 +237,25 @@ class ZenohLink:
             return ""
         host, port = stream.host.removeprefix("::ffff:"), split_address(member.address)[1]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    def is_near(self, device_id: str) -> bool:
+        """As `Neighbouring.is_near`: by the address that its stream comes from."""
+        stream = self._ways.stream(device_id)
+        return (
+            stream is not None
+            and not stream.closed
+            and self._presence.is_alive(device_id)
+            and self._nearby(stream.host)
+        )
+
+    async def answers_near(self, device_id: str) -> bool:
+        """As `Neighbouring.answers_near`."""
+        stream = self._ways.stream(device_id)
+        return (
+            stream is not None
+            and self.is_near(device_id)
+            and await self._presence.answers(stream, _NEAR_S)
+        )
 
     async def answers_at(self, device_id: str, address: str) -> bool:
         """Does that device of this household listen there? Asked by a TLS handshake; up to 2 s."""
