@@ -16,6 +16,7 @@ from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, save_co
 from hearthway.app.control import Control, running
 from hearthway.app.node import Node, open_node
 from hearthway.app.paths import NodePaths, private_dir
+from hearthway.app.wiping import erase_node
 from hearthway.mesh.links.link import Link
 from hearthway.mesh.links.memory import MemoryHub
 from hearthway.mesh.trust.certificates import request
@@ -83,6 +84,18 @@ class Nodes:
         assert home is not None
         await home.reload_roster(self.root.signed_roster)
         await self.up(name)
+
+    async def hand_down(self, name: str) -> None:
+        """What `hearthway people hand-down` and the end of `hearthway up` do."""
+        await self.ask(name, "people-hand-down")
+        await self.tasks.pop(name)
+        home = self.nodes["home"].mesh
+        assert home is not None
+        await self.until(lambda: home.identity.roster.member(name) is None)
+        await asyncio.sleep(
+            0.3
+        )  # this process goes on, and so may a thread that still keeps a notice
+        erase_node(self.nodes[name].paths)
 
     async def reach(self, *names: str) -> None:
         """Until these nodes all reach one another."""

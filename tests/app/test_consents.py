@@ -338,8 +338,7 @@ def test_a_handed_down_phone_takes_no_revocation_back(household: Any, tmp_path: 
             await nodes.until(lambda: [c.state for c in old.found()] == ["in force"])
             await nodes.ask("anna-old", "consent-revoke", id=given["id"])
             await nodes.until(lambda: [c.state for c in home.found()] == ["revoked"])
-            await nodes.ask("anna-old", "people-hand-down")
-            await nodes.tasks.pop("anna-old")
+            await nodes.hand_down("anna-old")
             await nodes.admit("anna-old", "phone", "kim", "child")
             await nodes.reach("anna-old", "home")
             assert [c.state for c in home.found()] == ["revoked"]

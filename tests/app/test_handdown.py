@@ -16,7 +16,7 @@ from hearthway.app.consents import Consenting
 from hearthway.app.granting import Granting
 from hearthway.app.membership import Membership
 from hearthway.app.paths import NodePaths
-from hearthway.app.wiping import is_handed_down, mark_handed_down
+from hearthway.app.wiping import erase_node, is_handed_down, mark_handed_down
 from hearthway.cli.main import cli
 from hearthway.mesh.policy import grants
 from hearthway.mesh.state.store import Store
@@ -46,11 +46,6 @@ def holds(path: Path, words: str) -> bool:
 def person_of(nodes: Any, device: str) -> str | None:
     member = nodes["home"].mesh.identity.roster.member(device)
     return None if member is None else str(member.person)
-
-
-async def hand_down(nodes: Any, name: str) -> None:
-    await nodes.ask(name, "people-hand-down")
-    await nodes.tasks.pop(name)
 
 
 def test_a_device_is_not_made_anothers_with_what_is_on_it(household: Any) -> None:
@@ -132,7 +127,7 @@ def test_handed_down_it_is_a_new_device(household: Any, tmp_path: Path) -> None:
             await nodes.until(lambda: [c.state for c in ben.found()] == ["in force"])
             assert holds(path, PLANTED)  # the control
             before = device_key(old.paths.keys).private_numbers().private_value
-            await hand_down(nodes, "anna-old")
+            await nodes.hand_down("anna-old")
             assert not holds(path, PLANTED)
             assert {p.name for p in path.iterdir()} == {"node.toml", "rules.toml"}
             await nodes.until(lambda: person_of(nodes, "anna-old") is None)
@@ -191,7 +186,7 @@ def test_without_the_home_nothing_is_erased(household: Any) -> None:
             assert not is_handed_down(nodes["anna-old"].paths)
             await nodes.up("home")
             await nodes.reach("anna-old", "home")
-            await hand_down(nodes, "anna-old")  # the control
+            await nodes.hand_down("anna-old")  # the control
             assert not nodes["anna-old"].paths.database.exists()
 
     asyncio.run(main())
@@ -208,7 +203,7 @@ def test_an_older_home_is_named(household: Any) -> None:
             assert nodes["anna-old"].paths.database.exists()
             await nodes.ask("home", "revoke", device="anna-old")
             await nodes.until(lambda: nodes["anna-old"].mesh is None)
-            await hand_down(nodes, "anna-old")  # as it says
+            await nodes.hand_down("anna-old")  # as it says
             assert not nodes["anna-old"].paths.database.exists()
 
     asyncio.run(main())
@@ -314,10 +309,13 @@ def test_the_verb_exports_first_or_is_told_not_to(household: Any, tmp_path: Path
                 assert "Everything that this device holds" in str(refused.exception)
             assert (await run("--no-export", said="n\n")).exit_code != 0
             assert nodes["anna-old"].paths.database.exists()
-            done = await run("--export", str(tmp_path / "mine"))
+            ending = asyncio.create_task(run("--export", str(tmp_path / "mine")))
+            await nodes.tasks.pop("anna-old")
+            await asyncio.sleep(0.3)
+            erase_node(nodes["anna-old"].paths)  # as the end of `hearthway up`
+            done = await ending
             assert done.exit_code == 0, done.output
             assert "it is erased" in done.stdout
-            await nodes.tasks.pop("anna-old")
             assert "60.1" in (tmp_path / "mine" / "anna-old.json").read_text()
             assert not nodes["anna-old"].paths.database.exists()
 

@@ -49,7 +49,7 @@ class HandingDown(Part):
             ):
                 await self._leave(mesh)
         await asyncio.to_thread(mark_handed_down, self.node.paths)
-        self.node.stop()  # it erases what it holds as its last step, or at its next start
+        self.node.stop()  # its process erases what it holds once it has ended, or at its next start
         return {"device": self.node.config.node.id}
 
     async def _leave(self, mesh: Any) -> None:

@@ -114,8 +114,6 @@ class Node:
             await self._stop.wait()
         finally:
             await self._close()
-            if is_handed_down(self.paths):
-                await asyncio.to_thread(erase_node, self.paths)
 
     async def started(self) -> None:
         """Open the mesh where this device is paired."""
@@ -355,7 +353,7 @@ def open_node(paths: NodePaths) -> Node:
     """The node of the role that node.toml names."""
     from .wiring import build
 
-    if is_handed_down(paths) and not running(paths.socket):  # it was killed on the way
+    if is_handed_down(paths) and not running(paths.socket):  # else whoever runs it erases it
         erase_node(paths)
     config = load_config(paths.config)
     return build(paths, config)

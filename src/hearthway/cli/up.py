@@ -21,6 +21,7 @@ from hearthway.app.config import (
 )
 from hearthway.app.node import Node, open_node
 from hearthway.app.paths import NodePaths, data_root, private_dir
+from hearthway.app.wiping import erase_node, is_handed_down
 from hearthway.records.errors import ConfigError
 from hearthway.records.household import Role
 
@@ -110,7 +111,11 @@ def command(
         if node.config.web.listen != "off":
             click.echo(f"its page: http://{node.config.web.listen}/")
 
-    asyncio.run(node.run(leash=leash, up=None if leash else up))
+    try:
+        asyncio.run(node.run(leash=leash, up=None if leash else up))
+    finally:
+        if is_handed_down(paths):  # no loop and no thread is left that could write to it
+            erase_node(paths)
 
 
 def _add_page(node: Node) -> None:
