@@ -173,12 +173,15 @@ class RelayLink:
             count += await self._inner.put(self._via[device_id], onward, reliable=reliable)
         return count
 
-    async def ask(self, device_id: str, frame: bytes, timeout_s: float) -> bytes:
+    def ask(self, device_id: str, frame: bytes, timeout_s: float) -> Coroutine[Any, Any, bytes]:
         """As `Link.ask`; a relay that cannot hand it on says so, and another one is tried next time."""
         _check_size(frame)
         relay = None if device_id in self._near else self._via.get(device_id)
         if relay is None:
-            return await self._inner.ask(device_id, _DIRECT + frame, timeout_s)
+            return self._inner.ask(device_id, _DIRECT + frame, timeout_s)
+        return self._ask_by(relay, device_id, frame, timeout_s)
+
+    async def _ask_by(self, relay: str, device_id: str, frame: bytes, timeout_s: float) -> bytes:
         onward = _ONWARD + _pack(
             _Onward(device_id, reliable=True, timeout_s=timeout_s, frame=frame)
         )

@@ -205,6 +205,14 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol`."""
+        if (
+            len(data) > 4
+            and not (self._buffer or self._held or self.closed)
+            and self._transport is not None
+            and int.from_bytes(data[:4], "big") == len(data) - 4 <= FRAME_MAX_BYTES + _OVERHEAD
+        ):
+            self._take(data[4:])  # one frame and no more, as questions and answers come
+            return
         self._buffer += data
         if self._transport is not None:
             self._parse()

@@ -164,7 +164,7 @@ class ZenohLink:
             count += (await self._send(device_id, payload, reliable=reliable))[0]
         return count
 
-    async def ask(self, device_id: str, frame: bytes, timeout_s: float) -> bytes:
+    def ask(self, device_id: str, frame: bytes, timeout_s: float) -> Coroutine[Any, Any, bytes]:
         """As `Link.ask`; fails at once when the peer goes away meanwhile."""
         _check_size(frame)
 
@@ -176,7 +176,7 @@ class ZenohLink:
         async def send(number: bytes) -> tuple[bool, Stream | None]:
             return await self._send(device_id, _ASK + number + frame)
 
-        return await self._asks.ask(device_id, at_once, send, timeout_s)
+        return self._asks.ask(device_id, at_once, send, timeout_s)
 
     def on_frame(self, callback: FrameHandler) -> None:
         """Call back with every frame."""
@@ -435,15 +435,16 @@ class ZenohLink:
             self._take(device_id, content, None)
 
     def _take(self, sender: str, payload: bytes, stream: Stream | None) -> None:
-        kind, rest = payload[:1], payload[1:]
+        kind, numbered = payload[:1], len(payload) > NUMBER_BYTES
         if kind == _FRAME:
+            frame = payload[1:]
             for callback in self._on_frame:
-                callback(sender, rest)
-        elif kind == _ASK and len(rest) >= NUMBER_BYTES and self._on_ask is not None:
-            number, question = rest[:NUMBER_BYTES], rest[NUMBER_BYTES:]
-            self._answer_soon(sender, number, self._on_ask(sender, question))
-        elif kind == _ANSWER and len(rest) >= NUMBER_BYTES:
-            self._asks.answered(sender, rest)
+                callback(sender, frame)
+        elif kind == _ASK and numbered and self._on_ask is not None:
+            question = payload[1 + NUMBER_BYTES :]
+            self._answer_soon(sender, payload[1 : 1 + NUMBER_BYTES], self._on_ask(sender, question))
+        elif kind == _ANSWER and numbered:
+            self._asks.answered(sender, payload[1 : 1 + NUMBER_BYTES], payload[1 + NUMBER_BYTES :])
         elif kind in (LAST, DIAL):
             if stream is None:
                 self._ways.hear(sender, payload, None)

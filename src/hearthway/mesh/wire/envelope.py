@@ -115,25 +115,30 @@ def pack_frame(frame: Frame) -> bytes:
 def unpack_frame(data: bytes) -> Frame:
     """The frame in unsealed bytes; WireError when it is none."""
     frame = codec.unpack(data, Frame)
-    if len(frame.of) != len(frame.bodies) or (
-        frame.of and not 0 <= min(frame.of) <= max(frame.of) < len(frame.heads)
-    ):
-        raise WireError("A frame's messages and heads do not match.", _NEXT_STEP)
-    if len(frame.bodies) > MESSAGES_MAX or len(frame.heads) > MESSAGES_MAX:
-        raise WireError("A frame holds too many messages.", _NEXT_STEP)
+    heads, of, bodies = frame.heads, frame.of, frame.bodies
+    if len(of) == len(bodies) == len(heads) == 1 and of[0] == 0:  # every question and answer
+        _check_head(heads[0])
+    else:
+        if len(of) != len(bodies) or (of and not 0 <= min(of) <= max(of) < len(heads)):
+            raise WireError("A frame's messages and heads do not match.", _NEXT_STEP)
+        if len(bodies) > MESSAGES_MAX or len(heads) > MESSAGES_MAX:
+            raise WireError("A frame holds too many messages.", _NEXT_STEP)
+        for head in heads:
+            _check_head(head)
     if not math.isfinite(frame.time_s):
         raise WireError("A frame is of no time.", _NEXT_STEP)
-    for (
-        head
-    ) in frame.heads:  # what is asked and counted by key is remembered: nothing of any length
-        if (
-            len(head.key) > KEY_MAX_CHARS
-            or len(head.purpose) > PURPOSE_MAX_CHARS
-            or len(head.about) > ABOUT_MAX_CHARS
-            or len(head.grant) > GRANT_MAX_BYTES
-        ):
-            raise WireError("A message's key, purpose, person or grant is too long.", _NEXT_STEP)
     return frame
+
+
+def _check_head(head: Head) -> None:
+    """What is asked and counted by key is remembered: nothing of any length."""
+    if (
+        len(head.key) > KEY_MAX_CHARS
+        or len(head.purpose) > PURPOSE_MAX_CHARS
+        or len(head.about) > ABOUT_MAX_CHARS
+        or len(head.grant) > GRANT_MAX_BYTES
+    ):
+        raise WireError("A message's key, purpose, person or grant is too long.", _NEXT_STEP)
 
 
 def header(lane: int, epoch: int, seq: int) -> bytes:

@@ -43,8 +43,9 @@ class Heard:
     def take(self, seq: int) -> None:
         """It was genuine: it never counts again."""
         if seq > self.highest:
-            ahead = min(seq - self.highest, self.window)
-            self._seen = (self._seen << ahead | 1) & ((1 << self.window) - 1)
+            if self.window:
+                ahead = min(seq - self.highest, self.window)
+                self._seen = (self._seen << ahead | 1) & ((1 << self.window) - 1)
             self.highest = seq
         elif self.window:
             self._seen |= 1 << (self.highest - seq)
