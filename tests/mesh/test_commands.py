@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from hearthway.mesh.links.memory import MemoryHub
 from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.journal import StoredJournal
+from hearthway.mesh.state.store import Store
 from hearthway.mesh.wire import envelope as env
 from hearthway.mesh.wire.commands import MemoryJournal, Once
 from hearthway.mesh.wire.envelope import RELIABLE, UNRELIABLE, Frame, Head
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.mesh.wire.outbox import LANE_BYTES, Outbox
-from hearthway.records.errors import MeshError, RuleDeniedError
+from hearthway.records.errors import MeshError, RuleDeniedError, StoreError
 from hearthway.records.household import Rule
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
@@ -136,9 +138,9 @@ def test_a_command_that_was_begun_before_a_restart_is_never_run_again(make_house
     class Begun(MemoryJournal):
         """As after a crash in the middle of every command."""
 
-        def begin(self, sender: str, command_id: bytes) -> bytes | None:
-            super().begin(sender, command_id)
-            return super().begin(sender, command_id)
+        async def begin(self, sender: str, command_id: bytes) -> bytes | None:
+            await super().begin(sender, command_id)
+            return await super().begin(sender, command_id)
 
     async def scenario() -> None:
         async with _pair(household, MemoryHub(), Begun()) as (phone, car):
@@ -169,6 +171,129 @@ def test_repeats_at_once_and_later_give_the_first_end() -> None:
         assert len(runs) == 2
 
     asyncio.run(scenario())
+
+
+def test_what_may_be_repeated_is_not_noted_and_a_slow_one_is_joined(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("asking", "commands"):
+        monkeypatch.setattr(f"hearthway.mesh.wire.{module}.ATTEMPT_S", 0.05)
+    household = make_household(phone="phone", car="car")
+
+    class Broken(MemoryJournal):
+        """As on a full disk."""
+
+        async def begin(self, _sender: str, _command_id: bytes) -> bytes | None:
+            raise StoreError("The disk is full.", "Free some space.")
+
+    async def scenario() -> None:
+        hub = MemoryHub(latency_s=0.01)
+        async with _pair(household, hub, Broken()) as (phone, car):
+            warm: list[int] = []
+
+            def set_warm(_m: Any, n: int) -> int:
+                warm.append(n)
+                if len(warm) == 1:
+                    hub.cut("phone", "car")  # its acknowledgement is lost
+                    asyncio.get_running_loop().call_later(0.2, hub.heal, "phone", "car")
+                return n
+
+            async def slowly(_m: Any, n: int) -> int:
+                warm.append(n)
+                await asyncio.sleep(0.4)
+                return n
+
+            car.serve("Order.Warm", int, set_warm, repeatable=True)
+            car.serve("Order.Slow", int, slowly, repeatable=True)
+            car.serve("Order.Unlock", int, set_warm)
+            assert await phone.command("car", "Order.Warm", 21, "control", int, 8.0) == 21
+            assert warm == [21, 21]
+            assert await phone.command("car", "Order.Slow", 7, "control", int, 8.0) == 7
+            assert warm == [21, 21, 7]
+            with pytest.raises(MeshError, match="disk is full"):  # the other: noted, or not done
+                await phone.command("car", "Order.Unlock", 1, "control", int, 2.0)
+            with pytest.raises(MeshError, match="does not answer"):  # nothing to note either
+                await phone.command("car", "Order.None", 1, "control", int, 2.0)
+            assert warm == [21, 21, 7]
+
+    asyncio.run(scenario())
+
+
+def test_over_cuts_and_restarts_nothing_is_done_twice(
+    make_household: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hearthway.mesh.wire.asking.ATTEMPT_S", 0.2)
+    household = make_household(phone="phone", car="car")
+
+    @settings(max_examples=15, deadline=None)
+    @given(
+        cuts=st.lists(st.sampled_from(["", "cut", "restart"]), min_size=1, max_size=6),
+        slow=st.booleans(),
+    )
+    def run(cuts: list[str], slow: bool) -> None:
+        folder = tmp_path_factory.mktemp("car")
+
+        async def scenario(store: Store) -> None:
+            hub, done, known = MemoryHub(latency_s=0.001), list[int](), list[int]()
+            unknown: list[tuple[int, bool]] = []
+            identity = household.identity("phone")
+            phone = MeshNode(identity, hub.link("phone", "phone"), RULES, time.time)
+            await phone.open()
+            cars: list[tuple[MeshNode, StoredJournal]] = []
+
+            async def start() -> None:
+                journal = StoredJournal(store, folder / "commands.notes", time.time)
+                link = hub.link("car", "car")
+                car = MeshNode(household.identity("car"), link, RULES, time.time, journal=journal)
+                car.serve("Order.Unlock", int, unlock)
+                cars.append((car, journal))
+                await car.open()
+
+            async def stop() -> None:
+                car, journal = cars.pop()
+                await car.close()
+                await asyncio.to_thread(journal.close)
+
+            async def restart() -> None:
+                await stop()
+                await start()
+
+            restarts: list[asyncio.Task[None]] = []
+
+            def unlock(_m: Any, n: int) -> Any:
+                done.append(n)
+                if cuts[n] == "cut":
+                    hub.cut("phone", "car")
+                    asyncio.get_running_loop().call_later(0.05, hub.heal, "phone", "car")
+                elif cuts[n] == "restart":  # before its end is kept or told
+                    restarts.append(asyncio.create_task(restart()))
+                    return asyncio.sleep(30.0)
+                return asyncio.sleep(0.02, n) if slow else n
+
+            await start()
+            for n in range(len(cuts)):
+                await phone.wait_ready(["car"], 10.0)
+                try:
+                    known.append(await phone.command("car", "Order.Unlock", n, "control", int, 8.0))
+                except MeshError as why:
+                    unknown.append((n, "may or may not" in why.message))
+                await asyncio.gather(*restarts)
+            assert done == list(range(len(cuts)))
+            assert unknown == [(n, True) for n in done if cuts[n] == "restart"]
+            assert known == [n for n in done if cuts[n] != "restart"]
+            await stop()
+            await phone.close()
+            others = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+            for task in others:  # handlers that a restart left behind
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        with Store.open(folder / "node.db", node_id="car") as store:
+            asyncio.run(scenario(store))
+
+    run()
 
 
 # -- outboxes ------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Tasks(Part):
 
     def mesh_started(self, mesh: MeshNode) -> None:
         self._mesh = mesh
-        mesh.serve(TASK_OFFER, Task, self._offered)
+        mesh.serve(TASK_OFFER, Task, self._offered, repeatable=True)  # its version orders it
         mesh.subscribe(TASK_STATE, Task, self._told)
         if self.node.config.node.role is Role.PHONE:
             mesh.on_signals(self._car_said)

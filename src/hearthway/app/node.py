@@ -62,6 +62,7 @@ class Node:
         self.mesh: MeshNode | None = None
         self.wire: Link | None = None  # what the mesh stands on
         self._store: Store | None = None
+        self._journal: StoredJournal | None = None
         self._stop = asyncio.Event()
         self._trouble: IdentityError | None = None  # why this device is in no household any more
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -98,6 +99,7 @@ class Node:
         start_log(self.paths.log)
         try:
             self._store = Store.open(self.paths.database, node_id=self.config.node.id)
+            self._journal = StoredJournal(self._store, self.paths.commands, self.wall.now_s)
             self._stop_on_signals(leash=leash)
             for part in self.parts:
                 await part.starting()
@@ -183,6 +185,8 @@ class Node:
         if self.mesh is not None:
             await self.mesh.close()
         await self.control.stop()
+        if self._journal is not None:
+            await asyncio.to_thread(self._journal.close)
         if self._store is not None:
             self._store.close()
         log.info("node down")
@@ -227,9 +231,10 @@ class Node:
         rules = self.rules()
         identity = await asyncio.to_thread(DeviceIdentity.load, self.paths.keys, self.wall.now_s())
         grants = grant_book(self, identity)
-        journal = StoredJournal(self.store, self.wall.now_s)
         self.wire = wire = self.link(identity)
-        mesh = MeshNode(identity, wire, rules, self.wall.now_s, grants=grants, journal=journal)
+        mesh = MeshNode(
+            identity, wire, rules, self.wall.now_s, grants=grants, journal=self._journal
+        )
         self.mesh = mesh
         self.mesh_started(mesh)
         for part in self.parts:

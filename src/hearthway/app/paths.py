@@ -38,6 +38,11 @@ class NodePaths(Struct, frozen=True):
         return self.root / "node.db"
 
     @property
+    def commands(self) -> Path:
+        """Which commands were begun; made with the first that must not be carried out twice."""
+        return self.root / "commands.notes"
+
+    @property
     def log(self) -> Path:
         return self.root / "node.log"
 

@@ -55,7 +55,7 @@ class AtWheel(Part):
 
     def mesh_started(self, mesh: MeshNode) -> None:
         self._mesh = mesh
-        mesh.serve(AT_WHEEL, Claim, self._claim)
+        mesh.serve(AT_WHEEL, Claim, self._claim, repeatable=True)
 
     def verbs(self, control: ControlServer) -> None:
         control.on("wheel", self._said_here)

@@ -6,8 +6,8 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -44,8 +44,7 @@ class _Outcome(Struct, frozen=True, array_like=True):
     body: bytes
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """One question, as it was heard."""
 
     session: Session
@@ -55,6 +54,15 @@ class Ask:
     time_s: float
     heard_s: float  # monotonic
     reply: asyncio.Future[bytes]
+
+
+class _Server(NamedTuple):
+    """Who answers a key."""
+
+    kind: Any
+    handler: Callable[[Meta, Any], Any]
+    reply_key: str | None
+    repeatable: bool
 
 
 class Answerer:
@@ -78,13 +86,19 @@ class Answerer:
         self._spawn = spawn
         self._failed = failed
         self._waiting = waiting
-        self._servers: dict[str, tuple[Any, Callable[[Meta, Any], Any], str | None]] = {}
+        self._servers: dict[str, _Server] = {}
 
     def serve(
-        self, key: str, kind: Any, handler: Callable[[Meta, Any], Any], reply_key: str | None
+        self,
+        key: str,
+        kind: Any,
+        handler: Callable[[Meta, Any], Any],
+        reply_key: str | None,
+        *,
+        repeatable: bool,
     ) -> None:
-        """Answer requests for `key`."""
-        self._servers[key] = (kind, handler, reply_key)
+        """Answer requests for `key`; commands at most once, unless a repeat does no harm."""
+        self._servers[key] = _Server(kind, handler, reply_key, repeatable)
 
     def hear(self, ask: Ask) -> None:
         """The handler starts in its turn; if it returns an awaitable, that runs beside later messages."""
@@ -93,8 +107,8 @@ class Answerer:
         except HearthwayError as why:
             self._resolve(ask, self._refusal(why))
             return
-        if ask.head.command:
-            self._command(ask, grant)
+        if ask.head.command and (running := self._begun(ask, grant)) is not None:
+            self._spawn(self._command_end(ask, running, grant))
             return
         try:
             result, reply_key = self._call(ask)
@@ -103,10 +117,14 @@ class Answerer:
         except Exception as why:  # noqa: BLE001 - the asker gets an answer, the log the kind of failure
             self._resolve(ask, self._broken(why))
         else:
-            if inspect.isawaitable(result):
-                self._spawn(self._finish(ask, result, reply_key, grant))
-            else:
+            if not inspect.isawaitable(result):
                 self._resolve(ask, self._outcome(ask, result, reply_key, grant))
+            elif ask.head.command:
+                packed = self._packed_end(ask, result, reply_key, grant)
+                running = self._once.again(ask.session.device_id, ask.head.command, packed)
+                self._spawn(self._command_end(ask, running, grant))
+            else:
+                self._spawn(self._finish(ask, result, reply_key, grant))
 
     def _admit(self, ask: Ask) -> Decision | None:
         """The grant it came by, if no rule let it; RuleDeniedError where nothing does."""
@@ -118,7 +136,7 @@ class Answerer:
         grant = None
         if decision is None:
             server = self._servers.get(head.key)
-            reads = server is not None and server[2] is not None and not head.command
+            reads = server is not None and server.reply_key is not None and not head.command
             operation = READ if reads else WRITE
             decision = grant = self._gate.granted(head.grant, head.key, operation, sender)
         rule = decision.rule if decision is not None else ""
@@ -135,7 +153,6 @@ class Answerer:
                 f"{self._sessions.identity.device_id} does not answer {head.key}.",
                 "Are both nodes on the same version?",
             )
-        kind, handler, reply_key = server
         meta = Meta(
             ask.session.device_id,
             ask.session.role,
@@ -146,7 +163,8 @@ class Answerer:
             head.about,
             self._gate.party(ask.session.device_id),
         )
-        return handler(meta, codec.unpack(ask.body, kind)), reply_key or head.key
+        record = codec.unpack(ask.body, server.kind)
+        return server.handler(meta, record), server.reply_key or head.key
 
     async def _end(
         self, ask: Ask, work: Awaitable[Any], reply_key: str, grant: Decision | None
@@ -163,29 +181,25 @@ class Answerer:
     ) -> None:
         self._resolve(ask, await self._end(ask, work, reply_key, grant))
 
-    def _command(self, ask: Ask, grant: Decision | None) -> None:
-        """In this turn where journal and handler do not have to be waited for, else beside later messages."""
+    def _begun(self, ask: Ask, grant: Decision | None) -> Awaitable[bytes] | None:
+        """The end of a command that runs already, or may be carried out once only; None: like a request, now."""
+        at = (ask.session.device_id, ask.head.command)
+        running = self._once.joined(*at)
+        server = self._servers.get(ask.head.key)
+        if running is not None or server is None or server.repeatable:
+            return running
+        return self._once.run(*at, partial(self._carry_out, ask, grant))
 
-        def carried_out() -> bytes | Awaitable[bytes]:
-            try:
-                result, reply_key = self._call(ask)
-            except HearthwayError as why:
-                return codec.pack(self._refusal(why))
-            except Exception as why:  # noqa: BLE001 - as above
-                return codec.pack(self._broken(why))
-            if inspect.isawaitable(result):
-                return self._packed_end(ask, result, reply_key, grant)
-            return codec.pack(self._outcome(ask, result, reply_key, grant))
-
+    def _carry_out(self, ask: Ask, grant: Decision | None) -> bytes | Awaitable[bytes]:
         try:
-            kept = self._once.start(ask.session.device_id, ask.head.command, carried_out)
-        except Exception as why:  # noqa: BLE001 - as below
-            self._resolve(ask, self._no_end(why))
-            return
-        if isinstance(kept, bytes):
-            self._command_ended(ask, kept, grant)
-        else:
-            self._spawn(self._command_end(ask, kept, grant))
+            result, reply_key = self._call(ask)
+        except HearthwayError as why:
+            return codec.pack(self._refusal(why))
+        except Exception as why:  # noqa: BLE001 - as above
+            return codec.pack(self._broken(why))
+        if inspect.isawaitable(result):
+            return self._packed_end(ask, result, reply_key, grant)
+        return codec.pack(self._outcome(ask, result, reply_key, grant))
 
     async def _packed_end(
         self, ask: Ask, work: Awaitable[Any], reply_key: str, grant: Decision | None
@@ -194,25 +208,16 @@ class Answerer:
 
     async def _command_end(self, ask: Ask, kept: Awaitable[bytes], grant: Decision | None) -> None:
         try:
-            end = await kept
-        except Exception as why:  # noqa: BLE001 - a journal on a full disk
-            self._resolve(ask, self._no_end(why))
-        else:
-            self._command_ended(ask, end, grant)
-
-    def _command_ended(self, ask: Ask, kept: bytes, grant: Decision | None) -> None:
-        try:
-            outcome = codec.unpack(kept, _Outcome)
+            outcome = codec.unpack(await kept, _Outcome)
         except HearthwayError as why:
             outcome = self._refusal(why)
+        except Exception as why:  # noqa: BLE001 - the asker gets an answer, the log the kind of failure
+            outcome = self._broken(why)
         if outcome.kind == REPLY and outcome.body != _NOTHING:  # the rules may have changed since
             decision = self._back(ask, outcome.key, grant)
             if decision is None:
                 outcome = self._refusal(self._not_back(ask, outcome.key))
         self._resolve(ask, outcome)
-
-    def _no_end(self, why: Exception) -> _Outcome:
-        return self._refusal(why) if isinstance(why, HearthwayError) else self._broken(why)
 
     # -- what goes back ------------------------------------------------------------------------
 

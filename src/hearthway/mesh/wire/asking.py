@@ -88,7 +88,7 @@ class Asker:
         *,
         about: str = "",
     ) -> T:
-        """Like `request`, retried over cuts until acknowledged, and carried out at most once.
+        """Like `request`, retried over cuts until acknowledged; carried out at most once (but see `serve`).
 
         MeshError says whether it was surely not done, or may have been.
         """

@@ -23,11 +23,11 @@ class GrantCheck(Protocol):
 class CommandJournal(Protocol):
     """Which commands were begun here, over restarts: a repeat is answered, not carried out again."""
 
-    def begin(self, sender: str, command_id: bytes) -> bytes | None:
+    async def begin(self, sender: str, command_id: bytes) -> bytes | None:
         """None: new, and noted durably as begun. b"": begun before, how it ended is not known. Else its reply."""
 
     def done(self, sender: str, command_id: bytes, reply: bytes) -> None:
-        """Keep how it ended; old commands are dropped after a day."""
+        """Keep how it ended; waits for nothing."""
 
 
 class Quality(Struct, frozen=True, kw_only=True):

@@ -1,12 +1,16 @@
-"""Commands: carried out at most once however often they arrive, and a sender that does not give up at the first cut."""
+"""Commands: carried out at most once however often they arrive, and a sender that does not give up at the first cut.
+
+One whose repeat does no harm (the temperature is to be 21, this is to be shown) says so where it is served and is not
+noted: it costs no flush of the disk. What says nothing is carried out at most once, a power cut in between included.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
-from typing import Any
+import math
+import time
+from collections.abc import Awaitable, Callable
 
 from hearthway.records.errors import HearthwayError, MeshError
 
@@ -18,17 +22,18 @@ COMMAND_BYTES = 16
 RETRY_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 ATTEMPT_S = 2.0  # one try; the next asks again how the same command went
 _REMEMBERED = 10_000
+_SLOW_KEPT_S = 5.0
+_SLOW_MAX = 256
+Work = Callable[[], bytes | Awaitable[bytes]]
 
 
 class MemoryJournal:
     """A `CommandJournal` that lasts as long as the process: enough where a restart undoes what was done."""
 
-    blocking = False
-
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes], bytes] = {}
 
-    def begin(self, sender: str, command_id: bytes) -> bytes | None:
+    async def begin(self, sender: str, command_id: bytes) -> bytes | None:
         """As `CommandJournal.begin`."""
         known = self._known.get((sender, command_id))
         if known is None:
@@ -47,56 +52,52 @@ class Once:
 
     def __init__(self, journal: CommandJournal) -> None:
         self._journal = journal
-        self._aside = getattr(journal, "blocking", True)  # one that writes to disk runs in a thread
         self._running: dict[tuple[str, bytes], asyncio.Future[bytes]] = {}
 
-    async def run(
-        self, sender: str, command_id: bytes, work: Callable[[], bytes | Awaitable[bytes]]
-    ) -> bytes:
-        """What `work` gave, now or the first time; MeshError where it was begun and nobody knows how it ended."""
-        kept = self.start(sender, command_id, work)
-        return kept if isinstance(kept, bytes) else await kept
+    def joined(self, sender: str, command_id: bytes) -> Awaitable[bytes] | None:
+        """The end of that command, if it is being carried out now."""
+        running = self._running.get((sender, command_id))
+        return None if running is None else asyncio.shield(running)
 
-    def start(
-        self, sender: str, command_id: bytes, work: Callable[[], bytes | Awaitable[bytes]]
-    ) -> bytes | Awaitable[bytes]:
-        """As `run`; in this very turn where neither the journal nor `work` has to be waited for."""
+    def run(self, sender: str, command_id: bytes, work: Work) -> Awaitable[bytes]:
+        """What `work` gave, now or the first time; MeshError where it was begun and nobody knows how it ended."""
         at = (sender, command_id)
-        running = self._running.get(at)
-        if running is None and self._aside:
-            running = self._run(at, self._first(at, work))
-        elif running is None:
-            known = _ended(self._journal.begin(*at))
-            if known is not None:
-                return known
-            result = work()
-            if isinstance(result, bytes):
-                with _keeping():
-                    self._journal.done(*at, result)
-                return result
-            running = self._run(at, self._last(at, result))
-        return asyncio.shield(running)
+        return self.joined(*at) or self._run(at, self._noted(at, work))
+
+    def again(self, sender: str, command_id: bytes, work: Awaitable[bytes]) -> Awaitable[bytes]:
+        """What `work`, whose repeat does no harm, gives: nothing is noted, only who asks meanwhile joins.
+
+        Of one that outlasts a try the end stays for the next try, or a sender would begin it for ever.
+        """
+        slow_s = time.monotonic() + ATTEMPT_S / 2
+        return self._run((sender, command_id), work, slow_s)
 
     def _run(
-        self, at: tuple[str, bytes], work: Coroutine[Any, Any, bytes]
-    ) -> asyncio.Future[bytes]:
+        self, at: tuple[str, bytes], work: Awaitable[bytes], slow_s: float = math.inf
+    ) -> Awaitable[bytes]:
         running = self._running[at] = asyncio.ensure_future(work)
-        running.add_done_callback(lambda _: self._running.pop(at, None))
-        return running
 
-    async def _first(
-        self, at: tuple[str, bytes], work: Callable[[], bytes | Awaitable[bytes]]
-    ) -> bytes:
-        known = _ended(await asyncio.to_thread(self._journal.begin, *at))
-        return known if known is not None else await self._last(at, work())
-
-    async def _last(self, at: tuple[str, bytes], result: bytes | Awaitable[bytes]) -> bytes:
-        reply = result if isinstance(result, bytes) else await result
-        with _keeping():
-            if self._aside:
-                await asyncio.to_thread(self._journal.done, *at, reply)
+        def ended(_: object) -> None:
+            if time.monotonic() < slow_s or len(self._running) > _SLOW_MAX:
+                self._running.pop(at, None)
             else:
-                self._journal.done(*at, reply)
+                running.get_loop().call_later(_SLOW_KEPT_S, self._running.pop, at, None)
+
+        running.add_done_callback(ended)
+        return asyncio.shield(running)
+
+    async def _noted(self, at: tuple[str, bytes], work: Work) -> bytes:
+        known = _ended(await self._journal.begin(*at))
+        if known is not None:
+            return known
+        result = work()
+        reply = result if isinstance(result, bytes) else await result
+        try:
+            self._journal.done(*at, reply)
+        except (
+            HearthwayError
+        ) as why:  # it was done all the same: say so now, a repeat learns "unknown"
+            log.warning("How a command ended was not kept: %s", type(why).__name__)
         return reply
 
 
@@ -108,11 +109,3 @@ def _ended(known: bytes | None) -> bytes | None:
             "Look whether it was done before you ask for it again.",
         )
     return known
-
-
-@contextmanager
-def _keeping() -> Iterator[None]:
-    try:
-        yield
-    except HearthwayError as why:  # it was done all the same: say so now, a repeat learns "unknown"
-        log.warning("How a command ended was not kept: %s", type(why).__name__)

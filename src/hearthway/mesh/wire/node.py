@@ -179,7 +179,7 @@ class MeshNode:
         """Send signals in one message a peer; each needs a rule for its key and its person, the others stay here."""
         return await self._publisher.publish_signals(signals, purpose, reliable=reliable, to=to)
 
-    async def request(
+    def request(
         self,
         to: str,
         key: str,
@@ -190,17 +190,17 @@ class MeshNode:
         *,
         about: str = "",
         grant: bytes = b"",
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Ask a device (or the one ready device of a role); RuleDeniedError, or MeshError when it fails.
 
         `kind` is the reply's; for a server that only acknowledges it is `type(None)`. `grant` is a capability
         token for what no rule lets.
         """
-        return await self._asker.request(
+        return self._asker.request(
             to, key, record, purpose, kind, timeout_s, about=about, grant=grant
         )
 
-    async def command(
+    def command(
         self,
         to: str,
         key: str,
@@ -210,12 +210,12 @@ class MeshNode:
         timeout_s: float,
         *,
         about: str = "",
-    ) -> T:
-        """Like `request`, retried over cuts until acknowledged, and carried out at most once.
+    ) -> Coroutine[Any, Any, T]:
+        """Like `request`, retried over cuts until acknowledged; carried out at most once (but see `serve`).
 
         MeshError says whether it was surely not done, or may have been.
         """
-        return await self._asker.command(to, key, record, purpose, kind, timeout_s, about=about)
+        return self._asker.command(to, key, record, purpose, kind, timeout_s, about=about)
 
     # -- receiving -----------------------------------------------------------------------------
 
@@ -237,12 +237,15 @@ class MeshNode:
         handler: Callable[[Meta, T], Any],
         *,
         reply_key: str | None = None,
+        repeatable: bool = False,
     ) -> None:
         """Answer requests for `key`. A reply is a crossing of `reply_key` and needs a rule; None needs none.
 
         With a `reply_key` a request is a "read" of the key to capability tokens, else (and commands) a "write".
+        A command is carried out at most once, which costs a flush of the disk, unless its handler is `repeatable`:
+        doing it once more, beside or after the first, changes nothing.
         """
-        self._answerer.serve(key, kind, handler, reply_key)
+        self._answerer.serve(key, kind, handler, reply_key, repeatable=repeatable)
 
     def on_peer(self, handler: Callable[[str, bool], None]) -> None:
         """Call `handler(device_id, ready)` when a peer has proved itself, and when it goes."""
