@@ -6,8 +6,10 @@ Two processes a system, phone to car, kept up for the whole run; rounds alternat
 shown. Throughput is what the receiver counted between its first and last message; CPU is of both processes, without
 a broker's, and holds on a busy machine, where rates and p99 do not. Peers: bare zenoh with mutual TLS,
 paho-mqtt with mosquitto and TLS, nats-py with nats-server and TLS, pyzmq with CURVE, an asyncio TLS stream. A peer
-that is not installed has no row; standard error says how to get it. "journal on disk" are commands whose beginning is
-flushed to the disk before they are carried out, as a running node does it; the other rows say what the wire costs.
+that is not installed has no row; standard error says how to get it. Commands are measured as a running node carries them
+out: one whose repeat does no harm, and one that is carried out at most once, whose beginning is on the disk first. The
+latter stands beside the bare stream and, for equal work, beside one whose receiver writes as many bytes into a file that
+was prepared as ours is, and flushes them, before it answers ("stream+disk"); `--disk` says on which disk (default: the temporary directory's).
 `--data` is not needed. The last line is JSON.
 """
 
@@ -19,6 +21,7 @@ import contextlib
 import importlib.util
 import json
 import multiprocessing
+import os
 import shutil
 import socket
 import ssl
@@ -40,7 +43,12 @@ INSTALL = {
     "zmq": "pip install pyzmq",
 }
 SYSTEMS = ("ours", "ours reliable", "zenoh", "mosquitto", "nats", "zmq", "stream")
-ASKED = {"ours": ("ask", "command"), "ours reliable": ("command",)}  # the others: "ask"
+ASKED = {
+    "ours": ("ask", "command", "once"),
+    "ours reliable": (),
+    "stream": ("ask", "flushed"),
+}  # the others: "ask"
+NOTE_BYTES, NOTES = 32, 32_768  # what our journal writes of a command, and has room for
 KEY, PURPOSE = "Replay.Bench", "replay"
 
 
@@ -84,13 +92,13 @@ async def _ours(name: str, folder: Path, pipe: Any, *, reliable: bool) -> None:
     identity = DeviceIdentity.load(folder / name, time.time())
     link = RelayLink(ZenohLink(identity, listen=identity.address, now_s=time.time()))
     rules = Rules.parse(default_rules(), "default")
-    journal = None
-    if reliable:
-        journal = StoredJournal(Store.open(folder / f"{name}.db", node_id=name), time.time)
+    store = Store.open(folder / f"{name}.db", node_id=name)
+    journal = StoredJournal(store, folder / f"{name}.notes", time.time)
     node = MeshNode(identity, link, rules, time.time, journal=journal)
     counter = Counter()
     node.subscribe(KEY, bytes, lambda _m, _b: counter.one())
-    node.serve("Replay.Echo", bytes, lambda _m, body: body)
+    node.serve("Replay.Echo", bytes, lambda _m, body: body, repeatable=True)
+    node.serve("Replay.Once", bytes, lambda _m, body: body)
     await node.open()
     await node.wait_ready(["car" if name == "phone" else "phone"], 20.0)
 
@@ -101,11 +109,11 @@ async def _ours(name: str, folder: Path, pipe: Any, *, reliable: bool) -> None:
                 await node.publish(KEY, body, PURPOSE, reliable=reliable)
             sent += 16
 
-    async def asks(size: int, how: Callable[..., Any]) -> list[float]:
+    async def asks(size: int, how: Callable[..., Any], key: str = "Replay.Echo") -> list[float]:
         body, took = b"x" * size, []
         for _ in range(ASKS):
             start = time.perf_counter()
-            await how("car", "Replay.Echo", body, PURPOSE, bytes, 5.0)
+            await how("car", key, body, PURPOSE, bytes, 5.0)
             took.append(time.perf_counter() - start)
         return took
 
@@ -118,12 +126,16 @@ async def _ours(name: str, folder: Path, pipe: Any, *, reliable: bool) -> None:
             pipe.send(await asks(order[1], node.request))
         elif order[0] == "command":
             pipe.send(await asks(order[1], node.command))
+        elif order[0] == "once":
+            pipe.send(await asks(order[1], node.command, "Replay.Once"))
         elif order[0] == "reset":
             counter.reset()
             pipe.send(None)
         else:
             pipe.send(counter.seen())
     await node.close()
+    journal.close()
+    store.close()
 
 
 # -- the others --------------------------------------------------------------------------------------
@@ -299,15 +311,25 @@ async def _stream(name: str, folder: Path, pipe: Any, ports: dict[str, int]) -> 
     """A bare asyncio mutual-TLS stream with a length in front: what a request costs at least."""
     counter = Counter()
     context = _tls(folder, name, server=name == "car")
+    notes, noted = os.open(folder / f"{name}.flushed", os.O_RDWR | os.O_CREAT, 0o600), 0
+    os.write(notes, bytes(NOTES * NOTE_BYTES))
+    os.fsync(notes)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal noted
         with contextlib.suppress(asyncio.IncompleteReadError, asyncio.CancelledError):
             while head := await reader.readexactly(5):
                 body = await reader.readexactly(int.from_bytes(head[1:], "big"))
                 if head[:1] == b"p":
                     counter.one()
-                else:
-                    writer.write(head + body)
+                    continue
+                if (
+                    head[:1] == b"f"
+                ):  # in the loop's thread: one asks here, and a thread would cost it
+                    os.pwrite(notes, b"n" * NOTE_BYTES, noted % NOTES * NOTE_BYTES)
+                    os.fdatasync(notes)
+                    noted += 1
+                writer.write(head + body)
 
     if name == "car":
         await asyncio.start_server(serve, "127.0.0.1", ports["stream"], ssl=context)
@@ -329,11 +351,11 @@ async def _stream(name: str, folder: Path, pipe: Any, ports: dict[str, int]) -> 
                 writer.write(body)
             await writer.drain()
 
-    async def ask(body: bytes) -> None:
-        writer.write(b"a" + len(body).to_bytes(4, "big") + body)
+    async def ask(body: bytes, kind: bytes = b"a") -> None:
+        writer.write(kind + len(body).to_bytes(4, "big") + body)
         await reader.readexactly(5 + len(body))
 
-    await _serve_async(pipe, counter, send, ask)
+    await _serve_async(pipe, counter, send, ask, lambda body: ask(body, b"f"))
 
 
 def _serve(
@@ -361,17 +383,19 @@ def _serve(
             pipe.send(counter.seen())
 
 
-async def _serve_async(pipe: Any, counter: Counter, send: Any, ask: Any) -> None:
+async def _serve_async(
+    pipe: Any, counter: Counter, send: Any, ask: Any, flushed: Any = None
+) -> None:
     pipe.send("up")
     while (order := await asyncio.to_thread(pipe.recv))[0] != "stop":
         if order[0] == "send":
             await send(order[1], order[2])
             pipe.send(None)
-        elif order[0] == "ask":
-            took = []
+        elif order[0] in ("ask", "flushed"):
+            took, how = [], ask if order[0] == "ask" else flushed
             for _ in range(ASKS):
                 start = time.perf_counter()
-                await ask(b"x" * order[1])
+                await how(b"x" * order[1])
                 took.append(time.perf_counter() - start)
             pipe.send(took)
         elif order[0] == "reset":
@@ -619,12 +643,15 @@ def rows(found: dict[Any, float], systems: list[str]) -> list[dict[str, Any]]:
                         f"{size} B", f"request {name}", "us", found["ours", "ask", size, share],
                         peer, found[peer, "ask", size, share],
                     )  # fmt: skip
-            for mine, journal in (("ours", ""), ("ours reliable", ", journal on disk")):
-                if "stream" in systems and mine in systems:
+            for what, case, peer, theirs in (
+                ("command", "", "stream", "ask"),
+                ("once", ", at most once", "stream", "ask"),
+                ("once", ", at most once", "stream+disk", "flushed"),
+            ):
+                if {"ours", "stream"} <= set(systems):
                     row(
-                        f"{size} B{journal}", f"command {name}", "us",
-                        found[mine, "command", size, share],
-                        "stream", found["stream", "ask", size, share],
+                        f"{size} B{case}", f"command {name}", "us", found["ours", what, size, share],
+                        peer, found["stream", theirs, size, share],
                     )  # fmt: skip
     row("rules", "one check", "us", rule_check_us(), "limit", 5.0)
     return out
@@ -637,9 +664,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4)
     parser.add_argument("--only", help="these systems, with commas: " + ", ".join(SYSTEMS))
+    parser.add_argument("--disk", help="a directory on the disk to measure")
     args = parser.parse_args()
     systems = [s for s in SYSTEMS if present(s) and (not args.only or s in args.only.split(","))]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=args.disk) as folder:
         result = rows(measure(systems, args.rounds, args.seconds, Path(folder)), systems)
     for one in result:
         print(
