@@ -17,6 +17,8 @@ from .ways import HELD, HOLD, PING, PONG, SOON_S, Ways
 
 HOLD_S = 3.0  # a session opened anew is back by then; a peer whose stream stands stays meanwhile
 _BEAT_S, _SILENT_S = 0.5, 2.0  # a peer that only its stream shows is asked whether it is there
+# A wire was cut and zenoh has not noticed: its word is not taken for so long. It was seen to notice after 10 s.
+_DOUBT_S = 15.0
 
 
 class Presence:
@@ -32,7 +34,8 @@ class Presence:
         self.ways: Ways  # set once, by whoever made both
         self.on_peer: list[PeerHandler] = []
         self.peers: dict[str, Peer] = {}
-        self.tokens: set[str] = set()  # whom zenoh sees
+        self.tokens: set[str] = set()  # whom zenoh sees, by its own word
+        self._doubts: dict[str, asyncio.TimerHandle] = {}  # of whom that word is not taken
         self._roster, self._is_open, self._spawn, self._changed = roster, is_open, spawn, changed
         self._held_s: dict[str, float] = {}  # whose session is opened anew, until when it may be
         self._meeting: dict[str, asyncio.Task[None]] = {}
@@ -47,15 +50,23 @@ class Presence:
         peer = self.peers.get(device_id)
         return peer is not None and peer.alive
 
+    def sees(self, device_id: str) -> bool:
+        """Does zenoh see it, as far as it can be believed?"""
+        return device_id in self.tokens and device_id not in self._doubts
+
     # -- zenoh's view ---------------------------------------------------------------------------
 
     def notice(self, device_id: str, *, alive: bool) -> None:
-        """Zenoh sees that peer, or sees it no more."""
+        """Zenoh sees that peer, or sees it no more. What was doubted is old news: a stream that stands knows better."""
+        doubted = self._trust(device_id)
         if alive:
             self.tokens.add(device_id)
             self._meet(device_id)
             return
         self.tokens.discard(device_id)
+        if doubted and self.ways.stream(device_id) is not None:
+            self.stands(device_id)
+            return
         held_s = self._held_s.get(device_id, 0.0) - time.monotonic()
         if held_s > 0.0 and self.is_alive(device_id) and self.ways.stream(device_id) is not None:
             asyncio.get_running_loop().call_later(held_s, self._let_go, device_id)
@@ -66,6 +77,26 @@ class Presence:
         """Zenoh's session was closed: it sees nobody."""
         for device_id in sorted(self.peers.keys() | self.tokens):
             self.notice(device_id, alive=False)
+
+    def _doubt(self, device_id: str) -> None:
+        """Its wire is cut: what zenoh says of it is older than that."""
+        self._trust(device_id)
+        if device_id in self.tokens:
+            loop = asyncio.get_running_loop()
+            self._doubts[device_id] = loop.call_later(_DOUBT_S, self._believe, device_id)
+
+    def _trust(self, device_id: str) -> bool:
+        """Doubt it no more; was it doubted?"""
+        timer = self._doubts.pop(device_id, None)
+        if timer is not None:
+            timer.cancel()
+        return timer is not None
+
+    def _believe(self, device_id: str) -> None:
+        """Zenoh kept to its word."""
+        self._trust(device_id)
+        if device_id in self.tokens:
+            self._meet(device_id)
 
     def _meet(self, device_id: str) -> None:
         if device_id in self._meeting or self.is_alive(device_id) or not self._is_open():
@@ -121,7 +152,7 @@ class Presence:
 
     def stands(self, device_id: str) -> None:
         """A stream to it is in use. Where zenoh does not see it (yet), the stream itself shows that it is there."""
-        if device_id in self.tokens or not self._is_open() or self.ways.stream(device_id) is None:
+        if self.sees(device_id) or not self._is_open() or self.ways.stream(device_id) is None:
             return
         if device_id not in self._beating:
             self._beating.add(device_id)
@@ -149,7 +180,7 @@ class Presence:
         self._beat_s[device_id] = time.monotonic()
         try:
             while (stream := self.ways.stream(device_id)) is not None:
-                if device_id in self.tokens:
+                if self.sees(device_id):
                     return
                 if time.monotonic() - self._beat_s[device_id] > _SILENT_S:
                     stream.abort()
@@ -159,9 +190,14 @@ class Presence:
         finally:
             self._beating.discard(device_id)
 
-    def broke(self, device_id: str) -> None:
-        """A stream in use ended: what it still carried may be lost, so the peer is gone, and perhaps back at once."""
-        if device_id not in self.tokens:
+    def broke(self, device_id: str, *, unheard: bool) -> None:
+        """A stream in use ended: what it still carried may be lost, so the peer is gone, and perhaps back at once.
+
+        `unheard`: because its machine acknowledged nothing.
+        """
+        if unheard:
+            self._doubt(device_id)
+        if not self.sees(device_id):
             self.gone(device_id)
             return
         self._tell(device_id, alive=False)

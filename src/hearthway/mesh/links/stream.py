@@ -58,6 +58,7 @@ class Stream(asyncio.Protocol):
         self.device_id = ""
         self.dialled = dialled  # by this side
         self.closed = False
+        self.unheard = False  # it was cut because the other machine acknowledged nothing
         self._loop = asyncio.get_running_loop()
         self.welcome: asyncio.Future[None] = self._loop.create_future()
         if not dialled:
@@ -162,6 +163,7 @@ class Stream(asyncio.Protocol):
             return
         unheard_s = _unheard_s(self._transport)
         if unheard_s is not None and unheard_s >= _UNHEARD_S:
+            self.unheard = True
             self.abort()
         elif unheard_s is not None:
             self._watch = self._loop.call_later(_UNHEARD_S - unheard_s + 0.01, self._look)
@@ -275,7 +277,7 @@ class Streams:
         host, port = split_address(self._listen)
         port += PORT_OFFSET
         loop = asyncio.get_running_loop()
-        self.problem = ""
+        self.problem, self._shut = "", False
         try:
             self._server = await loop.create_server(
                 lambda: _Door(self._knock), host or None, port, backlog=_ADMITTING_MAX
@@ -283,9 +285,13 @@ class Streams:
         except (OSError, OverflowError) as why:
             self.problem = f"Port {port} cannot be listened at: {why}."
 
+    def shut_door(self) -> None:
+        """Whoever knocks from now on is let go; streams that stand stay."""
+        self._shut = True
+
     async def close(self) -> None:
         """Cut every stream and shut the door."""
-        self._shut = True
+        self.shut_door()
         if self._server is not None:
             await shut(self._server)
             self._server = None
@@ -329,18 +335,19 @@ class Streams:
                 stream.attach(transport, *self._check(certificate, device_id))
                 await stream.welcome
         except (OSError, OverflowError, TimeoutError, HearthwayError) as why:
-            _forget(stream)
-            if transport is not None:
-                transport.abort()
-            self._standing.pop(stream, None)
+            self._give_up(stream, transport)
             raise MeshError(f"No stream to {device_id}: {type(why).__name__}.") from None
         except BaseException:
-            _forget(stream)
-            if transport is not None:
-                transport.abort()
+            self._give_up(stream, transport)
             raise
         if not stream.closed:
             self._up(stream)
+
+    def _give_up(self, stream: Stream, transport: asyncio.Transport | None) -> None:
+        _forget(stream)
+        if transport is not None:
+            transport.abort()
+        self._standing.pop(stream, None)
 
     def _knock(self, transport: asyncio.Transport) -> None:
         """Whoever is honest proves itself in a moment, so in a flood the oldest is not that one."""
@@ -366,6 +373,8 @@ class Streams:
                 raise ConnectionResetError
             certificate = _certificate(tls)
             who = self._check(certificate)
+            if self._shut:  # it knocked before the door was shut
+                raise ConnectionResetError
         except (OSError, TimeoutError, HearthwayError):
             raw.abort()
             return

@@ -4,11 +4,15 @@ The device with the lower id dials; if that fails, or takes 2 s, the other one d
 decides which stream is used: it says so (`USE`) on the stream itself, and the other follows. Whoever changes its
 way says a last word on the old one (`LAST`), and the receiver reads the new way only after it: no frame is
 overtaken. Frames lost with a stream that broke are nobody's silent loss: the peer counts as gone for a moment.
+
+A missing peer is dialled anew while earlier dials still wait (`knock`), from both sides: the first stream that stands is used.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -30,7 +34,8 @@ WAITING_MAX_BYTES = 16 * 1024 * 1024
 _OTHER_DIALS_S = 2.0
 _LAST_WORD_S = 1.0
 _REDIAL_S = 0.5
-_KNOCK_S = 0.8  # five round trips; a lost first packet would only come again after 1 s
+_KNOCKS_MAX = 4  # dials of one missing peer at a time; for one more the oldest is given up
+_YOUNG_S = 1.0  # of streams that were dialled at the same time the first is used
 _AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 
 
@@ -44,6 +49,7 @@ class Way:
     mixed: bool = False  # something went over zenoh since the last stream
     waiting_bytes: int = 0
     redial_s: float = 0.0  # monotonic: not asked to dial again before
+    stands_s: float = -math.inf  # monotonic: since when its stream is used
     lane: asyncio.Lock = field(default_factory=asyncio.Lock)
     asked: asyncio.Event = field(default_factory=asyncio.Event)  # the other side asked us to dial
     found: asyncio.Event = field(default_factory=asyncio.Event)  # a stream is in use
@@ -75,6 +81,7 @@ class Ways:
         self._stands, self._broke = stands, broke
         self._ways: dict[str, Way] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._knocks: dict[str, list[asyncio.Task[None]]] = {}  # under way, oldest first
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._token = 0
         self._open = False
@@ -84,9 +91,17 @@ class Ways:
         self._open = True
         await self.streams.open()
 
+    def leave(self) -> None:
+        """This node goes: no new streams, or it would be missed, found and missed again. Those that stand stay."""
+        self._open = False
+        self.streams.shut_door()
+        for knock in [task for knocks in self._knocks.values() for task in knocks]:
+            knock.cancel()
+        self._knocks.clear()
+
     async def close(self) -> None:
         """End every stream."""
-        self._open = False
+        self.leave()
         for way in self._ways.values():
             self._stop_courting(way)
         for task in list(self._tasks):
@@ -118,13 +133,35 @@ class Ways:
             async with asyncio.timeout(SOON_S):
                 await way.found.wait()
 
-    async def knock(self, device_id: str) -> None:
-        """Zenoh does not see it: dial once all the same, its wire may be back."""
-        way = self.way(device_id)
-        if way.stream is None and self._open:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_KNOCK_S):
-                    await self._dial(way)
+    def knock(self, device_id: str) -> None:
+        """Zenoh does not see it: one more dial all the same, its wire may be back.
+
+        Dials before it go on (RFC 8305 does so between addresses): a packet that one of them lost comes again only
+        after 0.2 to 1 s.
+        """
+        way, knocks = self.way(device_id), self._knocks.setdefault(device_id, [])
+        if way.stream is not None or not self._open:
+            return
+        if knocks and not self._is_number(device_id):
+            return  # a name is looked up in a thread that nobody can call back
+        while len(knocks) >= _KNOCKS_MAX:
+            knocks.pop(0).cancel()
+        task = self._spawn(self._knock(way, knocks))
+        knocks.append(task)
+
+    async def _knock(self, way: Way, knocks: list[asyncio.Task[None]]) -> None:
+        try:
+            await self._dial(way)
+        finally:
+            knocks[:] = [task for task in knocks if task is not asyncio.current_task()]
+
+    def _is_number(self, device_id: str) -> bool:
+        member = self.identity.roster.member(device_id)
+        try:
+            ipaddress.ip_address(split_address(member.address)[0] if member else "")
+        except ValueError:
+            return False
+        return True
 
     def part(self, device_id: str) -> None:
         """It is gone: nothing is sought or kept."""
@@ -210,6 +247,9 @@ class Ways:
         async with way.lane:  # who sends reliably waits here meanwhile
             if stream.closed or way.stream is stream:
                 return
+            if self._decides(way) and self._comes_second(way):
+                stream.close()
+                return
             old, token = way.stream, b""
             if way.mixed or (old is not None and not old.closed):
                 self._token += 1
@@ -219,9 +259,16 @@ class Ways:
                 else:
                     await self._word(way, LAST + token)
             stream.write(USE + token)
-            way.stream, way.mixed = stream, False
+            way.stream, way.mixed, way.stands_s = stream, False, time.monotonic()
             way.found.set()
+            for knock in self._knocks.pop(way.device_id, ()):
+                knock.cancel()
             self._stands(way.device_id)
+
+    def _comes_second(self, way: Way) -> bool:
+        """Of those that were dialled at the same time, one stands already."""
+        stands = way.stream is not None and not way.stream.closed
+        return stands and time.monotonic() - way.stands_s < _YOUNG_S
 
     async def _word(self, way: Way, payload: bytes) -> None:
         reliable = True
@@ -267,6 +314,7 @@ class Ways:
             held.release()
 
     async def _redial(self, way: Way) -> None:
+        way.stands_s = -math.inf  # the new one is to be used, however young the old one is
         await self._dial(way)
 
     def _lost(self, stream: Stream) -> None:
@@ -317,10 +365,11 @@ class Ways:
         finally:
             way.waiting_bytes -= len(payload)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _full(device_id: str, *, reliable: bool) -> tuple[bool, None]:

@@ -88,7 +88,7 @@ class ZenohLink:
         )
         self._seeker = Seeker(
             self._missing,
-            unseen=lambda device_id: device_id not in self._presence.tokens,
+            unseen=lambda device_id: not self._presence.sees(device_id),
             knock=self._ways.knock,
             deaf=self._be_patient,
             when_quiet=self._when_quiet,
@@ -143,6 +143,7 @@ class ZenohLink:
         if not self._open or self._zenoh is None:
             return
         self._open = False
+        self._ways.leave()
         tasks = [t for t in self._tasks if t is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
@@ -465,7 +466,7 @@ class ZenohLink:
 
     def _broke(self, device_id: str, stream: Stream) -> None:
         self._asks.fail_over(stream)
-        self._presence.broke(device_id)
+        self._presence.broke(device_id, unheard=stream.unheard)
 
     def _came_or_went(self, device_id: str, alive: bool) -> None:
         self._seeker.came_or_went(device_id, alive=alive)

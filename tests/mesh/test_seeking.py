@@ -1,0 +1,502 @@
+"""A missing peer: when it is dialled, that a lost packet does not hold the next dial up, and whose word is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from hearthway.mesh.links.presence import Presence
+from hearthway.mesh.links.probe import split_address
+from hearthway.mesh.links.seeking import Knocks
+from hearthway.mesh.links.stream import PORT_OFFSET, Stream, Streams
+from hearthway.mesh.links.ways import Ways
+from hearthway.mesh.trust.identity import DeviceIdentity
+from hearthway.records.errors import MeshError
+
+from .conftest import free_address
+
+pytestmark = pytest.mark.usefixtures("no_blocking")
+
+
+async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
+            await asyncio.sleep(0.005)
+
+
+# -- when ------------------------------------------------------------------------------------------
+
+
+def _dials(
+    knocks: Knocks, missing: list[str], from_s: float, to_s: float
+) -> dict[str, list[float]]:
+    """When each was dialled, by a clock that goes from one due time to the next."""
+    seen: dict[str, list[float]] = {d: [] for d in missing}
+    now_s = from_s
+    while now_s < to_s:
+        for device_id in knocks.due(missing, now_s):
+            seen[device_id].append(now_s)
+        now_s = knocks.next_s if knocks.next_s is not None else to_s
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_missing_peer_is_dialled_often_at_first_and_rarely_later(seed: int) -> None:
+    knocks = Knocks(random.Random(seed))
+    at_s = _dials(knocks, ["car"], 1000.0, 1600.0)["car"]
+    pauses = [(b - 1000.0, b - a) for a, b in zip([1000.0, *at_s], at_s, strict=False)]
+    assert all(0.2 <= pause <= 0.3001 for away, pause in pauses if away < 30.0)
+    assert all(0.8 <= pause <= 1.2001 for away, pause in pauses if 31.5 < away < 60.0)
+    assert all(4.0 <= pause <= 6.0001 for away, pause in pauses if away > 66.5)
+    assert len({round(pause, 6) for _, pause in pauses}) > 50  # two never stay in step
+    assert len(at_s) < 300
+
+
+def test_whoever_is_away_for_long_slows_nobody_down() -> None:
+    knocks = Knocks(random.Random(1))
+    _dials(knocks, ["phone"], 0.0, 3600.0)
+    seen = _dials(knocks, ["phone", "car"], 3600.0, 3610.0)
+    assert len(seen["car"]) >= 33
+    assert len(seen["phone"]) <= 3
+    assert knocks.due([], 3611.0) == []
+    assert knocks.next_s is None  # everybody is there: nothing is due, ever
+    assert len(_dials(knocks, ["car"], 3700.0, 3710.0)["car"]) >= 33  # gone anew
+
+
+def test_after_news_the_missing_are_dialled_at_once_and_for_a_moment_as_at_first() -> None:
+    knocks = Knocks(random.Random(1))
+    _dials(knocks, ["phone"], 0.0, 3600.0)
+    knocks.news(3600.0)
+    at_s = _dials(knocks, ["phone"], 3600.0, 3700.0)["phone"]
+    assert at_s[0] == 3600.0
+    assert 17 <= len([t for t in at_s if t < 3605.0]) <= 26
+    assert len([t for t in at_s if t >= 3605.5]) < 50  # and then ever more rarely again
+
+
+# -- dialling --------------------------------------------------------------------------------------
+
+
+class _Wire:
+    """Stands at a stream's port; of the connections the first so many are taken and never answered."""
+
+    def __init__(self, swallows: int) -> None:
+        self.swallows, self.count, self.open = swallows, 0, 0
+        self._target = ("", 0)
+
+    @asynccontextmanager
+    async def before(self, front: str, behind: str) -> AsyncIterator[None]:
+        host, port = split_address(behind)
+        self._target = host, port + PORT_OFFSET
+        host, port = split_address(front)
+        server = await asyncio.start_server(self._take, host, port + PORT_OFFSET)
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.count, self.open = self.count + 1, self.open + 1
+        there: asyncio.StreamWriter | None = None
+        try:
+            if self.count <= self.swallows:
+                while await reader.read(4096):
+                    pass
+                return
+            back, there = await asyncio.open_connection(*self._target)
+            await asyncio.gather(_pump(reader, there), _pump(back, writer))
+        except OSError:
+            pass  # given up by whoever dialled
+        finally:
+            self.open -= 1
+            writer.close()
+            if there is not None:
+                there.close()
+
+
+async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    while data := await source.read(65_536):
+        target.write(data)
+        await target.drain()
+    target.close()
+
+
+class _Node:
+    """The ways of one node without zenoh, and what became of them."""
+
+    def __init__(self, identity: DeviceIdentity, listen: str) -> None:
+        self.got: list[bytes] = []
+        self.broke: list[Stream] = []
+        self.ways = Ways(
+            identity,
+            listen,
+            time.time,
+            by_zenoh=_nothing,
+            deliver=lambda _d, payload, _s: self.got.append(payload),
+            stands=lambda _d: None,
+            broke=lambda _d, stream: self.broke.append(stream),
+        )
+
+
+async def _silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def _nothing(_device_id: str, _payload: bytes, _reliable: bool) -> bool:
+    return False
+
+
+@asynccontextmanager
+async def _two(household: Any, *fronts: tuple[str, _Wire]) -> AsyncIterator[dict[str, _Node]]:
+    """Car (it decides) and phone; before these stands a wire."""
+    behind = dict(household.addresses)
+    wires = dict(fronts)
+    for device_id in wires:
+        behind[device_id] = free_address()
+    nodes = {d: _Node(household.identity(d), behind[d]) for d in ("car", "phone")}
+    try:
+        for node in nodes.values():
+            await node.ways.open()
+        async with _nested(
+            [wire.before(household.addresses[d], behind[d]) for d, wire in wires.items()]
+        ):
+            yield nodes
+            for node in nodes.values():
+                await node.ways.close()
+    finally:
+        for node in nodes.values():
+            await node.ways.close()
+
+
+@asynccontextmanager
+async def _nested(contexts: list[Any]) -> AsyncIterator[None]:
+    if not contexts:
+        yield
+        return
+    async with contexts[0], _nested(contexts[1:]):
+        yield
+
+
+@pytest.mark.parametrize("who", ["car", "phone"])
+def test_a_dial_that_is_not_answered_holds_the_next_one_not_up(
+    make_household: Any, who: str
+) -> None:
+    """Also where the other side decides which stream is used."""
+    household = make_household(phone="phone", car="car")
+    other = {"car": "phone", "phone": "car"}[who]
+    wire = _Wire(swallows=1)
+
+    async def scenario() -> None:
+        async with _two(household, (other, wire)) as nodes:
+            me, there = nodes[who].ways, nodes[other].ways
+            me.knock(other)
+            await _until(lambda: wire.count == 1)
+            await asyncio.sleep(0.1)
+            assert me.stream(other) is None  # the control: that one stands never
+            assert wire.open == 1
+            first = me._knocks[other][0]
+            me.knock(other)
+            assert len(me._knocks[other]) == 2  # the first was not given up for it
+            await _until(lambda: me.stream(other) is not None and there.stream(who) is not None)
+            await _until(lambda: wire.open == 1 and first.done())
+            assert first.cancelled()  # it is given up now, not when its own time is over
+            assert me.write(other, b"Fhere") is me.stream(other)
+            assert there.write(who, b"Fthere") is there.stream(who)
+            await _until(lambda: nodes[other].got == [b"Fhere"] and nodes[who].got == [b"Fthere"])
+            me.knock(other)
+            await asyncio.sleep(0.05)
+            assert wire.count == 2  # who is there is not dialled
+
+    asyncio.run(scenario())
+
+
+def test_dials_are_bounded_and_end_with_the_node(make_household: Any) -> None:
+    household = make_household(phone="phone", car="car")
+    wire = _Wire(swallows=1000)
+
+    async def scenario() -> None:
+        async with _two(household, ("phone", wire)) as nodes:
+            car = nodes["car"].ways
+            for number in range(1, 11):
+                car.knock("phone")
+                await _until(lambda number=number: wire.count == number)  # type: ignore[misc]
+                await _until(lambda number=number: wire.open == min(number, 4))  # type: ignore[misc]
+            car.part("phone")  # zenoh says late that it is gone: what looks for it goes on
+            await asyncio.sleep(0.05)
+            assert wire.open == 4
+            await car.close()
+            await _until(lambda: wire.open == 0)
+            car.knock("phone")
+            await asyncio.sleep(0.05)
+            assert wire.count == 10
+
+    asyncio.run(scenario())
+
+
+def test_a_name_is_looked_up_once_at_a_time(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    household = make_household(phone="phone", car="car")
+    dialled: list[str] = []
+
+    async def dial(_self: Streams, device_id: str, _address: str) -> None:
+        dialled.append(device_id)
+        await asyncio.sleep(60.0)
+
+    monkeypatch.setattr(Streams, "dial", dial)
+
+    async def scenario() -> None:
+        async with _two(household) as nodes:
+            car = nodes["car"].ways
+            roster = car.identity.roster
+            for address, count in (("phone.home.arpa:7447", 1), ("127.0.0.1:7447", 3)):
+                members = tuple(msgspec.structs.replace(m, address=address) for m in roster.members)
+                car.use_roster(
+                    replace(car.identity, roster=msgspec.structs.replace(roster, members=members))
+                )
+                for _ in range(3):
+                    car.knock("phone")
+                    await asyncio.sleep(0.01)
+                assert len(dialled) == count
+                for task in car._knocks.pop("phone"):
+                    task.cancel()
+                dialled.clear()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_dials_from_both_sides_one_stream_is_used_by_both(
+    make_household: Any, seed: int
+) -> None:
+    household = make_household(phone="phone", car="car")
+    rng = random.Random(seed)
+
+    async def scenario() -> None:
+        async with _two(household) as nodes:
+            car, phone = nodes["car"].ways, nodes["phone"].ways
+            for _ in range(3):
+                for ways, other in rng.sample([(car, "phone"), (phone, "car")], 2):
+                    ways.knock(other)
+                    await asyncio.sleep(rng.choice([0.0, 0.002, 0.01]))
+            await _until(
+                lambda: car.stream("phone") is not None and phone.stream("car") is not None
+            )
+            await _until(lambda: len(car.streams._standing) == len(phone.streams._standing) == 1)
+            assert nodes["car"].broke == nodes["phone"].broke == []
+            first = car.stream("phone")
+            await car._redial(
+                car.way("phone")
+            )  # a renewed certificate asks for another, and gets it
+            await _until(lambda: car.stream("phone") is not first and bool(first and first.closed))
+            assert nodes["car"].broke == nodes["phone"].broke == []
+
+    asyncio.run(scenario())
+
+
+def test_of_two_streams_soon_after_one_another_the_first_is_used(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _two(household) as nodes:
+            car, phone = nodes["car"].ways, nodes["phone"].ways
+            phone.knock("car")
+            await _until(
+                lambda: car.stream("phone") is not None and phone.stream("car") is not None
+            )
+            first = car.stream("phone")
+            for young_s, stays in ((60.0, True), (0.0, False)):
+                monkeypatch.setattr("hearthway.mesh.links.ways._YOUNG_S", young_s)
+                await phone.streams.dial("car", household.addresses["car"])
+                await _until(
+                    lambda: len(car.streams._standing) == len(phone.streams._standing) == 1
+                )
+                assert (car.stream("phone") is first) == stays  # later: it had lost the first one
+                assert phone.write("car", b"Fx") is phone.stream("car")
+            await _until(lambda: nodes["car"].got == [b"Fx", b"Fx"])
+
+    asyncio.run(scenario())
+
+
+def test_whoever_leaves_lets_nobody_in_and_whoever_is_back_does(make_household: Any) -> None:
+    """Else a node that closes is missed, found and missed again; its streams stay to the end."""
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _two(household) as nodes:
+            car, phone = nodes["car"].ways, nodes["phone"].ways
+            car.knock("phone")
+            await _until(
+                lambda: car.stream("phone") is not None and phone.stream("car") is not None
+            )
+            phone.leave()
+            with pytest.raises(MeshError):
+                await car.streams.dial("phone", household.addresses["phone"])
+            assert phone.write("car", b"Fbye") is phone.stream("car")
+            await _until(lambda: nodes["car"].got == [b"Fbye"])
+            await phone.close()
+            await _until(lambda: car.stream("phone") is None)
+            await phone.open()
+            await car.streams.dial("phone", household.addresses["phone"])
+            await _until(lambda: phone.stream("car") is not None)
+
+    asyncio.run(scenario())
+
+
+def test_a_dial_that_is_given_up_leaves_nothing(make_household: Any) -> None:
+    """Also where the handshake was done and the other side had not said yet that it takes us."""
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _two(household) as nodes:
+            car, phone = nodes["car"].ways, nodes["phone"].ways
+            host, port = split_address(free_address())
+            silent = await asyncio.start_server(_silent, host, port, ssl=phone.streams._serving)
+            dialling = asyncio.create_task(
+                car.streams.dial("phone", f"{host}:{port - PORT_OFFSET}")
+            )
+            await _until(lambda: len(car.streams._standing) == 1)
+            dialling.cancel()
+            with suppress(asyncio.CancelledError):
+                await dialling
+            assert car.streams._standing == {}
+            silent.close()
+
+    asyncio.run(scenario())
+
+
+# -- whose word is taken ---------------------------------------------------------------------------
+
+
+class _Standing:
+    """Ways of which the test says where a stream stands."""
+
+    def __init__(self) -> None:
+        self.standing: dict[str, _Answering] = {}
+        self.parted: list[str] = []
+        self.met: list[str] = []
+
+    def stream(self, device_id: str) -> Any:
+        return self.standing.get(device_id)
+
+    def part(self, device_id: str) -> None:
+        self.parted.append(device_id)
+        self.standing.pop(device_id, None)
+
+    async def meet(self, device_id: str) -> None:
+        self.met.append(device_id)
+
+
+class _Answering:
+    def write(self, _payload: bytes) -> bool:
+        return True
+
+    def abort(self) -> None:
+        raise AssertionError("the test is shorter than a peer may be silent")
+
+
+class _Scene:
+    def __init__(self, roster: Any) -> None:
+        self.told: list[bool] = []
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.ways = _Standing()
+        self.presence = Presence(
+            lambda: roster,
+            lambda: True,
+            self._spawn,
+            lambda _device_id, alive: self.told.append(alive),
+        )
+        self.presence.ways = self.ways  # type: ignore[assignment]  # what presence uses of it
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        return task
+
+    async def there(self) -> None:
+        """Zenoh sees the car, and a stream to it stands."""
+        self.ways.standing["car"] = _Answering()
+        self.presence.notice("car", alive=True)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert self.told == [True]
+
+    def breaks(self, *, unheard: bool) -> None:
+        self.ways.standing.pop("car")
+        self.presence.broke("car", unheard=unheard)
+
+
+@contextmanager
+def _ending(scene: _Scene) -> Iterator[_Scene]:
+    try:
+        yield scene
+    finally:
+        for task in scene.tasks:
+            task.cancel()
+
+
+def test_a_cut_wire_is_believed_before_zenoh(make_household: Any) -> None:
+    """Zenoh may take 10 s to notice. Until then its word put the peer back, and greetings went into the cut wire."""
+    roster = make_household(phone="phone", car="car").identity("phone").roster
+
+    async def scenario() -> None:
+        for unheard in (True, False):
+            with _ending(_Scene(roster)) as scene:
+                await scene.there()
+                scene.breaks(unheard=unheard)
+                await asyncio.sleep(0.01)
+                assert "car" in scene.presence.tokens
+                assert scene.presence.sees("car") != unheard
+                # the control: a stream that broke otherwise says nothing about the wire
+                assert scene.told == ([True, False] if unheard else [True, False, True])
+
+    asyncio.run(scenario())
+
+
+def test_zenohs_late_word_ends_no_stream_that_came_since(make_household: Any) -> None:
+    roster = make_household(phone="phone", car="car").identity("phone").roster
+
+    async def scenario() -> None:
+        with _ending(_Scene(roster)) as scene:
+            await scene.there()
+            scene.breaks(unheard=True)
+            scene.ways.standing["car"] = _Answering()  # dialled: the wire is back
+            scene.presence.stands("car")
+            assert scene.told == [True, False, True]
+            scene.presence.notice("car", alive=False)  # that was about the old wire
+            assert scene.told == [True, False, True]
+            scene.presence.notice("car", alive=True)
+            scene.presence.notice("car", alive=False)  # and that is about this one
+            assert scene.told == [True, False, True, False]
+            assert scene.ways.parted[-1] == "car"
+
+    asyncio.run(scenario())
+
+
+def test_zenoh_is_believed_again_after_a_while(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own wire may have lived on: then it says nothing anew."""
+    monkeypatch.setattr("hearthway.mesh.links.presence._DOUBT_S", 0.1)
+    roster = make_household(phone="phone", car="car").identity("phone").roster
+
+    async def scenario() -> None:
+        with _ending(_Scene(roster)) as scene:
+            await scene.there()
+            scene.breaks(unheard=True)
+            await asyncio.sleep(0.03)
+            assert scene.told == [True, False]
+            await _until(lambda: scene.presence.sees("car"), 2.0)
+            await _until(lambda: scene.told == [True, False, True], 2.0)
+            assert scene.ways.met == ["car", "car"]
+
+    asyncio.run(scenario())
