@@ -164,7 +164,7 @@ def test_a_hundred_faults_leave_no_deadlock_and_no_leak(
         assert cycle["worst_put_ms"] <= PUT_MS, cycle
     healed = sorted(cycle["healed_s"] for cycle in cycles)
     assert healed[0] >= 0, "one never healed"
-    assert healed[94] <= HEALED_S
+    assert healed[-1] <= HEALED_S
     _no_leak(result["home"])
 
 
