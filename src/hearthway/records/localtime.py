@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 DAY_S = 86_400
 CELLS_PER_DEGREE = 50
+_REMEMBERED = (
+    4096  # six weeks of quarters: times come in their order, and a car may lie about place and time
+)
 Lookup = Callable[[int, int], str]  # (lat cell, lon cell) -> IANA zone name, "" where there is none
 
 
@@ -27,7 +30,7 @@ def look_up_by(lookup: Lookup) -> None:
     _lookups[0] = lookup
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=_REMEMBERED)
 def _zone_of_cell(lat_cell: int, lon_cell: int) -> str:
     return _lookups[0](lat_cell, lon_cell) or "UTC"
 
@@ -42,7 +45,7 @@ def _zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=_REMEMBERED)
 def _offset_in_quarter(name: str, quarter: int) -> int:
     moment = datetime.fromtimestamp(quarter * 900, UTC).astimezone(_zone(name))
     offset = moment.utcoffset()

@@ -453,7 +453,12 @@ class ZenohLink:
             self._presence.hear(sender, kind, stream)
 
     def _answer_soon(self, sender: str, number: bytes, work: Awaitable[bytes]) -> None:
-        """In this very turn where the answer is there and the stream takes it: a task costs a turn of the loop."""
+        """In this very turn where the answer is there and the stream takes it: a task costs a turn of the loop.
+
+        What is refused already gets no answer and no task: awaiting it would tie error, future and frame in a ring.
+        """
+        if _refused(work):
+            return
         answer = _there(work)
         if answer is None or self._write(sender, _ANSWER + number + answer) is None:
             self._spawn(self._answer(sender, number, work))
@@ -487,6 +492,13 @@ class ZenohLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _refused(work: Awaitable[bytes]) -> bool:
+    """Has it ended without an answer?"""
+    if not isinstance(work, asyncio.Future) or not work.done() or work.cancelled():
+        return False
+    return isinstance(work.exception(), MeshError)
 
 
 def _there(work: Awaitable[bytes]) -> bytes | None:

@@ -37,7 +37,7 @@ KEYS_MAX = 64
 KEY_LENGTH_MAX = 200
 _CONTEXT = b"hearthway consent 1\0"
 _ID = re.compile(r"[0-9a-f]{16}")
-_CACHE_MAX = 16_384
+_CACHE_MAX = 4_096
 _SIGNED_MAX = 8192
 
 

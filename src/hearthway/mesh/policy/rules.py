@@ -36,7 +36,7 @@ TEMPLATES: dict[str, str] = {
 CONTROL = "control"
 COMMANDS = "Command"  # the first part of every key that makes something happen
 ORDERS = (CONTROL, "forget")
-_CACHE_MAX = 16_384
+_CACHE_MAX = 4_096  # of each kind of answer: a member that makes up keys fills them, and each may have 256 characters
 _RULES_MAX_BYTES = 1_000_000
 
 ConsentCheck = Callable[[str, str, str, str], bool]

@@ -21,7 +21,7 @@ EXACT = "exact"
 _OTHERS = "*"
 REMEMBER_S = 1.0
 _CROSSINGS_MAX = 10_000
-_REMEMBERED_MAX = 16_384
+_REMEMBERED_MAX = 4_096  # keys come from outside, at most `envelope.KEY_MAX_CHARS` long
 _NAMES_MAX = (
     1_000  # of one sender: what it says beyond is counted under no name, and takes nobody's room
 )

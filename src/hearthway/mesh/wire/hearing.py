@@ -25,7 +25,9 @@ from hearthway.records.signals import Signal
 
 from .answering import Answerer, Ask
 from .envelope import (
+    ABOUT_MAX_CHARS,
     ASKS,
+    KEY_MAX_CHARS,
     RECORD,
     ROSTER,
     ROSTER_ASK,
@@ -97,7 +99,7 @@ class Hearing:
         self._waiting_of: dict[str, int] = {}  # bytes, by sender
         self._logged_s, self._logged = 0.0, 0
         self._arrived = asyncio.Event()
-        self._routes: dict[tuple[str, Head], _Route] = {}
+        self._routes: dict[tuple[str, str, str, str], _Route] = {}
         self._routed = -1
         self.refused = 0
 
@@ -287,8 +289,9 @@ class Hearing:
                         found = known[at] = self._route(session, head), meta
                     route, meta = found
                     route.tally.count += 1
-                    if route.error is not None:
-                        raise route.error
+                    if route.error is not None:  # not raised: it is kept, and would keep this frame
+                        self.refuse(session.device_id, route.error)
+                        continue
                     for kind, handler in route.handlers:
                         result = handler(meta, codec.unpack(body, kind))
                         if result is not None and inspect.isawaitable(result):
@@ -303,7 +306,7 @@ class Hearing:
                 log_failure("a message", why)
 
     def _route(self, session: Session, head: Head) -> _Route:
-        at = (session.device_id, head)
+        at = (session.device_id, head.key, head.purpose, head.about)
         route = self._routes.get(at)
         if route is None:
             own = self._sessions.identity
@@ -337,6 +340,10 @@ class Hearing:
         self, session: Session, head: Head, body: bytes, time_s: float, seq: int
     ) -> None:
         signals = codec.unpack(body, list[Signal])
+        if any(
+            len(s.key) > KEY_MAX_CHARS or len(s.person) > ABOUT_MAX_CHARS for s in signals
+        ):  # each is decided, remembered and counted
+            raise WireError("The key or person of a signal is too long.")
         own = self._sessions.identity
         decided = []
         for n, signal in enumerate(signals, 1):
