@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hearthway.app import handoff
 from hearthway.app.borrow import Borrower, position_signals
 from hearthway.app.handoff import Tasks
 from hearthway.app.household import Household
@@ -115,6 +116,31 @@ def test_a_task_that_is_none_is_kept_by_nobody(household: Any) -> None:
                     await offer(nodes, "anna-phone", one)
             assert nodes["car"].part(Tasks)._all() == []
             await nodes["car"].part(State).write("Setting.Speaker", 3)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("bound", "most"), [("TASKS_MAX", 3), ("TASKS_MAX_BYTES", 600)])
+def test_nobody_fills_a_node_with_tasks(
+    household: Any, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
+) -> None:
+    monkeypatch.setattr(handoff, bound, most)
+
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            lying(nodes, *PEOPLE)
+            tasks, refused = nodes["car"].part(Tasks), 0
+            for n in range(8):
+                try:
+                    await offer(nodes, "kid-phone", task("kid", "kid-phone", task_id=f"kid-{n}"))
+                except MeshError as why:
+                    refused += "Too many tasks of kid-phone" in str(why)
+            assert 2 <= len(tasks.held()) == 8 - refused <= 4
+            await offer(nodes, "kid-phone", task("kid", "kid-phone", 3, task_id="kid-0"))
+            await offer(
+                nodes, "anna-phone", task("anna", "anna-phone")
+            )  # the others' room is theirs
+            assert {one.person for one in tasks.held()} == {"kid", "anna"}
 
     asyncio.run(main())
 

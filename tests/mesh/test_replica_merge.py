@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state import room
 from hearthway.mesh.state.hlc import Hlc
 from hearthway.mesh.state.registers import Cursor, hash_key
 from hearthway.mesh.state.replica import PAGE_BYTES, SALT_MAX_BYTES, Replica, View
@@ -99,6 +100,41 @@ def test_what_is_refused_is_counted_and_the_rest_taken(home: Replica) -> None:
     assert applied.changed == 1
     assert applied.refused == {"another node's word": 2, "not a replicated key or value": 1}
     assert list(applied.refused) == sorted(applied.refused)
+
+
+def _page(*changes: Change) -> Changes:
+    return replace(PAGE, changes=changes)
+
+
+def test_a_device_fills_its_own_room_and_nobody_elses(
+    home: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "KEYS_MAX", 3)
+    many = [replace(GOOD, key=f"Setting.K{n}") for n in range(5)]
+    applied = home.apply(party("car"), _page(*many[:2]), HOME, answer=True)
+    assert (applied.changed, applied.refused) == (2, {})
+    applied = home.apply(party("car"), _page(*many), HOME, answer=True)
+    assert (applied.changed, applied.refused) == (1, {"too much of one device": 2})
+    assert home.store.written_by("car")[0] == 3
+    # what it wrote it may write anew, and others have the room they had
+    newer = replace(many[0], value=b"2", wall_ms=6)
+    assert home.apply(party("car"), _page(newer, many[4]), HOME, answer=True).changed == 1
+    home.set("Setting.Mine", b"1", roster=ROSTER)
+    assert home.store.count_registers() == 4
+
+
+def test_a_device_may_write_so_many_bytes(home: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "BYTES_MAX", 100)
+    large = replace(GOOD, value=b"x" * 80)  # and 9 of the key
+    other = replace(GOOD, key="Setting.Y", value=b"y")
+    longer = replace(large, value=b"x" * 92, wall_ms=6)
+    shorter = replace(large, value=b"x", wall_ms=7)
+    for change, changed in ((large, 1), (replace(other, value=b"y" * 9), 0), (longer, 0)):
+        assert home.apply(party("car"), _page(change), HOME, answer=True).changed == changed
+    for change in (shorter, other):
+        assert home.apply(party("car"), _page(change), HOME, answer=True).changed == 1
+    assert home.store.written_by("car") == (2, 20)
+    assert home.store.written_by("home") == (0, 0)
 
 
 def test_burials_are_weighed_one_by_one(home: Replica) -> None:

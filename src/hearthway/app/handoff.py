@@ -50,6 +50,7 @@ DRIVING_KMH = 8.0  # faster than one walks: the drive has begun
 PARKED_S = 180.0  # of event time at rest: longer than a traffic light
 TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}")
 VERSION_MAX = 2**31  # more often than any task moves; it orders writes beside the settings' moments
+TASKS_MAX, TASKS_MAX_BYTES = 500, 4 * 1024 * 1024  # of one other node, kept here
 AGAIN_S = 30.0  # event time before a move that failed is tried once more
 
 
@@ -190,7 +191,22 @@ class Tasks(Part):
         known = None if row is None else unpack(row.value, Task)
         if known is not None and (known.person != task.person or sender not in known.holders):
             raise InputError("A node spoke of a task that was never its own.", "It was refused.")
+        if known is None or len(pack(task)) > len(pack(known)):
+            self._check_room(sender, len(pack(task)))
         return self._keep(task)
+
+    def _check_room(self, sender: str, size: int) -> None:
+        """InputError where that node had its share of what is kept here: every look at the tasks reads them all."""
+        count, total = self.node.store.size_of(PREFIX)
+        if count < TASKS_MAX and total + size <= TASKS_MAX_BYTES:
+            return
+        rows = self.node.store.registers(PREFIX)
+        theirs = [len(r.value) for r in rows if sender in unpack(r.value, Task).holders]
+        if len(theirs) >= TASKS_MAX or sum(theirs) + size > TASKS_MAX_BYTES:
+            raise InputError(
+                f"Too many tasks of {sender} are kept here.",
+                "They go after the days that the rules keep tasks; `hearthway handoff` lists them.",
+            )
 
     def _check(self, meta: Any, task: Task) -> None:
         """InputError unless its order and its names can be some, and whoever tells of it may speak for its person."""

@@ -202,6 +202,24 @@ class Registers:
         row = self.database.row("SELECT count(*) FROM registers")
         return 0 if row is None else int(row[0])
 
+    def written_by(self, node: str) -> tuple[int, int]:
+        """How many keys hold a write of that device, and their bytes."""
+        row = self.database.row(
+            "SELECT count(*), coalesce(sum(length(key) + length(value)), 0) FROM registers"
+            " WHERE substr(hlc, ?) = ?",
+            (len(Hlc(0, 0, "").encode()) + 1, node),
+        )
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+    def size_of(self, prefix: str) -> tuple[int, int]:
+        """How many keys start with `prefix`, and the bytes of their values."""
+        row = self.database.row(
+            "SELECT count(*), coalesce(sum(length(value)), 0) FROM registers"
+            " WHERE substr(key, 1, length(?1)) = ?1",
+            (prefix,),
+        )
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
     def last_seq(self) -> int:
         """The number of the newest change."""
         return last_seq(self.database)

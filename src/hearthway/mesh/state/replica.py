@@ -30,6 +30,7 @@ from hearthway.records.household import Party, PersonKind, Role
 from .hlc import CAP_MS, COUNT_MAX, Hlc, HlcClock, check, following, usable_ms
 from .registers import CLOCK_SLACK_S, SHARED, Cursor, Register, Tombstone, hash_key
 from .replica_wire import Burial, Change, Changes, Pull
+from .room import Room
 from .store import Store
 
 VALUE_MAX_BYTES = 64 * 1024
@@ -325,12 +326,14 @@ class Replica:
         if not 0 <= page.next <= SEQ_MAX or len(page.database) > DATABASE_MAX_BYTES:
             raise WireError("A page of changes counts in numbers that can be none.")
         refused: Counter[str] = Counter()
-        changed = 0
+        changed, room = 0, Room(self.store)
         with self.store.database.transaction():
             lost_after = self.store.lost_after(sender.device_id) if answer else None
             changed += self._bury(sender, page, view, refused)
             for change in page.changes:
                 why = objection(change, sender, view, lost_after)
+                if not why and not room.takes(change.node, change.key, change.value):
+                    why = "too much of one device"
                 if why:
                     refused[why] += 1
                 elif self._take(change, view):
