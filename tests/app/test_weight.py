@@ -50,6 +50,19 @@ def test_a_phone_at_rest_has_its_map_and_no_numbers_library(tmp_path: Path) -> N
     ]
 
 
+def test_a_way_is_searched_without_the_numbers_library() -> None:
+    """A phone in a pocket has 11 MB less; the control: the page's map, once drawn, loads it."""
+    program = (
+        "import sys; from hearthway.atlas.store import BUNDLED, Atlas; "
+        "print(Atlas.bundled().route((60.17, 24.94), (60.18, 24.95)).on_road, 'numpy' in sys.modules); "
+        "from hearthway.web.shapes import MapDrawer; MapDrawer(BUNDLED); print('numpy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["True", "False", "True"]
+
+
 def test_a_page_nobody_looks_at_draws_no_map() -> None:
     program = "import sys, hearthway.web.service as it; print(it.__name__, 'numpy' in sys.modules)"
     done = subprocess.run(

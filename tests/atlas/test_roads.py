@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.atlas import graph
+from hearthway.atlas.columns import DTYPES, checked, columns
 from hearthway.atlas.extract import Extract, RawRoads
 from hearthway.atlas.roads import RoadNetwork
 from hearthway.atlas.streets import bee_line_s
@@ -44,7 +45,9 @@ def extract_of(ways: list[Way], side: int, blocked: tuple[int, ...] = ()) -> Ext
 
 
 def network(ways: list[Way], side: int, blocked: tuple[int, ...] = ()) -> RoadNetwork:
-    return RoadNetwork(graph.build(extract_of(ways, side, blocked)))
+    roads = graph.build(extract_of(ways, side, blocked))
+    blobs = {name: getattr(roads, name).astype(dtype).tobytes() for name, dtype in DTYPES.items()}
+    return RoadNetwork(columns(checked(blobs)))
 
 
 def all_pairs_s(ways: list[Way], side: int) -> list[list[float]]:

@@ -35,7 +35,7 @@ from .ruling import Ruling
 from .state import State
 from .wheel import AtWheel, SayDriver
 
-# By name: a home need not hold what only a phone thinks with (numpy, maps, models: some 20 MB).
+# By name: a home need not hold what only a phone thinks with (maps, models).
 ROLES: dict[Role, str] = {
     Role.PHONE: "phone.PhoneNode",
     Role.CAR: "car.CarNode",

@@ -1,14 +1,11 @@
-"""The road graph as arrays: what an atlas stores and routing reads."""
+"""The road graph as arrays: what building makes and an atlas stores."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from .columns import DTYPES, checked
 
 I32 = npt.NDArray[np.int32]
 
@@ -26,9 +23,3 @@ class Roads(NamedTuple):
     lat: I32
     lon: I32
     length_m: npt.NDArray[np.float32]
-
-
-def loaded(blobs: Mapping[str, object]) -> Roads:
-    """The arrays out of an atlas's bytes; MapError where they are no road graph."""
-    data = checked(blobs)
-    return Roads(*(np.frombuffer(data[name], dtype=dtype) for name, dtype in DTYPES.items()))

@@ -1,4 +1,4 @@
-"""The road graph's columns as bytes, and whether they hold together: without numpy, which only routing needs."""
+"""The road graph's columns as bytes and as arrays of the standard library, and whether they hold together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Mapping
 from math import isfinite
 from operator import sub
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from .schema import damaged
 
@@ -24,6 +24,27 @@ DTYPES = {
 }
 _CODES = {"<i4": "i", "<i2": "h", "<i1": "b", "<f4": "f"}
 Column: TypeAlias = "array[float]"  # quoted: only from Python 3.12 on can arrays be subscripted
+Ints: TypeAlias = "array[int]"
+
+
+class RoadColumns(NamedTuple):
+    """What routing reads, as `arrays.Roads` has it for building: numpy would be 11 MB of a phone."""
+
+    tail: Ints
+    head: Ints
+    speed_dkmh: Ints
+    directions: Ints
+    component: Ints
+    shape: Ints
+    lat: Ints
+    lon: Ints
+    length_m: Column
+
+
+def columns(data: Mapping[str, bytes]) -> RoadColumns:
+    """The columns of bytes that were `checked`."""
+    found: dict[str, Any] = {name: _column(data[name], dtype) for name, dtype in DTYPES.items()}
+    return RoadColumns(**found)
 
 
 def checked(blobs: Mapping[str, object]) -> dict[str, bytes]:

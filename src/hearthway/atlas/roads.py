@@ -14,39 +14,46 @@ from array import array
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from heapq import heappop, heappush
+from itertools import accumulate
 from math import inf
 from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
 
 from hearthway.records.errors import InputError
 from hearthway.records.geo import valid_point
 from hearthway.records.poi import Detour, Route
 
-from .arrays import Roads as Arrays
+from .columns import Column, Ints, RoadColumns
 from .streets import ACCESS_MPS, Anchor, Join, Pace, Point, Snap, Streets
 
-Ints = npt.NDArray[np.integer]
 Snaps = dict[int, tuple[Snap, ...]]
 
 
 class Adjacency:
     """Edge i of vertex v, begin[v] <= i < begin[v + 1], goes from v = start[i] to end[i] by chain[i].
 
-    Arrays of the standard library: a third of a list's memory, and read faster than numpy's one by one.
+    Arrays of the standard library: a third of a list's memory, and read as fast.
     """
 
-    def __init__(self, start: Ints, end: Ints, chain: Ints, streets: Streets) -> None:
-        order = np.argsort(start, kind="stable")
-        begin = np.searchsorted(start[order], np.arange(streets.vertices + 1))
-        self.begin, self.start = _ints(begin), _ints(start[order])
-        self.end, self.chain = _ints(end[order]), _ints(chain[order])
-        self.seconds = array("d", streets.chain_seconds[chain[order]].tobytes())
-
-
-def _ints(values: Ints) -> array[int]:
-    return array("i", values.astype(np.intc).tobytes())
+    def __init__(self, roads: RoadColumns, streets: Streets, *, backwards: bool) -> None:
+        """`backwards`: every edge turned round, for what is searched from its end."""
+        ahead = (roads.head, roads.tail) if backwards else (roads.tail, roads.head)
+        ways = ((1, ahead[0], ahead[1]), (2, ahead[1], ahead[0]))
+        counts = array("i", bytes(4 * (streets.vertices + 1)))
+        for bit, start, _ in ways:
+            for chain, directions in enumerate(roads.directions):
+                if directions & bit:
+                    counts[start[chain] + 1] += 1
+        self.begin = array("i", accumulate(counts))
+        edges = self.begin[-1]
+        self.start, self.end, self.chain = (array("i", bytes(4 * edges)) for _ in range(3))
+        free = array("i", self.begin)
+        for bit, start, end in ways:
+            for chain, directions in enumerate(roads.directions):
+                if directions & bit:
+                    at = free[start[chain]]
+                    free[start[chain]] += 1
+                    self.start[at], self.end[at], self.chain[at] = start[chain], end[chain], chain
+        self.seconds: Column = array("d", (streets.chain_s[chain] for chain in self.chain))
 
 
 class Search(NamedTuple):
@@ -72,17 +79,12 @@ NO_WAY = Way(inf, inf)
 class RoadNetwork:
     """The RoadGraph of an atlas (a protocol of records.poi)."""
 
-    def __init__(self, arrays: Arrays) -> None:
-        self._streets = streets = Streets(arrays)
+    def __init__(self, roads: RoadColumns) -> None:
+        self._streets = streets = Streets(roads)
         self._snaps = lru_cache(maxsize=4096)(streets.snaps)  # the same POIs come again and again
-        self._directions: list[int] = arrays.directions.tolist()
-        forward, backward = (arrays.directions & 1) > 0, (arrays.directions & 2) > 0
-        number = np.arange(streets.count)
-        start = np.concatenate([arrays.tail[forward], arrays.head[backward]])
-        end = np.concatenate([arrays.head[forward], arrays.tail[backward]])
-        chain = np.concatenate([number[forward], number[backward]])
-        self._out = Adjacency(start, end, chain, streets)
-        self._in = Adjacency(end, start, chain, streets)
+        self._directions: Ints = roads.directions
+        self._out = Adjacency(roads, streets, backwards=False)
+        self._in = Adjacency(roads, streets, backwards=True)
 
     @property
     def chains(self) -> int:

@@ -13,7 +13,7 @@ from hearthway.records.errors import InputError, MapError
 from hearthway.records.poi import FOOD, Detour, Opening, Poi, Route
 
 from . import schema
-from .columns import checked, count
+from .columns import checked, columns, count
 from .pois import Pois
 from .schema import REBUILD, damaged
 
@@ -33,10 +33,7 @@ class Database(sqlite3.Connection):
 
 
 class Ways:
-    """An atlas's roads: checked when it is opened, made ready for routing by who asks for the first way.
-
-    Routing loads numpy, some 14 MB; a phone that lies in a pocket has none of it.
-    """
+    """An atlas's roads: checked when it is opened, made ready for routing by who asks for the first way."""
 
     def __init__(self, data: dict[str, bytes]) -> None:
         self.chains = count(data)
@@ -48,10 +45,9 @@ class Ways:
         """Ready for routing."""
         with self._lock:
             if self._network is None:
-                from .arrays import loaded
                 from .roads import RoadNetwork
 
-                self._network = RoadNetwork(loaded(self._data or {}))
+                self._network = RoadNetwork(columns(self._data or {}))
                 self._data = None
             return self._network
 

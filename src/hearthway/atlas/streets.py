@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from math import cos, inf, radians
+from functools import lru_cache
+from itertools import pairwise, product
+from math import cos, floor, hypot, inf, radians
 from typing import NamedTuple
-
-import numpy as np
 
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m
 
-from .arrays import Roads as Arrays
+from .columns import Column, RoadColumns
 
 SNAP_M = 300.0
 BESIDE_M = 12.0  # both carriageways of a road are as good: the position does not tell which
 AT_JUNCTION_M = 1.0
 BAND_M = 200.0  # how much farther than the nearest junction one may enter the map
 WINDING = 1.3  # road metres per bee-line metre off the map: a common figure for European roads
+CELL_DEG = 0.01  # of the grid by which stretches near a point are found
+WIDE_CELLS = 64  # a stretch over more of them is looked at wherever the point is
 ACCESS_MPS = 15 / 3.6  # between a point and the nearest road: driveways and car parks
 Point = tuple[float, float]
 
@@ -78,95 +80,128 @@ class Anchor(NamedTuple):
 class Streets:
     """The shapes of a road graph's chains, and the search for the nearest."""
 
-    def __init__(self, arrays: Arrays) -> None:
-        self.arrays = arrays
-        self.count = len(arrays.tail)
-        self.lat, self.lon = arrays.lat / 1e7, arrays.lon / 1e7
-        self.chain_seconds = arrays.length_m.astype(np.float64) * 36.0 / arrays.speed_dkmh
-        self.chain_s = array("d", self.chain_seconds.tobytes())
-        self.chain_m = array("d", arrays.length_m.astype(np.float64).tobytes())
-        self.vertices = 0
-        if not self.count:
+    def __init__(self, roads: RoadColumns) -> None:
+        self.arrays = roads
+        self.count = len(roads.tail)
+        self.lat: Column = array("d", (lat / 1e7 for lat in roads.lat))
+        self.lon: Column = array("d", (lon / 1e7 for lon in roads.lon))
+        self.chain_m: Column = array("d", roads.length_m)
+        self.chain_s: Column = array(
+            "d",
+            (m * 36.0 / speed for m, speed in zip(roads.length_m, roads.speed_dkmh, strict=True)),
+        )
+        self._facing = lru_cache(maxsize=64)(
+            self._facing_side
+        )  # the same ends come again and again
+        self.vertices = 1 + max(max(roads.tail), max(roads.head)) if self.count else 0
+        self._vertex_lat: Column = array("d", [inf]) * self.vertices
+        self._vertex_lon: Column = array("d", [inf]) * self.vertices
+        self._vertex_component = array("i", [-1]) * self.vertices
+        self._boxes: tuple[Column, ...] = tuple(array("d") for _ in range(4))
+        self._cells: dict[tuple[int, int], array[int]] = {}
+        self._wide: array[int] = array("i")
+        for chain in range(self.count):
+            self._place(chain)
+
+    def _place(self, chain: int) -> None:
+        """Its ends, its box and the cells of the grid that it touches."""
+        roads = self.arrays
+        start, end = roads.shape[chain], roads.shape[chain + 1]
+        for vertex, point in ((roads.tail[chain], start), (roads.head[chain], end - 1)):
+            self._vertex_lat[vertex] = self.lat[point]
+            self._vertex_lon[vertex] = self.lon[point]
+            self._vertex_component[vertex] = roads.component[chain]
+        lats, lons = self.lat[start:end], self.lon[start:end]
+        box = min(lats), max(lats), min(lons), max(lons)
+        for column, edge in zip(self._boxes, box, strict=True):
+            column.append(edge)
+        rows, columns = _cells(*box)
+        if len(rows) * len(columns) > WIDE_CELLS:
+            self._wide.append(chain)
             return
-        first, last = arrays.shape[:-1], arrays.shape[1:] - 1
-        self._south = np.minimum.reduceat(self.lat, first)
-        self._north = np.maximum.reduceat(self.lat, first)
-        self._west = np.minimum.reduceat(self.lon, first)
-        self._east = np.maximum.reduceat(self.lon, first)
-        self.vertices = int(max(arrays.tail.max(), arrays.head.max())) + 1
-        self._vertex_lat = np.full(self.vertices, inf)
-        self._vertex_lon = np.full(self.vertices, inf)
-        self._vertex_component = np.full(self.vertices, -1, dtype=np.int32)
-        for ends, points in ((arrays.tail, first), (arrays.head, last)):
-            self._vertex_lat[ends] = self.lat[points]
-            self._vertex_lon[ends] = self.lon[points]
-            self._vertex_component[ends] = arrays.component
+        for cell in product(rows, columns):
+            self._cells.setdefault(cell, array("i")).append(chain)
 
     def vertex_point(self, vertex: int) -> Point:
         """Where a junction is."""
-        return float(self._vertex_lat[vertex]), float(self._vertex_lon[vertex])
+        return self._vertex_lat[vertex], self._vertex_lon[vertex]
+
+    def _near(self, lat: float, lon: float, north: float, east: float) -> list[int]:
+        """Chains whose box meets that box around the point, in their order."""
+        south_of, north_of, west_of, east_of = self._boxes
+        found = set(self._wide)
+        for cell in product(*_cells(lat - north, lat + north, lon - east, lon + east)):
+            found.update(self._cells.get(cell, ()))
+        return sorted(
+            chain
+            for chain in found
+            if south_of[chain] <= lat + north
+            and north_of[chain] >= lat - north
+            and west_of[chain] <= lon + east
+            and east_of[chain] >= lon - east
+        )
 
     def snaps(self, point: Point) -> dict[int, tuple[Snap, ...]]:
         """The nearest stretches within SNAP_M, nearest first, by component."""
-        if not self.count:
-            return {}
         lat, lon = point
-        north = SNAP_M / METRES_PER_DEGREE
         scale = METRES_PER_DEGREE * max(0.01, cos(radians(lat)))
-        east = SNAP_M / scale
-        near = np.flatnonzero(
-            (self._south <= lat + north)
-            & (self._north >= lat - north)
-            & (self._west <= lon + east)
-            & (self._east >= lon - east)
-        )
-        if len(near) == 0:
-            return {}
-        shape = self.arrays.shape
-        counts = shape[near + 1] - shape[near] - 1
-        firsts = np.cumsum(counts) - counts
-        begin = np.repeat(shape[near] - firsts, counts) + np.arange(int(counts.sum()))
-        ay = (self.lat[begin] - lat) * METRES_PER_DEGREE
-        ax = (self.lon[begin] - lon) * scale
-        dy = (self.lat[begin + 1] - lat) * METRES_PER_DEGREE - ay
-        dx = (self.lon[begin + 1] - lon) * scale - ax
-        square = dy * dy + dx * dx
-        t = np.clip(-(ay * dy + ax * dx) / np.where(square == 0, 1.0, square), 0.0, 1.0)
-        apart = np.hypot(ay + t * dy, ax + t * dx)
-        chain_apart = np.minimum.reduceat(apart, firsts)
-        components = self.arrays.component[near]
+        nearest: dict[int, list[tuple[float, int, int, float, float, float]]] = {}
+        for chain in self._near(lat, lon, SNAP_M / METRES_PER_DEGREE, SNAP_M / scale):
+            apart = self._apart(chain, lat, lon, scale)
+            nearest.setdefault(self.arrays.component[chain], []).append(apart)
         found: dict[int, tuple[Snap, ...]] = {}
-        for component in np.unique(components).tolist():
-            of_component = np.where(components == component, chain_apart, inf)
-            limit = min(SNAP_M, float(of_component.min()) + BESIDE_M)
-            snaps = []
-            for which in np.flatnonzero(of_component <= limit).tolist():
-                low = int(firsts[which])
-                at = low + int(np.argmin(apart[low : low + int(counts[which])]))
-                where = float(t[at])
-                snaps.append(
-                    Snap(
-                        float(apart[at]),
-                        int(near[which]),
-                        self._share(int(near[which]), int(begin[at]), where),
-                        int(begin[at]),
-                        lat + float(ay[at] + where * dy[at]) / METRES_PER_DEGREE,
-                        lon + float(ax[at] + where * dx[at]) / scale,
-                    )
+        for component, chains in sorted(nearest.items()):
+            limit = min(SNAP_M, min(chains)[0] + BESIDE_M)
+            snaps = [
+                Snap(
+                    apart_m,
+                    chain,
+                    self._share(chain, segment, where),
+                    segment,
+                    lat + y / METRES_PER_DEGREE,
+                    lon + x / scale,
                 )
+                for apart_m, chain, segment, where, y, x in chains
+                if apart_m <= limit
+            ]
             if snaps:
                 found[component] = tuple(sorted(snaps))
         return found
 
+    def _apart(
+        self, chain: int, lat: float, lon: float, scale: float
+    ) -> tuple[float, int, int, float, float, float]:
+        """(metres, chain, segment, how far along it, metres north and east) of its point nearest to that one."""
+        start, end = self.arrays.shape[chain], self.arrays.shape[chain + 1]
+        ys = [(y - lat) * METRES_PER_DEGREE for y in self.lat[start:end]]
+        xs = [(x - lon) * scale for x in self.lon[start:end]]
+        best = (inf, chain, start, 0.0, 0.0, 0.0)
+        for at, ((ay, by), (ax, bx)) in enumerate(
+            zip(pairwise(ys), pairwise(xs), strict=True), start
+        ):
+            dy, dx = by - ay, bx - ax
+            square = dy * dy + dx * dx
+            t = min(1.0, max(0.0, -(ay * dy + ax * dx) / square)) if square else 0.0
+            y, x = ay + t * dy, ax + t * dx
+            apart = hypot(y, x)
+            if apart < best[0]:
+                best = (apart, chain, at, t, y, x)
+        return best
+
     def _share(self, chain: int, segment: int, where: float) -> float:
-        start, end = int(self.arrays.shape[chain]), int(self.arrays.shape[chain + 1])
-        lat, lon = self.lat[start:end], self.lon[start:end]
-        steps = np.hypot(np.diff(lat), np.diff(lon) * cos(radians(float(lat[0]))))
-        total = float(steps.sum())
+        start, end = self.arrays.shape[chain], self.arrays.shape[chain + 1]
+        narrow = cos(radians(self.lat[start]))
+        steps = [
+            hypot(b - a, (d - c) * narrow)
+            for (a, b), (c, d) in zip(
+                pairwise(self.lat[start:end]), pairwise(self.lon[start:end]), strict=True
+            )
+        ]
+        total = sum(steps)
         if total == 0:
             return 0.0
         at = segment - start
-        return min(1.0, (float(steps[:at].sum()) + where * float(steps[at])) / total)
+        return min(1.0, (sum(steps[:at]) + where * steps[at]) / total)
 
     def anchor(self, point: Point, component: int, snaps: Sequence[Snap], pace: Pace) -> Anchor:
         """How a point joins one component of the graph."""
@@ -176,7 +211,7 @@ class Streets:
         arriving: list[Join] = []
         for snap in snaps:
             ahead, back = self._ends(snap)
-            directions = int(self.arrays.directions[snap.chain])
+            directions = self.arrays.directions[snap.chain]
             at_tail = snap.share * self.chain_m[snap.chain] <= AT_JUNCTION_M
             at_head = (1 - snap.share) * self.chain_m[snap.chain] <= AT_JUNCTION_M
             if directions & 1 or at_head:
@@ -193,7 +228,7 @@ class Streets:
         """From the snapped point to the chain's head, and to its tail."""
         way_s, way_m, share = self.chain_s[snap.chain], self.chain_m[snap.chain], snap.share
         to_road_s = snap.apart_m / ACCESS_MPS
-        head, tail = int(self.arrays.head[snap.chain]), int(self.arrays.tail[snap.chain])
+        head, tail = self.arrays.head[snap.chain], self.arrays.tail[snap.chain]
         rest = 1 - share
         return (
             Join(head, rest * way_s + to_road_s, rest * way_m + snap.apart_m, snap),
@@ -202,29 +237,35 @@ class Streets:
 
     def _outside(self, point: Point, component: int, pace: Pace) -> Anchor:
         """A point off the map joins at the junctions on the side that faces it."""
-        lat, lon = point
-        scale = METRES_PER_DEGREE * max(0.01, cos(radians(lat)))
-        apart = np.hypot(
-            (self._vertex_lat - lat) * METRES_PER_DEGREE, (self._vertex_lon - lon) * scale
-        )
-        apart[self._vertex_component != component] = inf
-        facing = np.flatnonzero(apart <= apart.min() + BAND_M)
         joins = tuple(
             Join(vertex, *pace.leg(point, self.vertex_point(vertex)), None)
-            for vertex in facing.tolist()
+            for vertex in self._facing(point, component)
         )
         return Anchor(point, (), joins, joins)
 
+    def _facing_side(self, point: Point, component: int) -> tuple[int, ...]:
+        lat, lon = point
+        scale = METRES_PER_DEGREE * max(0.01, cos(radians(lat)))
+        apart = {
+            vertex: hypot(
+                (self._vertex_lat[vertex] - lat) * METRES_PER_DEGREE,
+                (self._vertex_lon[vertex] - lon) * scale,
+            )
+            for vertex, of in enumerate(self._vertex_component)
+            if of == component
+        }
+        limit = min(apart.values(), default=inf) + BAND_M
+        return tuple(vertex for vertex, metres in apart.items() if metres <= limit)
+
     def shape(self, first: int, last: int) -> list[Point]:
         """The points first:last of the arrays."""
-        lats, lons = self.lat[first:last].tolist(), self.lon[first:last].tolist()
-        return list(zip(lats, lons, strict=True))
+        return list(zip(self.lat[first:last], self.lon[first:last], strict=True))
 
     def whole(self, chain: int, start: int) -> list[Point]:
         """A chain's points from the vertex `start` to its other end."""
         shape = self.arrays.shape
-        points = self.shape(int(shape[chain]), int(shape[chain + 1]))
-        return points if int(self.arrays.tail[chain]) == start else points[::-1]
+        points = self.shape(shape[chain], shape[chain + 1])
+        return points if self.arrays.tail[chain] == start else points[::-1]
 
     def to_vertex(self, join: Join) -> list[Point]:
         """From where a point meets the road to the vertex of the join."""
@@ -234,8 +275,8 @@ class Streets:
         shape, here = self.arrays.shape, (snap.lat, snap.lon)
         ahead, _ = self._ends(snap)
         if (join.vertex, join.metres) == (ahead.vertex, ahead.metres):
-            return [here, *self.shape(snap.segment + 1, int(shape[snap.chain + 1]))]
-        return [here, *reversed(self.shape(int(shape[snap.chain]), snap.segment + 1))]
+            return [here, *self.shape(snap.segment + 1, shape[snap.chain + 1])]
+        return [here, *reversed(self.shape(shape[snap.chain], snap.segment + 1))]
 
     def stretch(self, a: Snap, b: Snap) -> list[Point]:
         """From one snapped point to another on the same chain."""
@@ -243,3 +284,11 @@ class Streets:
         between = self.shape(low.segment + 1, high.segment + 1)
         line = [(low.lat, low.lon), *between, (high.lat, high.lon)]
         return line if low is a else line[::-1]
+
+
+def _cells(south: float, north: float, west: float, east: float) -> tuple[range, range]:
+    """Rows and columns of the grid that a box touches."""
+    return (
+        range(floor(south / CELL_DEG), floor(north / CELL_DEG) + 1),
+        range(floor(west / CELL_DEG), floor(east / CELL_DEG) + 1),
+    )
