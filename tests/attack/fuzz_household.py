@@ -172,7 +172,7 @@ class FuzzHousehold:
         if self._coverage:
             at = words.index("-m")
             rc = self.root / "coveragerc"
-            sources = "\n".join(f"  */hearthway/mesh/{name}.py" for name in _COVERED)
+            sources = "\n".join(f"  */hearthway/mesh/*/{name}.py" for name in _COVERED)
             rc.write_text(
                 f"[run]\nbranch = True\nparallel = True\ndata_file = {self.root}/.coverage\n"
                 f"concurrency = thread\ninclude =\n{sources}\n"

@@ -16,7 +16,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SHARE = 1_000  # frames a node
 WHOLE = 100_000
-GROWTH_MB = 64.0
+GROWTH_MB = 40.0  # in all: two storms added 13 to 28, most of it in the first tenth
+# In the second half of a storm, for 10,000 frames. Measured 1.3 at most in four storms at three nodes, where a heap that
+# tears with every read of a stream grew by 2.3; looks at the same node differ by 3 MB, which is 0.6 here.
+GROWTH_LATE_MB = 2.0
+AGAIN_MB = 8.0  # a second storm at the same nodes; measured 5 at most
 MOST_S = 15.0  # a question amid the storm is answered by then
 # Percent of branches that a storm must reach. What it does not: revocations and epochs that end, a roster newer than
 # ours, full queues (test_wire has them), sending, and checks behind others, such as sizes that a stream refuses before.
@@ -54,7 +58,8 @@ def _held(found: dict[str, Any], frames: int) -> None:
             name
         )  # nothing that is somebody else's was altered or invented
         assert node["faults"] == [], name  # no traceback, no handler that broke
-        assert node["rss_after_mb"] - node["rss_before_mb"] < GROWTH_MB, name
+        for mb in node["rss_mb"]:
+            assert max(mb) - node["rss_mb"][0][0] < GROWTH_MB, name
     for rogue in found["rogues"]:
         assert rogue["accepted"] == {}, rogue
         assert rogue["slowest_answer_s"] < MOST_S, rogue
@@ -72,8 +77,13 @@ def test_a_share_of_the_storm_changes_and_breaks_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_hundred_thousand_frames_a_node_and_the_branches_they_reach() -> None:
-    found = _storm("--frames", str(WHOLE), "--coverage", "20000", limit_s=3500.0)
-    _held(found, WHOLE)
+    found = _storm("--frames", str(WHOLE), "--storms", "2", "--coverage", "20000", limit_s=3500.0)
+    _held(found, 2 * WHOLE)
+    for name, node in found["nodes"].items():
+        first, second = node["rss_mb"]
+        assert len(first) == len(second) > 2, name
+        assert all(mb < GROWTH_LATE_MB for mb in node["growth_mb"]), (name, node)
+        assert max(second) - max(first) < AGAIN_MB, (name, node)
     assert found["coverage"]["faults"] == []
     for module, percent in REACHED.items():
         assert found["coverage"]["modules"][module]["percent"] >= percent, module
