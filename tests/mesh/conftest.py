@@ -6,12 +6,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
 
+from hearthway.mesh.state import replica_sync
 from hearthway.mesh.trust.certificates import request
 from hearthway.mesh.trust.identity import (
     DeviceIdentity,
@@ -20,6 +22,8 @@ from hearthway.mesh.trust.identity import (
     device_key,
     keep_device,
 )
+
+from .replicas import Node
 
 
 def free_address() -> str:
@@ -77,6 +81,39 @@ def _make_household(tmp_path: Path) -> MakeHousehold:
         return household
 
     return make
+
+
+@pytest.fixture(name="storm_three", scope="module")
+def _storm_three(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[dict[str, DeviceIdentity]]:
+    """A car, a home and a phone for many runs, whose replicas try again soon."""
+    path = tmp_path_factory.mktemp("storm")
+    household = Household(create_household(path / "root", "Test", time.time()), path, {})
+    for name in ("car", "home", "phone"):
+        household.add(name, name, tell=False)
+    household.tell()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replica_sync, "RETRY_S", (0.01, 0.05))
+        patch.setattr(replica_sync, "COMPARE_AFTER_S", 0.2)
+        patch.setattr(
+            replica_sync, "AGAIN_S", 1.0
+        )  # a push that is lost as the last one shows then
+        patch.setattr(replica_sync, "PULL_TIMEOUT_S", 1.0)
+        yield {name: household.identity(name) for name in household.addresses}
+
+
+@pytest.fixture(name="nodes")
+def _nodes(tmp_path: Path) -> Iterator[dict[str, Node]]:
+    """A replica for every device of `replicas.ROSTER`."""
+    made = {
+        name: Node(tmp_path / f"{name}.db", name)
+        for name in ("phone", "car", "home", "phone-bo", "guest-phone")
+    }
+    with ExitStack() as stack:
+        for one in made.values():
+            stack.callback(one.store.close)
+        yield made
 
 
 @pytest.fixture(name="no_blocking")

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from hearthway.mesh.state.hlc import Hlc
-from hearthway.mesh.state.registers import Cursor, Reading, Register, Tombstone, hash_key, read
+from hearthway.mesh.state.hlc import COUNT_MAX, HORIZON_MS, Hlc
+from hearthway.mesh.state.registers import (
+    Cursor,
+    Reading,
+    Register,
+    Tombstone,
+    hash_key,
+    merge,
+    read,
+)
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
 
@@ -167,6 +176,44 @@ def test_the_highest_moment_counts_burials_too(store: Store) -> None:
     assert store.last_hlc() == Hlc(5000, 0, "home")
     store.merge_register(replace(WRITE, hlc=Hlc(6000, 0, "car")))
     assert store.last_hlc() == Hlc(6000, 0, "car")
+
+
+def test_what_is_dated_past_the_year_2500_is_nobodys_last_moment(store: Store) -> None:
+    latest = Hlc(HORIZON_MS, COUNT_MAX, "z")
+    store.merge_register(replace(WRITE, hlc=latest))
+    assert store.last_hlc() == latest
+    for number, beyond in enumerate((Hlc(HORIZON_MS + 1, 0, "a"), Hlc(HORIZON_MS + 1, 1, "a"))):
+        store.merge_register(replace(WRITE, key=f"Setting.K{number}", hlc=beyond))
+        store.bury_register(f"Setting.Gone{number}", beyond)
+    assert store.last_hlc() == latest
+
+
+def test_the_last_moment_of_a_key_is_of_what_it_holds_or_held(store: Store) -> None:
+    assert store.last_of(KEY) is None
+    store.merge_register(WRITE)
+    assert store.last_of(KEY) == AT
+    assert store.last_of("Setting.Y") is None
+    store.bury_register(KEY, Hlc(2000, 0, "home"))
+    assert store.last_of(KEY) == Hlc(2000, 0, "home")
+    store.merge_register(replace(WRITE, hlc=Hlc(3000, 0, "car")))
+    assert store.last_of(KEY) == Hlc(3000, 0, "car")
+
+
+def test_keys_are_found_by_their_hash_under_anybodys_salt(store: Store) -> None:
+    store.merge_register(WRITE)
+    store.merge_register(replace(WRITE, key="Setting.Y"))
+    assert store.keys_by_hash(b"s") == {
+        hash_key(KEY, b"s"): KEY,
+        hash_key("Setting.Y", b"s"): "Setting.Y",
+    }
+
+
+@pytest.mark.parametrize("field", ["time_s", "lat", "lon"])
+def test_of_one_moment_the_greater_number_wins_and_any_over_none(field: str) -> None:
+    """Which one does not matter; that every node chooses the same does."""
+    ascending = [replace(WRITE, **{field: x}) for x in (None, -0.5, 0.0, 0.5, 1.0)]
+    for low, high in pairwise(ascending):
+        assert merge(low, high) is merge(high, low) is high
 
 
 def test_a_cursor_is_kept_for_each_peer(store: Store) -> None:

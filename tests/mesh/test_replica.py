@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,6 @@ from hearthway.mesh.state.replica import (
     PAGE_ROWS,
     VALUE_MAX_BYTES,
     Replica,
-    View,
     about,
     may_bury,
     may_tell,
@@ -30,123 +27,21 @@ from hearthway.mesh.state.replica import (
 )
 from hearthway.mesh.state.replica_wire import Burial, Change, Changes, Pull
 from hearthway.mesh.state.store import Store
-from hearthway.mesh.trust.roster import Member, Roster
 from hearthway.records.errors import InputError
-from hearthway.records.household import HouseholdPerson, Party, PersonKind
 
-ANNA, BO, GUEST = "a1", "b2", "g3"
-NOW_S = 1_800_000_000.0
-YEAR_S = 365.25 * 86_400.0
-
-
-def _member(device_id: str, role: str, person: str = "") -> Member:
-    return Member(device_id=device_id, role=role, address="", public_key=b"", person=person)
-
-
-ROSTER = Roster(
-    household_id="h",
-    name="Test",
-    serial=1,
-    members=(
-        _member("car", "car"),
-        _member("guest-phone", "phone", GUEST),
-        _member("home", "home"),
-        _member("phone", "phone", ANNA),
-        _member("phone-bo", "phone", BO),
-    ),
-    people=(
-        HouseholdPerson(person_id=ANNA, kind=PersonKind.ADULT),
-        HouseholdPerson(person_id=BO, kind=PersonKind.ADULT),
-        HouseholdPerson(person_id=GUEST, kind=PersonKind.GUEST),
-    ),
+from .replicas import (
+    ANNA,
+    BO,
+    NOW_S,
+    ROSTER,
+    YEAR_S,
+    Node,
+    member,
+    party,
+    rule,
+    sync,
+    view,
 )
-
-
-def _rule(name: str, keys: str, sender: str, purpose: str = "share", extra: str = "") -> str:
-    others = [r for r in ("phone", "car", "home") if r != sender]
-    return (
-        f'[[rule]]\nid = "{name}-{sender}"\nkeys = ["{keys}"]\nfrom = "{sender}"\n'
-        f'to = {others!r}\npurpose = "{purpose}"\n{extra}\n'.replace("'", '"')
-    )
-
-
-RULES = Rules.parse(
-    "version = 1\n"
-    + "".join(
-        _rule("settings", "Setting.*", role)
-        + _rule("person", "Person.*", role)
-        + _rule("device", "Device.*", role)
-        + _rule("household", "Household.*", role, "household")
-        for role in ("phone", "car", "home")
-    )
-    + _rule("forget", "Forget.*", "phone", "forget"),
-    "test",
-)
-
-
-def party(device_id: str) -> Party:
-    """That device of the test household."""
-    found = ROSTER.party(device_id, NOW_S)
-    assert found is not None
-    return found
-
-
-def view(device_id: str, rules: Rules = RULES, roster: Roster = ROSTER) -> View:
-    """What that device judges by."""
-    return View(me=party(device_id), roster=roster, rules=rules)
-
-
-class Node:
-    """A replica with a clock that is wrong by `skew_s`."""
-
-    def __init__(self, path: Path, name: str, skew_s: float = 0.0) -> None:
-        self.name, self.path, self.skew_s = name, path, skew_s
-        self.time_s = NOW_S
-        self.open()
-
-    def open(self) -> None:
-        self.store = Store.open(self.path, node_id=self.name)
-        self.replica = Replica(self.store, lambda: self.time_s + self.skew_s)
-
-    def set(self, key: str, value: bytes, **fields: float) -> Register:
-        return self.replica.set(key, value, roster=ROSTER, **fields)
-
-    def pull(self, other: Node, rules: Rules = RULES) -> Changes:
-        """Everything, as `replica_sync` does it; the last page."""
-        while True:
-            page = other.replica.page(
-                party(self.name), self.replica.question(other.name), view(other.name, rules)
-            )
-            self.replica.apply(party(other.name), page, view(self.name, rules), answer=True)
-            if page.next >= page.last:
-                return page
-            assert page.next > page.since
-
-    def value(self, key: str) -> bytes | None:
-        found = self.store.get_register(key)
-        return None if found is None else found.value
-
-
-@pytest.fixture
-def nodes(tmp_path: Path) -> Iterator[dict[str, Node]]:
-    made = {
-        name: Node(tmp_path / f"{name}.db", name)
-        for name in ("phone", "car", "home", "phone-bo", "guest-phone")
-    }
-    with ExitStack() as stack:
-        for one in made.values():
-            stack.callback(one.store.close)
-        yield made
-
-
-def sync(*nodes: Node) -> None:
-    """Everybody with everybody, twice: what the home has heard late comes around as well."""
-    for _ in range(2):
-        for one in nodes:
-            for other in nodes:
-                if one is not other:
-                    one.pull(other)
-
 
 # --- merging ----------------------------------------------------------------------------------
 
@@ -339,7 +234,7 @@ def test_without_a_rule_nothing_is_told_or_taken(nodes: dict[str, Node]) -> None
     applied = phone.replica.apply(party("car"), page, view("phone", none), answer=True)
     assert (applied.changed, applied.refused) == (0, {"no rule": 1})
     rough = Rules.parse(
-        "version = 1\n" + _rule("settings", "Setting.*", "car", extra='precision = "city"'), "rough"
+        "version = 1\n" + rule("settings", "Setting.*", "car", extra='precision = "city"'), "rough"
     )
     assert car.replica.page(party("phone"), Pull(), view("car", rough)).changes == ()
 
@@ -437,7 +332,7 @@ def test_a_page_of_nothing_that_may_be_told_still_goes_on(nodes: dict[str, Node]
     for number in range(PAGE_ROWS):
         nodes["phone"].set(f"Person.{ANNA}.N{number}", b"1")
     nodes["phone"].set("Setting.Last", b"1")
-    only = Rules.parse("version = 1\n" + _rule("settings", "Setting.*", "phone"), "settings")
+    only = Rules.parse("version = 1\n" + rule("settings", "Setting.*", "phone"), "settings")
     car = nodes["car"]
     car.pull(nodes["phone"], only)
     assert [r.key for r in car.store.registers()] == ["Setting.First", "Setting.Last"]
@@ -684,10 +579,10 @@ def test_a_guest_writes_nothing_that_is_everybodys() -> None:
     for key in ("Setting.X", "Household.X"):
         for writer, may in (("phone", True), ("car", True), ("home", True), ("guest-phone", False)):
             assert may_write(key, writer, ROSTER) is may
-    nobodys = replace(ROSTER, members=(*ROSTER.members, _member("new", "phone")))
+    nobodys = replace(ROSTER, members=(*ROSTER.members, member("new", "phone")))
     assert not may_write("Household.X", "new", nobodys)
     assert may_write(
-        "Household.X", "new", replace(nobodys, people=(), members=(_member("new", "phone"),))
+        "Household.X", "new", replace(nobodys, people=(), members=(member("new", "phone"),))
     )
 
 

@@ -197,6 +197,11 @@ class Registers:
         """The first `limit` changes after number `seq`, in order of their numbers."""
         return self._registers("WHERE r.seq > ? ORDER BY r.seq LIMIT ?", (seq, limit))
 
+    def keys_by_hash(self, salt: bytes) -> dict[bytes, str]:
+        """Every register's key by its hash under that salt."""
+        rows = self.database.rows("SELECT key FROM registers")
+        return {hash_key(key, salt): key for (key,) in rows}
+
     def count_registers(self) -> int:
         """How many registers there are."""
         row = self.database.row("SELECT count(*) FROM registers")

@@ -28,7 +28,7 @@ from hearthway.records.geo import valid_point
 from hearthway.records.household import Party, PersonKind, Role
 
 from .hlc import CAP_MS, COUNT_MAX, Hlc, HlcClock, check, following, usable_ms
-from .registers import CLOCK_SLACK_S, SHARED, Cursor, Register, Tombstone, hash_key
+from .registers import CLOCK_SLACK_S, SHARED, Cursor, Register, Tombstone
 from .replica_wire import Burial, Change, Changes, Pull
 from .room import Room
 from .store import Store
@@ -255,17 +255,15 @@ class Replica:
             rows = store.registers_after(since, PAGE_ROWS)
             buried = store.tombstones_after(since, PAGE_ROWS)
             seen = store.cursor(asker.device_id)
-            until, whole = self._until(rows, buried, last)
-            digest = self._told_digest(asker, view, last) if answer and whole else b""
-        fit = _Fit(until)
-        for row in rows:
-            told = self._shares(row, view.me, asker, view) or (
-                pull.own and self._gives_back(row, asker, view)
-            )
-            if row.seq > until or not fit.add(
-                row, self._now(), told and (answer or row.hlc.node != asker.device_id)
-            ):
-                break
+            fit = _Fit(self._until(rows, buried, last))
+            for row in rows:
+                if row.seq > fit.until:
+                    break
+                told = self._shares(row, view.me, asker, view) or (
+                    pull.own and self._gives_back(row, asker, view)
+                )
+                fit.add(row, self._now(), told and (answer or row.hlc.node != asker.device_id))
+            digest = self._told_digest(asker, view, last) if answer and fit.until == last else b""
         return Changes(
             database=mine,
             since=since,
@@ -278,14 +276,13 @@ class Replica:
             salt=store.salt(),
             seen_database=seen.database,
             seen=seen.seq,
-            digest=digest if fit.until == last else b"",
+            digest=digest,
         )
 
     @staticmethod
-    def _until(rows: list[Register], buried: list[Tombstone], last: int) -> tuple[int, bool]:
-        """The last number this page can vouch for, and whether that is the newest."""
-        full = [found[-1].seq for found in (rows, buried) if len(found) == PAGE_ROWS]
-        return (min(full), False) if full else (last, True)
+    def _until(rows: list[Register], buried: list[Tombstone], last: int) -> int:
+        """The last number this page can vouch for."""
+        return min((f[-1].seq for f in (rows, buried) if len(f) == PAGE_ROWS), default=last)
 
     def _told_digest(self, asker: Party, view: View, last: int) -> bytes:
         """Asked often, worked out once a change."""
@@ -370,10 +367,11 @@ class Replica:
         if len(page.salt) > SALT_MAX_BYTES:
             refused["no salt"] += 1
             return 0
-        held = {hash_key(r.key, page.salt): r for r in self.store.registers() if owner_of(r.key)}
+        keys = self.store.keys_by_hash(page.salt)
         done = 0
         for burial in page.buried:
-            register = held.get(burial.key_hash)
+            key = keys.get(burial.key_hash, "")
+            register = self.store.get_register(key) if owner_of(key) else None
             if register is None:
                 continue
             if not may_bury(register.key, burial, sender, view):
@@ -423,16 +421,15 @@ class _Fit:
         self._before = 0
         self._bytes = 0
 
-    def add(self, row: Register, now_s: float, told: bool) -> bool:
-        """False when there is no room for it: the page ends before."""
+    def add(self, row: Register, now_s: float, told: bool) -> None:
+        """Take it in; where there is no room for it, the page ends before."""
         if told:
             self._bytes += len(row.key) + len(row.value) + 100
             if self._bytes > PAGE_BYTES and self.changes:
                 self.until = self._before
-                return False
+                return
             self.changes.append(_change(row, now_s))
         self._before = row.seq
-        return True
 
 
 def _change(row: Register, now_s: float) -> Change:
