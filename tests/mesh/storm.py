@@ -125,8 +125,8 @@ class Member:
         """The process ends here and now: nothing is flushed or closed, and what was under way never ends."""
         await self.sync.close()
         await self.mesh.close()
-        if not self.dead:  # after the mesh: nobody may hear of what the copy does not hold
-            await asyncio.to_thread(self._leave_files)
+        # after the mesh: nobody may hear of what the copy does not hold
+        await asyncio.to_thread(self._leave_files)
         self.dropped.append(self.store)
 
     @property
@@ -145,6 +145,8 @@ class Member:
     def _leave_files(self) -> None:
         """From now on the node's files are copies: of the memory beside them (-shm) a new process trusts nothing."""
         with self.store.database._lock:
+            if self.dead:  # asked under the lock: what was still under way may just have died
+                return
             left = self.path.with_name(f"{self.name}-{len(self.dropped)}.db")
             for end in ("", "-wal"):
                 old = self.path.with_name(self.path.name + end)
