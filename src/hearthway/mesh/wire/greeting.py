@@ -53,6 +53,7 @@ class Greeter:
         self._tell = tell
         self._spawn = spawn
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._checking: dict[str, asyncio.Task[None]] = {}
         self._quality: dict[str, Quality] = {}
         self._handed: dict[str, float] = {}
         self._asked: dict[str, float] = {}
@@ -64,8 +65,8 @@ class Greeter:
 
     def greet_soon(self, device_id: str) -> None:
         """Greet that device, unless it is being greeted or this node is going."""
-        running = self._running.get(device_id)
-        if self.active and (running is None or running.done()):
+        if self.active and not _runs(self._running.get(device_id)):
+            self._end(self._checking, device_id)  # it asks the same, and would tell nobody
             self._running[device_id] = self._spawn(self._greet(device_id))
 
     def lives_in(self, session: Session, before: Session | None) -> None:
@@ -76,14 +77,19 @@ class Greeter:
 
     def stop(self, device_id: str) -> None:
         """That device went."""
-        running = self._running.pop(device_id, None)
-        if running is not None:
-            running.cancel()
+        self._end(self._running, device_id)
+        self._end(self._checking, device_id)
+
+    @staticmethod
+    def _end(tasks: dict[str, asyncio.Task[None]], device_id: str) -> None:
+        task = tasks.pop(device_id, None)
+        if task is not None:
+            task.cancel()
 
     def stop_all(self) -> None:
         """This node goes, or was put out: nobody is greeted any more."""
         self.active = False
-        for device_id in list(self._running):
+        for device_id in self._running.keys() | self._checking.keys():
             self.stop(device_id)
 
     def hear(self, claimed: str, frame: bytes) -> bytes:
@@ -122,7 +128,10 @@ class Greeter:
         while True:
             try:
                 session = await self._once(device_id)
-                break
+                if session.roster_serial < self._sessions.identity.roster.serial:
+                    await self.hand_roster(device_id)
+                if session.greeted and self._sessions.get(device_id) is session:
+                    break  # else it began anew meanwhile
             except HearthwayError as why:
                 self.strangers[device_id] = why.message
                 if self._running.get(device_id) is not asyncio.current_task():
@@ -130,8 +139,6 @@ class Greeter:
                 await asyncio.sleep(AGAIN_S[min(tries, len(AGAIN_S) - 1)])
                 tries += 1
         self.strangers.pop(device_id, None)
-        if session.roster_serial < self._sessions.identity.roster.serial:
-            await self.hand_roster(device_id)
         self._tell(device_id, ready=True)
 
     def recheck(self, device_id: str) -> None:
@@ -140,23 +147,22 @@ class Greeter:
         Two that lost and found one another at different moments, by different ways, may each hold another
         session for the current one; neither would ever notice by itself.
         """
-        running = self._running.get(device_id)
-        if not self.active or (running is not None and not running.done()):
+        asked = (self._running.get(device_id), self._checking.get(device_id))
+        if not self.active or any(_runs(task) for task in asked):
             return
         now_s = time.monotonic()
         if now_s - self._rechecked.get(device_id, -1e9) >= _RECHECK_S:
             self._rechecked[device_id] = now_s
-            self._running[device_id] = self._spawn(self._recheck(device_id))
+            self._checking[device_id] = self._spawn(self._recheck(device_id))
 
     async def _recheck(self, device_id: str) -> None:
         before = self._sessions.get(device_id)
         try:
             session = await self._once(device_id)
-        except HearthwayError:
-            if before is None or self._sessions.get(device_id) is not None:
-                return  # gone meanwhile, or put out: the link says so
-            self._tell(device_id, ready=False)  # it lives in one that was over here
-            await self._greet(device_id)
+        except HearthwayError:  # gone meanwhile, or put out: then the link says so
+            if before is not None and self._sessions.get(device_id) is None:
+                self._tell(device_id, ready=False)  # it is in a session that was over here
+                self.greet_soon(device_id)
             return
         if session is not before:
             self._tell(device_id, ready=False)
@@ -214,3 +220,7 @@ class Greeter:
         if now_s - self._asked.get(device_id, -1e9) >= _ROSTER_AGAIN_S:
             self._asked[device_id] = now_s
             await self._link.put(device_id, ROSTER_ASK, reliable=True)
+
+
+def _runs(task: asyncio.Task[None] | None) -> bool:
+    return task is not None and not task.done()
