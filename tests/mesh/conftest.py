@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from hearthway.mesh.links.router_config import RouterFile, read_router, router_text
 from hearthway.mesh.state import replica_sync
-from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.certificates import new_key, request
 from hearthway.mesh.trust.identity import (
     DeviceIdentity,
     HouseholdRoot,
@@ -41,12 +43,13 @@ class Household:
     path: Path
     addresses: dict[str, str]
 
-    def add(self, device_id: str, role: str, *, tell: bool = True) -> None:
-        """Admit a device; with `tell` every device gets the new roster."""
+    def add(self, device_id: str, role: str, *, tell: bool = True, listed: bool = True) -> None:
+        """Admit a device; with `tell` every device gets the new roster. Not `listed`: nobody knows where it is."""
         address = self.addresses[device_id] = free_address()
         keys = self.path / device_id
         key = device_key(keys)
-        pem, _ = self.root.admit(request(key, device_id), device_id, role, time.time(), address)
+        at = address if listed else ""
+        pem, _ = self.root.admit(request(key, device_id), device_id, role, time.time(), at)
         keep_device(keys, key, pem, self.root.certificate_pem, self.root.signed_roster)
         if tell:
             self.tell()
@@ -55,6 +58,25 @@ class Household:
         """Give every device the newest roster, as if the home had."""
         for device_id in self.addresses:
             (self.path / device_id / "roster.bin").write_bytes(self.root.signed_roster)
+
+    def router(self, name: str, *addresses: str, tell: bool = True) -> RouterFile:
+        """List a router; its file, as the home writes it."""
+        key = new_key()
+        pem, router = self.root.set_router(request(key, name), name, addresses, time.time())
+        if tell:
+            self.tell()
+        root, listen = self.root, addresses[0]
+        text = router_text(router, listen, key, pem, root.certificate_pem, root.roster)
+        return read_router(text.encode())
+
+    def as_device(self, file: RouterFile, device_id: str) -> DeviceIdentity:
+        """That router's keys where a device has its own: what whoever runs a router could try."""
+        keys = self.path / f"as-{file.name}"
+        pem = file.certificate.public_bytes(Encoding.PEM)
+        keep_device(keys, file.key, pem, self.root.certificate_pem, self.root.signed_roster)
+        return replace(
+            self.identity(device_id), keys=keys, certificate=file.certificate, key=file.key
+        )
 
     def identity(self, device_id: str) -> DeviceIdentity:
         """That device, loaded from its directory."""
@@ -67,16 +89,16 @@ MakeHousehold = Callable[..., Household]
 
 @pytest.fixture(name="make_household")
 def _make_household(tmp_path: Path) -> MakeHousehold:
-    """make_household(phone="phone", car="car", ...): device ids and their roles."""
+    """make_household(phone="phone", car="car", ...): device ids and their roles. Not `listed`: none finds another."""
     count = 0
 
-    def make(**roles: str) -> Household:
+    def make(*, listed: bool = True, **roles: str) -> Household:
         nonlocal count
         count += 1
         path = tmp_path / f"household-{count}"
         household = Household(create_household(path / "root", "Test", time.time()), path, {})
         for device_id, role in roles.items():
-            household.add(device_id, role, tell=False)
+            household.add(device_id, role, tell=False, listed=listed)
         household.tell()
         return household
 

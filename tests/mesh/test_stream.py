@@ -95,7 +95,9 @@ def test_a_stream_carries_frames_of_any_size_in_order_both_ways(make_household: 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("who", ["foreign root", "not on the roster", "another key", "itself"])
+@pytest.mark.parametrize(
+    "who", ["foreign root", "not on the roster", "another key", "itself", "a router"]
+)
 def test_only_a_member_with_its_own_key_gets_a_stream(make_household: Any, who: str) -> None:
     household = make_household(phone="phone", car="car", home="home")
     car, phone = household.identity("car"), household.identity("phone")
@@ -115,6 +117,9 @@ def test_only_a_member_with_its_own_key_gets_a_stream(make_household: Any, who: 
         )
         phone = replace(phone, roster=msgspec.structs.replace(phone.roster, members=members))
         dialler = car
+    elif who == "a router":
+        dialler = household.as_device(household.router("cottage", "127.0.0.1:1"), "car")
+        phone = household.identity("phone")
     else:
         dialler = phone
 

@@ -200,7 +200,7 @@ class Household(Part):
             for device in devices:
                 root.assign(device, person)
 
-        await self._change(add)
+        await self.change(add)
         for device in devices:
             asked.pop(device, None)
         return {"person": person, "kind": str(kind), "until_s": until_s, "devices": devices}
@@ -217,7 +217,7 @@ class Household(Part):
                 )
             root.set_person(person, kind, until_s)
 
-        await self._change(change)
+        await self.change(change)
         return {"person": person, "kind": str(kind), "until_s": until_s}
 
     async def _do_remove(self, request: Request) -> Request:
@@ -238,7 +238,7 @@ class Household(Part):
             )
         if request.get("erase") and device == self.node.config.node.id:
             await self._erase_own(device, person)
-        await self._change(lambda root: root.assign(device, person))
+        await self.change(lambda root: root.assign(device, person))
         self.node.part(Membership).asked.pop(device, None)
         return {"device": device, "person": person}
 
@@ -247,7 +247,7 @@ class Household(Part):
         root = await self._root()
         member = root.roster.member(device)
         if member is not None and member.person not in ("", person):
-            await self._change(lambda root: root.assign(device, "", erased=True))
+            await self.change(lambda root: root.assign(device, "", erased=True))
             await self.node.part(Membership).erase(member.person)
 
     def _meant(self, text: str) -> str:
@@ -262,7 +262,7 @@ class Household(Part):
             raise InputError(f"{text!r} may be {', '.join(found)}.", "Write more of the id.")
         return found[0]
 
-    async def _change(self, change: Callable[[HouseholdRoot], object]) -> None:
+    async def change(self, change: Callable[[HouseholdRoot], object]) -> None:
         """Decide, and tell everybody in reach before returning."""
         root = await self._root()
         before = root.roster

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from hearthway.mesh.links.link import Link
 from hearthway.mesh.links.relay import RelayLink
+from hearthway.mesh.links.routed import RoutedLink
 from hearthway.mesh.links.zenoh_link import ZenohLink
 from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.state.journal import StoredJournal
@@ -132,7 +133,8 @@ class Node:
     def link(self, identity: DeviceIdentity) -> Link:
         """This node's end of the wire: zenoh, or in one process the in-memory one."""
         listen = self.config.mesh.listen
-        return RelayLink(ZenohLink(identity, listen=listen, now_s=self.wall.now_s()))
+        direct = ZenohLink(identity, listen=listen, now_s=self.wall.now_s())
+        return RelayLink(RoutedLink(direct, identity))
 
     def mesh_started(self, mesh: MeshNode) -> None:
         """Register what this role publishes, answers and listens to."""

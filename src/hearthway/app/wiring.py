@@ -31,6 +31,7 @@ from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
 from .renewal import Renewal
+from .routers import Routers
 from .ruling import Ruling
 from .state import State
 from .wheel import AtWheel, SayDriver
@@ -59,6 +60,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         SayDriver,  # "I drive", in a shared car
         Lender,  # its position, to a car that lost its own
         Parking,  # a longer lease at rest
+        Routers,  # what carries to another site
         Health,  # for `hearthway status`
     ),
     Role.CAR: (
@@ -76,6 +78,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Tasks,
         Borrower,
         Parking,
+        Routers,
         Health,
     ),
     Role.HOME: (
@@ -89,6 +92,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Pairing,
         Granting,
         Roaming,  # where the others are now
+        Routers,
         Health,
     ),
     Role.VENUE: (

@@ -22,6 +22,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "pair": ("pair", "Make two devices one household, by a 6-digit code or a QR code."),
     "people": ("people", "Who is in the household, and whose each device is."),
     "revoke": ("revoke", "Put a lost or sold device out of the household."),
+    "router": ("router", "What carries between two sites, and reads none of it."),
     "status": ("status", "Who is there, how well, and what to do about it."),
     "doctor": ("doctor", "What keeps a node from its household: the one cause, and what to do."),
     "import": ("import_", "Take a location history into this phone."),

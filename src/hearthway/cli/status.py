@@ -13,6 +13,7 @@ from hearthway.app.control import Control
 from hearthway.records.errors import ConfigError
 
 from .common import data_option, json_option, nodes, write_json
+from .router import router_line
 
 WATCH_S = 1.0
 
@@ -70,6 +71,7 @@ def lines_of(state: dict[str, Any]) -> list[str]:
     if storage.get("problem") and storage["problem"] != state.get("problem"):
         lines += [f"  {storage['problem']}", f"  -> {storage['next']}"]
     lines += [_peer_line(peer) for peer in state.get("peers", [])]
+    lines += [f"  {router_line(router)}" for router in state.get("routers", [])]
     lines += [f"  runs here: {task['title']} ({task['id']})" for task in state.get("tasks", [])]
     retention = state.get("retention")
     if retention and retention["deleted"]:

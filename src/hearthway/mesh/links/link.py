@@ -34,6 +34,15 @@ class Health(Struct, frozen=True, kw_only=True):
     next_step: str = ""
 
 
+class RouterState(Struct, frozen=True, kw_only=True):
+    """A router as this node sees it: `up` while it carries its frames; `problem` only where it was looked for in vain."""
+
+    name: str
+    addresses: tuple[str, ...]
+    up: bool
+    problem: str = ""
+
+
 class Link(Protocol):
     """One node's end of the wire. The sender named by the wire is a hint: envelopes prove it."""
 

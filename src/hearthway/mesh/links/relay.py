@@ -15,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -26,13 +25,11 @@ from hearthway.records import codec
 from hearthway.records.errors import MeshError, WireError
 from hearthway.records.household import Peer
 
-from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, Link, PeerHandler
+from .allowance import Allowance
+from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, Link, PeerHandler, RouterState
 
 _DIRECT, _REACH, _ONWARD, _HANDED = b"=", b"?", b">", b"<"
 _YES, _NO = b"+", b"-"
-_RATE_BYTES_S = 2 * 1024 * 1024  # what a node hands on for one sender, and how much at once
-_BURST_BYTES = 8 * 1024 * 1024
-_RATE_FRAMES_S, _BURST_FRAMES = 500.0, 1000.0
 _QUEUE_MAX = 256  # frames that wait to be handed on to one device
 _FRAME_MAX_BYTES = FRAME_MAX_BYTES - 128  # room for whom it is from and to
 _ASK_MAX_S = 30.0
@@ -82,6 +79,14 @@ class Renewable(Protocol):
         """Use these certificate files from now on."""
 
 
+@runtime_checkable
+class Routed(Protocol):
+    """A link that reaches members by way of routers."""
+
+    def routers(self) -> list[RouterState]:
+        """Every router on the list, and how this node stands with it."""
+
+
 class _Onward(msgspec.Struct, frozen=True, array_like=True):
     """`who`: to whom on the way to the relay, from whom on the way from it."""
 
@@ -89,26 +94,6 @@ class _Onward(msgspec.Struct, frozen=True, array_like=True):
     reliable: bool
     timeout_s: float
     frame: bytes
-
-
-@dataclass
-class _Allowance:
-    """How much may still be handed on for one sender; refills with time."""
-
-    bytes: float = float(_BURST_BYTES)
-    frames: float = _BURST_FRAMES
-    at_s: float = field(default_factory=time.monotonic)
-
-    def take(self, size: int) -> bool:
-        now_s = time.monotonic()
-        past_s, self.at_s = now_s - self.at_s, now_s
-        self.bytes = min(float(_BURST_BYTES), self.bytes + past_s * _RATE_BYTES_S)
-        self.frames = min(_BURST_FRAMES, self.frames + past_s * _RATE_FRAMES_S)
-        if self.bytes < size or self.frames < 1.0:
-            return False
-        self.bytes -= size
-        self.frames -= 1.0
-        return True
 
 
 _Job = tuple[str, _Onward, "asyncio.Future[bytes] | None"]  # from whom; the answer, for an ask
@@ -125,8 +110,8 @@ class RelayLink:
         self._since_s: dict[str, float] = {}
         self._near: set[str] = set()  # direct, and told to the listeners
         self._avoid_s: dict[tuple[str, str], float] = {}
-        self._allowances: dict[str, _Allowance] = {}  # by whom it is from
-        self._handed: dict[str, _Allowance] = {}  # by the relay
+        self._allowances: dict[str, Allowance] = {}  # by whom it is from
+        self._handed: dict[str, Allowance] = {}  # by the relay
         self._queues: dict[str, deque[_Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._on_frame: list[FrameHandler] = []
@@ -288,6 +273,10 @@ class RelayLink:
         """As the inner link's."""
         return isinstance(self._inner, Located) and await self._inner.answers_at(device_id, address)
 
+    def routers(self) -> list[RouterState]:
+        """As the inner link's."""
+        return self._inner.routers() if isinstance(self._inner, Routed) else []
+
     # -- who is reached through whom -----------------------------------------------------------
 
     def _notice(self, device_id: str, alive: bool) -> None:
@@ -426,7 +415,7 @@ class RelayLink:
         """Of members, no more than an honest relay would hand on: it can say any name."""
         if not self._is_member(onward.who) or onward.who == relay:
             return False
-        allowance = self._handed.setdefault(relay, _Allowance())
+        allowance = self._handed.setdefault(relay, Allowance())
         return allowance.take(len(onward.frame))
 
     def _may_hand_on(self, sender: str, onward: _Onward) -> bool:
@@ -437,7 +426,7 @@ class RelayLink:
             return False
         if len(self._queues.get(onward.who, ())) >= _QUEUE_MAX:
             return False
-        allowance = self._allowances.setdefault(sender, _Allowance())
+        allowance = self._allowances.setdefault(sender, Allowance())
         return allowance.take(len(onward.frame))
 
     def _queue(self, sender: str, onward: _Onward, answer: asyncio.Future[bytes] | None) -> None:

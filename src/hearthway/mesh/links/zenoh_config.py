@@ -20,9 +20,15 @@ OPEN_MS, OPEN_LONG_MS = 800, 10_000
 # unacknowledged. It has two, a peer has two links: a 5 s cut healed after 10 or 20 s. There is no key for it in the
 # configuration, and it counts only before the first session of a process.
 _READERS = "(rx: (worker_threads: 12))"
-_BLOCK_MAX_US = (
+LOOK = ["declare_liveliness_subscriber", "liveliness_query"]  # asking who is there
+BLOCK_MAX_US = (
     2_000_000  # a reliable put waits so long for a vanished peer, then the link is closed
 )
+
+
+def more_readers() -> None:
+    """To be called before the first session of a process."""
+    os.environ.setdefault("ZENOH_RUNTIME", _READERS)
 
 
 def key_prefix(identity: DeviceIdentity) -> str:
@@ -38,7 +44,7 @@ def zenoh_config(
     open_ms: int = OPEN_MS,
 ) -> dict[str, Any]:
     """Zenoh's configuration for this device; every line that is not a default answers a measured trap."""
-    os.environ.setdefault("ZENOH_RUNTIME", _READERS)
+    more_readers()
     others = [m for m in me.roster.members if m.device_id != me.device_id]
     return {
         "mode": "peer",
@@ -59,74 +65,76 @@ def zenoh_config(
                 "protocols": ["tls"],
                 "tx": {
                     "lease": lease_ms,
-                    "queue": {
-                        "congestion_control": {"block": {"wait_before_close": _BLOCK_MAX_US}}
-                    },
+                    "queue": {"congestion_control": {"block": {"wait_before_close": BLOCK_MAX_US}}},
                 },
-                "tls": {
-                    "root_ca_certificate": str(me.ca_path),
-                    "enable_mtls": True,
-                    "listen_private_key": str(me.key_path),
-                    "listen_certificate": str(me.certificate_path),
-                    "connect_private_key": str(me.key_path),
-                    "connect_certificate": str(me.certificate_path),
-                    # Phones roam, so addresses prove nothing: the one root, the common name below and
-                    # the signed envelope do.
-                    "verify_name_on_connect": False,
-                    "close_link_on_expiration": True,
-                },
+                "tls": tls(me),
             },
         },
         "access_control": _access(me, [m.device_id for m in others]),
     }
 
 
+def tls(me: DeviceIdentity) -> dict[str, Any]:
+    """This device's certificate, and the one root that it trusts."""
+    return {
+        "root_ca_certificate": str(me.ca_path),
+        "enable_mtls": True,
+        "listen_private_key": str(me.key_path),
+        "listen_certificate": str(me.certificate_path),
+        "connect_private_key": str(me.key_path),
+        "connect_certificate": str(me.certificate_path),
+        # Phones roam, so addresses prove nothing: the one root, the common name below and
+        # the signed envelope do.
+        "verify_name_on_connect": False,
+        "close_link_on_expiration": True,
+    }
+
+
+def allow(name: str, flow: str, messages: list[str], keys: list[str]) -> dict[str, Any]:
+    """A rule of zenoh's access control."""
+    return {
+        "id": name,
+        "permission": "allow",
+        "flows": [flow],
+        "messages": messages,
+        "key_exprs": keys,
+    }
+
+
+def access(rules: list[dict[str, Any]], policies: dict[str, list[str]]) -> dict[str, Any]:
+    """Default deny; `policies` says which rules (by id) hold for which certificate name."""
+    return {
+        "enabled": True,
+        "default_permission": "deny",
+        "rules": rules if policies else [],
+        "subjects": [{"id": f"cn-{name}", "cert_common_names": [name]} for name in policies],
+        "policies": [{"rules": own, "subjects": [f"cn-{name}"]} for name, own in policies.items()],
+    }
+
+
 def _access(identity: DeviceIdentity, others: list[str]) -> dict[str, Any]:
     """Default deny; each certificate name may put only under its own name, and only to us."""
     me, prefix = identity.device_id, key_prefix(identity)
-    look = ["declare_liveliness_subscriber", "liveliness_query"]
-
-    def rule(name: str, flow: str, messages: list[str], keys: list[str]) -> dict[str, Any]:
-        return {
-            "id": name,
-            "permission": "allow",
-            "flows": [flow],
-            "messages": messages,
-            "key_exprs": keys,
-        }
-
     alive = f"{prefix}/alive"
     rules = [
-        rule("hear-subscribe", "egress", ["declare_subscriber"], [f"{prefix}/to/{me}/*"]),
-        rule("tell-alive", "egress", ["liveliness_token"], [f"{alive}/{me}"]),
-        rule("ask-alive", "egress", look, [f"{alive}/*"]),
-        rule("let-ask-alive", "ingress", look, [f"{alive}/*"]),
+        allow("hear-subscribe", "egress", ["declare_subscriber"], [f"{prefix}/to/{me}/*"]),
+        allow("tell-alive", "egress", ["liveliness_token"], [f"{alive}/{me}"]),
+        allow("ask-alive", "egress", LOOK, [f"{alive}/*"]),
+        allow("let-ask-alive", "ingress", LOOK, [f"{alive}/*"]),
     ]
-    policies = []
+    policies = {}
     for other in others:
         rules += [
-            rule(f"put-from-{other}", "ingress", ["put"], [f"{prefix}/to/{me}/{other}"]),
-            rule(f"put-to-{other}", "egress", ["put"], [f"{prefix}/to/{other}/{me}"]),
-            rule(
+            allow(f"put-from-{other}", "ingress", ["put"], [f"{prefix}/to/{me}/{other}"]),
+            allow(f"put-to-{other}", "egress", ["put"], [f"{prefix}/to/{other}/{me}"]),
+            allow(
                 f"subscribe-{other}",
                 "ingress",
                 ["declare_subscriber"],
                 [f"{prefix}/to/{other}/*"],
             ),
-            rule(f"alive-{other}", "ingress", ["liveliness_token"], [f"{alive}/{other}"]),
+            allow(f"alive-{other}", "ingress", ["liveliness_token"], [f"{alive}/{other}"]),
         ]
         own = [f"{what}-{other}" for what in ("put-from", "put-to", "subscribe", "alive")]
-        policies.append(
-            {
-                "rules": ["hear-subscribe", "tell-alive", "ask-alive", "let-ask-alive", *own],
-                "subjects": [f"cn-{other}"],
-            }
-        )
-    subjects = [{"id": f"cn-{other}", "cert_common_names": [other]} for other in others]
-    return {
-        "enabled": True,
-        "default_permission": "deny",
-        "rules": rules if others else [],
-        "subjects": subjects,
-        "policies": policies,
-    }
+        policies[other] = ["hear-subscribe", "tell-alive", "ask-alive", "let-ask-alive", *own]
+    return access(rules, policies)

@@ -35,7 +35,7 @@ from .probe import probe, probe_context, split_address
 from .seeking import Seeker, can_dial
 from .stream import Stream
 from .ways import DIAL, LAST, Ways
-from .zenoh_config import LEASE_MS, OPEN_LONG_MS, OPEN_MS, PARKED_LEASE_MS
+from .zenoh_config import LEASE_MS, OPEN_LONG_MS, OPEN_MS, PARKED_LEASE_MS, zenoh_config
 from .zenoh_session import ZenohSession
 
 _CLOSE_S = 2.0  # zenoh waits 10 s for a wire that is gone; whoever leaves for good need not
@@ -379,7 +379,10 @@ class ZenohLink:
             await self._join(self._zenoh)
 
     async def _join(self, session: ZenohSession) -> None:
-        await session.open(self._identity, lease_ms=self._lease_ms, open_ms=self._open_ms)
+        config = zenoh_config(
+            self._identity, self._listen, lease_ms=self._lease_ms, open_ms=self._open_ms
+        )
+        await session.open(self._identity, config)
 
     async def _leave(self, session: ZenohSession, patience_s: float | None = None) -> None:
         await session.close(patience_s)

@@ -20,7 +20,7 @@ import zenoh
 from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.errors import MeshError
 
-from .zenoh_config import key_prefix, zenoh_config
+from .zenoh_config import key_prefix
 
 INBOX_MAX = (
     50_000  # frames waiting for the event loop; beyond it unreliable and reliable alike are dropped
@@ -35,9 +35,17 @@ class ZenohSession:
     """This node's session. `deliver(device_id, content)` gets frames, and True or False for who comes and goes."""
 
     def __init__(
-        self, device_id: str, listen: str, deliver: Callable[[str, bytes | bool], None]
+        self,
+        device_id: str,
+        listen: str,
+        deliver: Callable[[str, bytes | bool], None],
+        *,
+        wires: bool = False,
     ) -> None:
-        """`listen` is "host:port"; `deliver` is called in the event loop."""
+        """`listen` is "host:port"; `deliver` is called in the event loop. With `wires` it also gets "" and True or
+        False for each connection that comes and goes.
+        """
+        self._wires = wires
         self._device_id, self._listen, self._deliver = device_id, listen, deliver
         self._loop = asyncio.get_running_loop()
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="hearthway-put")
@@ -58,15 +66,14 @@ class ZenohSession:
 
     # -- life ----------------------------------------------------------------------------------
 
-    async def open(self, identity: DeviceIdentity, *, lease_ms: int, open_ms: int) -> None:
-        """Join; MeshError when the address cannot be listened at."""
+    async def open(self, identity: DeviceIdentity, config: dict[str, Any]) -> None:
+        """Join with that configuration of zenoh; MeshError when the address cannot be listened at, or connected to."""
         self._generation += 1
         self._prefix = key_prefix(identity)
-        config = zenoh_config(identity, self._listen, lease_ms=lease_ms, open_ms=open_ms)
         try:
             self._session = await self._bind(self._generation, config)
         except zenoh.ZError as why:
-            if _in_use(why):
+            if in_use(why):
                 raise MeshError(
                     f"Another program listens at {self._listen} already.",
                     "Stop it (is this node up twice?), or choose another port.",
@@ -91,7 +98,7 @@ class ZenohSession:
                         await asyncio.to_thread((await starting).close)
                     raise
             except zenoh.ZError as why:
-                if not _in_use(why) or time.monotonic() > deadline:
+                if not in_use(why) or time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.05)
 
@@ -109,6 +116,11 @@ class ZenohSession:
                 device_id = str(sample.key_expr).rpartition("/")[2]
                 self._hear(generation, device_id, sample.kind == zenoh.SampleKind.PUT)
 
+            def wire(event: zenoh.TransportEvent) -> None:
+                self._hear(generation, "", event.kind == zenoh.SampleKind.PUT)
+
+            if self._wires:
+                session.info.declare_transport_events_listener(wire, history=True)
             self._declared = [
                 session.declare_subscriber(f"{self._prefix}/to/{me}/*", frame),
                 session.liveliness().declare_subscriber(
@@ -208,6 +220,7 @@ async def _closed(session: zenoh.Session) -> None:
     await done.wait()
 
 
-def _in_use(why: zenoh.ZError) -> bool:
+def in_use(why: zenoh.ZError) -> bool:
+    """Is it that another program listens there?"""
     text = str(why).lower()
     return "in use" in text or "os error 98" in text

@@ -25,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hearthway.records.errors import IdentityError, WireError
 from hearthway.records.household import HouseholdPerson, PersonKind
 
+from .addresses import check_address
 from .certificates import (
     PAIR,
     certificate_key,
@@ -57,11 +58,14 @@ from .roster import (
     sign_roster,
     supersedes,
 )
+from .routers import ROUTER_ROLE, ROUTERS_MAX, Router, check_router
 
 DEVICE_DAYS = 30
+ROUTER_DAYS = (
+    365  # it hears no list and renews nothing by itself; nodes trust it while it is listed
+)
 ROOT_DAYS = 3650
 PERSON_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9._-]{1,15})?\]?")
 GRANT_SEED_BYTES = 32
 AHEAD = 1000  # serials: more than a household changes its list between a backup and its restore
 _DIGEST_BYTES = 32
@@ -179,9 +183,22 @@ class HouseholdRoot:
     ) -> bytes:
         """A device certificate (PEM, 30 days) for the request's key; its own subject is ignored."""
         check_device(device_id, role)
-        key = request_key(csr_pem)
+        name = subject_name(device_id, role, self.household_id)
+        return self._certify(
+            request_key(csr_pem), name, now_s, DEVICE_DAYS, (device_id, "localhost"), addresses
+        )
+
+    def _certify(
+        self,
+        key: ec.EllipticCurvePublicKey,
+        subject: x509.Name,
+        now_s: float,
+        days: int,
+        hosts: Sequence[str],
+        addresses: Sequence[str],
+    ) -> bytes:
         start = datetime.fromtimestamp(now_s - CLOCK_SKEW_S, UTC)
-        names: list[x509.GeneralName] = [x509.DNSName(device_id), x509.DNSName("localhost")]
+        names: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
         for text in sorted({"127.0.0.1", "::1", *(host_of(a) for a in addresses if a)}):
             try:
                 names.append(x509.IPAddress(ipaddress.ip_address(text)))
@@ -190,12 +207,12 @@ class HouseholdRoot:
                     names.append(x509.DNSName(text))
         certificate = (
             x509.CertificateBuilder()
-            .subject_name(subject_name(device_id, role, self.household_id))
+            .subject_name(subject)
             .issuer_name(self._certificate.subject)
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
-            .not_valid_after(datetime.fromtimestamp(now_s, UTC) + timedelta(days=DEVICE_DAYS))
+            .not_valid_after(datetime.fromtimestamp(now_s, UTC) + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(key_usage(root=False), critical=True)
             .add_extension(
@@ -229,7 +246,8 @@ class HouseholdRoot:
         IdentityError for a revoked key: a device that was put out comes back with a new one.
         """
         public_key = spki(request_key(csr_pem))
-        _check_address(address)
+        if address:  # empty for a device that nobody dials
+            check_address(address)
         with self._turn():
             if self._roster.is_revoked(public_key):
                 raise IdentityError(
@@ -364,11 +382,54 @@ class HouseholdRoot:
 
     def move(self, device_id: str, address: str) -> Roster:
         """A member listens elsewhere now ("host:port"); IdentityError for what is no address."""
-        _check_address(address)
+        if address:
+            check_address(address)
         with self._turn():
             member = self._member(device_id)
             if member.address != address:
                 self._replace(msgspec.structs.replace(member, address=address))
+        return self._roster
+
+    def set_router(
+        self, csr_pem: bytes, name: str, addresses: Sequence[str], now_s: float
+    ) -> tuple[bytes, Router]:
+        """List a router (new, or that one anew) and certify its key: PEM, 365 days. It becomes no member.
+
+        A key that another one takes the place of is trusted no more. IdentityError for what can be no router's.
+        """
+        key = request_key(csr_pem)
+        new = Router(name=name, addresses=tuple(addresses), public_key=spki(key))
+        check_router(new)
+        with self._turn():
+            now = self._roster
+            known = now.router(name)
+            if now.is_revoked(new.public_key):
+                raise IdentityError(
+                    f"The key of the router {name} is not trusted any more.",
+                    f"Delete its file and run `hearthway router add {name}` again.",
+                )
+            if known is None and len(now.routers) >= ROUTERS_MAX:
+                raise IdentityError(
+                    f"The household has {ROUTERS_MAX} routers already.",
+                    "Remove one first: `hearthway router remove NAME`.",
+                )
+            if known != new:
+                replaced = known is not None and known.public_key != new.public_key
+                self._keep_routers(new, put_out=known if replaced else None)
+        subject = subject_name(new.common_name, ROUTER_ROLE, self.household_id)
+        pem = self._certify(key, subject, now_s, ROUTER_DAYS, (new.common_name,), addresses)
+        return pem, new
+
+    def remove_router(self, name: str) -> Roster:
+        """No node that has the new roster trusts it any more. The epoch stays: a router has no key of it."""
+        with self._turn():
+            gone = self._roster.router(name)
+            if gone is None:
+                raise IdentityError(
+                    f'No router of this household is called "{name}".',
+                    "`hearthway router` lists them.",
+                )
+            self._keep_routers(put_out=gone)
         return self._roster
 
     def adopt(self, signed: bytes) -> Roster:
@@ -471,6 +532,22 @@ class HouseholdRoot:
             turn=True,
         )
 
+    def _keep_routers(self, new: Router | None = None, *, put_out: Router | None) -> None:
+        names = {r.name for r in (new, put_out) if r is not None}
+        routers = [r for r in self._roster.routers if r.name not in names]
+        routers += [] if new is None else [new]
+        revoked = self._roster.revoked
+        if put_out is not None:
+            revoked = (*revoked, self._proof(put_out.common_name, put_out.public_key))
+        ordered = tuple(sorted(routers, key=lambda r: r.name))
+        content = msgspec.structs.replace(self._roster, routers=ordered, revoked=revoked)
+        self._issue(
+            content,
+            serial=self._roster.serial + 1,
+            epoch=self._roster.epoch,
+            key=self._epoch_key,
+        )
+
     def _proof(self, device_id: str, public_key: bytes) -> Revoked:
         return prove_revoked(self.household_id, device_id, public_key, self._key)
 
@@ -565,20 +642,6 @@ def _same_person(member: Member, person_id: str) -> None:
             "Run `hearthway people hand-down` on it: it is erased and pairs anew."
             f" If nobody has it any more: `hearthway revoke {member.device_id}`.",
         )
-
-
-def _check_address(text: str) -> None:
-    """Every node dials it: "host:port", or empty for a device that nobody dials."""
-    host, _, port = text.rpartition(":")
-    if text and (_HOST.fullmatch(host) is None or not _is_port(port)):
-        raise IdentityError(
-            f"{text[:80]!r} is no address of a device.",
-            "Write it as host:port, such as 192.168.4.9:7447.",
-        )
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536
 
 
 def _person_id(text: str) -> str:

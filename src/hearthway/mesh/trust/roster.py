@@ -16,6 +16,8 @@ from hearthway.records import codec
 from hearthway.records.errors import IdentityError, WireError
 from hearthway.records.household import HouseholdPerson, Party, PersonKind, Role
 
+from .routers import Router
+
 DEVICE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 MEMBER_ROLES = (Role.PHONE, Role.CAR, Role.HOME)
 ROSTER_MAX_BYTES = 256 * 1024
@@ -38,7 +40,7 @@ class Member(Struct, frozen=True, kw_only=True):
 
 
 class Revoked(Struct, frozen=True, kw_only=True):
-    """A device that was put out, by id and key: it stays listed, so that no older roster lets it in again.
+    """A device (or router) that was put out, by id and key: it stays listed, so that no older roster lets it in again.
 
     `proof` is the root's signature over exactly this, so that the device can be told without being shown the roster.
     """
@@ -75,6 +77,11 @@ class Roster(Struct, frozen=True, kw_only=True):
     grant_key: bytes = b""  # Ed25519, raw: whose capability tokens count
     left: tuple[str, ...] = ()
     revoked_grants: tuple[str, ...] = ()  # by id
+    routers: tuple[Router, ...] = ()
+
+    def router(self, name: str) -> Router | None:
+        """The router of that name, or None."""
+        return next((r for r in self.routers if r.name == name), None)
 
     def member(self, device_id: str) -> Member | None:
         """The member of that id, or None."""
@@ -247,6 +254,7 @@ def merged(ours: Roster, theirs: Roster) -> Roster:
     gone = ours.gone() | theirs.gone()
     revoked = {r.public_key: r for r in (*older.revoked, *newer.revoked)}
     members = {m.device_id: m for m in (*older.members, *newer.members)}
+    routers = {r.name: r for r in (*older.routers, *newer.routers)}
     for member in members.values():
         if member.person in gone:  # admitted on one branch, its person gone on the other
             plain = Revoked(device_id=member.device_id, public_key=member.public_key)
@@ -259,6 +267,7 @@ def merged(ours: Roster, theirs: Roster) -> Roster:
         revoked=tuple(sorted(revoked.values(), key=lambda r: (r.device_id, r.public_key))),
         left=tuple(sorted({*ours.left, *theirs.left})),
         revoked_grants=tuple(sorted({*ours.revoked_grants, *theirs.revoked_grants})),
+        routers=tuple(routers[n] for n in sorted(routers) if routers[n].public_key not in revoked),
     )
 
 
