@@ -397,6 +397,11 @@ class _Standing:
 
 
 class _Answering:
+    heard_s = float("inf")  # ago
+
+    def heard_within(self, seconds: float) -> bool:
+        return self.heard_s < seconds
+
     def write(self, _payload: bytes) -> bool:
         return True
 
@@ -478,6 +483,24 @@ def test_zenohs_late_word_ends_no_stream_that_came_since(make_household: Any) ->
             scene.presence.notice("car", alive=False)  # and that is about this one
             assert scene.told == [True, False, True, False]
             assert scene.ways.parted[-1] == "car"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("heard_s", "gone"), [(0.3, False), (1.6, True)])
+def test_whoever_was_heard_just_now_is_there_whatever_zenoh_says(
+    make_household: Any, heard_s: float, *, gone: bool
+) -> None:
+    """An old wire of zenoh's may end seconds after the return. The control: a node that hangs was silent for longer."""
+    roster = make_household(phone="phone", car="car").identity("phone").roster
+
+    async def scenario() -> None:
+        with _ending(_Scene(roster)) as scene:
+            await scene.there()
+            scene.ways.standing["car"].heard_s = heard_s
+            scene.presence.notice("car", alive=False)
+            assert scene.told == ([True, False] if gone else [True])
+            assert ("car" in scene.ways.parted) == gone
 
     asyncio.run(scenario())
 

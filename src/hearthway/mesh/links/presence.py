@@ -17,6 +17,7 @@ from .ways import HELD, HOLD, PING, PONG, SOON_S, Ways
 
 HOLD_S = 3.0  # a session opened anew is back by then; a peer whose stream stands stays meanwhile
 _BEAT_S, _SILENT_S = 0.5, 2.0  # a peer that only its stream shows is asked whether it is there
+_FRESH_S = 1.0  # whoever was heard by its stream so lately is there: a node that hangs is missed 1.5 to 2 s after its last word
 # A wire was cut and zenoh has not noticed: its word is not taken for so long. It was seen to notice after 10 s.
 _DOUBT_S = 15.0
 
@@ -57,18 +58,19 @@ class Presence:
     # -- zenoh's view ---------------------------------------------------------------------------
 
     def notice(self, device_id: str, *, alive: bool) -> None:
-        """Zenoh sees that peer, or sees it no more. What was doubted is old news: a stream that stands knows better."""
+        """Zenoh sees that peer, or sees it no more. Where that is old news, a stream that stands knows better."""
         doubted = self._trust(device_id)
         if alive:
             self.tokens.add(device_id)
             self._meet(device_id)
             return
         self.tokens.discard(device_id)
-        if doubted and self.ways.stream(device_id) is not None:
+        stream = self.ways.stream(device_id)
+        if stream is not None and self._is_open() and (doubted or stream.heard_within(_FRESH_S)):
             self.stands(device_id)
             return
         held_s = self._held_s.get(device_id, 0.0) - time.monotonic()
-        if held_s > 0.0 and self.is_alive(device_id) and self.ways.stream(device_id) is not None:
+        if held_s > 0.0 and self.is_alive(device_id) and stream is not None:
             asyncio.get_running_loop().call_later(held_s, self._let_go, device_id)
         else:
             self.gone(device_id)

@@ -65,6 +65,7 @@ class Stream(asyncio.BufferedProtocol):
         self.closed = False
         self.unheard = False  # it was cut because the other machine acknowledged nothing
         self._loop = asyncio.get_running_loop()
+        self._heard_s = self._loop.time()
         self.welcome: asyncio.Future[None] = self._loop.create_future()
         if not dialled:
             self.welcome.set_result(None)
@@ -125,6 +126,10 @@ class Stream(asyncio.BufferedProtocol):
         """The other side's address as seen from here."""
         peer = self._transport.get_extra_info("peername") if self._transport else None
         return str(peer[0]) if peer else ""
+
+    def heard_within(self, seconds: float) -> bool:
+        """Did the other side say anything in the last `seconds`?"""
+        return not self.closed and self._loop.time() - self._heard_s < seconds
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -217,6 +222,7 @@ class Stream(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """As `asyncio.BufferedProtocol`."""
+        self._heard_s = self._loop.time()
         data = self._read_into[:nbytes]
         if (
             nbytes > 4
