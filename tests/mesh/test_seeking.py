@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -365,10 +367,15 @@ def test_a_dial_that_is_given_up_leaves_nothing(make_household: Any) -> None:
                 car.streams.dial("phone", f"{host}:{port - PORT_OFFSET}")
             )
             await _until(lambda: len(car.streams._standing) == 1)
+            dialled = weakref.ref(next(iter(car.streams._standing)))
             dialling.cancel()
             with suppress(asyncio.CancelledError):
                 await dialling
+            del dialling
             assert car.streams._standing == {}
+            await asyncio.sleep(0.05)  # its transport closes
+            gc.collect()
+            assert dialled() is None  # no timer keeps it until its certificate ends
             silent.close()
 
     asyncio.run(scenario())

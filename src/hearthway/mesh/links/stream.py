@@ -110,16 +110,28 @@ class Stream(asyncio.BufferedProtocol):
         """As `asyncio.BufferedProtocol`."""
         if self.closed:
             return
-        self.closed = True
-        self._writable.set()
-        if self._expiry is not None:
-            self._expiry.cancel()
-        if self._watch is not None:
-            self._watch.cancel()
+        self._end()
         if not self.welcome.done():
             self.welcome.set_exception(ConnectionResetError())
         if self.device_id:
             self._lost(self)
+
+    def give_up(self) -> None:
+        """It did not come to be, so there is nobody to tell; its transport is the caller's to abort."""
+        self._end()
+        self.welcome.cancel()
+        with contextlib.suppress(asyncio.CancelledError, ConnectionResetError):
+            self.welcome.exception()
+
+    def _end(self) -> None:
+        self.closed = True
+        self._writable.set()
+        for timer in (
+            self._expiry,
+            self._watch,
+        ):  # a timer of 30 days would keep it, and 256 KiB of TLS
+            if timer is not None:
+                timer.cancel()
 
     @property
     def host(self) -> str:
@@ -362,7 +374,7 @@ class Streams:
             self._up(stream)
 
     def _give_up(self, stream: Stream, transport: asyncio.Transport | None) -> None:
-        _forget(stream)
+        stream.give_up()
         if transport is not None:
             transport.abort()
         self._standing.pop(stream, None)
@@ -465,14 +477,6 @@ def _unheard_s(transport: asyncio.Transport) -> float | None:
     if unacked or probes > 1:
         return float(heard_ms / 1000)
     return 0.0 if probes else None
-
-
-def _forget(stream: Stream) -> None:
-    """A stream that did not come to be has nobody to tell."""
-    stream.closed = True
-    stream.welcome.cancel()
-    with contextlib.suppress(asyncio.CancelledError, ConnectionResetError):
-        stream.welcome.exception()
 
 
 def _contexts(identity: DeviceIdentity) -> tuple[ssl.SSLContext, ssl.SSLContext]:
