@@ -219,6 +219,67 @@ def test_whoever_knocks_while_the_door_closes_is_let_go(make_household: Any, tur
     gc.collect()  # what was left open would warn here
 
 
+async def _speak_early(identity: DeviceIdentity, at: tuple[str, int], early: bytes) -> bytes:
+    """Dials, and says something in the same packet that ends the handshake; what is read until the other side ends it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(identity.ca_path)
+    context.load_cert_chain(identity.certificate_path, identity.key_path)
+    come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(come, go)
+    reader, writer = await asyncio.open_connection(*at)
+    try:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                writer.write(go.read())
+                come.write(await reader.read(1 << 16))
+        tls.write(early)
+        writer.write(go.read())
+        said = b""
+        async with asyncio.timeout(4.0):
+            while data := await reader.read(1 << 16):
+                come.write(data)
+                with suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+                    said += tls.read(1 << 16)
+                if said:  # welcome
+                    return said
+        return said
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("allowed", [0, 64 * 1024])
+def test_whoever_says_too_much_before_it_was_checked_is_let_go(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch, allowed: int
+) -> None:
+    household = make_household(phone="phone", car="car")
+    car, phone = household.identity("car"), household.identity("phone")
+    monkeypatch.setattr("hearthway.mesh.links.stream._EARLY_BYTES", allowed)
+
+    async def scenario() -> None:
+        end = _End(phone)
+        async with _ends(end):
+            host, port = split_address(phone.address)
+            at = (host, port + PORT_OFFSET)
+            early = (5).to_bytes(4, "big") + b"early"
+            with suppress(ConnectionResetError):
+                said = await _speak_early(car, at, early)
+                assert (said != b"") == (allowed > 0)
+            if allowed:  # the control: it is heard once it was checked
+                await _until(lambda: end.got == [b"early"])
+                assert len(end.up) == 1
+            else:
+                await _until(lambda: not end.streams._tasks)
+                assert not end.up
+                assert not end.got
+                assert not end.streams._standing  # nothing is kept of it
+
+    asyncio.run(scenario())
+
+
 def test_a_frame_of_impossible_size_ends_the_stream(make_household: Any) -> None:
     household = make_household(phone="phone", car="car")
 

@@ -84,7 +84,12 @@ class Stream(asyncio.BufferedProtocol):
     # -- life ----------------------------------------------------------------------------------
 
     def attach(self, transport: asyncio.Transport, device_id: str, ends_in_s: float) -> None:
-        """The other side has proved that it is `device_id`, by a certificate that ends in so many seconds."""
+        """The other side has proved that it is `device_id`, by a certificate that ends in so many seconds.
+
+        Nothing where it has ended by then (`closed`): the transport is the caller's to let go.
+        """
+        if self.closed:
+            return
         self._transport, self.device_id = transport, device_id
         transport.set_write_buffer_limits(high=_HIGH_BYTES)
         self._expiry = self._loop.call_later(max(0.0, ends_in_s), self.abort)
@@ -416,7 +421,9 @@ class Streams:
             old.abort()
         self._standing[stream] = certificate
         stream.attach(tls, *who)
-        if not stream.closed:
+        if stream.closed:  # it went, or said too much, before it was checked
+            self._give_up(stream, tls)
+        else:
             self._up(stream)
 
     def _check(self, der: bytes, expected: str = "") -> tuple[str, float]:
