@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from hearthway.mesh.links.memory import MemoryHub
 from hearthway.mesh.links.nearby import Nearby
+from hearthway.mesh.links.presence import Presence
 from hearthway.mesh.links.relay import Neighbouring, RelayLink
 from hearthway.mesh.links.ways import PONG
 from hearthway.mesh.links.zenoh_link import ZenohLink
@@ -191,3 +193,18 @@ def test_whom_only_a_neighbour_sees_is_not_near() -> None:
             await link.close()
 
     asyncio.run(main())
+
+
+def test_who_gives_up_takes_nobody_elses_answer() -> None:
+    async def scenario() -> None:
+        presence = Presence(Mock(), lambda: True, Mock(), Mock())
+        stream = Mock(closed=False)
+        stream.write.return_value = True
+        patient = asyncio.create_task(presence.answers(stream, 5.0))
+        assert not await presence.answers(stream, 0.01)
+        assert not patient.done()
+        presence.hear("phone", PONG, stream)
+        assert await patient
+        assert presence._asked == {}
+
+    asyncio.run(scenario())

@@ -44,7 +44,9 @@ class Presence:
         self._beating: set[str] = set()
         self._unheld: set[str] = set()  # who has not said yet that it will hold on to us
         self._all_held = asyncio.Event()
-        self._asked: dict[Stream, asyncio.Future[None]] = {}  # whether somebody answers on it now
+        self._asked: dict[
+            Stream, set[asyncio.Future[None]]
+        ] = {}  # who waits whether somebody answers on it now
 
     def is_alive(self, device_id: str) -> bool:
         """Is it there?"""
@@ -144,9 +146,9 @@ class Presence:
                 stream.write(PONG)
         elif kind == PONG:
             self._beat_s[sender] = time.monotonic()
-            asked = None if stream is None else self._asked.get(stream)
-            if asked is not None and not asked.done():
-                asked.set_result(None)
+            for asked in () if stream is None else self._asked.get(stream, ()):
+                if not asked.done():
+                    asked.set_result(None)
         elif kind == HELD:
             self._unheld.discard(sender)
             if not self._unheld:
@@ -163,18 +165,20 @@ class Presence:
 
     async def answers(self, stream: Stream, timeout_s: float) -> bool:
         """Does the other side of that very stream answer now?"""
-        asked = self._asked.get(stream)
-        if asked is None:
-            asked = self._asked[stream] = asyncio.get_running_loop().create_future()
+        asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting = self._asked.setdefault(stream, set())
+        waiting.add(asked)
         try:
             if not stream.write(PING):
                 return False
             async with asyncio.timeout(timeout_s):
-                await asyncio.shield(asked)
+                await asked
         except TimeoutError:
             return False
         finally:
-            self._asked.pop(stream, None)
+            waiting.discard(asked)
+            if not waiting:
+                self._asked.pop(stream, None)
         return not stream.closed
 
     async def _beat(self, device_id: str) -> None:
