@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.app.wheel import UNKNOWN
+from hearthway.app.wheel import UNKNOWN, AtWheel
 from hearthway.records.errors import HearthwayError
 from hearthway.records.signals import Signal
 
@@ -213,6 +213,36 @@ def test_a_wire_that_cannot_tell_lets_nobody_claim(household: Any) -> None:
             nodes["car"].wire = wire  # the control
             await nodes.ask("anna-phone", "wheel")
             assert nodes["car"].driver() == "anna"
+
+    asyncio.run(main())
+
+
+def test_a_claim_whose_acknowledgement_was_lost_does_not_undo_what_another_said_since(
+    household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for again, and answered, not carried out again."""
+
+    async def main() -> None:
+        async with household(people=TWO, **ROLES) as nodes:
+            wheel = nodes["car"].part(AtWheel)
+            now_drives, said = wheel._now_drives, list[str]()
+
+            def cut_once(person: str, *, here: bool) -> None:
+                now_drives(person, here=here)
+                said.append(person)
+                if len(said) == 1:
+                    nodes.hub.cut("anna-phone", "car")
+
+            monkeypatch.setattr(wheel, "_now_drives", cut_once)
+            anna = asyncio.create_task(nodes.ask("anna-phone", "wheel"))
+            await nodes.until(lambda: said == ["anna"])
+            assert not anna.done()
+            await nodes.ask("ben-phone", "wheel")
+            assert nodes["car"].driver() == "ben"
+            nodes.hub.heal("anna-phone", "car")
+            assert await anna == {"car": "car"}  # the control: she is answered
+            assert said == ["anna", "ben"]
+            assert nodes["car"].driver() == "ben"
 
     asyncio.run(main())
 

@@ -55,7 +55,7 @@ class AtWheel(Part):
 
     def mesh_started(self, mesh: MeshNode) -> None:
         self._mesh = mesh
-        mesh.serve(AT_WHEEL, Claim, self._claim, repeatable=True)
+        mesh.serve(AT_WHEEL, Claim, self._claim)  # a repeat would undo what another said meanwhile
 
     def verbs(self, control: ControlServer) -> None:
         control.on("wheel", self._said_here)

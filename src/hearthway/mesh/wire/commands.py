@@ -1,7 +1,7 @@
 """Commands: carried out at most once however often they arrive, and a sender that does not give up at the first cut.
 
-One whose repeat does no harm (the temperature is to be 21, this is to be shown) says so where it is served and is not
-noted: it costs no flush of the disk. What says nothing is carried out at most once, a power cut in between included.
+One whose repeat does no harm, whatever others ordered in between (its version says which is newer, this is to be shown),
+says so where it is served and is not noted: it costs no flush of the disk. What says nothing is carried out at most once, a power cut in between included.
 """
 
 from __future__ import annotations

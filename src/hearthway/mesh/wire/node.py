@@ -243,7 +243,7 @@ class MeshNode:
 
         With a `reply_key` a request is a "read" of the key to capability tokens, else (and commands) a "write".
         A command is carried out at most once, which costs a flush of the disk, unless its handler is `repeatable`:
-        doing it once more, beside or after the first, changes nothing.
+        doing it once more, beside or after the first and whatever others ordered in between, changes nothing.
         """
         self._answerer.serve(key, kind, handler, reply_key, repeatable=repeatable)
 
