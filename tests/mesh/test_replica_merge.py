@@ -16,7 +16,7 @@ from hearthway.mesh.state.replica import PAGE_BYTES, SALT_MAX_BYTES, Replica, Vi
 from hearthway.mesh.state.replica_wire import Burial, Change, Changes, Pull
 from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.roster import Member, Roster
-from hearthway.records.errors import WireError
+from hearthway.records.errors import InputError, WireError
 from hearthway.records.household import Party, Rule
 
 NOW_S = 1_800_000_000.0
@@ -121,6 +121,21 @@ def test_a_device_fills_its_own_room_and_nobody_elses(
     assert home.apply(party("car"), _page(newer, many[4]), HOME, answer=True).changed == 1
     home.set("Setting.Mine", b"1", roster=ROSTER)
     assert home.store.count_registers() == 4
+
+
+def test_a_device_does_not_acknowledge_what_no_other_would_keep(
+    home: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "KEYS_MAX", 2)
+    home.apply(party("car"), _page(replace(GOOD, key="Setting.Z")), HOME, answer=True)
+    for key in ("Setting.A", "Setting.B", "Setting.B"):  # what is its own it may write anew
+        home.set(key, b"1", roster=ROSTER)
+    with pytest.raises(InputError, match="reach none of them") as refused:
+        home.set("Setting.C", b"1", roster=ROSTER)
+    assert "another device" in refused.value.next_step
+    assert home.store.get_register("Setting.C") is None
+    monkeypatch.setattr(room, "KEYS_MAX", 3)
+    home.set("Setting.C", b"1", roster=ROSTER)  # the control
 
 
 def test_a_device_may_write_so_many_bytes(home: Replica, monkeypatch: pytest.MonkeyPatch) -> None:

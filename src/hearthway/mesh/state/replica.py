@@ -30,7 +30,7 @@ from hearthway.records.household import Party, PersonKind, Role
 from .hlc import CAP_MS, COUNT_MAX, Hlc, HlcClock, check, following, usable_ms
 from .registers import CLOCK_SLACK_S, SHARED, Cursor, Register, Tombstone
 from .replica_wire import Burial, Change, Changes, Pull
-from .room import Room
+from .room import BYTES_MAX, KEYS_MAX, Room
 from .store import Store
 
 VALUE_MAX_BYTES = 64 * 1024
@@ -218,6 +218,11 @@ class Replica:
         if len(value) > VALUE_MAX_BYTES:
             raise InputError(f"A value of {len(value)} bytes is too large.", "64 KiB fit.")
         with self.store.database.transaction():
+            if not Room(self.store).takes(node, key, value):
+                raise InputError(
+                    f"{node} has written as much as other nodes keep of one device; {key} would reach none of them.",
+                    f"{KEYS_MAX} settings and {BYTES_MAX >> 20} MiB fit: write less into one that is there, or on another device.",
+                )
             moment_here = self._clock.tick(self._now())
             while True:
                 now_s = self._now()
