@@ -15,6 +15,7 @@ from hearthway.app.config import load_config, save_config
 from hearthway.app.consents import Consenting
 from hearthway.app.granting import Granting
 from hearthway.app.membership import Membership
+from hearthway.app.node import open_node
 from hearthway.app.paths import NodePaths
 from hearthway.app.wiping import erase_node, is_handed_down, mark_handed_down
 from hearthway.cli.main import cli
@@ -233,6 +234,26 @@ def test_killed_on_the_way_it_is_erased_before_anything_else(
     asyncio.run(main())
 
 
+def test_a_second_start_beside_a_node_that_ends_erases_nothing_under_it(
+    household: Any, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            live(nodes["anna-old"].store)
+            paths = nodes["anna-old"].paths
+            mark_handed_down(paths)
+            at = ["up", "--data", str(paths.root)]
+            second = await asyncio.to_thread(CliRunner().invoke, cli, at)
+            assert "running already" in str(second.exception)
+            assert is_handed_down(paths)
+            assert len(nodes["anna-old"].store.persons()) == 1
+            await nodes.down("anna-old")
+            await asyncio.to_thread(open_node, paths)  # the control
+            assert not paths.database.exists()
+
+    asyncio.run(main())
+
+
 def test_what_does_not_go_is_said_and_it_goes_later(tmp_path: Path, monkeypatch: Any) -> None:
     from hearthway.app import wiping
     from hearthway.app.config import Config, NodeTable
@@ -240,7 +261,8 @@ def test_what_does_not_go_is_said_and_it_goes_later(tmp_path: Path, monkeypatch:
 
     paths = NodePaths(tmp_path)
     save_config(paths, Config(node=NodeTable(id="phone", role=Role.PHONE)))
-    paths.database.write_bytes(PLANTED.encode())
+    for file in (paths.database, paths.commands):
+        file.write_bytes(PLANTED.encode())
     mark_handed_down(paths)
 
     def full(path: Path) -> None:

@@ -32,7 +32,7 @@ def mark_handed_down(paths: NodePaths) -> None:
 
 
 def erase_node(paths: NodePaths) -> None:
-    """Erase keys, database, logs and what the settings say of a person; ConfigError where a file does not go.
+    """Erase keys, database, notes of commands, logs and what the settings say of a person; ConfigError where a file does not go.
 
     The rules, the address it listens at and the atlas stay. The page's password becomes another.
     """
@@ -59,7 +59,7 @@ def _held(paths: NodePaths) -> list[Path]:
     """The keys first: without them nothing new comes in."""
     named = [paths.keys, paths.root / ".backup", paths.root / "stderr.txt"]
     found = [path for path in named if path.exists()]
-    for stem in (paths.database.name, paths.log.name):
+    for stem in (paths.database.name, paths.log.name, paths.commands.name):
         found += sorted(paths.root.glob(f"{stem}*"))
     return found
 

@@ -19,6 +19,7 @@ from hearthway.app.config import (
     save_config,
     validated,
 )
+from hearthway.app.control import running
 from hearthway.app.node import Node, open_node
 from hearthway.app.paths import NodePaths, data_root, private_dir
 from hearthway.app.wiping import erase_node, is_handed_down
@@ -114,7 +115,8 @@ def command(
     try:
         asyncio.run(node.run(leash=leash, up=None if leash else up))
     finally:
-        if is_handed_down(paths):  # no loop and no thread is left that could write to it
+        # No loop and no thread is left that could write to it, unless this was a second start beside it.
+        if is_handed_down(paths) and not running(paths.socket):
             erase_node(paths)
 
 
