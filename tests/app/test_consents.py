@@ -19,7 +19,7 @@ from hearthway.mesh.policy.consent import (
     say,
     verify_word,
 )
-from hearthway.mesh.policy.consent_table import OF_DEVICE_MAX
+from hearthway.mesh.policy.consent_table import OF_DEVICE_MAX, ConsentTable
 from hearthway.mesh.policy.rules import template
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError
@@ -290,6 +290,34 @@ def test_a_member_that_fills_the_table_takes_nobodys_room(household: Any, tmp_pa
             await nodes.ask(
                 "anna-phone", "consent-revoke", id=theirs.consent_id
             )  # of his words too
+
+    asyncio.run(main())
+
+
+def test_words_that_find_no_room_are_no_work(household: Any, monkeypatch: Any) -> None:
+    async def main() -> None:
+        async with household(people=TWO, **dict.fromkeys(TWO, "phone")) as nodes:
+            anna, wall = nodes["anna-phone"].part(Consenting), nodes["anna-phone"].wall
+            sweeps: list[float] = []
+            sweep = ConsentTable.sweep
+
+            def counted(table: ConsentTable, roster: Any, now_s: float) -> list[ConsentWord]:
+                sweeps.append(now_s)
+                return sweep(table, roster, now_s)
+
+            monkeypatch.setattr(ConsentTable, "sweep", counted)
+            now_s = wall.now_s()
+            monkeypatch.setattr(wall, "now_s", lambda: now_s)
+            for n in range(OF_DEVICE_MAX):
+                ends = now_s + 5.0 if n == 0 else 0.0
+                anna._words.keep(signed(nodes, "ben-phone", new_id(), until_s=ends))
+            more = tuple(signed(nodes, "ben-phone", new_id()) for _ in range(100))
+            await tell(nodes, "home", "anna-phone", more)
+            assert len(sweeps) == 1
+            assert not any(word in anna._words for word in more)
+            now_s += 6.0  # the control: what is over by then still makes room
+            await tell(nodes, "home", "anna-phone", more)
+            assert sum(word in anna._words for word in more) == 1
 
     asyncio.run(main())
 

@@ -51,6 +51,7 @@ WRONG_MAX = (
     256  # words of one sender that do not verify, in a minute: each costs a signature to find out
 )
 MINUTE_S = 60.0
+SWEEP_S = 1.0  # every word that is kept is looked at: not once for each that finds no room
 
 
 def stored_words(store: Store) -> list[ConsentWord]:
@@ -76,6 +77,7 @@ class Consenting(Part):
         self._mesh: MeshNode | None = None
         self._words = ConsentTable()
         self._wrong: dict[str, tuple[float, int]] = {}  # by sender: since when, and how many
+        self._swept: tuple[Roster | None, float] = (None, 0.0)  # by which list, and when
         self._ended: set[str] = set()
         self._weighed: Roster | None = None
         self._in_force = 0
@@ -197,7 +199,12 @@ class Consenting(Part):
         """Is there room in its speaker's share, once what counts no more is gone?"""
         if self._words.has_room(word, roster):
             return True
-        gone = self._words.sweep(roster, self.node.wall.now_s())
+        now_s = self.node.wall.now_s()
+        swept_by, swept_s = self._swept
+        if swept_by is roster and 0.0 <= now_s - swept_s < SWEEP_S:
+            return False
+        self._swept = roster, now_s
+        gone = self._words.sweep(roster, now_s)
         if gone:
             await asyncio.to_thread(self._drop, gone)
         return bool(gone) and word not in self._words and self._words.has_room(word, roster)
