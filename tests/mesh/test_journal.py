@@ -200,6 +200,7 @@ def test_a_full_disk_is_said_and_nothing_is_begun(
                 await journal.begin("phone", b"2")
             full[0] = False
             assert await journal.begin("phone", b"3") is None  # it goes on by itself
+            assert await journal.begin("phone", b"2") is None  # as it says: ask again
             assert await journal.begin("phone", b"1") == b""
 
     asyncio.run(scenario())

@@ -82,7 +82,11 @@ class StoredJournal:
             idle, self._flushing = not self._flushing, True
         if idle:
             self._flusher.submit(self._flush)
-        await flushed
+        try:
+            await flushed
+        except HearthwayError:  # it is not carried out, so asked again it is new
+            self._begun.pop(note, None)
+            raise
         return None
 
     def done(self, sender: str, command_id: bytes, reply: bytes) -> None:
