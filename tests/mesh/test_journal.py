@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,7 +20,13 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from hearthway.mesh.state import notes as notes_module
-from hearthway.mesh.state.journal import KEPT_S, REPLIES_MAX, REPLY_MAX_BYTES, StoredJournal
+from hearthway.mesh.state.journal import (
+    KEPT_S,
+    OF_SENDER_MAX,
+    REPLIES_MAX,
+    REPLY_MAX_BYTES,
+    StoredJournal,
+)
 from hearthway.mesh.state.notes import FILE_BYTES, NOTE_BYTES, PLACES, Notes
 from hearthway.mesh.state.replica_wire import Change, Changes, Pull
 from hearthway.mesh.state.store import Store
@@ -166,6 +173,20 @@ def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             assert store.database.row("SELECT count(*), max(time_s) FROM commands") == (20, 1060.0)
 
     assert REPLIES_MAX * REPLY_MAX_BYTES < 100e6
+    asyncio.run(scenario())
+
+
+def test_who_sends_many_pushes_out_nobody_elses(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with _journal(tmp_path) as journal:
+            assert await journal.begin("phone", b"unlock") is None
+            for _ in range(33):
+                flood = [journal.begin("car", secrets.token_bytes(16)) for _ in range(1000)]
+                assert set(await asyncio.gather(*flood)) == {None}
+            assert PLACES < 33_000
+            assert await journal.begin("phone", b"unlock") == b""
+            assert len(journal._begun["car"]) == OF_SENDER_MAX  # and it takes a bounded room itself
+
     asyncio.run(scenario())
 
 

@@ -18,16 +18,15 @@ from pathlib import Path
 
 from hearthway.records.errors import HearthwayError, InputError, StoreError
 
-from .notes import NOTE_BYTES, PLACES, Notes
+from .notes import NOTE_BYTES, Notes
 from .store import Store
 
 log = logging.getLogger("hearthway.mesh")
 
-KEPT_S = (
-    86_400.0  # how it ended; that it was begun is kept for the last `PLACES` commands, by no clock
-)
+KEPT_S = 86_400.0  # how it ended; that it was begun is kept by no clock: see `notes.PLACES`
 REPLY_MAX_BYTES = 64 * 1024
 REPLIES_MAX = 1_000
+OF_SENDER_MAX = 4_096  # remembered while it runs: nobody pushes out what another began
 COMMAND_ID_MAX_BYTES = 64
 _TOGETHER_S, _TOGETHER_MAX = (
     0.05,
@@ -44,7 +43,8 @@ class StoredJournal:
         self._path = path
         self._now = now
         self._notes: Notes | None = None
-        self._begun: dict[bytes, None] = {}  # the oldest first
+        self._found: dict[bytes, None] = {}  # begun before this process
+        self._begun: dict[str, dict[bytes, None]] = {}  # in it, by sender, the oldest first
         self._flusher = ThreadPoolExecutor(1, "journal-flush")
         self._keeper = ThreadPoolExecutor(1, "journal-ends")  # the store may be busy for longer
         self._opening = asyncio.Lock()
@@ -67,15 +67,15 @@ class StoredJournal:
             async with self._opening:
                 if self._notes is None:
                     await loop.run_in_executor(self._flusher, self._open)
-        note = _note(sender, command_id)
-        if note in self._begun:
+        note, begun = _note(sender, command_id), self._begun.setdefault(sender, {})
+        if note in begun or note in self._found:
             ended = self._ends.get((sender, command_id))
             if ended is not None:
                 return ended[0]
             return await loop.run_in_executor(self._keeper, self._end_of, sender, command_id)
-        self._begun[note] = None
-        while len(self._begun) > PLACES:
-            self._begun.pop(next(iter(self._begun)))
+        begun[note] = None
+        while len(begun) > OF_SENDER_MAX:
+            begun.pop(next(iter(begun)))
         flushed: asyncio.Future[None] = loop.create_future()
         with self._handing:
             self._waiting.append((note, flushed))
@@ -85,7 +85,7 @@ class StoredJournal:
         try:
             await flushed
         except HearthwayError:  # it is not carried out, so asked again it is new
-            self._begun.pop(note, None)
+            begun.pop(note, None)
             raise
         return None
 
@@ -136,7 +136,7 @@ class StoredJournal:
             notes.close()
             raise
         begun = dict.fromkeys(_note(sender, bytes(command_id)) for sender, command_id in rows)
-        self._begun = begun | dict.fromkeys(notes.found)
+        self._found = begun | dict.fromkeys(notes.found)
         self._notes = notes
 
     def _flush(self) -> None:
