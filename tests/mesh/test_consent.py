@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hearthway.mesh.policy.consent import (
     _CONTEXT,
     ACCEPT,
+    CONSENT_MAX_BYTES,
     GIVE,
     REVOKE,
     Consents,
@@ -254,12 +255,31 @@ def test_asking_is_quick_and_bounded() -> None:
     assert (time.perf_counter() - start_s) / 10_000 < 50e-6
 
 
+def test_of_what_nobody_signed_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    remembered: dict[bytes, bool] = {}
+    monkeypatch.setattr("hearthway.mesh.policy.consent._signed_by", remembered)
+    good = word(GIVE, "anna")
+    verify_word(good, ROSTER)  # the control
+    for large in ({"consent": bytes(CONSENT_MAX_BYTES + 1)}, {"signature": bytes(129)}):
+        with pytest.raises(WireError, match="no word"):
+            verify_word(msgspec.structs.replace(good, **large), ROSTER)
+    assert len(remembered) == 1  # nor is any signature looked at for them
+    monkeypatch.setattr("hearthway.mesh.policy.consent._SIGNED_MAX", 50)
+    for n in range(60):
+        noise = n.to_bytes(2, "big") * (CONSENT_MAX_BYTES // 2)
+        with pytest.raises(WireError, match="not signed"):
+            verify_word(msgspec.structs.replace(good, consent=noise), ROSTER)
+    assert len(remembered) == 50
+    assert {len(at) for at in remembered} == {32}
+
+
 def test_the_limits_of_a_consent_are_what_they_say() -> None:
     longest = "A" + ".B" * 99 + "C"
     assert len(longest) == 200
     for right in (
         {"keys": ("A.B",) * 64},
         {"keys": (longest,)},
+        {"keys": (longest,) * 64},
         {"until_s": 0.0},
         {"until_s": 1.0},
     ):

@@ -7,11 +7,11 @@ A device that left the household can say nothing any more but that something is 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import secrets
 from collections.abc import Callable, Container, Iterable, Sequence
-from functools import lru_cache
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -35,10 +35,15 @@ GIVE, ACCEPT, REVOKE = "give", "accept", "revoke"
 WORDS_MAX = 1024  # in one message; see `consent_table` for how many are kept
 KEYS_MAX = 64
 KEY_LENGTH_MAX = 200
+CONSENT_MAX_BYTES = 16 * 1024  # packed: the most keys, of the greatest length, and the rest
+SIGNATURE_MAX_BYTES = 128  # of ECDSA P-256: 72
 _CONTEXT = b"hearthway consent 1\0"
 _ID = re.compile(r"[0-9a-f]{16}")
 _CACHE_MAX = 4_096
 _SIGNED_MAX = 8192
+_signed_by: dict[
+    bytes, bool
+] = {}  # by digest: what nobody signed may be large, and is not to be kept
 
 
 class ConsentWords(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +116,8 @@ def verify_word(word: ConsentWord, roster: Roster) -> None:
         or _ID.fullmatch(word.consent_id) is None
         or not math.isfinite(word.time_s)
         or (word.word == REVOKE) != (word.consent == b"")
+        or len(word.consent) > CONSENT_MAX_BYTES
+        or len(word.signature) > SIGNATURE_MAX_BYTES
     ):
         raise WireError("That is no word about a consent.", "Are both nodes on the same version?")
     keys = [m.public_key for m in roster.members if m.device_id == word.device_id]
@@ -250,9 +257,18 @@ def _signed(word: ConsentWord) -> bytes:
     return _CONTEXT + pack(msgspec.structs.replace(word, signature=b""))
 
 
-@lru_cache(maxsize=_SIGNED_MAX)  # every word is weighed again whenever one comes
 def is_signed(word: ConsentWord, public_key: bytes) -> bool:
-    """Did the device with that key (SPKI DER) say exactly this?"""
+    """Did the device with that key (SPKI DER) say exactly this? Remembered: all are weighed whenever one comes."""
+    at = hashlib.blake2b(pack((word, public_key)), digest_size=32).digest()
+    found = _signed_by.get(at)
+    if found is None:
+        while len(_signed_by) >= _SIGNED_MAX:
+            _signed_by.pop(next(iter(_signed_by)))
+        found = _signed_by[at] = _verifies(word, public_key)
+    return found
+
+
+def _verifies(word: ConsentWord, public_key: bytes) -> bool:
     try:
         key = load_der_public_key(public_key)
     except (ValueError, UnsupportedAlgorithm):
