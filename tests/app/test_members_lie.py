@@ -7,6 +7,7 @@ import contextlib
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from hearthway.app import handoff
@@ -116,6 +117,29 @@ def test_a_task_that_is_none_is_kept_by_nobody(household: Any) -> None:
                     await offer(nodes, "anna-phone", one)
             assert nodes["car"].part(Tasks)._all() == []
             await nodes["car"].part(State).write("Setting.Speaker", 3)
+
+    asyncio.run(main())
+
+
+def test_what_is_over_makes_room_for_the_next_task(
+    household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Years of drives: each task was ended, and the next one is taken."""
+    monkeypatch.setattr(handoff, "TASKS_MAX", 3)
+
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            lying(nodes, "anna-phone")
+            tasks = nodes["car"].part(Tasks)
+            for n in range(6):
+                await offer(nodes, "anna-phone", task("anna", "anna-phone", task_id=f"t-{n}"))
+                if n != 1:
+                    tasks.finish(f"t-{n}")
+            assert sorted(one.task_id for one in tasks._all()) == ["t-1", "t-4", "t-5"]
+            assert [one.task_id for one in tasks.held()] == ["t-1"]  # never one that is not over
+            over = msgspec.structs.replace(task("anna", "anna-phone", 9, task_id="t-0"), done=True)
+            await offer(nodes, "anna-phone", over)  # told again by who keeps it still
+            assert "t-0" not in {one.task_id for one in tasks._all()}
 
     asyncio.run(main())
 

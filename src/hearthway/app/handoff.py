@@ -191,21 +191,33 @@ class Tasks(Part):
         known = None if row is None else unpack(row.value, Task)
         if known is not None and (known.person != task.person or sender not in known.holders):
             raise InputError("A node spoke of a task that was never its own.", "It was refused.")
+        if known is None and task.done:
+            return False  # it was over before it was heard of, or went to make room
         if known is None or len(pack(task)) > len(pack(known)):
-            self._check_room(sender, len(pack(task)))
+            self._make_room(sender, len(pack(task)))
         return self._keep(task)
 
-    def _check_room(self, sender: str, size: int) -> None:
-        """InputError where that node had its share of what is kept here: every look at the tasks reads them all."""
+    def _make_room(self, sender: str, size: int) -> None:
+        """In that node's share of what is kept here: every look at the tasks reads them all.
+
+        What is over goes for it, the oldest first; InputError where that is not enough.
+        """
         count, total = self.node.store.size_of(PREFIX)
         if count < TASKS_MAX and total + size <= TASKS_MAX_BYTES:
             return
-        rows = self.node.store.registers(PREFIX)
-        theirs = [len(r.value) for r in rows if sender in unpack(r.value, Task).holders]
-        if len(theirs) >= TASKS_MAX or sum(theirs) + size > TASKS_MAX_BYTES:
+        kept = [(unpack(row.value, Task), row) for row in self.node.store.registers(PREFIX)]
+        theirs = [(task, row) for task, row in kept if sender in task.holders]
+        count, total = len(theirs), sum(len(row.value) for _, row in theirs)
+        for task, row in sorted(theirs, key=lambda one: one[0].time_s):
+            if count < TASKS_MAX and total + size <= TASKS_MAX_BYTES:
+                return
+            if task.done:
+                self.node.store.drop_register(row.key)
+                count, total = count - 1, total - len(row.value)
+        if count >= TASKS_MAX or total + size > TASKS_MAX_BYTES:
             raise InputError(
                 f"Too many tasks of {sender} are kept here.",
-                "They go after the days that the rules keep tasks; `hearthway handoff` lists them.",
+                "`hearthway handoff` lists them, and `hearthway handoff ID --done` ends one.",
             )
 
     def _check(self, meta: Any, task: Task) -> None:
