@@ -175,6 +175,20 @@ def test_a_device_that_was_put_out_leaves_its_grants(household: Any) -> None:
     asyncio.run(main())
 
 
+def test_a_lost_phone_is_put_out_also_where_the_list_of_grants_is_damaged(household: Any) -> None:
+    async def main() -> None:
+        async with household(people=PEOPLE, **ROLES) as nodes:
+            path = nodes["home"].paths.keys / "grants.bin"
+            path.write_bytes(b"junk")
+            await nodes.ask("home", "revoke", device="anna-old")
+            roster = nodes["home"].mesh.identity.roster
+            assert roster.member("anna-old") is None
+            assert roster.member("ben-phone") is not None  # the control
+            assert path.read_bytes() == b"junk"  # left as it is
+
+    asyncio.run(main())
+
+
 def test_without_the_home_nothing_is_erased(household: Any) -> None:
     async def main() -> None:
         async with household(people=PEOPLE, **ROLES) as nodes:

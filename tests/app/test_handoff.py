@@ -108,6 +108,25 @@ def test_a_phone_that_is_away_leaves_the_task_where_it_is(household: Any) -> Non
     asyncio.run(main())
 
 
+def test_a_new_target_ends_the_one_before_here_and_where_it_goes(household: Any) -> None:
+    """Nobody is on the way to two places; another person's target stays."""
+
+    async def main() -> None:
+        async with household(people=ANNA, phone="phone", car="car") as nodes:
+            first = await nodes.ask("phone", "task-start", **FORUM)
+            await nodes.ask("phone", "task-hand", id=first["id"], to="car")
+            nodes["car"].part(Tasks).start(
+                NavigationTarget(name="Bea's", lat=1.0, lon=2.0), "bea", 1.0
+            )
+            await nodes.ask("phone", "task-start", **FORUM | {"name": "Kamppi"})
+            second = await nodes.ask("phone", "task-start", **FORUM | {"name": "Tripla"})
+            assert held(nodes, "phone") == ["on the way to Tripla"]
+            await nodes.ask("phone", "task-hand", id=second["id"], to="car")
+            assert sorted(held(nodes, "car")) == ["on the way to Bea's", "on the way to Tripla"]
+
+    asyncio.run(main())
+
+
 def test_a_lost_word_is_settled_at_the_next_contact(household: Any) -> None:
     """The receiver has stored it, the sender never heard so: both hold it, until they meet."""
 

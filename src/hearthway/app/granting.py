@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +27,7 @@ from hearthway.mesh.trust.identity import HouseholdRoot
 from hearthway.mesh.wire.checks import READ
 from hearthway.mesh.wire.envelope import Meta
 from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.errors import HearthwayError, InputError, WireError
 from hearthway.records.household import Role
 from hearthway.records.signals import Signal
 
@@ -43,6 +44,7 @@ READ_PURPOSE = "share"
 READ_S = 10.0
 KEYS_MAX = 2000  # keys that can be read here by grants
 LONGEST_S = 731 * DAY_S  # two years: a grant that is forgotten ends by itself
+log = logging.getLogger("hearthway.granting")
 
 
 class Granting(Part):
@@ -161,9 +163,19 @@ class Granting(Part):
         return {"id": grant_id}
 
     async def given_to(self, devices: Iterable[str]) -> list[str]:
-        """Ids of the grants that this home gave to any of these devices."""
+        """Ids of the grants that this home gave to any of these devices.
+
+        None where its list of grants cannot be read: that must keep no lost phone in, and a grant does not
+        outlive its holder's stay.
+        """
         holders = frozenset(devices)
-        return sorted({s.grant_id for _, s in (await self._kept()).all() if s.holder in holders})
+        try:
+            kept = (await self._kept()).all()
+        except WireError as why:
+            log.warning("grants are not known", extra={"fields": {"why": why.message}})
+            self.node.note(f"{why.message} {why.next_step}")
+            return []
+        return sorted({s.grant_id for _, s in kept if s.holder in holders})
 
     async def _hand_over(self, device_id: str) -> None:
         """What waits for that device goes to it now; what does not arrive waits on."""

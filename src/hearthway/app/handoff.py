@@ -106,7 +106,17 @@ class Tasks(Part):
             holders=(me,),
         )
         self._keep(task)
+        self._end_earlier(task)
         return task
+
+    def _end_earlier(self, task: Task) -> None:
+        """Nobody is on the way to two places: a new target ends those of the same person that are held here."""
+        if not isinstance(task.content, NavigationTarget):
+            return
+        for held in self.held():
+            earlier = held.person == task.person and held.time_s < task.time_s
+            if earlier and isinstance(held.content, NavigationTarget):
+                self.finish(held.task_id)
 
     def finish(self, task_id: str) -> Task:
         """It is over; whoever held it hears so at the next contact. InputError when it is not held here."""
@@ -173,10 +183,10 @@ class Tasks(Part):
         if task.holder != self.node.config.node.id or meta.sender not in task.holders:
             raise InputError("That task was meant for another node.", "Ask for it again.")
         self._check(meta, task)
-        if await asyncio.to_thread(self._keep_from, meta.sender, task) and isinstance(
-            task.content, WaitingSuggestion
-        ):
-            self._show(task.content.surface)
+        if await asyncio.to_thread(self._keep_from, meta.sender, task):
+            self._end_earlier(task)
+            if isinstance(task.content, WaitingSuggestion):
+                self._show(task.content.surface)
 
     async def _told(self, meta: Any, task: Task) -> None:
         """Where a task is by now; only from a node that has held it, about one that was here."""
