@@ -32,6 +32,7 @@ from .wheel import AtWheel
 from .witness import stages, told
 
 log = logging.getLogger("hearthway.car")
+MISSED_S = 0.5
 WITHOUT_PHONE = (
     "the phone is out of reach: no suggestions and no answers until it is back; "
     "position, battery and this screen go on"
@@ -60,11 +61,22 @@ class CarNode(Member):
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
         super().peer_changed(device_id, alive)
         peer = self.mesh.peers().get(device_id) if self.mesh else None
-        if peer is None or peer.role != Role.PHONE or alive == self._with_phone:
+        if peer is None or peer.role != Role.PHONE:
             return
-        if self._with_phone is not None or not alive:
-            self.note("the phone is back" if alive else WITHOUT_PHONE)
-        self._with_phone = alive
+        if not alive:
+            self.spawn(self._miss(device_id), "missing the phone")
+            return
+        if self._with_phone is False:
+            self.note("the phone is back")
+        self._with_phone = True
+
+    async def _miss(self, device_id: str) -> None:
+        """Said once it stays away: a session that is opened anew is back in a moment."""
+        await asyncio.sleep(MISSED_S)
+        peer = self.mesh.peers().get(device_id) if self.mesh else None
+        if self._with_phone is not False and (peer is None or not peer.alive):
+            self._with_phone = False
+            self.note(WITHOUT_PHONE)
 
     # signals ---------------------------------------------------------------------------------------------------
 

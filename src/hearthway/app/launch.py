@@ -137,6 +137,7 @@ class NodeProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(1.0)
+                self.paths.socket.unlink(missing_ok=True)  # it could not do so itself
 
 
 def stop_all(processes: Sequence[NodeProcess]) -> None:
