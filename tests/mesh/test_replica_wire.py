@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from hearthway.mesh.state import replica_sync
 from hearthway.mesh.state.registers import Cursor
 from hearthway.mesh.state.replica_sync import PeerState, ReplicaSync
 from hearthway.mesh.state.replica_wire import CHANGES, FRESH, PULL, Changes, Pull
 from hearthway.records.errors import IdentityError, InputError, MeshError, StoreError
 
+from .jumping import jump
 from .replicas import ANNA, NOW_S, ROSTER, RULES, Node
 from .storm import until
 
 Nodes = dict[str, Node]
-LIMIT_S = 20.0  # a loaded machine is slow; a test that passes waits for nothing
+LIMIT_S = 20.0  # of the clock that jumps
+QUIET_S = 6.0  # of it: longer than anybody waits who is in step, but for the look once in a while
 FULL = StoreError("The disk is full.", "Free some space.")
 
 
@@ -32,6 +34,7 @@ class End:
         self.identity = SimpleNamespace(roster=ROSTER)
         self.rules = RULES
         self.asked: list[tuple[str, Pull]] = []
+        self.asked_at_s: list[float] = []
         self.told: list[tuple[str, Changes]] = []
         self.fail: Callable[[], Exception | None] | Callable[[], None] = lambda: None
         self.lose: Callable[[], str] = lambda: ""  # "lost": nobody notices; "full": not sent
@@ -65,6 +68,7 @@ class End:
     ) -> Changes:
         assert (key, purpose, kind, timeout_s) == (PULL, "household", Changes, 10.0)
         self.asked.append((to, question))
+        self.asked_at_s.append(_now_s())
         if (why := self.fail()) is not None:
             raise why
         page: Changes = await self.wire.ends[to].answer(self._meta(), question)
@@ -88,6 +92,10 @@ class End:
 
     def asks(self, of: str) -> int:
         return sum(to == of for to, _ in self.asked)
+
+    def waits_s(self) -> list[float]:
+        """How long it waited between one question and the next."""
+        return [round(b - a, 3) for a, b in pairwise(self.asked_at_s)]
 
 
 class Wire:
@@ -115,12 +123,6 @@ class Wire:
             self.ends[one].peer(other, False)
 
 
-@pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replica_sync, "COMPARE_AFTER_S", 0.05)
-    monkeypatch.setattr(replica_sync, "RETRY_S", (0.01, 0.02))
-
-
 def _carry_out(nodes: Nodes, scenario: Callable[[Wire], Awaitable[None]], *names: str) -> None:
     async def run() -> None:
         wire = Wire(nodes, *(names or ("car", "home")))
@@ -131,14 +133,20 @@ def _carry_out(nodes: Nodes, scenario: Callable[[Wire], Awaitable[None]], *names
                 await end.sync.close()
         assert all(not end.sync._tasks for end in wire.ends.values())
 
-    asyncio.run(run())
+    with pytest.MonkeyPatch.context() as patch:
+        jump(run, patch)
+
+
+def _now_s() -> float:
+    """On the clock that jumps."""
+    return asyncio.get_running_loop().time()
 
 
 async def _quiet(*ends: End) -> tuple[int, ...]:
     """How much was said once nobody says anything more."""
     while True:
         before = [(len(e.asked), len(e.told)) for e in ends]
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(QUIET_S)
         if before == [(len(e.asked), len(e.told)) for e in ends]:
             return tuple(x for pair in before for x in pair)
 
@@ -184,7 +192,9 @@ def test_a_long_pull_goes_on_page_by_page_and_says_how_far_it_is(nodes: Nodes) -
             behind.extend(state.behind for state in car.sync.peers.values())
 
         car.fail = note
-        await wire.join("car", "home")
+        wire.up.add(frozenset(("car", "home")))
+        car.peer("home", True)
+        await until(lambda: car.node.store.count_registers() == 1100, LIMIT_S)
         assert behind[:3] == [0, 600, 100]
         assert car.sync.peers["home"].behind == 0
         assert [q.since for _, q in car.asked[:3]] == [0, 500, 1000]
@@ -212,47 +222,47 @@ def test_whoever_comes_back_is_asked_from_where_one_was(nodes: Nodes) -> None:
     _carry_out(nodes, scenario)
 
 
-def test_a_pull_that_fails_is_tried_again_later_and_later(
-    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replica_sync, "RETRY_S", (0.0, 0.01, 30.0))
-
+def test_a_pull_that_fails_is_tried_again_later_and_later(nodes: Nodes) -> None:
     async def scenario(wire: Wire) -> None:
         car = wire.ends["car"]
         wire.up.add(frozenset(("car", "home")))
-        car.fail = lambda: MeshError("home did not answer.", "Try again.")
+        failing = MeshError("home did not answer.", "Try again.")
+        car.fail = lambda: failing
         car.peer("home", True)
-        await _quiet(car)
-        assert car.asks("home") == 3
+        await asyncio.sleep(80.0)
+        assert car.waits_s() == [0.5, 2.0, 10.0, 30.0, 30.0]  # the last pause is the longest
         assert car.sync.peers["home"].problem == "home did not answer."
         car.sync.want("home")  # a push came: no need to wait
-        await _quiet(car)
-        assert car.asks("home") == 4  # the last pause is the longest
+        await asyncio.sleep(1.0)
+        assert len(car.asked) == 7
         car.fail = lambda: None
         car.sync.want("home")
         await until(lambda: car.sync.peers["home"].problem == "", LIMIT_S)
         await _quiet(car)
-        failures = iter([MeshError("Once.", "Again."), None, None, None])
-        before, car.fail = car.asks("home"), lambda: next(failures)
+        failures = iter([failing, failing, None])
+        before, car.fail = len(car.asked), lambda: next(failures)
         car.sync.want("home")
         await _quiet(car)
-        assert car.asks("home") >= before + 2  # the first pause again
+        assert car.waits_s()[before:] == [0.5, 2.0]  # the first pause again
 
     _carry_out(nodes, scenario)
 
 
-def test_once_in_a_while_everybody_is_asked_anyway(
-    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(replica_sync, "AGAIN_S", 0.03)
-
+def test_once_in_a_while_everybody_is_asked_anyway(nodes: Nodes) -> None:
     async def scenario(wire: Wire) -> None:
-        car = wire.ends["car"]
+        car, home = wire.ends["car"], wire.ends["home"]
         await wire.join("car", "home")
-        asked = car.asks("home")
-        await until(lambda: car.asks("home") >= asked + 3, LIMIT_S)
+        await _quiet(car, home)
+        car.lose = lambda: "lost"  # and nobody notices
+        await car.write("Setting.X")
+        asked = len(home.asked)
+        await asyncio.sleep(1000.0)
+        assert home.waits_s()[asked - 1 :] == [300.0, 300.0, 300.0]
+        assert home.node.value("Setting.X") == b"1"
         wire.part("car", "home")
-        await _quiet(car)
+        asked = len(home.asked)
+        await asyncio.sleep(1000.0)
+        assert len(home.asked) == asked
 
     _carry_out(nodes, scenario)
 

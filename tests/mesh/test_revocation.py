@@ -12,12 +12,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import selectors
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +38,8 @@ from hearthway.mesh.wire.node import MeshNode
 from hearthway.records import codec
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import PersonKind, Rule
+
+from .jumping import jump
 
 NODES = {"home": "home", "phone": "phone", "car": "car", "rogue": "phone"}
 HONEST = ("car", "home", "phone")
@@ -64,54 +64,6 @@ class Said(Struct, frozen=True):
     """What was published: by whom, at which step, and whether it knew then."""
 
     text: str
-
-
-# a clock that jumps ----------------------------------------------------------------------------------------------
-
-
-class _Jumping(selectors.DefaultSelector):
-    """Waiting costs no time: the clock goes on by as much as nothing would have happened."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now_s = 1000.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if not ready:
-            if timeout is None:
-                raise RuntimeError("every task waits for ever")
-            self.now_s += timeout
-        return ready
-
-
-class _Inline(Executor):
-    """Work for a thread is done here and now, so that the clock cannot overtake it."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(fn(*args, **kwargs))
-        except BaseException as why:  # noqa: BLE001 - as an executor does
-            done.set_exception(why)
-        return done
-
-
-def jump(main: Callable[[], Coroutine[Any, Any, Any]], patch: pytest.MonkeyPatch) -> Any:
-    """Run `main()` on a loop of its own whose clock jumps."""
-    clock = _Jumping()
-    loop = asyncio.SelectorEventLoop(clock)
-
-    def run_here(executor: Any, work: Callable[..., Any], *args: Any) -> Any:
-        return asyncio.wrap_future(_Inline().submit(work, *args), loop=loop)
-
-    with patch.context() as local:
-        local.setattr(time, "monotonic", lambda: clock.now_s)
-        local.setattr(loop, "run_in_executor", run_here)
-        try:
-            return loop.run_until_complete(main())
-        finally:
-            loop.close()
 
 
 # the foul device -------------------------------------------------------------------------------------------------
