@@ -69,7 +69,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/mesh/test_replica_limits.py",
         "tests/mesh/test_replica_merge.py",
     ),
-    "replica_sync": ("tests/mesh/test_replica_wire.py",),
+    "replica_sync": ("tests/mesh/test_replica_wire*.py",),
     "hlc": ("tests/mesh/test_hlc*.py",),
     "registers": (
         "tests/mesh/test_regist*.py",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,143 +10,14 @@ import pytest
 from msgspec.structs import replace
 
 from hearthway.mesh.state.registers import Cursor
-from hearthway.mesh.state.replica_sync import PeerState, ReplicaSync
-from hearthway.mesh.state.replica_wire import CHANGES, FRESH, PULL, Changes, Pull
+from hearthway.mesh.state.replica_wire import Changes, Pull
 from hearthway.records.errors import IdentityError, InputError, MeshError, StoreError
 
-from .jumping import jump
-from .replicas import ANNA, NOW_S, ROSTER, RULES, Node
+from .replica_ends import LIMIT_S, Nodes, Wire, carry_out, home_state, quiet
+from .replicas import ANNA, ROSTER, RULES
 from .storm import until
 
-Nodes = dict[str, Node]
-LIMIT_S = 20.0  # of the clock that jumps
-QUIET_S = 6.0  # of it: longer than anybody waits who is in step, but for the look once in a while
 FULL = StoreError("The disk is full.", "Free some space.")
-
-
-class End:
-    """One node's end of the wire, in place of a mesh, and the sync that hangs on it."""
-
-    def __init__(self, wire: Wire, node: Node) -> None:
-        self.wire, self.node, self.device_id = wire, node, node.name
-        self.identity = SimpleNamespace(roster=ROSTER)
-        self.rules = RULES
-        self.asked: list[tuple[str, Pull]] = []
-        self.asked_at_s: list[float] = []
-        self.told: list[tuple[str, Changes]] = []
-        self.fail: Callable[[], Exception | None] | Callable[[], None] = lambda: None
-        self.lose: Callable[[], str] = lambda: ""  # "lost": nobody notices; "full": not sent
-        self.merged = 0
-        mesh: Any = self
-        self.sync = ReplicaSync(
-            node.replica, mesh, lambda: self.rules, lambda: NOW_S, on_change=self._count
-        )
-
-    def _count(self) -> None:
-        self.merged += 1
-
-    # what a replica uses of a mesh
-
-    def serve(self, key: str, kind: type, answer: Any, *, reply_key: str) -> None:
-        assert (key, kind, reply_key) == (PULL, Pull, CHANGES)
-        self.answer = answer
-
-    def subscribe(self, key: str, kind: type, hear: Any) -> None:
-        assert (key, kind) == (FRESH, Changes)
-        self.hear = hear
-
-    def on_peer(self, tell: Any) -> None:
-        self.peer = tell
-
-    def ready(self, to: str) -> list[str]:
-        return [to] if frozenset((self.device_id, to)) in self.wire.up else []
-
-    async def request(
-        self, to: str, key: str, question: Pull, purpose: str, kind: type, timeout_s: float
-    ) -> Changes:
-        assert (key, purpose, kind, timeout_s) == (PULL, "household", Changes, 10.0)
-        self.asked.append((to, question))
-        self.asked_at_s.append(_now_s())
-        if (why := self.fail()) is not None:
-            raise why
-        page: Changes = await self.wire.ends[to].answer(self._meta(), question)
-        return page
-
-    async def publish(
-        self, key: str, page: Changes, purpose: str, *, reliable: bool, to: str
-    ) -> list[object]:
-        assert (key, purpose, reliable) == (FRESH, "household", True)
-        self.told.append((to, page))
-        if (fate := self.lose()) != "":
-            return [] if fate == "full" else [object()]
-        await self.wire.ends[to].hear(self._meta(), page)
-        return [object()]
-
-    def _meta(self) -> SimpleNamespace:
-        return SimpleNamespace(sender=self.device_id)
-
-    async def write(self, key: str, value: bytes = b"1") -> None:
-        await self.sync.set(key, value)
-
-    def asks(self, of: str) -> int:
-        return sum(to == of for to, _ in self.asked)
-
-    def waits_s(self) -> list[float]:
-        """How long it waited between one question and the next."""
-        return [round(b - a, 3) for a, b in pairwise(self.asked_at_s)]
-
-
-class Wire:
-    """The ends, and which of them hear each other."""
-
-    def __init__(self, nodes: Nodes, *names: str) -> None:
-        self.up: set[frozenset[str]] = set()
-        self.ends = {name: End(self, nodes[name]) for name in names}
-
-    async def join(self, a: str, b: str) -> None:
-        """They meet; back when both have heard each other out."""
-        self.up.add(frozenset((a, b)))
-        for one, other in ((a, b), (b, a)):
-            self.ends[one].sync.peers.pop(other, None)
-            self.ends[one].peer(other, True)
-        await until(lambda: all(self._in_step(*pair) for pair in ((a, b), (b, a))), LIMIT_S)
-
-    def _in_step(self, one: str, other: str) -> bool:
-        state = self.ends[one].sync.peers.get(other)
-        return state is not None and state.in_step is True
-
-    def part(self, a: str, b: str) -> None:
-        self.up.discard(frozenset((a, b)))
-        for one, other in ((a, b), (b, a)):
-            self.ends[one].peer(other, False)
-
-
-def _carry_out(nodes: Nodes, scenario: Callable[[Wire], Awaitable[None]], *names: str) -> None:
-    async def run() -> None:
-        wire = Wire(nodes, *(names or ("car", "home")))
-        try:
-            await scenario(wire)
-        finally:
-            for end in wire.ends.values():
-                await end.sync.close()
-        assert all(not end.sync._tasks for end in wire.ends.values())
-
-    with pytest.MonkeyPatch.context() as patch:
-        jump(run, patch)
-
-
-def _now_s() -> float:
-    """On the clock that jumps."""
-    return asyncio.get_running_loop().time()
-
-
-async def _quiet(*ends: End) -> tuple[int, ...]:
-    """How much was said once nobody says anything more."""
-    while True:
-        before = [(len(e.asked), len(e.told)) for e in ends]
-        await asyncio.sleep(QUIET_S)
-        if before == [(len(e.asked), len(e.told)) for e in ends]:
-            return tuple(x for pair in before for x in pair)
 
 
 # --- contact ------------------------------------------------------------------------------------
@@ -169,15 +38,10 @@ def test_on_contact_each_pulls_what_it_lacks(nodes: Nodes) -> None:
         assert home.sync.peers == home_state("car")
         assert not car.sync.refused
         asked = car.asks("home")
-        await _quiet(car, home)
+        await quiet(car, home)
         assert car.asks("home") == asked  # who is in step asks no more
 
-    _carry_out(nodes, scenario)
-
-
-def home_state(name: str) -> dict[str, PeerState]:
-    """One peer, in step."""
-    return {name: PeerState(behind=0, in_step=True, problem="")}
+    carry_out(nodes, scenario)
 
 
 def test_a_long_pull_goes_on_page_by_page_and_says_how_far_it_is(nodes: Nodes) -> None:
@@ -200,7 +64,7 @@ def test_a_long_pull_goes_on_page_by_page_and_says_how_far_it_is(nodes: Nodes) -
         assert [q.since for _, q in car.asked[:3]] == [0, 500, 1000]
         assert car.node.store.count_registers() == 1100
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_whoever_comes_back_is_asked_from_where_one_was(nodes: Nodes) -> None:
@@ -211,7 +75,7 @@ def test_whoever_comes_back_is_asked_from_where_one_was(nodes: Nodes) -> None:
         wire.part("car", "home")
         asked = car.asks("home")
         await home.write("Setting.Y")
-        await _quiet(car, home)
+        await quiet(car, home)
         assert car.node.value("Setting.Y") is None
         assert home.told == []  # nobody is there
         assert car.asks("home") == asked
@@ -219,7 +83,7 @@ def test_whoever_comes_back_is_asked_from_where_one_was(nodes: Nodes) -> None:
         assert car.node.value("Setting.Y") == b"1"
         assert car.asked[asked][1].since == 1
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_a_pull_that_fails_is_tried_again_later_and_later(nodes: Nodes) -> None:
@@ -238,21 +102,21 @@ def test_a_pull_that_fails_is_tried_again_later_and_later(nodes: Nodes) -> None:
         car.fail = lambda: None
         car.sync.want("home")
         await until(lambda: car.sync.peers["home"].problem == "", LIMIT_S)
-        await _quiet(car)
+        await quiet(car)
         failures = iter([failing, failing, None])
         before, car.fail = len(car.asked), lambda: next(failures)
         car.sync.want("home")
-        await _quiet(car)
+        await quiet(car)
         assert car.waits_s()[before:] == [0.5, 2.0]  # the first pause again
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_once_in_a_while_everybody_is_asked_anyway(nodes: Nodes) -> None:
     async def scenario(wire: Wire) -> None:
         car, home = wire.ends["car"], wire.ends["home"]
         await wire.join("car", "home")
-        await _quiet(car, home)
+        await quiet(car, home)
         car.lose = lambda: "lost"  # and nobody notices
         await car.write("Setting.X")
         asked = len(home.asked)
@@ -264,7 +128,7 @@ def test_once_in_a_while_everybody_is_asked_anyway(nodes: Nodes) -> None:
         await asyncio.sleep(1000.0)
         assert len(home.asked) == asked
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_whoever_goes_is_waited_for_no_longer(nodes: Nodes) -> None:
@@ -284,7 +148,7 @@ def test_whoever_goes_is_waited_for_no_longer(nodes: Nodes) -> None:
         await wire.join("car", "home")
         assert car.asks("home") >= 2
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 # --- what was written just now --------------------------------------------------------------------
@@ -297,7 +161,7 @@ def test_a_fresh_write_is_told_at_once_and_once(nodes: Nodes) -> None:
         asked = home.asks("car")
         await car.write("Setting.X", b"7")
         await until(lambda: home.node.value("Setting.X") == b"7", LIMIT_S)
-        await _quiet(car, home)
+        await quiet(car, home)
         (told,) = car.told
         assert told[0] == "home"
         assert (told[1].since, told[1].next, told[1].digest) == (0, 1, b"")
@@ -306,7 +170,7 @@ def test_a_fresh_write_is_told_at_once_and_once(nodes: Nodes) -> None:
         assert home.sync.peers["car"].in_step is None  # not compared since
         assert home.merged == 1
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_writes_of_one_moment_travel_together(nodes: Nodes) -> None:
@@ -319,7 +183,7 @@ def test_writes_of_one_moment_travel_together(nodes: Nodes) -> None:
         await until(lambda: home.node.store.count_registers() == 5, LIMIT_S)
         assert len(car.told) == 1
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_many_fresh_writes_are_told_in_pages(nodes: Nodes) -> None:
@@ -334,7 +198,7 @@ def test_many_fresh_writes_are_told_in_pages(nodes: Nodes) -> None:
         assert [(p.since, p.next) for _, p in car.told] == [(0, 500), (500, 1000), (1000, 1100)]
         assert home.asks("car") == asked
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_what_could_not_be_sent_goes_with_the_next(nodes: Nodes) -> None:
@@ -351,7 +215,7 @@ def test_what_could_not_be_sent_goes_with_the_next(nodes: Nodes) -> None:
         assert home.node.value("Setting.X") == b"1"
         assert home.asks("car") == asked
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_what_was_lost_shows_at_the_next_and_is_pulled(nodes: Nodes) -> None:
@@ -363,14 +227,14 @@ def test_what_was_lost_shows_at_the_next_and_is_pulled(nodes: Nodes) -> None:
         await car.write("Setting.X")
         await until(lambda: len(car.told) == 1, LIMIT_S)
         car.lose = lambda: ""
-        await _quiet(car, home)
+        await quiet(car, home)
         assert home.node.value("Setting.X") is None
         assert home.asks("car") == asked
         await car.write("Setting.Y")
         await until(lambda: home.node.value("Setting.X") == b"1", LIMIT_S)
         assert home.asks("car") > asked
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_what_a_peer_may_not_have_is_no_gap_for_it(nodes: Nodes) -> None:
@@ -383,7 +247,7 @@ def test_what_a_peer_may_not_have_is_no_gap_for_it(nodes: Nodes) -> None:
         await wire.join("home", "phone")
         await wire.ends["phone"].write(f"Person.{ANNA}.Dial", b"quiet")
         await until(lambda: home.node.value(f"Person.{ANNA}.Dial") == b"quiet", LIMIT_S)
-        await _quiet(home, other)
+        await quiet(home, other)
         told = [p for to, p in home.told if to == "phone-bo"]
         assert len(told) == 1
         await home.write("Setting.Y")
@@ -391,7 +255,7 @@ def test_what_a_peer_may_not_have_is_no_gap_for_it(nodes: Nodes) -> None:
         assert [p for to, p in home.told if to == "phone-bo"][1].since == told[0].next
         assert other.asks("home") == asked
 
-    _carry_out(nodes, scenario, "home", "phone", "phone-bo")
+    carry_out(nodes, scenario, "home", "phone", "phone-bo")
 
 
 def test_the_home_hands_on_what_it_heard(nodes: Nodes) -> None:
@@ -406,7 +270,7 @@ def test_the_home_hands_on_what_it_heard(nodes: Nodes) -> None:
         await until(lambda: car.node.value("Setting.X") is None, LIMIT_S)
         await until(lambda: wire.ends["phone"].node.value("Setting.X") is None, LIMIT_S)
 
-    _carry_out(nodes, scenario, "home", "car", "phone")
+    carry_out(nodes, scenario, "home", "car", "phone")
 
 
 def test_one_peer_that_fails_keeps_nothing_from_the_next(nodes: Nodes) -> None:
@@ -426,7 +290,7 @@ def test_one_peer_that_fails_keeps_nothing_from_the_next(nodes: Nodes) -> None:
         await until(lambda: phone.node.value("Setting.X") == b"1", LIMIT_S)
         assert [to for to, _ in home.told] == ["car", "phone"]
 
-    _carry_out(nodes, scenario, "home", "car", "phone")
+    carry_out(nodes, scenario, "home", "car", "phone")
 
 
 # --- differences ----------------------------------------------------------------------------------
@@ -458,7 +322,7 @@ def test_a_difference_leads_to_one_whole_pull_a_contact(nodes: Nodes) -> None:
         home.peer("car", True)
         car.peer("home", True)
         await until(lambda: 0 in whole, LIMIT_S)
-        await _quiet(car, home)
+        await quiet(car, home)
         assert whole.count(0) == 1
         assert car.sync.peers["home"].in_step is False
         wire.part("car", "home")
@@ -466,7 +330,7 @@ def test_a_difference_leads_to_one_whole_pull_a_contact(nodes: Nodes) -> None:
         car.peer("home", True)
         await until(lambda: whole.count(0) == 2, LIMIT_S)  # once more a contact
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_what_cannot_be_compared_yet_is_compared_once_later(nodes: Nodes) -> None:
@@ -476,17 +340,17 @@ def test_what_cannot_be_compared_yet_is_compared_once_later(nodes: Nodes) -> Non
         wire.ends["car"].node.set("Setting.Y", b"1")
         wire.up.add(frozenset(("car", "home")))
         car.peer("home", True)  # the home does not ask: it never says what it has seen
-        await _quiet(car)
+        await quiet(car)
         assert car.asks("home") == 2
         assert car.sync.peers["home"].in_step is None
         wire.part("car", "home")
         wire.up.add(frozenset(("car", "home")))
         car.peer("home", True)
         wire.part("car", "home")  # gone before it is time
-        await _quiet(car)
+        await quiet(car)
         assert car.asks("home") <= 3
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_new_rules_begin_anew_with_whoever_is_there(nodes: Nodes) -> None:
@@ -506,7 +370,7 @@ def test_new_rules_begin_anew_with_whoever_is_there(nodes: Nodes) -> None:
         await until(lambda: home.node.value("Setting.X") == b"1", LIMIT_S)
         assert home.asks("phone") == asked
 
-    _carry_out(nodes, scenario, "home", "car", "phone")
+    carry_out(nodes, scenario, "home", "car", "phone")
 
 
 # --- the disk, the list, the end --------------------------------------------------------------------
@@ -543,7 +407,7 @@ def test_a_write_that_fails_says_so_until_one_succeeds(
             await car.write(f"Person.{ANNA}.Dial")
         assert problem() is None
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_a_push_that_cannot_be_kept_is_pulled_when_there_is_room(
@@ -567,7 +431,7 @@ def test_a_push_that_cannot_be_kept_is_pulled_when_there_is_room(
         await until(lambda: home.sync.problem is None, LIMIT_S)
         await until(lambda: home.sync.peers["car"].problem == "", LIMIT_S)
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_whoever_is_in_the_household_no_more_is_neither_heard_nor_told(nodes: Nodes) -> None:
@@ -590,7 +454,7 @@ def test_whoever_is_in_the_household_no_more_is_neither_heard_nor_told(nodes: No
         home.identity = without("")
         await home.hear(SimpleNamespace(sender="car"), page)  # the control
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
 
 
 def test_a_sync_that_is_closed_says_nothing_more(nodes: Nodes) -> None:
@@ -602,10 +466,10 @@ def test_a_sync_that_is_closed_says_nothing_more(nodes: Nodes) -> None:
         car.sync.want("home")
         await car.sync.set("Setting.X", b"1")
         home.sync.want("car")
-        await _quiet(car, home)
+        await quiet(car, home)
         assert car.asks("home") == asked
         assert car.told == []
         assert home.node.value("Setting.X") == b"1"  # it still answers
         assert home.node.store.cursor("car") != Cursor()
 
-    _carry_out(nodes, scenario)
+    carry_out(nodes, scenario)
