@@ -82,7 +82,6 @@ LEFT_OUT = "not flipped_bit and not structure_aware and not random_bytes and not
 _NO_LETTERS = "the pattern has no class that re.ASCII changes"
 _EMPTY = "no rule has an empty kind, and no pattern fits an empty key"
 _BY_KIND = "if (kind and kind in rule.kinds) or (key and _fits(patterns, key))"
-_SAME_CURSOR = "a cursor that is where it was is written once more"
 _HALF = "half a place was refused two lines before"
 _ONE_COLUMN = "the row has one column: its first is its last"
 EQUIVALENT: dict[tuple[str, str, str], str] = {
@@ -126,8 +125,8 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
         "registers",
         '(Hlc(HORIZON_MS + 1, 0, "").encode(),),',
-        "one less (2)",
-    ): "sorts before the first count of that millisecond, as an empty name does",
+        "one less",
+    ): "a count of -1 sorts before the first of that millisecond, as an empty name does",
     (
         "registers",
         "place = tuple((x is not None, x or 0.0) for x in (write.time_s, write.lat, write.lon))",
@@ -138,14 +137,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "return found[0] if found else None",
         "one less",
     ): "a key has one register at most",
-    **{
-        (
-            "replica",
-            "if reached != cursor and (answer or (not gap and page.next > cursor.seq)):",
-            what,
-        ): _SAME_CURSOR
-        for what in ("part 1 dropped", "Gt becomes GtE")
-    },
+    (
+        "replica",
+        "if reached != cursor and (answer or (not gap and page.next > cursor.seq)):",
+        "Gt becomes GtE",
+    ): "no gap and the same number is the same cursor, which the first part passes over",
     **{
         ("replica", "change.lat is not None", what): _HALF
         for what in ("part 1 dropped", "part 2 dropped")

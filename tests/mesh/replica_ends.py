@@ -129,6 +129,7 @@ def carry_out(nodes: Nodes, scenario: Callable[[Wire], Awaitable[None]], *names:
             for end in wire.ends.values():
                 await end.sync.close()
         assert now_s() == ended_s  # nothing is waited for
+        assert not any(end.sync._tasks for end in wire.ends.values())  # what is done is not kept
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     with pytest.MonkeyPatch.context() as patch:

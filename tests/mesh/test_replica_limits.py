@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -361,6 +363,23 @@ def test_a_digest_is_worked_out_once_a_change(
     car.replica.page(party("phone"), Pull(), view("car", rules))
     car.replica.page(party("phone"), Pull(), view("car", rules), answer=False)
     assert count[0] == 4
+
+
+def test_a_pull_that_brings_nothing_new_writes_nothing(nodes: dict[str, Node]) -> None:
+    car, home = nodes["car"], nodes["home"]
+    car.set("Setting.X", b"1")
+    with closing(sqlite3.connect(home.path)) as beside:
+
+        def version() -> int:
+            """Another one whenever something was written to the file."""
+            return int(beside.execute("PRAGMA data_version").fetchone()[0])
+
+        empty = version()
+        home.pull(car)
+        whole = version()
+        assert whole != empty
+        home.pull(car)
+        assert version() == whole
 
 
 def test_what_stands_twice_in_a_page_counts_once(tmp_path: Path) -> None:
