@@ -216,6 +216,38 @@ def test_of_one_moment_the_greater_number_wins_and_any_over_none(field: str) -> 
         assert merge(low, high) is merge(high, low) is high
 
 
+def test_what_a_device_wrote_is_counted_with_its_keys_and_values(store: Store) -> None:
+    assert store.written_by("car") == (0, 0)
+    store.merge_register(Register(key="Setting.Ab", value=b"123", hlc=AT, written_s=1.0))
+    store.merge_register(Register(key="Setting.C", value=b"4", hlc=AT, written_s=1.0))
+    store.merge_register(WRITE)
+    store.merge_register(replace(WRITE, hlc=Hlc(1000, 4, "car-2"), value=b"99999"))
+    assert store.written_by("car") == (2, 13 + 10)
+    assert store.written_by("car-2") == (1, len(KEY) + 5)  # the last one who wrote it
+    assert store.written_by("ar") == store.written_by("") == (0, 0)
+
+
+def test_what_stands_under_a_beginning_is_counted_by_its_values(store: Store) -> None:
+    assert store.size_of("Setting.") == (0, 0)
+    for key, value in (("Setting.Ab", b"123"), ("Setting.C", b"4"), ("Device.car.Setting.X", b"5")):
+        store.merge_register(Register(key=key, value=value, hlc=AT, written_s=1.0))
+    assert store.size_of("Setting.") == (2, 4)
+    assert store.size_of("Setting.A") == (1, 3)
+    assert store.size_of("") == (3, 5)
+    assert store.size_of("setting.") == store.size_of("Setting.%") == (0, 0)
+
+
+def test_what_is_dropped_leaves_no_trace_and_may_be_written_anew(store: Store) -> None:
+    store.merge_register(WRITE)
+    store.merge_register(replace(WRITE, key="Setting.C"))
+    store.drop_register(KEY)
+    store.drop_register("Setting.Never")
+    assert store.get_register(KEY) is None
+    assert store.get_register("Setting.C") is not None
+    assert store.tombstones_after(0, 10) == []
+    assert store.merge_register(WRITE) is True
+
+
 def test_a_cursor_is_kept_for_each_peer(store: Store) -> None:
     assert store.cursor("car") == Cursor()
     assert Cursor() == Cursor(database=b"", seq=0)
