@@ -123,6 +123,32 @@ def test_a_device_fills_its_own_room_and_nobody_elses(
     assert home.store.count_registers() == 4
 
 
+def test_what_went_makes_room_again_and_nobody_is_counted_at_every_write(
+    home: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "KEYS_MAX", 3)
+    counted: list[str] = []
+    written_by = home.store.written_by
+
+    def counting(node: str) -> tuple[int, int]:
+        counted.append(node)
+        return written_by(node)
+
+    monkeypatch.setattr(home.store, "written_by", counting)
+    for key in ("Setting.A", "Setting.B", "Setting.C", "Setting.A"):
+        home.set(key, b"1", roster=ROSTER)
+    assert counted == ["home"]
+    with pytest.raises(InputError, match="reach none of them"):
+        home.set("Setting.D", b"1", roster=ROSTER)
+    home.store.drop_register("Setting.B")  # not by a write of the replica
+    home.set("Setting.D", b"1", roster=ROSTER)
+    many = [replace(GOOD, key=f"Setting.K{n}") for n in range(9)]
+    counted.clear()
+    applied = home.apply(party("car"), _page(*many), HOME, answer=True)
+    assert (applied.changed, applied.refused) == (3, {"too much of one device": 6})
+    assert counted == ["car"]  # however much of a page is refused
+
+
 def test_a_device_does_not_acknowledge_what_no_other_would_keep(
     home: Replica, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,6 +188,7 @@ class Replica:
         self.store = store
         self._now = now
         self._clock = HlcClock(store.node_id, store.last_hlc())
+        self._room = Room(store)
         self._digests: dict[str, tuple[tuple[int, Rules, int], bytes]] = {}  # by member
         store.database_id()  # made now: reading pages must not write
 
@@ -218,7 +219,7 @@ class Replica:
         if len(value) > VALUE_MAX_BYTES:
             raise InputError(f"A value of {len(value)} bytes is too large.", "64 KiB fit.")
         with self.store.database.transaction():
-            if not Room(self.store).takes(node, key, value):
+            if not self._room.begin().takes(node, key, value):
                 raise InputError(
                     f"{node} has written as much as other nodes keep of one device; {key} would reach none of them.",
                     f"{KEYS_MAX} settings and {BYTES_MAX >> 20} MiB fit: write less into one that is there, or on another device.",
@@ -328,8 +329,9 @@ class Replica:
         if not 0 <= page.next <= SEQ_MAX or len(page.database) > DATABASE_MAX_BYTES:
             raise WireError("A page of changes counts in numbers that can be none.")
         refused: Counter[str] = Counter()
-        changed, room = 0, Room(self.store)
+        changed = 0
         with self.store.database.transaction():
+            room = self._room.begin()
             lost_after = self.store.lost_after(sender.device_id) if answer else None
             changed += self._bury(sender, page, view, refused)
             for change in page.changes:
