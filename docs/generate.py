@@ -44,6 +44,7 @@ MEANINGS: dict[str, str] = {
     "venue.osm_id": "For a venue: which POI it is, such as `node/1208596667`.",
     "venue.name": "For a venue: its name as guests see it.",
     "venue.listen": "For a venue: where it answers with its wait.",
+    "venue.tables": "For a venue: the seats of each of its tables, such as `[2, 2, 4, 6]`; its count needs them.",
     "venue.valid_min": "For a venue: how many minutes a typed wait holds unless `--valid` says otherwise.",
     "replay.clock": "Take the time from replayed events, not from the wall clock. `hearthway drive` sets it.",
     "replay.synthetic": "Everything this node shows is labelled synthetic.",
@@ -143,7 +144,7 @@ def _type(kind: object) -> str:
     }
     name = getattr(kind, "__name__", "")
     if str(kind).startswith("list"):
-        return "list of texts"
+        return "list of whole numbers" if kind == list[int] else "list of texts"
     if str(kind).startswith("dict"):
         return "table of texts"
     return names.get(name, name)

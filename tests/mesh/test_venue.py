@@ -22,7 +22,7 @@ from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.signing import public_bytes
 from hearthway.mesh.venues import venue, venue_link, venue_seal
 from hearthway.mesh.venues.venue import VenueDesk, ask, encode_code, parse_code, sign_wait, verify
-from hearthway.mesh.venues.venue_link import VenueServer, fetch_wait
+from hearthway.mesh.venues.venue_link import Said, VenueServer, fetch_wait
 from hearthway.mesh.venues.venue_seal import Answerer, Asker
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import InputError, MeshError, StoreError, WireError
@@ -183,21 +183,22 @@ def listening(server: VenueServer) -> Iterator[Followed]:
 def test_from_the_operators_finger_to_the_phone(phone: Store, desk: VenueDesk) -> None:
     with serving(desk) as followed:
         assert parse_code(desk.code(followed.address)) == followed
-        assert "says nothing" in ask(phone, followed, 1000.0, 2.0).why
+        assert "says nothing" in ask(phone, followed, 1000.0, 2.0).wait.why
         desk.tell(15.0, 1000.0)
-        assert ask(phone, followed, 1060.0, 2.0).minutes == 15.0
+        assert ask(phone, followed, 1060.0, 2.0).wait.minutes == 15.0
         assert phone.last_serial("node/42") == 1
         old = desk.current()
+        assert old is not None
         desk.tell(5.0, 1100.0)
-        assert ask(phone, followed, 1120.0, 2.0).minutes == 5.0
+        assert ask(phone, followed, 1120.0, 2.0).wait.minutes == 5.0
         desk.silence()
-        assert ask(phone, followed, 1130.0, 2.0).minutes is None
+        assert ask(phone, followed, 1130.0, 2.0).wait.minutes is None
         assert unpack(desk.tell(7.0, 1140.0).statement, WaitStatement).serial == 3
     with listening(
-        VenueServer("127.0.0.1", 0, KEY, "node/42", lambda: old)
+        VenueServer("127.0.0.1", 0, KEY, "node/42", lambda: (old, None))
     ) as followed:  # somebody replays the first statement
-        assert "sent again" in ask(phone, followed, 1150.0, 2.0).why
-    assert "out of reach" in ask(phone, followed, 1200.0, 2.0).why
+        assert "sent again" in ask(phone, followed, 1150.0, 2.0).wait.why
+    assert "out of reach" in ask(phone, followed, 1200.0, 2.0).wait.why
 
 
 @pytest.mark.parametrize("minutes", [-1.0, float("nan"), 1e9])
@@ -234,7 +235,7 @@ def raw(address: str, request: bytes) -> bytes:
 
 
 def fetch(followed: Followed, timeout_s: float) -> bytes:
-    return fetch_wait(followed.address, followed.key, followed.osm_id, timeout_s)
+    return fetch_wait(followed.address, followed.key, followed.osm_id, timeout_s)[0]
 
 
 def test_the_server_answers_one_question_and_tells_nothing_else(desk: VenueDesk) -> None:
@@ -264,19 +265,19 @@ def raw_hello(address: str) -> bytes:
 
 
 def test_a_broken_store_is_said_so_without_a_traceback(phone: Store) -> None:
-    def broken() -> SignedWait:
+    def broken() -> Said:
         raise StoreError("The disk is gone.")
 
     with listening(VenueServer("127.0.0.1", 0, KEY, "node/42", broken)) as followed:
-        assert "trouble of its own" in ask(phone, followed, 1000.0, 2.0).why
+        assert "trouble of its own" in ask(phone, followed, 1000.0, 2.0).wait.why
 
 
 def test_a_venue_that_became_another_place_says_so(phone: Store, desk: VenueDesk) -> None:
     desk.tell(15.0, 1000.0)
     with serving(desk) as followed:
         elsewhere = replace(followed, osm_id="node/43")
-        assert "another place" in ask(phone, elsewhere, 1010.0, 2.0).why
-        assert ask(phone, followed, 1010.0, 2.0).minutes == 15.0
+        assert "another place" in ask(phone, elsewhere, 1010.0, 2.0).wait.why
+        assert ask(phone, followed, 1010.0, 2.0).wait.minutes == 15.0
 
 
 def test_a_crowd_of_silent_connections_is_cut(
@@ -340,7 +341,7 @@ def test_a_hostile_answer_is_an_unknown_wait(phone: Store, answer: bytes, why: s
         link.sendall(answer)
 
     with hostile(say) as address:
-        found = ask(phone, replace(FOLLOWED, address=address), 1000.0, 2.0)
+        found = ask(phone, replace(FOLLOWED, address=address), 1000.0, 2.0).wait
     assert found.minutes is None
     assert why in found.why, found.why
 
@@ -380,7 +381,7 @@ def test_a_venue_that_keeps_the_form_is_believed_only_whole_and_by_its_key(
     phone: Store, say: Callable[[socket.socket], None], why: str
 ) -> None:
     with hostile(say) as address:
-        found = ask(phone, replace(FOLLOWED, address=address), 1100.0, 2.0)
+        found = ask(phone, replace(FOLLOWED, address=address), 1100.0, 2.0).wait
     assert (found.minutes == 15.0) == (not why)
     assert why in found.why, found.why
 
@@ -401,13 +402,13 @@ def test_a_machine_in_the_middle_sees_nothing_and_changes_nothing(
                     (116, (onward, link)),
                     (144, (link, onward)),
                     (2, (onward, link)),
-                    (528, (onward, link)),
+                    (1040, (onward, link)),
                 ):
                     seen.append(source.recv(size, socket.MSG_WAITALL))
                     target.sendall(seen[-1])
 
         with hostile(carry) as address:
-            assert ask(phone, replace(followed, address=address), 1010.0, 2.0).minutes == 15.0
+            assert ask(phone, replace(followed, address=address), 1010.0, 2.0).wait.minutes == 15.0
         recorded = b"".join(seen)
         statement = unpack(desk.current().statement, WaitStatement)  # type: ignore[union-attr]  # it was told
         for secret in (b"node/42", b"Ravintola", FOLLOWED.key, pack(statement), b"wait", b"osm"):
@@ -428,7 +429,9 @@ def test_a_machine_in_the_middle_sees_nothing_and_changes_nothing(
         link.sendall(seen[3] + seen[4])
 
     with hostile(replay) as address:
-        assert "changed or cut" in ask(phone, replace(followed, address=address), 1010.0, 2.0).why
+        assert (
+            "changed or cut" in ask(phone, replace(followed, address=address), 1010.0, 2.0).wait.why
+        )
 
 
 @given(st.data())
@@ -438,7 +441,7 @@ def test_one_changed_bit_anywhere_is_noticed(data: st.DataObject) -> None:
     question = asker.question(answerer.hello, "node/42")
     assert answerer.question(question) == "node/42"
     answer = answerer.answer(b"+15")
-    assert asker.answer(answer) == b"+15"
+    assert asker.answer(answer) == (b"+15", {})
 
     def flipped(message: bytes) -> bytes:
         at = data.draw(st.integers(0, len(message) * 8 - 1))
@@ -462,9 +465,9 @@ def test_lengths_tell_nothing_about_the_place(size: int, osm_id: str) -> None:
     assert len(asker.hello + question) == venue_seal.ASKING_BYTES
     assert answerer.question(question) == osm_id[:30]
     sealed = answerer.answer(bytes(size))
-    assert (len(sealed) - 16) % 512 == 0
+    assert (len(sealed) - 16) % 1024 == 0
     assert len(sealed) <= venue_seal.ANSWER_SEALED_MAX_BYTES
-    assert asker.answer(sealed) == bytes(size)
+    assert asker.answer(sealed) == (bytes(size), {})
 
 
 @given(st.binary(max_size=300))

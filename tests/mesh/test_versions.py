@@ -20,6 +20,7 @@ from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.state.replica import Replica
 from hearthway.mesh.state.replica_sync import ReplicaSync
 from hearthway.mesh.state.replica_wire import Changes, Pull
+from hearthway.mesh.state.schema import SCHEMA_VERSION
 from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.mesh.trust.roster import Roster
@@ -156,10 +157,11 @@ def test_with_the_next_version_settings_and_requests_go_both_ways(
     with sqlite3.connect(tmp_path / "phone.db") as db:
         # what only the next version knows of its own write was not overwritten by what came back
         assert db.execute("SELECT DISTINCT of_version_3 FROM registers").fetchall() == [("x",)]
-        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
     db.close()
     before = (tmp_path / "phone.db").read_bytes()
-    with pytest.raises(StoreError, match="newer Hearthway \\(schema 3; this one knows 2\\)"):
+    newer = f"schema {SCHEMA_VERSION + 1}; this one knows {SCHEMA_VERSION}"
+    with pytest.raises(StoreError, match=f"newer Hearthway \\({newer}\\)"):
         Store.open(tmp_path / "phone.db", node_id="phone")
     assert (tmp_path / "phone.db").read_bytes() == before
 
@@ -196,7 +198,7 @@ def test_with_the_previous_version_which_knows_no_replicas(
 
     asyncio.run(scenario())
     with Store.open(tmp_path / "phone.db", node_id="phone") as store:  # the upgrade
-        assert store.database.row("PRAGMA user_version") == (2,)
+        assert store.database.row("PRAGMA user_version") == (SCHEMA_VERSION,)
         assert store.persons()
         Replica(store, time.time).set("Setting.Ours", b"3")
         assert store.database.problems() == []

@@ -76,7 +76,7 @@ def pose_as_next() -> None:
     codec._ENCODER = Newer(codec._ENCODER)  # type: ignore[assignment]
     envelope._ENCODER = Newer(envelope._ENCODER)  # type: ignore[assignment]
     third = ("ALTER TABLE registers ADD COLUMN of_version_3 TEXT NOT NULL DEFAULT 'x'",)
-    vars(database).update(MIGRATIONS=(*MIGRATIONS, third), SCHEMA_VERSION=3)
+    vars(database).update(MIGRATIONS=(*MIGRATIONS, third), SCHEMA_VERSION=len(MIGRATIONS) + 1)
 
 
 def pose_as_previous(path: Path) -> None:

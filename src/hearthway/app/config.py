@@ -65,6 +65,7 @@ class VenueTable(Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
     listen: str = "0.0.0.0:7480"
     valid_min: float = 20.0
+    tables: list[int] = []
 
 
 class ReplayTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,6 +88,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     replay: ReplayTable = ReplayTable()
 
 
+MAX_TABLES, MAX_SEATS = 500, 100
 _NODE_ID = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 _TABLES: dict[str, type[Struct]] = {
     "node": NodeTable,
@@ -166,6 +168,12 @@ def validated(config: Config, source: str) -> Config:
         _split_address(config.web.listen, f"{source}: web.listen")
     if config.node.role is Role.VENUE:
         _split_address(config.venue.listen, f"{source}: venue.listen")
+        seats = config.venue.tables
+        if len(seats) > MAX_TABLES or not all(1 <= one <= MAX_SEATS for one in seats):
+            raise ConfigError(
+                f"{source}: venue.tables has a table or a number of tables that cannot be.",
+                f"Write the seats of each table, like [2, 2, 4, 6]: at most {MAX_TABLES} of 1 to {MAX_SEATS}.",
+            )
     return config
 
 

@@ -335,7 +335,7 @@ class PhoneNode(Member):
 
     def _decide(self, brain: Brain, proposal: Proposal, now_s: float) -> Suggestion | Silence:
         """What to say, with the waits of the venues."""
-        return brain.decide(proposal, self._waits.ask(proposal.osm_ids, now_s))
+        return brain.decide(proposal, self._waits.ask(proposal.arrivals, now_s))
 
     def _silent(self, silence: Silence) -> None:
         if self.silence is None or self.silence.code != silence.code:

@@ -45,9 +45,9 @@ class Proposal(Struct, frozen=True, kw_only=True):
     closed: int
 
     @property
-    def osm_ids(self) -> tuple[str, ...]:
-        """The POIs whose waits are worth fetching."""
-        return tuple(c.poi.osm_id for c in self.candidates)
+    def arrivals(self) -> dict[str, float]:
+        """The POIs whose waits are worth fetching, and when one would be there (Unix seconds)."""
+        return {c.poi.osm_id: c.arrive_s for c in self.candidates}
 
 
 class Assistant:

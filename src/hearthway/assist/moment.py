@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from hearthway.records.life import Place
 from hearthway.records.localtime import clock
 from hearthway.records.poi import OpenState
@@ -92,12 +94,20 @@ def reach(option: Option) -> str:
 
 
 def wait_words(wait: Wait) -> str:
-    """ "wait 15 min (told by the place, 2 min ago)" or "wait unknown"."""
+    """ "wait 15 min (told by the place, 2 min ago)", "wait about 15 min (8-25) when you arrive (...)", or "wait unknown"."""
     if wait.minutes is None:
         return "wait unknown"
     facts = [wait.source] if wait.source else []
     facts.append("age unknown" if wait.age_s is None else ago(wait.age_s))
-    return f"wait {wait.minutes:.0f} min ({', '.join(facts)})"
+    return f"wait {wait_minutes(wait, wait.minutes)} ({', '.join(facts)})"
+
+
+def wait_minutes(wait: Wait, minutes: float) -> str:
+    """ "15 min" where it was told of now, "about 15 min (8-25) when you arrive" where the place forecasts."""
+    if wait.likely is UNSET:
+        return f"{minutes:.0f} min"
+    between = f"{wait.likely.low_min:.0f}-{wait.likely.high_min:.0f}"
+    return f"about {minutes:.0f} min ({between}) when you arrive"
 
 
 def option_lines(options: Sequence[Option]) -> list[str]:

@@ -10,6 +10,7 @@ from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
 from .candidates import Candidate
+from .moment import wait_minutes
 from .settings import (
     CLOSED_DOOR_MIN,
     LAST_ORDERS_MIN,
@@ -46,7 +47,11 @@ def reasons_of(candidate: Candidate, wait: Wait, taste: Taste) -> tuple[Reason, 
     if minutes is None:
         add("wait", -UNKNOWN_WAIT_MIN, f"wait unknown, charged as {UNKNOWN_WAIT_MIN:.0f} min")
     else:
-        add("wait", -max(0.0, minutes), f"wait {minutes:.0f} min ({wait.source or 'told'})")
+        add(
+            "wait",
+            -max(0.0, minutes),
+            f"wait {wait_minutes(wait, minutes)} ({wait.source or 'told'})",
+        )
     if candidate.opening.state is OpenState.UNKNOWN:
         how = (
             f"your {_plural(candidate.visits_then, 'meal')} there at this hour"

@@ -10,7 +10,7 @@ from .life import Person
 from .receipts import Receipt
 from .signals import Fix, Signal
 from .suggestion import Answer, Suggestion
-from .venue import Followed, SignedWait
+from .venue import Followed, Party, SignedWait
 
 EXPORT_VERSION = 1
 UNTIL_FORGOTTEN = "until the owner forgets it"
@@ -185,6 +185,15 @@ KINDS: tuple[Kind, ...] = (
         "when the operator types one",
         "until the next one",
         "everybody on the venue's link",
+        personal=False,
+    ),
+    _kind(
+        "party",
+        "parties",
+        Party,
+        "one a party that comes to the venue: its size and times, no name",
+        "56 days",
+        "the venue itself",
         personal=False,
     ),
     _kind(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hearthway.assist.moment import ANSWERS, SYNTHETIC, plain, reach
+from hearthway.assist.moment import ANSWERS, SYNTHETIC, plain, reach, wait_minutes
 from hearthway.records.household import Peer
 from hearthway.records.localtime import clock
 from hearthway.records.page import MapShapes, PageState, Point, Why
@@ -213,7 +213,8 @@ def _wait(option: Option) -> View:
     if wait.minutes is None:
         return {"kind": "unknown", "words": "wait unknown", "title": wait.why}
     told = "told by the place" if wait.age_s is None else f"told {age_words(wait.age_s)} ago"
-    return {"kind": "wait", "words": f"wait {wait.minutes:.0f} min, {told}", "title": wait.source}
+    words = f"wait {wait_minutes(wait, wait.minutes)}, {told}"
+    return {"kind": "wait", "words": words, "title": wait.source}
 
 
 def _battery(battery: Battery | None) -> View | None:

@@ -97,5 +97,13 @@ _V2 = (
     "CREATE INDEX commands_by_time ON commands (time_s)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2)  # index + 1 is the number
+_V3 = (
+    # a venue's own queue: numbers and times, nobody's name
+    """CREATE TABLE parties (
+        number INTEGER PRIMARY KEY, size INTEGER NOT NULL, came_s REAL NOT NULL,
+        seated_s REAL, left_s REAL) STRICT""",
+    "CREATE INDEX parties_by_time ON parties (came_s)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2, _V3)  # index + 1 is the number
 SCHEMA_VERSION = len(MIGRATIONS)

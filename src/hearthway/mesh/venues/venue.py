@@ -1,4 +1,4 @@
-"""A venue's word: typed by its operator, signed by its own key, checked against the key the person followed.
+"""A venue's word: typed or counted, signed by its own key, checked against the key the person followed.
 
 A venue is no member of the household. Its statement comes over a link of its own, is worth nothing without the
 followed key, and whatever is wrong with it makes the wait unknown, with the reason.
@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import math
+from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
@@ -19,9 +20,20 @@ from hearthway.mesh.trust.signing import public_bytes, signed_by
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import InputError, MeshError, WireError
 from hearthway.records.receipts import Disclosure
-from hearthway.records.venue import Followed, SignedWait, Wait, WaitStatement
+from hearthway.records.venue import (
+    Ahead,
+    Followed,
+    ForecastStatement,
+    SignedForecast,
+    SignedWait,
+    Told,
+    Wait,
+    WaitStatement,
+)
 
-from .venue_link import VenueServer, check_address, fetch_wait
+from .forecast import VALID_S as FORECAST_VALID_S
+from .forecast import sign_forecast, verify_forecast
+from .venue_link import Said, VenueServer, check_address, fetch_wait
 
 CODE_PREFIX = "hearthway-venue:"
 SKEW_S = 120.0  # two tablets' clocks may differ by this much
@@ -86,24 +98,30 @@ def unknown(followed: Followed, why: str) -> Wait:
     return Wait(osm_id=followed.osm_id, why=why)
 
 
-def ask(store: Store, followed: Followed, now_s: float, timeout_s: float) -> Wait:
+def ask(store: Store, followed: Followed, now_s: float, timeout_s: float) -> Told:
     """Fetch, verify and remember the serial; never raises for what the venue or its link does wrong.
 
     Blocks up to `timeout_s`. Check the owner's rules before, put `disclosure(followed)` into the receipt after.
     """
     try:
-        data = fetch_wait(followed.address, followed.key, followed.osm_id, timeout_s)
+        data, more = fetch_wait(followed.address, followed.key, followed.osm_id, timeout_s)
         if not data:
-            return unknown(followed, "the place says nothing right now")
+            return Told(wait=unknown(followed, "the place says nothing right now"))
         signed = unpack(data, SignedWait)
+        ahead = None if more is None else unpack(more, SignedForecast)
     except WireError:
-        return unknown(followed, "the answer does not decode")
+        return Told(wait=unknown(followed, "the answer does not decode"))
     except (MeshError, InputError) as why:
-        return unknown(followed, why.message.rstrip("."))
+        return Told(wait=unknown(followed, why.message.rstrip(".")))
     wait = verify(signed, followed, now_s, store.last_serial(followed.osm_id))
-    if wait.minutes is not None:
-        store.saw_serial(followed.osm_id, unpack(signed.statement, WaitStatement).serial)
-    return wait
+    if wait.minutes is None:
+        return Told(wait=wait)
+    statement = unpack(signed.statement, WaitStatement)
+    forecast = None if ahead is None else verify_forecast(ahead, followed, statement)
+    if isinstance(forecast, str):
+        return Told(wait=unknown(followed, forecast))
+    store.saw_serial(followed.osm_id, statement.serial)
+    return Told(wait=wait, forecast=forecast)
 
 
 def disclosure(followed: Followed) -> Disclosure:
@@ -184,8 +202,14 @@ def _minutes(seconds: float) -> str:
 # --- the venue's own side ---------------------------------------------------------------------
 
 
+Curve = tuple[Ahead, ...]
+
+
 class VenueDesk:
-    """Where the operator types the wait. What is typed is on disk before it is shown: a kill loses nothing."""
+    """What the venue says: the wait its operator typed, or what its count expects. On disk before it is shown.
+
+    `serve` is given where the curve comes from: a typed wait wins while it is fresh, and without either nothing is said.
+    """
 
     def __init__(self, store: Store, key: Ed25519PrivateKey, *, osm_id: str, name: str) -> None:
         self.store = store
@@ -196,23 +220,49 @@ class VenueDesk:
     def tell(self, wait_min: float, now_s: float, *, valid_s: float = VALID_S) -> SignedWait:
         """Publish a wait from now on; InputError on an impossible one. The serial never repeats."""
         with self.store.database.transaction() as db:
-            row = db.execute(
-                "SELECT serial FROM own_wait WHERE osm_id = ?", (self.osm_id,)
-            ).fetchone()
-            serial = 1 if row is None else row[0] + 1
-            signed = sign_wait(
-                self._key,
-                WaitStatement(
-                    osm_id=self.osm_id,
-                    name=self.name,
-                    wait_min=wait_min,
-                    issued_s=now_s,
-                    valid_until_s=now_s + valid_s,
-                    serial=serial,
-                ),
+            signed, serial = self._signed(wait_min, now_s, valid_s)
+            db.execute(
+                "INSERT OR REPLACE INTO own_wait VALUES (?, ?, ?)",
+                (self.osm_id, serial, pack(signed)),
             )
-            self._keep(serial, pack(signed))
         return signed
+
+    def expect(self, curve: Curve, size: int, now_s: float) -> Said:
+        """Sign a forecast from now on, and beside it the wait of now for phones that know no forecast.
+
+        What was typed is kept as it is; the serial goes on.
+        """
+        with self.store.database.transaction() as db:
+            signed, serial = self._signed(float(curve[0].wait_min), now_s, FORECAST_VALID_S)
+            db.execute(
+                "INSERT INTO own_wait VALUES (?, ?, NULL)"
+                " ON CONFLICT (osm_id) DO UPDATE SET serial = excluded.serial",
+                (self.osm_id, serial),
+            )
+        statement = ForecastStatement(
+            osm_id=self.osm_id,
+            issued_s=now_s,
+            valid_until_s=now_s + FORECAST_VALID_S,
+            serial=serial,
+            size=size,
+            curve=curve,
+        )
+        return signed, sign_forecast(self._key, statement)
+
+    def _signed(self, wait_min: float, now_s: float, valid_s: float) -> tuple[SignedWait, int]:
+        row = self.store.database.row(
+            "SELECT serial FROM own_wait WHERE osm_id = ?", (self.osm_id,)
+        )
+        serial = 1 if row is None else int(row[0]) + 1
+        statement = WaitStatement(
+            osm_id=self.osm_id,
+            name=self.name,
+            wait_min=wait_min,
+            issued_s=now_s,
+            valid_until_s=now_s + valid_s,
+            serial=serial,
+        )
+        return sign_wait(self._key, statement), serial
 
     def silence(self) -> None:
         """Publish nothing until the next wait is typed; the serial goes on from where it was."""
@@ -226,9 +276,22 @@ class VenueDesk:
         )
         return None if row is None or row[0] is None else unpack(row[0], SignedWait)
 
-    def serve(self, host: str, port: int) -> VenueServer:
-        """This venue's end of the link, not started yet."""
-        return VenueServer(host, port, self._key, self.osm_id, self.current)
+    def typed(self, now_s: float) -> SignedWait | None:
+        """The last wait typed while it holds."""
+        signed = self.current()
+        if signed is None or now_s >= unpack(signed.statement, WaitStatement).valid_until_s:
+            return None
+        return signed
+
+    def serve(
+        self, host: str, port: int, said: Callable[[], Said | None] | None = None
+    ) -> VenueServer:
+        """This venue's end of the link, not started yet. `said`: its word now; without it, the last wait typed."""
+        return VenueServer(host, port, self._key, self.osm_id, said or self._last_typed)
+
+    def _last_typed(self) -> Said | None:
+        signed = self.current()
+        return None if signed is None else (signed, None)
 
     def code(self, address: str) -> str:
         """The code people follow this venue by."""
@@ -237,9 +300,3 @@ class VenueDesk:
                 osm_id=self.osm_id, name=self.name, address=address, key=public_bytes(self._key)
             )
         )
-
-    def _keep(self, serial: int, signed: bytes) -> None:
-        with self.store.database.transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO own_wait VALUES (?, ?, ?)", (self.osm_id, serial, signed)
-            )

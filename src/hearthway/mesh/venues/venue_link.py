@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hearthway.records.codec import pack
 from hearthway.records.errors import HearthwayError, InputError, MeshError, WireError
-from hearthway.records.venue import SignedWait
+from hearthway.records.venue import SignedForecast, SignedWait
 
 from .venue_seal import (
     ANSWER_SEALED_MAX_BYTES,
     ASK_HELLO_BYTES,
     HEAD,
     MAGIC,
+    PART_FORECAST,
     QUESTION_BYTES,
     VENUE_HELLO_BYTES,
     Answerer,
@@ -61,8 +62,13 @@ def check_address(address: str) -> tuple[str, int]:
     return plain, number
 
 
-def fetch_wait(address: str, key: bytes, osm_id: str, timeout_s: float) -> bytes:
-    """What the venue with that followed key says about `osm_id`, within `timeout_s` in all; empty: nothing now.
+Said = tuple[SignedWait, SignedForecast | None]
+
+
+def fetch_wait(
+    address: str, key: bytes, osm_id: str, timeout_s: float
+) -> tuple[bytes, bytes | None]:
+    """The wait and the forecast of the venue with that followed key, within `timeout_s` in all; empty: nothing now.
 
     MeshError when the venue is out of reach, too slow, another one, or answers anything but an answer; InputError
     on an address that is not nearby. `venue_seal` tells what travels.
@@ -71,7 +77,7 @@ def fetch_wait(address: str, key: bytes, osm_id: str, timeout_s: float) -> bytes
     deadline_s = time.monotonic() + timeout_s
     try:
         with socket.create_connection((host, port), timeout=timeout_s) as link:
-            said = _asked(link, Asker(key), osm_id, deadline_s)
+            said, parts = _asked(link, Asker(key), osm_id, deadline_s)
     except TimeoutError:
         raise MeshError(
             f"The venue at {address} did not answer within {timeout_s:g} s.", "Try again nearby."
@@ -91,15 +97,17 @@ def fetch_wait(address: str, key: bytes, osm_id: str, timeout_s: float) -> bytes
         ) from None
     kind, content = said[:1], said[1:]
     if kind == _SAID:
-        return content
+        return content, parts.get(PART_FORECAST)
     if kind == _SILENT:
-        return b""
+        return b"", None
     if kind == _ELSEWHERE:
         raise MeshError(f"The venue at {address} is another place now.", "Follow it again.")
     raise MeshError(f"The venue at {address} has trouble of its own.", "Ask there.")
 
 
-def _asked(link: socket.socket, asker: Asker, osm_id: str, deadline_s: float) -> bytes:
+def _asked(
+    link: socket.socket, asker: Asker, osm_id: str, deadline_s: float
+) -> tuple[bytes, dict[int, bytes]]:
     link.sendall(asker.hello)
     head = _read(link, len(HEAD), deadline_s)  # a venue of another version says no more than this
     if head != HEAD:
@@ -136,7 +144,7 @@ class VenueServer:
         port: int,
         key: Ed25519PrivateKey,
         osm_id: str,
-        current: Callable[[], SignedWait | None],
+        current: Callable[[], Said | None],
     ) -> None:
         self._address = (host, port)
         self._key = key
@@ -213,16 +221,19 @@ class VenueServer:
                 answerer = Answerer(self._key, hello)
                 link.sendall(answerer.hello)
                 asked_for = answerer.question(_read(link, QUESTION_BYTES, deadline_s))
-                sealed = answerer.answer(self._word(asked_for))
+                sealed = answerer.answer(*self._word(asked_for))
                 link.sendall(len(sealed).to_bytes(_LENGTH_BYTES, "big") + sealed)
         finally:
             self._free.release()
 
-    def _word(self, osm_id: str) -> bytes:
+    def _word(self, osm_id: str) -> tuple[bytes, dict[int, bytes]]:
         if osm_id != self._osm_id:
-            return _ELSEWHERE
+            return _ELSEWHERE, {}
         try:
-            signed = self._current()
+            said = self._current()
         except HearthwayError:
-            return _BROKEN
-        return _SILENT if signed is None else _SAID + pack(signed)
+            return _BROKEN, {}
+        if said is None:
+            return _SILENT, {}
+        signed, forecast = said
+        return _SAID + pack(signed), {} if forecast is None else {PART_FORECAST: pack(forecast)}

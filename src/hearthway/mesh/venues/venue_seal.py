@@ -7,12 +7,17 @@ later or sent again, and even the signature travels sealed (it would tell which 
     asker -> venue   "hwv" version, X25519 key                                         36 bytes
     venue -> asker   "hwv" version, X25519 key, sealed Ed25519 over the two keys      116 bytes
     asker -> venue   sealed place id, padded                                          144 bytes
-    venue -> asker   length, sealed answer, padded to whole blocks of 512 bytes
+    venue -> asker   length, sealed answer, padded to whole blocks of 1,024 bytes
+
+Behind the answer, where an asker of before reads padding, parts may follow: a kind, a length, that many bytes. An asker
+passes over the kinds it does not know, so what a place says can grow without a version of the link. Blocks are large
+enough that a place with such parts sends as much as one without.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -34,7 +39,8 @@ _QUESTION_PLAIN_BYTES = 128
 QUESTION_BYTES = _QUESTION_PLAIN_BYTES + _TAG_BYTES
 ASKING_BYTES = ASK_HELLO_BYTES + QUESTION_BYTES  # all that is ever sent to a venue
 ANSWER_MAX_BYTES = 4096
-_BLOCK_BYTES = 512
+_BLOCK_BYTES = 1024
+PART_FORECAST = 1
 ANSWER_SEALED_MAX_BYTES = ANSWER_MAX_BYTES + _BLOCK_BYTES + _TAG_BYTES
 _CONTEXT = b"hearthway venue link 1\0"
 _NONCE = bytes(12)  # each key seals one message
@@ -72,9 +78,11 @@ class Asker:
             raise InputError(f"{osm_id[:40]!r}... is no place's id.", "Follow the venue again.")
         return _seal(self._keys.question, plain, transcript)
 
-    def answer(self, sealed: bytes) -> bytes:
-        """What the venue says; WireError where it was changed, cut or is another exchange's."""
-        return _unpadded(_unseal(self._keys.answer, sealed, self._keys.transcript))
+    def answer(self, sealed: bytes) -> tuple[bytes, dict[int, bytes]]:
+        """What the venue says, and further parts by kind; WireError where it was changed, cut or is another exchange's."""
+        plain = _unseal(self._keys.answer, sealed, self._keys.transcript)
+        content = _unpadded(plain)
+        return content, _parts(plain[2 + len(content) :])
 
 
 class Answerer:
@@ -97,11 +105,16 @@ class Answerer:
         except UnicodeDecodeError:
             raise WireError("A place's id is text.") from None
 
-    def answer(self, content: bytes) -> bytes:
-        """The sealed answer, at most `ANSWER_SEALED_MAX_BYTES`; `content` at most `ANSWER_MAX_BYTES`."""
-        if len(content) > ANSWER_MAX_BYTES:
-            raise WireError(f"An answer of {len(content)} bytes is too long.")
-        return _seal(self._keys.answer, _padded(content, _BLOCK_BYTES), self._keys.transcript)
+    def answer(self, content: bytes, parts: Mapping[int, bytes] | None = None) -> bytes:
+        """The sealed answer, `content` with its `parts` at most `ANSWER_MAX_BYTES`; WireError when it is longer."""
+        more = b"".join(
+            bytes([kind]) + len(part).to_bytes(2, "big") + part
+            for kind, part in sorted((parts or {}).items())
+        )
+        if len(content) + len(more) > ANSWER_MAX_BYTES:
+            raise WireError(f"An answer of {len(content) + len(more)} bytes is too long.")
+        plain = _padded(content, _BLOCK_BYTES, more)
+        return _seal(self._keys.answer, plain, self._keys.transcript)
 
 
 class _Keys:
@@ -132,9 +145,9 @@ def _unseal(key: bytes, sealed: bytes, transcript: bytes) -> bytes:
         raise WireError("It was changed or cut on the way.") from None
 
 
-def _padded(content: bytes, block_bytes: int) -> bytes:
+def _padded(content: bytes, block_bytes: int, more: bytes = b"") -> bytes:
     """Length in front, zeros behind: how long it is tells nothing about what it is."""
-    whole = len(content).to_bytes(2, "big") + content
+    whole = len(content).to_bytes(2, "big") + content + more
     return whole + bytes(-len(whole) % block_bytes)
 
 
@@ -143,3 +156,15 @@ def _unpadded(plain: bytes) -> bytes:
     if len(plain) < 2 + size:
         raise WireError("It was changed or cut on the way.")
     return plain[2 : 2 + size]
+
+
+def _parts(rest: bytes) -> dict[int, bytes]:
+    """What follows the answer, up to the zeros; the first of a kind counts. WireError on a part that is cut."""
+    found: dict[int, bytes] = {}
+    while len(rest) > 3 and rest[0]:
+        size = int.from_bytes(rest[1:3], "big")
+        if len(rest) < 3 + size:
+            raise WireError("It was changed or cut on the way.")
+        found.setdefault(rest[0], rest[3 : 3 + size])
+        rest = rest[3 + size :]
+    return found
