@@ -24,6 +24,7 @@ SIZE = 2  # who is asked about: the phone does not say how many come
 RUNS = 160
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
 PACE_SD = 0.08  # one evening's meals are all a little longer or shorter
+CLEAR_S = 240.0  # from one party's leaving to the next one's sitting down
 LONGEST_WAIT_S = 4 * 3_600.0
 _OVERDUE = 0.9995
 _OVERDUE_S = 600.0
@@ -81,9 +82,7 @@ class _Play:
             seats = self._take(party.size) or (self._free.pop() if self._free else 0)
             age_s = max(0.0, now_s - (party.seated_s or now_s))
             if seats:  # whoever found no table of ours sits on a chair that was put there
-                heapq.heappush(
-                    self._busy, (self._left_s(party.size, age_s) + habits.clear_s, seats)
-                )
+                heapq.heappush(self._busy, (self._left_s(party.size, age_s) + CLEAR_S, seats))
         self._queue = [_Waiting(p.came_s - now_s, p.size, self._gives_up(0.0)) for p in queue]
 
     def waits(self) -> list[float]:
@@ -148,7 +147,7 @@ class _Play:
             self._queue.append(_Waiting(time_s, size, self._gives_up(time_s)))
 
     def _sits(self, time_s: float, size: int, seats: int) -> None:
-        heapq.heappush(self._busy, (time_s + self._left_s(size, 0.0) + self._habits.clear_s, seats))
+        heapq.heappush(self._busy, (time_s + self._left_s(size, 0.0) + CLEAR_S, seats))
 
     def _take(self, size: int) -> int:
         """The smallest free table that fits; 0 where there is none."""

@@ -7,7 +7,6 @@ of day with a Gamma posterior for how busy today is; old days fade. Times of day
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from math import ceil, log, sqrt
 
@@ -31,10 +30,8 @@ CLASS_PRIOR = 6.0  # meals: weight of all parties' mean against one size's own
 SD_PRIOR, SD_PRIOR_MEALS = 0.35, 10.0
 BIN_PRIOR_DAYS = 0.5
 LEVEL_S = 7_200.0  # today's arrivals of so long say how busy today is
-LEVEL_PRIOR = 8.0  # arrivals
+LEVEL_PRIOR = 16.0  # arrivals
 PATIENCE_PRIOR_S, PATIENCE_PRIOR = 7_200.0, 0.5
-CLEAR_S, CLEAR_PRIOR = 180.0, 10.0  # from one party's leaving to the next one's sitting down
-LONGEST_CLEAR_S = 1_200.0  # a table free for longer was not the one that somebody waited for
 
 
 class Meals(Struct, frozen=True, kw_only=True):
@@ -52,7 +49,6 @@ class Habits(Struct, frozen=True, kw_only=True):
     level: tuple[float, float]  # Gamma shape and rate of how busy today is against `rates`
     sizes: tuple[tuple[int, float], ...]  # party size, weight
     giving_up: float  # queueing parties that give up, a second
-    clear_s: float  # until a table that was left has its next guests, while others queue
 
 
 def size_class(size: int) -> int:
@@ -94,7 +90,6 @@ def learn(parties: Sequence[Party], now_s: float) -> Habits | str:
         level=level,
         sizes=_sizes(past, now_s),
         giving_up=_giving_up(past, now_s),
-        clear_s=_clearing(past, now_s),
     )
 
 
@@ -206,35 +201,3 @@ def _giving_up(past: Iterable[Party], now_s: float) -> float:
         if party.seated_s is None and party.left_s is not None:
             gone += weight
     return gone / queued_s
-
-
-def _clearing(past: Iterable[Party], now_s: float) -> float:
-    """Mean time a table stands empty while others queue: leavings and seatings paired in their order."""
-    events: list[
-        tuple[float, int]
-    ] = []  # 0 joins the queue, 1 leaves it unseated, 2 is seated from it, 3 frees a table
-    for party in past:
-        if party.seated_s is None or party.seated_s > party.came_s:
-            events.append((party.came_s, 0))
-            if party.seated_s is not None:
-                events.append((party.seated_s, 2))
-            elif party.left_s is not None:
-                events.append((party.left_s, 1))
-        if party.seated_s is not None and party.left_s is not None:
-            events.append((party.left_s, 3))
-    weight, total_s, queue = CLEAR_PRIOR, CLEAR_PRIOR * CLEAR_S, 0
-    empty: deque[float] = deque()
-    for time_s, what in sorted(events):
-        if what == 3:
-            if queue > 0:
-                empty.append(time_s)
-            continue
-        queue += 1 if what == 0 else -1
-        while empty and time_s - empty[0] > LONGEST_CLEAR_S:
-            empty.popleft()
-        if what == 2 and empty:
-            faded = _faded(now_s - time_s)
-            weight, total_s = weight + faded, total_s + faded * (time_s - empty.popleft())
-        if queue == 0:
-            empty.clear()
-    return total_s / weight

@@ -13,7 +13,7 @@ _LOOK = "`hearthway venue queue` shows who is there."
 
 
 class Book:
-    """Parties by number, kept for `KEEP_S`. A number is not given again while any later one is kept."""
+    """Parties by number, kept for `KEEP_S`. A number is never given twice."""
 
     def __init__(self, store: Store) -> None:
         self._database = store.database
@@ -23,16 +23,15 @@ class Book:
         if not 1 <= size <= MAX_SIZE:
             raise InputError(f"A party of {size} cannot be entered.", f"Type 1 to {MAX_SIZE}.")
         with self._database.transaction() as db:
-            db.execute("DELETE FROM parties WHERE came_s < ?", (now_s - KEEP_S,))
-            db.execute(
-                "DELETE FROM parties WHERE number <= (SELECT max(number) FROM parties) - ?",
-                (MAX_PARTIES - 1,),
-            )
             done = db.execute(
                 "INSERT INTO parties (size, came_s, seated_s) VALUES (?, ?, ?)",
                 (size, now_s, now_s if seated else None),
             )
-        assert done.lastrowid is not None
+            assert done.lastrowid is not None
+            db.execute(  # after the new one has its number, so that none is given twice
+                "DELETE FROM parties WHERE came_s < ? OR number <= ?",
+                (now_s - KEEP_S, done.lastrowid - MAX_PARTIES),
+            )
         return self.party(done.lastrowid)
 
     def seat(self, number: int, now_s: float) -> Party:
