@@ -15,7 +15,8 @@ Peers, both told the truth about the past:
 
 Errors are in minutes, over moments at which the true wait may also be none. "Busy hours" are arrivals in hours whose mean
 wait so far was 5 minutes or more; "had to wait" are those whose true wait was, a choice by the outcome that favours whoever
-says too much. Coverage is the share of truths within the forecast's 10-90 % interval. The last line is JSON for scripts/bench.
+says too much; "in doubt" are those where the forecast was not sure that there is none, which is where its interval is put
+to the test. Coverage is the share of truths within the forecast's 10-90 % interval. The last line is JSON for scripts/bench.
 """
 
 from __future__ import annotations
@@ -313,6 +314,7 @@ def main() -> int:
     rows = [_row(f"in {h} min", [t for t in told if t.horizon == h]) for h in AHEAD_MIN]
     rows.append(_row("all", told))
     rows.append(_row("busy hours", [t for t in told if t.mean >= BUSY_MIN]))
+    rows.append(_row("in doubt", [t for t in told if t.ours.high_min > 0]))
     rows.append(_row("had to wait", [t for t in told if t.truth >= BUSY_MIN]))
     questions = silent + len(told) // len(AHEAD_MIN)
     print(f"unknown {silent} of {questions}; {1000 * spent / questions:.0f} ms CPU a forecast")
