@@ -14,7 +14,7 @@ from hearthway.assist.moment import plain, render
 from hearthway.records import codec
 from hearthway.records.poi import OpenState
 from hearthway.records.suggestion import Suggestion
-from hearthway.records.venue import Wait
+from hearthway.records.venue import Likely, Wait
 
 WAIT = {"node/1": Wait(osm_id="node/1", minutes=15, age_s=120, source="told by the place")}
 
@@ -37,6 +37,37 @@ def test_the_moment_reads_as_designed(moment: Suggestion) -> None:
         "          battery 31 % -> home with 12 %",
         "          why · not now · never here",
     ]
+
+
+def test_a_forecast_reads_as_one_and_counts_as_minutes(world: Any, moment: Suggestion) -> None:
+    """The place's expectation for one's arrival is not shown as a wait of now; and the control: what was told is."""
+    wait = Wait(
+        osm_id="node/1",
+        minutes=15,
+        age_s=120,
+        source="the place's own count",
+        likely=Likely(low_min=7.6, high_min=25),
+    )
+    memory = world.dining({"node/1": 20, "node/2": 4})
+    result = world.assistant().consider(world.drive(), memory, {"node/1": wait})
+    assert isinstance(result, Suggestion)
+    words = "wait about 15 min (8-25) when you arrive (the place's own count"
+    assert f"{words}, 2 min ago)" in render(result)[2]
+    assert "wait at Ravintola A: the place's own count, 2 min ago" in "\n".join(why(result))
+    first, told = result.options[0], moment.options[0]
+    assert first.utility == told.utility
+    assert f"{words})" in next(r.words for r in first.reasons if r.feature == "wait")
+    assert next(r.words for r in told.reasons if r.feature == "wait") == "wait 15 min (told by the place)"
+    assert codec.unpack(codec.pack(result), Suggestion) == result
+
+
+def test_without_a_forecast_the_bytes_are_as_before() -> None:
+    """Ids are digests of the content: those of suggestions said before must stay."""
+    fields = {"age_s": 120.0, "minutes": 15.0, "osm_id": "node/1", "source": "told", "why": ""}
+    old = codec.pack(fields)
+    wait = Wait(osm_id="node/1", minutes=15.0, age_s=120.0, source="told")
+    assert codec.unpack(codec.pack(wait), dict) == codec.unpack(old, dict)
+    assert codec.unpack(old, Wait) == wait
 
 
 def test_every_option_line_carries_its_osm_id(moment: Suggestion) -> None:
