@@ -13,7 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import UNSET
 
 from hearthway.app.clock import EventClock
-from hearthway.app.config import Config, NodeTable, VenueTable, parse_config, save_config
+from hearthway.app.config import (
+    Config,
+    NodeTable,
+    ReplayTable,
+    VenueTable,
+    parse_config,
+    save_config,
+)
 from hearthway.app.launch import NodeProcess
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.venue_word import VenueWord
@@ -159,10 +166,17 @@ def test_tables_that_cannot_be_are_named() -> None:
             parse_config(head + f"tables = {wrong}", "x")
 
 
-def _venue(tmp_path: Path) -> NodeProcess:
+def _venue(tmp_path: Path, *, replayed: bool = False) -> NodeProcess:
     paths = NodePaths(private_dir(tmp_path / "kitchen"))
     table = VenueTable(osm_id="node/42", name="R", listen="127.0.0.1:0", tables=[2, 4])
-    save_config(paths, Config(node=NodeTable(id="kitchen", role=Role.VENUE), venue=table))
+    save_config(
+        paths,
+        Config(
+            node=NodeTable(id="kitchen", role=Role.VENUE),
+            venue=table,
+            replay=ReplayTable(clock=replayed),
+        ),
+    )
     return NodeProcess("kitchen", paths, lambda _, command: list(command))
 
 
@@ -235,5 +249,31 @@ async def test_what_was_entered_at_the_tablet_survives_its_kill(
                 await venue.ask("arrive", **wrong)
         with pytest.raises(HearthwayError, match="real clock"):
             await venue.ask("arrive", size=2, at_s=5.0)
+    finally:
+        await asyncio.to_thread(venue.stop)
+
+
+@pytest.mark.anyio
+async def test_a_replayed_venue_counts_in_the_time_it_is_told(tmp_path: Path) -> None:
+    venue = _venue(tmp_path, replayed=True)
+    venue.start()
+    try:
+        await venue.ready()
+        number = 0
+        for day in range(4, 0, -1):
+            for slot in range(8):
+                at_s, number = NOW_S - day * DAY_S + slot * 1_800.0, number + 1
+                await venue.ask("arrive", size=2, seated=True, at_s=at_s)
+                await venue.ask("leave", party=number, at_s=at_s + 1_700.0)
+        for _ in range(2):
+            await venue.ask("arrive", size=2, seated=True, at_s=NOW_S)
+        seen = await venue.ask("queue")
+        assert seen["unknown"] == ""
+        assert [at["in_min"] for at in seen["ahead"]] == [0, 10, 20, 30, 45, 60]
+        assert seen["ahead"][0]["wait_min"] > 5
+        assert seen["typed"] is False
+        for wrong in ("soon", "nan", "inf", [1], 10**400):
+            with pytest.raises(HearthwayError, match="number of seconds"):
+                await venue.ask("arrive", size=2, at_s=wrong)
     finally:
         await asyncio.to_thread(venue.stop)

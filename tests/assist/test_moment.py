@@ -57,7 +57,10 @@ def test_a_forecast_reads_as_one_and_counts_as_minutes(world: Any, moment: Sugge
     first, told = result.options[0], moment.options[0]
     assert first.utility == told.utility
     assert f"{words})" in next(r.words for r in first.reasons if r.feature == "wait")
-    assert next(r.words for r in told.reasons if r.feature == "wait") == "wait 15 min (told by the place)"
+    assert (
+        next(r.words for r in told.reasons if r.feature == "wait")
+        == "wait 15 min (told by the place)"
+    )
     assert codec.unpack(codec.pack(result), Suggestion) == result
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from hearthway.learn.seatings import still_here
@@ -14,6 +15,7 @@ from hearthway.records.errors import ConfigError, InputError
 from hearthway.records.venue import Party
 
 from .addresses import reachable
+from .clock import EventClock
 from .config import split_address
 from .node import Node, Request
 from .venue_word import VenueWord
@@ -130,15 +132,19 @@ class VenueNode(Node):
         }
 
     def _at_s(self, request: Request) -> float:
-        """When it happened: now, but for a replay, which says so."""
+        """When it happened: now, but for a replay, whose time goes on with what it says."""
         if not request.get("at_s"):
             return self.clock.now_s()
-        if not self.config.replay.clock:
+        if not isinstance(self.clock, EventClock):
             raise InputError("This venue runs on the real clock.", "Leave out the time.")
         try:
-            return float(request["at_s"])
-        except (TypeError, ValueError):
-            raise InputError("A time is a number of seconds.", "Leave it out.") from None
+            at_s = float(request["at_s"])
+        except (TypeError, ValueError, OverflowError):
+            at_s = math.nan
+        if not math.isfinite(at_s):
+            raise InputError("A time is a number of seconds.", "Leave it out.")
+        self.clock.set(at_s)
+        return at_s
 
 
 def _shown(party: Party, since_s: float, now_s: float) -> Request:
