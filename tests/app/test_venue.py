@@ -30,7 +30,7 @@ from hearthway.cli.main import main
 from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.state.store import Store
 from hearthway.mesh.venues.book import Book
-from hearthway.mesh.venues.venue import VenueDesk
+from hearthway.mesh.venues.desk import VenueDesk
 from hearthway.mesh.venues.venue_link import Said, VenueServer
 from hearthway.records.codec import unpack
 from hearthway.records.errors import ConfigError, HearthwayError

@@ -21,7 +21,8 @@ from msgspec.structs import replace
 from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.signing import public_bytes
 from hearthway.mesh.venues import venue, venue_link, venue_seal
-from hearthway.mesh.venues.venue import VenueDesk, ask, encode_code, parse_code, sign_wait, verify
+from hearthway.mesh.venues.desk import VenueDesk
+from hearthway.mesh.venues.venue import ask, encode_code, parse_code, sign_wait, verify
 from hearthway.mesh.venues.venue_link import Said, VenueServer, fetch_wait
 from hearthway.mesh.venues.venue_seal import Answerer, Asker
 from hearthway.records.codec import pack, unpack
@@ -522,7 +523,7 @@ def test_a_kill_loses_no_typed_wait_and_no_serial(tmp_path: Path) -> None:
         import os, signal, sys
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from hearthway.mesh.state.store import Store
-        from hearthway.mesh.venues.venue import VenueDesk
+        from hearthway.mesh.venues.desk import VenueDesk
         store = Store.open(sys.argv[1], node_id="venue")
         desk = VenueDesk(store, Ed25519PrivateKey.from_private_bytes(b"v" * 32), osm_id="node/42", name="R")
         desk.tell(15.0, 1000.0)

@@ -18,8 +18,9 @@ from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.signing import public_bytes
 from hearthway.mesh.venues import forecast as forecasts
 from hearthway.mesh.venues import venue_seal
+from hearthway.mesh.venues.desk import VenueDesk
 from hearthway.mesh.venues.forecast import at_arrival, sign_forecast
-from hearthway.mesh.venues.venue import VenueDesk, ask, sign_wait
+from hearthway.mesh.venues.venue import ask, sign_wait
 from hearthway.mesh.venues.venue_link import Said, VenueServer
 from hearthway.mesh.venues.venue_seal import Answerer, Asker
 from hearthway.records.codec import pack, unpack

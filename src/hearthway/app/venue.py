@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hearthway.learn.seatings import still_here
 from hearthway.mesh.trust.signing import signing_key
 from hearthway.mesh.venues.book import Book
-from hearthway.mesh.venues.venue import VenueDesk
+from hearthway.mesh.venues.desk import VenueDesk
 from hearthway.mesh.venues.venue_link import VenueServer
 from hearthway.records.errors import ConfigError, InputError
 from hearthway.records.venue import Party

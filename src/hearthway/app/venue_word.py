@@ -6,7 +6,7 @@ import threading
 
 from hearthway.learn.queue_ahead import SIZE, forecast
 from hearthway.mesh.venues.book import Book
-from hearthway.mesh.venues.venue import Curve, VenueDesk
+from hearthway.mesh.venues.desk import Curve, VenueDesk
 from hearthway.mesh.venues.venue_link import Said
 
 from .clock import Clock
