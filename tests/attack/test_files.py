@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import shutil
@@ -10,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,53 @@ def test_rules_that_are_none_start_no_node(phone: Path, cli: Any, text: bytes) -
     (phone / "rules.toml").write_bytes(text)
     cli("check", "--data", phone).refuses("rules.toml")
     cli("rules", phone / "rules.toml").refuses("rules.toml")
+
+
+# histories --------------------------------------------------------------------------------------------------------
+
+POINT = '{"latitudeE7": 601700000, "longitudeE7": 249400000, "timestamp": "2024-03-01T09:00:00Z"}'
+RECORDS = f'{{"locations": [{POINT}]}}'.encode()
+
+
+def _packed(text: bytes) -> bytes:
+    """A zip of one Records.json."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("Takeout/Location History/Records.json", text)
+    return held.getvalue()
+
+
+HISTORIES = {
+    "utf-16": RECORDS.decode().encode("utf-16"),
+    "deep": b'{"locations": ' + b"[" * 500_000,
+    "deep and long": b'{"locations": [' + b'{"a":' * 500_000,
+    "one endless string": b'{"locations": ["' + b"x" * 3_000_000,
+    "huge numbers": b'{"locations": [{"latitudeE7": 1e999, "longitudeE7": %s}]}' % (b"9" * 9_000),
+    "geojson": b'{"type": "FeatureCollection", "features": []}',
+    "a month of semantic history": b'{"timelineObjects": [{"placeVisit": {}}]}',
+    "cut in the first point": RECORDS[:40],
+    "a cut zip": _packed(RECORDS)[:-30],
+    "a zip of spaces": _packed(b"[" + b" " * 80_000_000 + RECORDS),
+    "a zip in a zip": _packed(_packed(RECORDS)),
+    "a zip of nothing": b"PK\x05\x06" + bytes(18),
+    "only encrypted messages": b'2024-03-01T09:00:00Z\t*\t{"_type": "encrypted", "data": "x"}\n',
+    "deep messages": b'2024-03-01T09:00:00Z\t*\t{"_type":' + b"[" * 60_000 + b"\n",
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_hostile_history_changes_nothing(
+    phone: Path, tmp_path: Path, cli: Any, name: str
+) -> None:
+    """Each verb that reads one says a sentence; a good one of the same form is taken."""
+    file = tmp_path / "hostile"
+    file.write_bytes(HISTORIES[name])
+    cli("import", file, "--person", "Ann", "--data", phone).refuses("hostile")
+    cli("backtest", file).refuses("hostile")
+    assert held(phone) == ROWS
+    file.write_bytes(_packed(RECORDS) if "zip" in name else RECORDS)
+    done = cli("import", file, "--person", "Ann", "--data", phone)
+    assert (done.code, held(phone)) == (0, ROWS + 1), done.said
 
 
 # maps -------------------------------------------------------------------------------------------------------------

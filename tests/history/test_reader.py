@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearthway.history.csvfile import read_time
+from hearthway.history.point import read_time
 from hearthway.history.reader import open_history
 from hearthway.records.errors import InputError
 

@@ -18,7 +18,7 @@ from .common import dial_option, json_option, map_option, write_json
 
 LIFE = """
 On your own life:
-  hearthway drive HISTORY                     backtest a GPX, CSV or GeoLife history: nothing leaves this machine
+  hearthway drive HISTORY                     backtest a Google, OwnTracks, GPX or CSV history: nothing leaves this machine
   hearthway drive HISTORY --map CITY.osm.pbf  the same, with the places around
   hearthway up --role phone --web 0.0.0.0:8080   take live positions from a real phone (OwnTracks, HTTP)
 """
@@ -118,8 +118,8 @@ def _speed(_: click.Context, __: click.Parameter, value: str) -> float:
 def command(**given: Any) -> None:
     """A drive at dinnertime on four real nodes, and the moment with its receipt.
 
-    With HISTORY: a walk-forward backtest on that location history (GPX, CSV `lat,lng,datetime,uid`, GeoLife .plt;
-    gzip or not). Each trip is predicted only from what came before it.
+    With HISTORY: a walk-forward backtest on that location history (Google's Records.json or Timeline.json, GPX, CSV
+    `lat,lng,datetime,uid`, OwnTracks .rec, GeoLife .plt; packed or not). Each trip is predicted only from what came before it.
     """
     if given["history"] is not None:
         from .backtest import run

@@ -21,7 +21,8 @@ from .common import data_option, json_option, node, write_json
 @data_option
 @json_option
 def command(file: Path, person: str, data: Path | None, json_to: Path | None) -> None:
-    """Take a history (GPX, CSV, GeoLife .plt, a recording; gzip or not) into this phone.
+    """Take a history (Google's Records.json or Timeline.json, GPX, CSV, OwnTracks .rec, GeoLife .plt, a recording;
+    packed or not) into this phone.
 
     What is stored already stays; the same fix twice is kept once. The file itself is not changed.
     """

@@ -1,1 +1,1 @@
-"""Files people have of their own movements, read as fixes: GPX, CSV, GeoLife .plt; streamed, counted, never guessed."""
+"""Files people have of their own movements, read as fixes: Google, OwnTracks, GPX, CSV, GeoLife; streamed, counted, never guessed."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from hearthway.records.geo import valid_point
 from hearthway.records.signals import Fix
 
 from . import report as why
+from .point import measure, read_time
 from .report import ReadReport
 from .source import lines
 
@@ -25,54 +24,6 @@ NAMES = {
     "accuracy": ("accuracy", "accuracy_m", "hacc", "acc"),
     "speed": ("speed_mps",),
 }
-EARLIEST_S = 315_532_800.0  # 1980: before it there was no GPS
-LATEST_S = 4_102_444_800.0  # 2100
-
-
-_SECONDS = {f"{second:02d}{zone}": float(second) for second in range(60) for zone in ("", "Z")}
-
-
-@lru_cache(maxsize=4_096)
-def _minute_s(text: str) -> float | None:
-    """Unix seconds of "2025-11-01 18:00" in UTC: neighbouring rows share their minute, so it is parsed once."""
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return None
-
-
-def read_time(text: str) -> float | None:
-    """Unix seconds of an ISO 8601 time (no zone: UTC) or an epoch number (s or ms); None if neither."""
-    second = _SECONDS.get(text[17:])
-    if second is not None and text[4:5] == "-" and text[13:17:3] == "::":
-        minute = _minute_s(text[:16])
-        if minute is not None and EARLIEST_S <= minute < LATEST_S:
-            return minute + second
-    text = text.strip()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is not None and not text.isdigit():
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        time_s = moment.timestamp()
-    else:
-        try:
-            time_s = float(text)
-        except ValueError:
-            return None
-        if time_s > 1e11:
-            time_s /= 1000.0
-    return time_s if EARLIEST_S <= time_s <= LATEST_S else None
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if isfinite(value) else None
 
 
 def _columns(path: Path, header: list[str]) -> dict[str, int]:
@@ -146,7 +97,4 @@ def read_csv(path: Path, report: ReadReport) -> Iterator[tuple[str, Fix]]:
 
 
 def _cell(row: list[str], index: int) -> float | None:
-    if index >= len(row):
-        return None
-    value = _number(row[index])
-    return value if value is not None and value >= 0.0 else None
+    return measure(row[index]) if index < len(row) else None

@@ -7,11 +7,9 @@ from pathlib import Path
 from xml.parsers import expat  # bare expat, entity declarations refused below
 
 from hearthway.records.errors import InputError
-from hearthway.records.geo import valid_point
 from hearthway.records.signals import Fix
 
-from . import report as why
-from .csvfile import _number, read_time
+from .point import make_fix
 from .report import ReadReport
 from .source import chunks
 
@@ -69,32 +67,10 @@ class _Points:
             self._finish()
 
     def _finish(self) -> None:
-        report, line = self.report, self.parser.CurrentLineNumber
-        report.rows += 1
-        if not (self._lat and self._lon and self._time):
-            report.skip(why.MISSING, line)
-            return
-        lat, lon = _number(self._lat), _number(self._lon)
-        if lat is None or lon is None:
-            report.skip(why.BAD_NUMBER, line)
-            return
-        if not valid_point(lat, lon):
-            report.skip(why.OUT_OF_RANGE, line)
-            return
-        time_s = read_time(self._time)
-        if time_s is None:
-            report.skip(why.BAD_TIME, line)
-            return
-        speed = _number(self._speed) if self._speed else None
-        report.kept += 1
-        self.done.append(
-            Fix(
-                time_s=time_s,
-                lat=lat,
-                lon=lon,
-                speed_mps=speed if speed is not None and speed >= 0 else None,
-            )
-        )
+        line = self.parser.CurrentLineNumber
+        fix = make_fix(self.report, line, self._lat, self._lon, self._time, speed_mps=self._speed)
+        if fix is not None:
+            self.done.append(fix)
 
 
 def read_gpx(path: Path, report: ReadReport) -> Iterator[tuple[str, Fix]]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from hearthway.records.geo import valid_point
 from hearthway.records.signals import Fix
 
-from . import report as why
-from .csvfile import _number, read_time
+from .point import make_fix
 from .report import ReadReport
 from .source import lines
 
@@ -27,21 +25,9 @@ def read_plt(path: Path, report: ReadReport) -> Iterator[tuple[str, Fix]]:
     for number, line in lines(path, report):
         if number <= HEADER_LINES or not line.strip():
             continue
-        report.rows += 1
         row = line.split(",")
-        if len(row) < 7:
-            report.skip(why.MISSING, number)
-            continue
-        lat, lon = _number(row[0]), _number(row[1])
-        if lat is None or lon is None:
-            report.skip(why.BAD_NUMBER, number)
-            continue
-        if not valid_point(lat, lon):
-            report.skip(why.OUT_OF_RANGE, number)
-            continue
-        time_s = read_time(f"{row[5].strip()}T{row[6].strip()}")
-        if time_s is None:
-            report.skip(why.BAD_TIME, number)
-            continue
-        report.kept += 1
-        yield uid, Fix(time_s=time_s, lat=lat, lon=lon)
+        lat, lon, day, hour = (row[0], row[1], row[5], row[6]) if len(row) >= 7 else [""] * 4
+        time = f"{day.strip()}T{hour.strip()}" if day and hour else ""
+        fix = make_fix(report, number, lat, lon, time)
+        if fix is not None:
+            yield uid, fix

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,14 +10,26 @@ from hearthway.records.errors import InputError
 from hearthway.records.signals import Fix
 
 from .csvfile import read_csv
+from .google import read_google
 from .gpx import read_gpx
+from .owntracks import read_owntracks
 from .plt import read_plt
 from .report import ReadReport
-from .source import open_bytes
+from .source import DAMAGED, open_bytes
 
 Reader = Callable[[Path, ReadReport], Iterator[tuple[str, Fix]]]
-READERS: dict[str, Reader] = {"csv": read_csv, "gpx": read_gpx, "plt": read_plt}
-FORMS = "GPX, CSV with `lat,lng,datetime,uid`, or GeoLife's .plt; each may be gzipped"
+READERS: dict[str, Reader] = {
+    "csv": read_csv,
+    "google": read_google,
+    "gpx": read_gpx,
+    "owntracks": read_owntracks,
+    "plt": read_plt,
+}
+FORMS = (
+    "Google's Records.json and Timeline.json, GPX, CSV with `lat,lng,datetime,uid`, OwnTracks' .rec and GeoLife's .plt; "
+    "each may be gzipped, or the one history in a zip"
+)
+_OWNTRACKS = re.compile(rb"\d{4}-\d\d-\d\dT[0-9:.]{5,}Z?\t")
 
 
 class History:
@@ -48,9 +60,9 @@ def open_history(path: Path) -> History:
     with stream:
         try:
             head = stream.read(4096)
-        except (EOFError, zlib.error, OSError):
+        except (*DAMAGED, OSError):
             raise InputError(
-                f"{path} is a damaged gzip file: nothing can be read from it.",
+                f"{path} is a damaged archive: nothing can be read from it.",
                 "Download or export it again.",
             ) from None
     return History(path, _form(path, head))
@@ -66,6 +78,10 @@ def _form(path: Path, head: bytes) -> str:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"<"):
         return "gpx"
+    if start.startswith((b"{", b"[")):
+        return "google"
+    if _OWNTRACKS.match(start):
+        return "owntracks"
     first = start.split(b"\n", 1)[0].lower()
     if first.startswith(b"geolife trajectory"):
         return "plt"

@@ -8,13 +8,18 @@ MISSING = "missing"
 OUT_OF_RANGE = "out of range"
 BAD_TIME = "unparsable time"
 BAD_NUMBER = "not a number"
+BROKEN = "not JSON"
+NESTED = "visits inside a visit"
+UNTIMED = "visits without a time"
+AWAY = "away from the visit they lie in"
+ENCRYPTED = "encrypted"
 
 
 class ReadReport(Struct, kw_only=True):
     """Running counts of a read; complete once the history was iterated to its end."""
 
     path: str = ""
-    form: str = ""  # "csv", "gpx", "plt"
+    form: str = ""  # "csv", "gpx", "plt", "google", "owntracks"
     compressed: bool = False
     rows: int = 0
     kept: int = 0
@@ -22,6 +27,10 @@ class ReadReport(Struct, kw_only=True):
     duplicates: int = 0  # same person, same instant: the first in the file is kept
     out_of_order: int = 0  # older than the row before it; sorted, not lost
     first_bad_line: int | None = None
+    counted: str = "line"  # what `first_bad_line` counts: lines, or in JSON the entries of its list
+    inferred: int = (
+        0  # of `kept`: not measured but concluded by the exporter, such as where a visit begins
+    )
     truncated: bool = False  # the file ends in the middle; what was read is usable
     notes: list[str] = []
 
@@ -34,9 +43,11 @@ class ReadReport(Struct, kw_only=True):
     def words(self) -> str:
         """One line for people."""
         text = f"{self.kept:,} of {self.rows:,} points read"
+        if self.inferred:
+            text += f"; {self.inferred:,} of them are the exporter's inference, not measured"
         if self.skipped:
             reasons = ", ".join(f"{self.skipped[k]:,} {k}" for k in sorted(self.skipped))
-            text += f"; skipped: {reasons} (first in line {self.first_bad_line})"
+            text += f"; skipped: {reasons} (first in {self.counted} {self.first_bad_line:,})"
         if self.duplicates:
             text += f"; {self.duplicates:,} duplicates"
         if self.out_of_order:

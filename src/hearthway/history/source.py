@@ -1,20 +1,25 @@
-"""The bytes of a history file: opened safely, gunzipped where needed, cut off cleanly where the file ends early."""
+"""The bytes of a history file: opened safely, unpacked where needed, cut off cleanly where the file ends early."""
 
 from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from hearthway.records.errors import InputError
 
+from .archive import EMPTY_ZIP_MAGIC, ZIP_MAGIC, open_member
 from .report import ReadReport
 
 GZIP_MAGIC = b"\x1f\x8b"
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 CHUNK = 1 << 16
+RATIO_FROM = 1 << 26
+MAX_RATIO = 250  # histories pack 5 to 40 times, one fix repeated some 100 times, deflate at most 1,032 times
 MAX_LINE = 1 << 16  # a longer "line" is not text that a logger wrote
 
 
@@ -22,9 +27,7 @@ def check_readable(path: Path) -> None:
     """InputError where `path` is no readable, non-empty file."""
     try:
         if path.is_dir():
-            raise InputError(
-                f"{path} is a directory.", "Name one history file: a .csv, .csv.gz, .gpx or .plt."
-            )
+            raise InputError(f"{path} is a directory.", "Name one history file in it.")
         with path.open("rb") as raw:
             first = raw.read(1)
     except FileNotFoundError:
@@ -39,27 +42,42 @@ def check_readable(path: Path) -> None:
         raise InputError(f"{path} is empty.", "Export the history again.")
 
 
-def open_bytes(path: Path) -> tuple[IO[bytes], bool]:
-    """The (decompressed) byte stream of a file, and whether it was gzip."""
+class Opened(NamedTuple):
+    """The content of a file as a byte stream."""
+
+    stream: IO[bytes]
+    packed: int | None  # bytes before decompression; None: as it is
+
+
+def open_bytes(path: Path) -> Opened:
+    """The content of a file, decompressed: of a gzip, of the one history in a zip, or as it is."""
     check_readable(path)
     with path.open("rb") as raw:
-        magic = raw.read(2)
-    if magic == GZIP_MAGIC:
-        return io.BufferedReader(gzip.GzipFile(path, mode="rb")), True
-    return path.open("rb"), False
+        magic = raw.read(4)
+    if magic.startswith(GZIP_MAGIC):
+        packed = path.stat().st_size
+        return Opened(io.BufferedReader(gzip.GzipFile(path, mode="rb")), packed)
+    if magic in (ZIP_MAGIC, EMPTY_ZIP_MAGIC):
+        return Opened(*open_member(path))
+    return Opened(path.open("rb"), None)
 
 
 def chunks(path: Path, report: ReadReport) -> Iterator[bytes]:
-    """The file's content in pieces. A gzip cut off or damaged ends there, and the report says so."""
-    stream, report.compressed = open_bytes(path)
+    """The file's content in pieces. An archive cut off or damaged ends there, and the report says so.
+
+    InputError where it unpacks to more than `MAX_RATIO` times its size.
+    """
+    stream, packed = open_bytes(path)
+    report.compressed = packed is not None
+    size = 0
     with stream:
         while True:
             try:
                 piece = stream.read1(CHUNK) if hasattr(stream, "read1") else stream.read(CHUNK)
-            except (EOFError, zlib.error, gzip.BadGzipFile):
+            except DAMAGED:
                 report.truncated = True
                 report.notes.append(
-                    f"{path.name} is damaged or cut off (gzip ends early): what came before is used"
+                    f"{path.name} is damaged or cut off (it cannot be unpacked to its end): what came before is used"
                 )
                 return
             except OSError as why:
@@ -68,6 +86,12 @@ def chunks(path: Path, report: ReadReport) -> Iterator[bytes]:
                 ) from None
             if not piece:
                 return
+            size += len(piece)
+            if packed is not None and size > RATIO_FROM and size > MAX_RATIO * packed:
+                raise InputError(
+                    f"{path} unpacks to more than {MAX_RATIO} times its size: no history does.",
+                    "If it really is one, unpack it and name the file inside.",
+                )
             yield piece
 
 
