@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -130,3 +131,30 @@ def test_import_then_backtest(
     assert hearthway("forget", "anna", "--yes", "--data", root).code == 0
     hearthway("backtest", "--data", root).refuses("nobody")
     assert b"anna" not in (root / "node.db").read_bytes()
+
+
+def test_a_timeline_of_google(hearthway: Callable[..., Any], tmp_path: Path) -> None:
+    """The reference's own example, as a file and in a zip: backtested and imported, the inference said."""
+    page = Path(__file__).parents[2] / "docs" / "reference" / "histories.md"
+    example = page.read_text("utf-8").partition("<<'END'\n")[2].partition("\nEND\n")[0]
+    file = tmp_path / "Timeline.json"
+    file.write_text(example, "utf-8")
+    packed = tmp_path / "takeout.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("Takeout/Timeline.json", example)
+        out.writestr("Takeout/archive_browser.html", "<html></html>")
+    said = "5 of 5 points read; 4 of them are the exporter's inference, not measured"
+    for one in (file, packed):
+        for verb in ("drive", "backtest"):
+            done = hearthway(verb, one)
+            assert done.code == 0, done.err
+            assert said in done.out
+            assert "2 stays at 2 places" in done.out
+    root = tmp_path / "phone"
+    root.mkdir()
+    (root / "node.toml").write_text('[node]\nid = "phone"\nrole = "phone"\n[map]\natlas = "none"\n')
+    first = hearthway("import", packed, "--person", "anna", "--data", root)
+    assert first.code == 0, first.err
+    assert said in first.out
+    assert "5 fixes are new" in first.out
+    assert "0 fixes are new" in hearthway("import", file, "--person", "anna", "--data", root).out

@@ -49,12 +49,10 @@ def read_owntracks(path: Path, report: ReadReport) -> Iterator[tuple[str, Fix]]:
         try:
             message = decode(parts[-1])
         except (msgspec.DecodeError, RecursionError):
-            report.rows += 1
-            report.skip(why.BROKEN, at)
+            report.refuse(why.BROKEN, at)
             continue
         if message.kind == "encrypted":
-            report.rows += 1
-            report.skip(why.ENCRYPTED, at)
+            report.refuse(why.ENCRYPTED, at)
         elif message.kind == "location":
             speed_kmh = number(message.vel)
             fix = make_fix(

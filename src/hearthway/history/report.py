@@ -40,6 +40,11 @@ class ReadReport(Struct, kw_only=True):
         if self.first_bad_line is None:
             self.first_bad_line = line
 
+    def refuse(self, reason: str, where: int) -> None:
+        """Count a row that was no point in the first place."""
+        self.rows += 1
+        self.skip(reason, where)
+
     def words(self) -> str:
         """One line for people."""
         text = f"{self.kept:,} of {self.rows:,} points read"
