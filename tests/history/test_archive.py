@@ -88,7 +88,10 @@ def test_a_password_and_a_method_of_another_age(tmp_path: Path) -> None:
     path = _zip(tmp_path, {"Records.json": RECORDS})
     data = path.read_bytes()
     listed = data.rindex(b"PK\x01\x02")
-    for local, central, value, said in ((6, 8, 0x01, "password"), (8, 10, 0x63, "packed in a way")):
+    for local, central, value, said in (
+        (6, 8, 0x01, "protected by"),
+        (8, 10, 0x63, "packed in a way"),
+    ):
         changed = bytearray(data)
         changed[local] = changed[listed + central] = value  # the flags, then the method
         path.write_bytes(changed)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hearthway.context.stays import StayDetector
@@ -55,6 +55,8 @@ def test_a_record_of_each_age(tmp_path: Path) -> None:
     ]
 
 
+@settings(deadline=None)  # files, on a loaded disk
+@example(-89.9, -179.9, 1_600_000_000_000, 0, 0, "wrapped")
 @given(
     st.floats(-90, 90),
     st.floats(-180, 180),
@@ -324,6 +326,7 @@ def test_coordinates_that_are_none(tmp_path: Path, text: str) -> None:
     history = _history(tmp_path, [_segment("01:00:00", "02:00:00", visit=_visit(text))])
     with pytest.raises(InputError, match="no usable point"):
         _fixes(history)
+    assert history.report.inferred == 0
 
 
 # what is none, or half ---------------------------------------------------------------------------------------------
@@ -380,6 +383,7 @@ def test_a_latin_1_title_costs_nothing_that_is_read(tmp_path: Path) -> None:
     assert history.report.skipped == {"not JSON": 1}
 
 
+@settings(deadline=None)  # files, on a loaded disk
 @given(st.binary(max_size=300))
 def test_any_bytes_give_fixes_or_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.history.jsonstream import MAX_DEPTH, MAX_ENTRY, Broken, Document, Oversized
@@ -30,6 +30,7 @@ def _read(text: bytes, size: int = 1 << 16) -> list[tuple[str, Any]]:
     return [(name, json.loads(one)) for name, one in Document(_pieces(text, size)).entries(WANTED)]
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["a", "b", "c", 'd"{[']), VALUES),
     st.integers(1, 40),
@@ -49,12 +50,14 @@ def test_the_same_as_json_whatever_the_pieces(
     assert _read(text, size) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, max_size=4), st.integers(1, 40))
 def test_an_outermost_list(entries: list[Any], size: int) -> None:
     text = b"\xef\xbb\xbf" + json.dumps(entries).encode()
     assert _read(text, size) == [("", entry) for entry in entries]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.dictionaries(TEXTS, st.integers(), max_size=3), min_size=1, max_size=4), st.data()
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.history.reader import open_history
@@ -41,6 +41,7 @@ def test_a_location(tmp_path: Path) -> None:
     assert list(open_history(packed)) == list(open_history(path))
 
 
+@settings(deadline=None)  # files, on a loaded disk
 @given(
     st.floats(0.001, 90),
     st.floats(-180, 180),

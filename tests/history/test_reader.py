@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.history.point import read_time
@@ -60,6 +60,7 @@ def test_gzip_and_plain_read_alike(tmp_path: Path) -> None:
     [
         "uid;timestamp;longitude;latitude\nA;1224741185;116.31;39.98\n",
         "User,Time,Lon,Lat\nA,1224741185000,116.31,39.98\n",
+        "User,Time,Lon,Lat\nA,1224741185000000,116.31,39.98\n",
         '\ufeff"user","time","lng","lat"\r\n"A","2008-10-23T05:53:05Z","116.31","39.98"\r\n',
         "lat,lon,time,user,extra\n39.98,116.31,2008-10-23T07:53:05+02:00,A,x\n",
     ],
@@ -172,6 +173,7 @@ def test_no_permission(tmp_path: Path) -> None:
     assert "permission" in _fails(path).message
 
 
+@settings(deadline=None)  # files, on a loaded disk
 @given(st.binary(max_size=400))
 def test_any_bytes_give_fixes_or_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
@@ -182,6 +184,7 @@ def test_any_bytes_give_fixes_or_an_input_error(
         list(open_history(path))
 
 
+@settings(deadline=None)  # files, on a loaded disk
 @given(st.floats(min_value=315_532_800, max_value=4_102_444_800))
 def test_epoch_times_read_back(time_s: float) -> None:
     assert read_time(repr(time_s)) == time_s
