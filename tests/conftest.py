@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes is the machine's affair: a busy one would fail whatever it runs. Speed is judged in bench/.
+settings.register_profile("hearthway", deadline=None)
+settings.load_profile("hearthway")
 
 INSTALL = "apt-get install chromium chromium-driver"
 FLAGS = (
