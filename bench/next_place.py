@@ -1,0 +1,164 @@
+"""Next place as a stay ends (when the next begins is unknown), beside a 13-feature mix, Markov-1 and most frequent.
+
+    python bench/next_place.py --data ../shared/data --split valid
+
+Reads geolife_*.csv and foursquare_*.csv from DIR or DIR/mobility. With --split valid the history is the training part, with any
+other NAME training and validation parts; the targets are the part NAME. Every person is walked forward, one visit at a
+time, by weights that saw nothing of him: people are dealt into folds, a fold's weights are fitted on the training part
+of the other folds and their temperature on the other folds' validation part. Targets have three visits in
+the seven days before, within their part, as in the published records; a place never visited counts as wrong for
+everybody. Intervals are 95 %, people drawn with replacement. The last line is JSON for scripts/bench.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from hearthway.context.next_place import Visit
+from hearthway.context.next_score import Scorer
+from hearthway.learn.next_fit import calibrate, fit
+from hearthway.learn.next_report import Row, cold_rows, main_rows
+from hearthway.learn.next_walk import (
+    TARGET,
+    TRAIN,
+    VALID,
+    Outcome,
+    Person,
+    Walk,
+    outcomes,
+    walk_all,
+)
+from hearthway.records.errors import InputError
+from hearthway.records.localtime import DAY_S
+
+CASES = ("geolife", "foursquare")
+FOLDS = 5
+CALIBRATE_ON = 100  # people of the other folds, at most
+SEED = 1
+MINUTE_S = 60.0
+KM_A_UNIT = 24.0  # the coordinates are scaled to -1..1 over New York, about 24 km a unit
+
+
+def run(case: str, people: list[Person]) -> list[Row]:
+    """Rows of one data set; what was measured is printed as it comes."""
+    began = time.process_time()
+    walks, peer_cpu_s = walk_all(people)
+    walk_cpu_s = time.process_time() - began - peer_cpu_s
+    found: list[Outcome] = []
+    fit_cpu_s = 0.0
+    for fold in range(FOLDS):
+        mine = [walk for at, walk in enumerate(walks) if at % FOLDS == fold]
+        others = [walk for at, walk in enumerate(walks) if at % FOLDS != fold]
+        began = time.process_time()
+        scorer = _fitted(others)
+        fit_cpu_s += time.process_time() - began
+        mix = fit([one for walk in others for one in walk.train_mix()], seed=SEED, hidden=1)
+        part, spent_s = outcomes(mine, scorer, mix)
+        walk_cpu_s += spent_s
+        found += part
+        print(f"{case}: fold {fold + 1} of {FOLDS}, temperature {scorer.temperature}", flush=True)
+    lines: list[str] = []
+    rows = main_rows(case, found, lines) + cold_rows(case, found, lines)
+    print("\n".join(lines))
+    for metric, spent in (
+        ("walk and predict", walk_cpu_s),
+        ("fit on others, all folds", fit_cpu_s),
+    ):
+        print(f"{case}: {metric} {spent:.1f} CPU s")
+        rows.append(
+            {
+                "case": case,
+                "metric": metric,
+                "unit": "CPU s",
+                "ours": round(spent, 2),
+                "peer": None,
+                "theirs": None,
+                "ratio": None,
+            }
+        )
+    return rows
+
+
+def _fitted(others: list[Walk]) -> Scorer:
+    scorer = fit([one for walk in others for one in walk.train()], seed=SEED)
+    some = others[:: max(1, len(others) // CALIBRATE_ON)]
+    return calibrate(scorer, [walk.validation() for walk in some])
+
+
+def read_people(data: Path, case: str, split: str) -> list[Person]:
+    """Everybody with a visit in the training part; the targets are the part `split`."""
+    if split == "train":
+        raise InputError("The training part is what is learned from.", "Ask for --split valid.")
+    names = {"train": TRAIN, "valid": VALID}
+    if split != "valid":
+        names[split] = TARGET
+    rows: dict[str, list[tuple[int, dict[str, str]]]] = defaultdict(list)
+    for name, part in names.items():
+        path = _find(data, f"{case}_{name}.csv")
+        with path.open(encoding="utf-8", newline="") as lines:
+            for row in csv.DictReader(lines):
+                rows[row.get("user_id") or ""].append((part, row))
+    return [_person(case, user, mine) for user, mine in rows.items() if mine[0][0] == TRAIN]
+
+
+def _find(data: Path, name: str) -> Path:
+    for path in (data / name, data / "mobility" / name):
+        if path.is_file():
+            return path
+    raise InputError(
+        f"{name} is neither in {data} nor in its folder mobility.",
+        "Give --data the folder with the stay-point files, and --split the name of a part that is there.",
+    )
+
+
+def _person(case: str, user: str, rows: list[tuple[int, dict[str, str]]]) -> Person:
+    try:
+        first = rows[0][1]
+        monday = (int(first["weekday"]) - int(first["start_day"])) % 7
+        visits = [_visit(row, monday) for _, row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"A visit of person {user!r} in {case} cannot be read ({error}).",
+            "A visit has user_id, location_id, start_day, start_min and weekday.",
+        ) from None
+    return Person(visits, [part for part, _ in rows])
+
+
+def _visit(row: dict[str, str], monday: int) -> Visit:
+    start_s = (int(row["start_day"]) + monday) * DAY_S + int(row["start_min"]) * MINUTE_S
+    depart_s = start_s
+    if "end_day" in row:  # a check-in has no end: its departure is taken as its time
+        end_s = (int(row["end_day"]) + monday) * DAY_S + int(row["end_min"]) * MINUTE_S
+        depart_s = max(start_s, end_s)
+    at = None
+    if "latitude" in row:
+        at = (float(row["latitude"]) * KM_A_UNIT, float(row["longitude"]) * KM_A_UNIT)
+    return Visit(place=int(row["location_id"]), start_s=start_s, depart_s=depart_s, at=at)
+
+
+def main() -> int:
+    """Both data sets; 2 where a file is missing or damaged."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", default="valid")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    try:
+        cases = {case: read_people(options.data, case, options.split) for case in CASES}
+        for case, people in cases.items():
+            rows += run(case, people)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(json.dumps({"bench": "next_place", "rows": rows}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
