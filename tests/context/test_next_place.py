@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hearthway.context import next_place
 from hearthway.context.next_place import CANDIDATES, FEATURES, LEVELS, NEW, Habits, Visit
 from hearthway.context.next_score import Predictor, Scorer
 from hearthway.records.errors import InputError
@@ -103,6 +104,18 @@ def test_only_candidates_are_bounded_and_the_plainly_likely_stay() -> None:
     assert len(question.places) == CANDIDATES + 1
     assert 7 in question.places
     assert question.places[-1] == NEW
+
+
+def test_only_the_latest_visits_vote_and_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [visit(3 if day < 60 else 2, day, 12) for day in range(300)]
+    pairs = [one for day in days for one in (visit(1, int(day.start_s // DAY_S), 8), day)]
+    origin = [name for name, _ in LEVELS].index("origin")
+    said = habits(*pairs, visit(1, 300, 8)).ask().rows[:, origin]
+    monkeypatch.setattr(next_place, "MAX_VISITS", 50)
+    short = habits(*pairs, visit(1, 300, 8))
+    assert len(short._moves) <= 128
+    assert short.ask().rows[2, origin] > said[2]  # of its 25 mornings all led to 2
+    assert short.visits == 601
 
 
 def test_a_visit_out_of_order_is_refused_and_one_in_order_learned() -> None:

@@ -40,9 +40,12 @@ def test_weights_fitted_on_others_beat_the_mix_and_the_most_frequent(walks: list
     scorer = fit([one for walk in others for one in walk.train()], seed=1, passes=20)
     mix = fit([one for walk in others for one in walk.train_mix()], seed=1, hidden=1)
     scorer = calibrate(scorer, [walk.validation() for walk in others])
-    found, spent_s = outcomes(mine, scorer, mix)
+    found, spent_s = outcomes(mine, scorer, mix, part=TARGET)
     targets = [one for one in found if one.target]
-    assert {one.in_part for one in found} == {True, False}
+    assert [one.in_part for one in found] == [part == TARGET for part in mine[0].parts]
+    early, _ = outcomes(mine, scorer, mix, part=VALID)
+    assert [one.in_part for one in early] == [part == VALID for part in mine[0].parts]
+    assert [one.ours for one in early] == [one.ours for one in found]
     right = np.mean([one.ours == 1 for one in targets])
     assert right > np.mean([one.peers["most frequent"] == 1 for one in targets])
     assert right > 0.6

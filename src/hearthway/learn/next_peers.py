@@ -2,7 +2,8 @@
 
 The mix is an online softmax over visited places, without "somewhere new": frequency, 7- and 30-day decayed frequency,
 Markov of order 1 and 2 with and without decay, hour of day, hour of week, Markov x hour, recency of the last two,
-the last place at this hour, and the gap since the last visit. It is fitted by the same fitter, on the same other people.
+the last place at this hour, and the gap since the last visit. It is fitted by the same fitter, on the same
+other people.
 """
 
 from __future__ import annotations

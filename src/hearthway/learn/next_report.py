@@ -16,6 +16,7 @@ SEED = 2
 BINS = 10
 COLD = 25
 SETTLED = 50
+SURE = (0.65, 0.70, 0.75)
 TOP = 3
 Row = dict[str, object]
 
@@ -47,12 +48,10 @@ def cold_rows(case: str, found: list[Outcome], lines: list[str]) -> list[Row]:
     for name, some in ((f"first {COLD} stays", cold), (f"after stay {SETTLED}", settled)):
         if not some:
             continue
-        rows += _sure(
-            case, f"{name}, first place", some, 0.70, lambda one: one.confidence, 1, lines
-        )
-        rows += _sure(
-            case, f"{name}, first place", some, 0.75, lambda one: one.confidence, 1, lines
-        )
+        for least in SURE:
+            rows += _sure(
+                case, f"{name}, first place", some, least, lambda one: one.confidence, 1, lines
+            )
         rows += _sure(
             case, f"{name}, first three", some, 0.80, lambda one: one.shortlist, TOP, lines
         )

@@ -92,15 +92,16 @@ def walk_all(people: list[Person]) -> tuple[list[Walk], float]:
     return walks, sum(walk.peer_cpu_s for walk in walks)
 
 
-def outcomes(walks: list[Walk], scorer: Scorer, mix: Scorer) -> tuple[list[Outcome], float]:
-    """(what was said before each visit of these people, CPU seconds that our part of it took)."""
+def outcomes(
+    walks: list[Walk], scorer: Scorer, mix: Scorer, *, part: int
+) -> tuple[list[Outcome], float]:
+    """(what was said before each visit of these people, of which those in `part` are the targets, CPU seconds that our part of it took)."""
     out: list[Outcome] = []
     spent_s = 0.0
     for walk in walks:
         began = time.process_time()
         said = list(_ours(walk, scorer))
         spent_s += time.process_time() - began
-        last = max(walk.parts)
         for at, (ours, confidence, shortlist) in enumerate(said):
             scores = mix.scores(walk.mix[at].question.rows)
             names = walk.mix[at].question.places[np.argsort(-scores, kind="stable")].tolist()
@@ -109,8 +110,8 @@ def outcomes(walks: list[Walk], scorer: Scorer, mix: Scorer) -> tuple[list[Outco
                 Outcome(
                     who=walk.who,
                     visit=at + 2,
-                    target=walk.target[at] and walk.parts[at] == last and last > TRAIN,
-                    in_part=walk.parts[at] == last and last > TRAIN,
+                    target=walk.target[at] and walk.parts[at] == part,
+                    in_part=walk.parts[at] == part,
                     ours=ours,
                     confidence=confidence,
                     shortlist=shortlist,
