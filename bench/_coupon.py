@@ -1,0 +1,177 @@
+"""The coupon survey (UCI 603) as columns of 0 and 1, and its split by respondent."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Row = dict[str, str]
+Floats = NDArray[np.float64]
+
+OFTEN = ("0", "<1", "1-3", "4-8", ">8")  # times a month
+STEPS = {
+    "Temperature": ("30", "55", "80"),
+    "Time": ("7AM", "10AM", "2PM", "6PM", "10PM"),
+    "Age": ("below21", "21", "26", "31", "36", "41", "46", "50plus"),
+    "Income": (
+        "Less than $12500",
+        "$12500 - $24999",
+        "$25000 - $37499",
+        "$37500 - $49999",
+        "$50000 - $62499",
+        "$62500 - $74999",
+        "$75000 - $87499",
+        "$87500 - $99999",
+        "$100000 or More",
+    ),
+    "Education": (
+        "Some High School",
+        "High School Graduate",
+        "Some college - no degree",
+        "Associates degree",
+        "Bachelors degree",
+        "Graduate degree (Masters or Doctorate)",
+    ),
+}
+HABIT = {
+    "Bar": "Bar",
+    "Coffee House": "CoffeeHouse",
+    "Carry out & Take away": "CarryAway",
+    "Restaurant(<20)": "RestaurantLessThan20",
+    "Restaurant(20-50)": "Restaurant20To50",
+}
+MOMENT = (
+    "Destination",
+    "Passanger",
+    "Weather",
+    "Temperature",
+    "Time",
+    "Coupon",
+    "Expiration",
+    "ToCoupon_GEQ15min",
+    "ToCoupon_GEQ25min",
+    "Direction_same",
+)
+PERSON = (
+    "Gender",
+    "Age",
+    "MaritalStatus",
+    "Has_children",
+    "Education",
+    "Occupation",
+    "Income",
+    "Car",
+    *HABIT.values(),
+)
+NEEDED = ("respondent", *MOMENT, *PERSON, "Y")
+
+
+class DataError(Exception):
+    """The data cannot be used; the message says what to do."""
+
+
+def find(data: Path, name: str) -> Path:
+    """The file in `data` or its sub-folder `coupon`; DataError where it is in neither."""
+    for path in (data / name, data / "coupon" / name):
+        if path.is_file():
+            return path
+    raise DataError(
+        f"no {name} in {data} or {data / 'coupon'}: put it there, or pass another --data"
+    )
+
+
+def load(path: Path) -> list[Row]:
+    """The moments in the order of the file; DataError where it is not the survey."""
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            reader = csv.DictReader(lines)
+            missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError(f"{path} lacks the columns {', '.join(missing)}")
+            rows = [{name: row[name] or "" for name in NEEDED} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as CSV: {error}") from error
+    for number, row in enumerate(rows, 2):
+        if row["Y"] not in ("0", "1") or not row["respondent"] or row["Coupon"] not in HABIT:
+            raise DataError(
+                f"{path}: line {number} lacks an answer, a respondent or a kind of coupon"
+            )
+    if not rows:
+        raise DataError(f"{path} holds no moments")
+    return rows
+
+
+def refuse_shared(train: list[Row], judged: list[Row]) -> None:
+    """DataError where a respondent is on both sides: such a split measures what was remembered."""
+    shared = {row["respondent"] for row in train} & {row["respondent"] for row in judged}
+    if shared:
+        raise DataError(
+            f"{len(shared)} respondents are in both parts (a split by rows): a gate would be judged on people it was "
+            "fitted on. Split by respondent, so that nobody is in both"
+        )
+
+
+def folds(rows: list[Row], count: int, seed: int) -> list[tuple[list[Row], list[Row]]]:
+    """(train, judged) `count` times, by respondent; DataError where there are fewer respondents than folds."""
+    people = sorted({row["respondent"] for row in rows})
+    if not 2 <= count <= len(people):
+        raise DataError(f"{count} folds of {len(people)} respondents: take 2 to {len(people)}")
+    order = np.random.default_rng(seed).permutation(len(people))
+    of = {people[who]: place % count for place, who in enumerate(order)}
+    return [
+        (
+            [row for row in rows if of[row["respondent"]] != k],
+            [row for row in rows if of[row["respondent"]] == k],
+        )
+        for k in range(count)
+    ]
+
+
+class Columns:
+    """Which columns there are, from the values that the training part holds."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        """Columns of the training part; others' unknown values are 0 in all of a question's columns."""
+        self.questions: list[tuple[str, frozenset[str]]] = []
+        for name in (*MOMENT, *PERSON):
+            values = sorted({row[name] for row in rows})
+            told = values[1:] if len(values) == 2 else values
+            self.questions += [(name, frozenset((value,))) for value in told]
+            steps = OFTEN if name in HABIT.values() else STEPS.get(name, ())
+            if len(values) > 2:
+                self.questions += [(name, frozenset(steps[k:])) for k in range(1, len(steps))]
+        self.questions += [("habit", frozenset(OFTEN[k:])) for k in range(1, len(OFTEN))]
+
+    def plain(self, rows: list[Row]) -> NDArray[np.float32]:
+        """One column a question."""
+        columns = np.empty((len(rows), len(self.questions)), dtype=np.float32)
+        for place, (name, values) in enumerate(self.questions):
+            columns[:, place] = [habit_or(row, name) in values for row in rows]
+        return columns
+
+    def crossed(self, plain: NDArray[np.float32]) -> NDArray[np.float32]:
+        """`plain`, each column with each kind of coupon, and the moment's columns in pairs."""
+        names = [name for name, _ in self.questions]
+        kinds = [k for k, name in enumerate(names) if name == "Coupon"]
+        others = [k for k, name in enumerate(names) if name != "Coupon"]
+        moment = [k for k in others if names[k] in MOMENT]
+        pairs = [
+            (a, b) for i, a in enumerate(moment) for b in moment[i + 1 :] if names[a] != names[b]
+        ]
+        first, second = [a for a, _ in pairs], [b for _, b in pairs]
+        return np.concatenate(
+            [
+                plain,
+                *(plain[:, [k]] * plain[:, others] for k in kinds),
+                plain[:, first] * plain[:, second],
+            ],
+            axis=1,
+        )
+
+
+def habit_or(row: Row, name: str) -> str:
+    """The row's answer, or for "habit" how often this person goes where this coupon is good."""
+    return row[HABIT[row["Coupon"]]] if name == "habit" else row[name]

@@ -1,0 +1,424 @@
+"""Speak or be silent: the acceptance model on the coupon survey (UCI 603), on respondents it was not fitted on.
+
+    python bench/gate.py --data ../shared/data [--split test] [--folds 5]
+
+Without --split, coupon.csv is split by respondent into --folds parts, each judged once. With --split NAME the model is
+fitted on coupon.csv and judged on coupon_NAME.csv. A split by rows is refused: it tells the same person twice.
+A yes is worth 1, a no costs 2 or 4, silence is worth 0; answers are seen only where something was said. The policies
+meet respondents with at least 10 moments, in the order of the file. "From scratch" has seen nobody before: it
+meets the judged respondents of one fold one after another, and begins with a hand-set belief (who goes there more often
+says yes more often). Intervals are 95 % over respondents. The last line is JSON for scripts/bench.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from hearthway.learn.acceptance import Ahead, Belief, choose, utility
+from hearthway.learn.boost import BoostSettings, fit_boosted
+from hearthway.learn.offpolicy import Logged, estimate
+from hearthway.learn.population import fit_population
+
+if TYPE_CHECKING:
+    from bench._coupon import (
+        HABIT,
+        MOMENT,
+        OFTEN,
+        Columns,
+        DataError,
+        Row,
+        find,
+        folds,
+        load,
+        refuse_shared,
+    )
+else:  # run as a script, its own folder is on the path
+    from _coupon import (
+        HABIT,
+        MOMENT,
+        OFTEN,
+        Columns,
+        DataError,
+        Row,
+        find,
+        folds,
+        load,
+        refuse_shared,
+    )
+
+Floats = NDArray[np.float64]
+COSTS = (2.0, 4.0)
+SEED, DRAWS, LEAST = 1, 2_000, 10
+SEEN_OFTEN = 20  # rows of the training part in which a crossed column must be 1
+RIDGE, PERSON_RIDGE = 100.0, 2.0
+TREES = BoostSettings(trees=200, depth=6)
+SPREAD = 1.1  # a mean of two models is too timid
+OWN = {"": 1.0, "Coupon": 1.2, "Expiration": 0.3}  # variances of a person's own weights
+AHEAD, LIKE = 12.0, 24  # moments to come that are counted on, and contexts that stand for them
+SCRATCH = (
+    "Destination",
+    "Passanger",
+    "Coupon",
+    "Expiration",
+    "ToCoupon_GEQ15min",
+    "ToCoupon_GEQ25min",
+    "habit",
+)
+SCRATCH_VARIANCE, SCRATCH_OWN, HABIT_STEP = 0.1, {"": 1.0, "Coupon": 1.0}, 0.6
+HOPE, HOPE_ANSWERS = 0.6, 60.0
+SCRATCH_AHEAD = 12.0
+TOSSED = 0.1
+
+
+class Judged(Struct):
+    """One respondent's moments in order: what a model of others thinks, and the answers."""
+
+    rows: list[Row]
+    yes: list[bool]
+    base: Floats  # log-odds of each moment
+    like: Floats  # the same of `LIKE` typical contexts, for this respondent
+
+
+class Part(Struct):
+    """One fold: its judged respondents, contexts of the training part, and the scores behind the AUC."""
+
+    people: list[Judged]
+    contexts: list[Row]
+    yes: Floats
+    scores: dict[str, Floats]
+
+
+Policy = Callable[[Part, float], list[list[float]]]  # worth of every moment, a list a respondent
+
+
+def auc(yes: Floats, score: Floats) -> float:
+    """Area under the ROC curve, ties counted half."""
+    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2.0)[place]
+    positive = yes.sum()
+    below = ranks[yes > 0].sum() - positive * (positive + 1) / 2.0
+    return float(below / (positive * (len(yes) - positive)))
+
+
+def own_columns(rows: list[Row], variances: dict[str, float]) -> tuple[Floats, Floats]:
+    """A person's own columns (constant, kinds of coupon, short notice) and their prior variances."""
+    columns = [np.ones(len(rows))]
+    prior = [variances[""]]
+    for kind in HABIT:
+        columns.append(np.array([float(row["Coupon"] == kind) for row in rows]))
+        prior.append(variances["Coupon"])
+    if "Expiration" in variances:
+        for notice in ("1d", "2h"):
+            columns.append(np.array([float(row["Expiration"] == notice) for row in rows]))
+            prior.append(variances["Expiration"])
+    return np.stack(columns, axis=1), np.array(prior)
+
+
+def fit(train: list[Row]) -> Callable[[list[Row]], dict[str, Floats]]:
+    """Log-odds by model, for rows of somebody new."""
+    columns = Columns(train)
+    plain = columns.plain(train)
+    crossed = columns.crossed(plain)
+    kept = np.flatnonzero(crossed.sum(axis=0) > SEEN_OFTEN)
+    yes = np.array([float(row["Y"]) for row in train])
+    _, person = np.unique([row["respondent"] for row in train], return_inverse=True)
+    linear = fit_population(
+        crossed[:, kept].astype(np.float64), yes, person, ridge=RIDGE, person_ridge=PERSON_RIDGE
+    )
+    trees = fit_boosted(plain, yes, seed=SEED, settings=TREES)
+
+    def scores(rows: list[Row]) -> dict[str, Floats]:
+        x = columns.plain(rows)
+        by_linear = linear.score(columns.crossed(x)[:, kept].astype(np.float64))
+        by_trees = trees.score(x)
+        both = SPREAD * 0.5 * (by_linear + by_trees)
+        return {"linear": by_linear, "trees": by_trees, "both": both}
+
+    return scores
+
+
+def part_of(train: list[Row], judged: list[Row]) -> Part:
+    """Fit on `train` and score `judged`; DataError where a respondent is in both."""
+    refuse_shared(train, judged)
+    scores = fit(train)
+    rng = np.random.default_rng(SEED)
+    contexts = [train[k] for k in rng.choice(len(train), min(LIKE, len(train)), replace=False)]
+    by_person: dict[str, list[Row]] = {}
+    for row in judged:
+        by_person.setdefault(row["respondent"], []).append(row)
+    people = []
+    for rows in by_person.values():
+        if len(rows) < LEAST:
+            continue
+        like = [{**rows[0], **{name: c[name] for name in MOMENT}} for c in contexts]
+        both = scores(rows + like)["both"]
+        yes = [row["Y"] == "1" for row in rows]
+        people.append(Judged(rows, yes, both[: len(rows)], both[len(rows) :]))
+    if not people:
+        raise DataError(
+            f"no respondent to judge has {LEAST} moments: take fewer folds, or another file"
+        )
+    answers = np.array([float(row["Y"]) for row in judged])
+    if not 0.0 < float(answers.mean()) < 1.0:
+        raise DataError("all answers to be judged are the same: an AUC needs both kinds")
+    return Part(people, contexts, answers, scores(judged))
+
+
+def worth(*, yes: bool, cost: float) -> float:
+    """What a word brought."""
+    return 1.0 if yes else -cost
+
+
+def fixed(speaks: Callable[[Judged, int, float], bool]) -> Policy:
+    """A policy that learns nothing."""
+    return lambda part, cost: [
+        [worth(yes=n, cost=cost) if speaks(who, k, cost) else 0.0 for k, n in enumerate(who.yes)]
+        for who in part.people
+    ]
+
+
+def by_hand(who: Judged, place: int, _cost: float) -> bool:
+    """At least once a month there, and not more than a quarter of an hour away."""
+    row = who.rows[place]
+    return row[HABIT[row["Coupon"]]] in OFTEN[2:] and row["ToCoupon_GEQ15min"] == "0"
+
+
+def static(who: Judged, place: int, cost: float) -> bool:
+    """The model of others, as it stands."""
+    return utility(float(1.0 / (1.0 + np.exp(-who.base[place]))), cost) > 0.0
+
+
+def pretrained(part: Part, cost: float, *, moments: float = AHEAD) -> list[list[float]]:
+    """The model of others, and the person's own weights learned from the answers to what was said."""
+    told = []
+    for who in part.people:
+        z, prior = own_columns(who.rows, OWN)
+        like, _ = own_columns(part.contexts, OWN)
+        belief, brought = Belief(np.zeros(len(prior)), np.diag(prior)), []
+        for k, yes in enumerate(who.yes):
+            ahead = Ahead(who.like, like, moments)
+            speaks = choose(belief, float(who.base[k]), z[k], cost, ahead=ahead).speaks
+            brought.append(worth(yes=yes, cost=cost) if speaks else 0.0)
+            if speaks:
+                belief.answered(float(who.base[k]), z[k], yes=yes)
+        told.append(brought)
+    return told
+
+
+def myopic(part: Part, cost: float) -> list[list[float]]:
+    """The same without a worth of what is learned."""
+    return pretrained(part, cost, moments=0.0)
+
+
+def scratch(part: Part, cost: float) -> list[list[float]]:
+    """Nobody seen before: shared and own weights learned together, from the answers to what was said."""
+    columns = Columns([row for who in part.people for row in who.rows[:1]] + part.contexts)
+    told, answers = [], 0
+    questions = [(n, v) for n, v in columns.questions if n in SCRATCH]
+    columns.questions = questions
+    mean = [-1.5 * HABIT_STEP] + [HABIT_STEP * (name == "habit") for name, _ in questions]
+    variance = [1.0] + [SCRATCH_VARIANCE] * len(questions)
+    own = slice(len(mean), len(mean) + 1 + len(HABIT))
+    _, prior = own_columns(part.contexts, SCRATCH_OWN)
+    belief = Belief(
+        np.concatenate([mean, np.zeros(len(prior))]), np.diag(np.concatenate([variance, prior]))
+    )
+
+    def design(rows: list[Row]) -> Floats:
+        constant, mine = np.ones((len(rows), 1)), own_columns(rows, SCRATCH_OWN)[0]
+        return np.concatenate([constant, columns.plain(rows), mine], axis=1)
+
+    for who in part.people:
+        belief.forget(own, prior)
+        own_contexts = [
+            {**who.rows[0], **{name: c[name] for name in MOMENT}} for c in part.contexts
+        ]
+        ahead = Ahead(np.zeros(len(own_contexts)), design(own_contexts), SCRATCH_AHEAD)
+        z, brought = design(who.rows), []
+        for k, yes in enumerate(who.yes):
+            hope = HOPE / (1.0 + answers / HOPE_ANSWERS) ** 0.5
+            speaks = choose(belief, 0.0, z[k], cost, ahead=ahead, deviations=hope).speaks
+            brought.append(worth(yes=yes, cost=cost) if speaks else 0.0)
+            if speaks:
+                belief.answered(0.0, z[k], yes=yes)
+                answers += 1
+        told.append(brought)
+    return told
+
+
+POLICIES: dict[str, Policy] = {
+    "always": fixed(lambda _who, _k, _cost: True),
+    "hand rule": fixed(by_hand),
+    "static": fixed(static),
+    "pretrained, myopic": myopic,
+    "pretrained": pretrained,
+    "from scratch": scratch,
+}
+
+
+def interval(people: list[list[float]], less: list[list[float]] | None = None) -> tuple[float, ...]:
+    """(mean, low, high) per 1,000 moments, over respondents; of the paired difference where `less` is given."""
+    total = np.array([sum(n) for n in people])
+    if less is not None:
+        total = total - np.array([sum(n) for n in less])
+    count = np.array([len(n) for n in people], dtype=np.float64)
+    drawn = np.random.default_rng(SEED).integers(0, len(total), size=(DRAWS, len(total)))
+    means = np.sort(total[drawn].sum(axis=1) / count[drawn].sum(axis=1))
+    return tuple(
+        float(round(1_000 * n, 1))
+        for n in (
+            total.sum() / count.sum(),
+            means[int(0.025 * DRAWS)],
+            means[int(0.975 * DRAWS) - 1],
+        )
+    )
+
+
+def row(
+    case: str, metric: str, unit: str, ours: float, peer: str, theirs: float | None
+) -> dict[str, Any]:
+    """One row of the JSON; a ratio only where both are above 0."""
+    ratio = round(ours / theirs, 4) if theirs and theirs > 0 < ours else None
+    return {
+        "case": case,
+        "metric": metric,
+        "unit": unit,
+        "ours": round(ours, 4),
+        "peer": peer or None,
+        "theirs": None if theirs is None else round(theirs, 4),
+        "ratio": ratio,
+    }
+
+
+def auc_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
+    """AUC of each model: the mean over the folds, each with a model of its own."""
+    mean = {n: float(np.mean([auc(p.yes, p.scores[n]) for p in parts])) for n in parts[0].scores}
+    each = " ".join(f"{auc(p.yes, p.scores['both']):.3f}" for p in parts)
+    print("AUC " + " ".join(f"{n} {value:.4f}" for n, value in mean.items()) + f"  (both: {each})")
+    for peer in ("linear", "trees"):
+        yield row(case, "AUC on unseen respondents", "area", mean["both"], peer, mean[peer])
+
+
+def policy_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
+    """Worth of every policy beside silence (0), and the gain of learning over the static form."""
+    for cost in COSTS:
+        told = {
+            name: [who for part in parts for who in policy(part, cost)]
+            for name, policy in POLICIES.items()
+        }
+        for name, people in told.items():
+            flat = [n for who in people for n in who]
+            said = sum(n != 0.0 for n in flat)
+            share, right = said / len(flat), sum(n > 0 for n in flat) / max(1, said)
+            mean, low, high = interval(people)
+            print(
+                f"c={cost:.0f} {name:19} {mean:8.1f} [{low}, {high}] speaks {share:.3f} precision {right:.3f}"
+            )
+            if name in ("pretrained", "from scratch"):
+                for peer in ("always", "hand rule", "static", "silent"):
+                    theirs = 0.0 if peer == "silent" else interval(told[peer])[0]
+                    yield row(
+                        case,
+                        f"{name}: utility at c={cost:.0f}",
+                        "per 1,000 moments",
+                        mean,
+                        peer,
+                        theirs,
+                    )
+                yield row(
+                    case, f"{name}: speaks at c={cost:.0f}", "share of moments", share, "", None
+                )
+        gain, low, high = interval(told["pretrained"], told["static"])
+        print(f"c={cost:.0f} pretrained - static {gain} [{low}, {high}]")
+        yield row(
+            case, f"gain over static at c={cost:.0f}", "per 1,000 moments", gain, "static", 0.0
+        )
+
+
+def log_of(part: Part, cost: float, rng: np.random.Generator) -> Iterator[tuple[Logged, bool]]:
+    """What the pretrained gate logs where a share `TOSSED` of the moments is left to a coin; and the truth."""
+    like, _ = own_columns(part.contexts, OWN)
+    for who in part.people:
+        z, prior = own_columns(who.rows, OWN)
+        belief = Belief(np.zeros(len(prior)), np.diag(prior))
+        for k, yes in enumerate(who.yes):
+            base, ahead = float(who.base[k]), Ahead(who.like, like, AHEAD)
+            choice = choose(belief, base, z[k], cost, ahead=ahead)
+            propensity = choice.propensity(TOSSED)
+            speaks = bool(rng.random() < propensity)
+            yield Logged(choice.p, propensity, yes if speaks else None), yes
+            if speaks:
+                belief.answered(base, z[k], yes=yes)
+
+
+def offpolicy_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
+    """A changed gate (another cost of a no) estimated from the log at c=2, beside what it would have brought."""
+    rng = np.random.default_rng(SEED)
+    both = [n for part in parts for n in log_of(part, 2.0, rng)]
+    log = [entry for entry, _ in both]
+    for cost in (1.0, 4.0):
+
+        def speaks(entry: Logged, cost: float = cost) -> bool:
+            return utility(entry.p, cost) > 0.0
+
+        told = estimate(log, cost, speaks)
+        truth = sum(worth(yes=y, cost=cost) for entry, y in both if speaks(entry)) / len(both)
+        print(
+            f"gate changed from c=2 to c={cost:.0f}: truth {1000 * truth:.1f}, doubly robust {1000 * told.robust:.1f}, "
+            f"inverse propensity {1000 * told.inverse:.1f}, {told.effective:.0f} effective answers"
+        )
+        for name, value in (("doubly robust", told.robust), ("inverse propensity", told.inverse)):
+            metric = f"{name} estimate of the gate at c={cost:.0f} from the log at c=2"
+            yield row(case, metric, "per 1,000 moments", 1000 * value, "truth", 1000 * truth)
+
+
+def parts_of(data: Path, split: str, count: int) -> Iterator[tuple[list[Row], list[Row]]]:
+    """(train, judged) of the split; DataError for a split by rows and for a file that is not there."""
+    if split in ("random", "rows", "row"):
+        raise DataError(
+            "a random split by rows is refused: the same respondent would be fitted on and judged. Leave --split out "
+            "(folds by respondent), or name a held-out file coupon_NAME.csv"
+        )
+    train = load(find(data, "coupon.csv"))
+    if split in ("", "train", "valid"):
+        yield from folds(train, count, SEED)
+        return
+    yield train, load(find(data, f"coupon_{split}.csv"))
+
+
+def main() -> int:
+    """Fit, judge, print; 2 where the data cannot be used."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", default="")
+    parser.add_argument("--folds", type=int, default=5)
+    options = parser.parse_args()
+    started = time.process_time()
+    try:
+        parts = [part_of(*n) for n in parts_of(options.data, options.split, options.folds)]
+    except DataError as error:
+        print(f"gate: {error}", file=sys.stderr)
+        return 2
+    case = f"coupon/{options.split or f'{options.folds} folds by respondent'}"
+    rows = [*auc_rows(case, parts), *policy_rows(case, parts), *offpolicy_rows(case, parts)]
+    rows.append(
+        row(case, "cost of the whole run", "CPU s", time.process_time() - started, "", None)
+    )
+    print(json.dumps({"bench": "gate", "rows": rows}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
