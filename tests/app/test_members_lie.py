@@ -25,7 +25,14 @@ from hearthway.records.forgetting import ForgetOrder, SignedForget, Span
 from hearthway.records.household import Decision, Party
 from hearthway.records.messages import FORGET
 from hearthway.records.signals import Fix
-from hearthway.records.tasks import TASK_OFFER, TASK_STATE, NavigationTarget, Task
+from hearthway.records.tasks import (
+    TASK_OFFER,
+    TASK_STATE,
+    Conversation,
+    NavigationTarget,
+    Task,
+    Turn,
+)
 
 PEOPLE = {
     "anna-phone": ("anna", "adult"),
@@ -66,6 +73,13 @@ def task(person: str, sender: str, version: int = 2, task_id: str = "0a1b2c3d4e5
         version=version,
         holders=(sender, "car"),
     )
+
+
+def talk(person: str, sender: str, version: int = 2, task_id: str = "0a1b2c3d4e5f") -> Task:
+    """A task of which a person may have many."""
+    turns = (Turn(by_person=True, text="and after that?", time_s=1.0),)
+    one = task(person, sender, version, task_id)
+    return msgspec.structs.replace(one, content=Conversation(turns=turns))
 
 
 async def offer(nodes: Any, sender: str, wanted: Task, about: str | None = None) -> None:
@@ -132,12 +146,12 @@ def test_what_is_over_makes_room_for_the_next_task(
             lying(nodes, "anna-phone")
             tasks = nodes["car"].part(Tasks)
             for n in range(6):
-                await offer(nodes, "anna-phone", task("anna", "anna-phone", task_id=f"t-{n}"))
+                await offer(nodes, "anna-phone", talk("anna", "anna-phone", task_id=f"t-{n}"))
                 if n != 1:
                     tasks.finish(f"t-{n}")
             assert sorted(one.task_id for one in tasks._all()) == ["t-1", "t-4", "t-5"]
             assert [one.task_id for one in tasks.held()] == ["t-1"]  # never one that is not over
-            over = msgspec.structs.replace(task("anna", "anna-phone", 9, task_id="t-0"), done=True)
+            over = msgspec.structs.replace(talk("anna", "anna-phone", 9, task_id="t-0"), done=True)
             await offer(nodes, "anna-phone", over)  # told again by who keeps it still
             assert "t-0" not in {one.task_id for one in tasks._all()}
 
@@ -156,13 +170,13 @@ def test_nobody_fills_a_node_with_tasks(
             tasks, refused = nodes["car"].part(Tasks), 0
             for n in range(8):
                 try:
-                    await offer(nodes, "kid-phone", task("kid", "kid-phone", task_id=f"kid-{n}"))
+                    await offer(nodes, "kid-phone", talk("kid", "kid-phone", task_id=f"kid-{n}"))
                 except MeshError as why:
                     refused += "Too many tasks of kid-phone" in str(why)
             assert 2 <= len(tasks.held()) == 8 - refused <= 4
-            await offer(nodes, "kid-phone", task("kid", "kid-phone", 3, task_id="kid-0"))
+            await offer(nodes, "kid-phone", talk("kid", "kid-phone", 3, task_id="kid-0"))
             await offer(
-                nodes, "anna-phone", task("anna", "anna-phone")
+                nodes, "anna-phone", talk("anna", "anna-phone")
             )  # the others' room is theirs
             assert {one.person for one in tasks.held()} == {"kid", "anna"}
 
