@@ -32,7 +32,7 @@ from .wheel import AtWheel
 from .witness import stages, told
 
 log = logging.getLogger("hearthway.car")
-MISSED_S = 0.5
+MISSED_S = 0.1  # a session opened anew was back after 5 to 15 ms, a phone killed and started again after 360
 WITHOUT_PHONE = (
     "the phone is out of reach: no suggestions and no answers until it is back; "
     "position, battery and this screen go on"
