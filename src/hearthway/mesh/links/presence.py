@@ -68,7 +68,10 @@ class Presence:
             return
         self.tokens.discard(device_id)
         stream = self.ways.stream(device_id)
-        if stream is not None and self._is_open() and (doubted or stream.heard_within(_FRESH_S)):
+        fresh = stream is not None and stream.heard_within(_FRESH_S)
+        # Whoever moved has to be missed: its return is what makes both sides write down where it is.
+        fresh = fresh and self.ways.as_listed(device_id)
+        if stream is not None and self._is_open() and (doubted or fresh):
             self.stands(device_id)
             return
         held_s = self._held_s.get(device_id, 0.0) - time.monotonic()

@@ -139,6 +139,12 @@ class Stream(asyncio.BufferedProtocol):
                 timer.cancel()
 
     @property
+    def own_host(self) -> str:
+        """This side's address."""
+        own = self._transport.get_extra_info("sockname") if self._transport else None
+        return str(own[0]) if own else ""
+
+    @property
     def host(self) -> str:
         """The other side's address as seen from here."""
         peer = self._transport.get_extra_info("peername") if self._transport else None

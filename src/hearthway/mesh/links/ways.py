@@ -122,6 +122,14 @@ class Ways:
         way = self._ways.get(device_id)
         return way.stream if way is not None else None
 
+    def as_listed(self, device_id: str) -> bool:
+        """Does the stream in use run between the two addresses that the list of devices says?"""
+        stream, member = self.stream(device_id), self.identity.roster.member(device_id)
+        if stream is None or member is None:
+            return False
+        listed = [split_address(a)[0] for a in (self.identity.address, member.address)]
+        return [stream.own_host, stream.host] == listed
+
     # -- coming and going ----------------------------------------------------------------------
 
     async def meet(self, device_id: str) -> None:
