@@ -168,10 +168,11 @@ return seen.size;
 def test_a_moving_car_shows_one_thing_to_read(browser: Any, page: Any, moment_state: Any) -> None:
     page.push(msgspec.structs.replace(moment_state, role="car"), "moment")
     until(browser, lambda: browser.find_elements(By.ID, "answer-accept"))
-    shown = [
-        e.text for e in browser.find_elements(By.CSS_SELECTOR, ".option .name") if e.is_displayed()
-    ]
-    assert shown == ["Ravintola Kuusi"]
+    names = (
+        "return [...document.querySelectorAll('.option .name')]"
+        ".filter(e => e.offsetParent !== null).map(e => e.textContent)"
+    )
+    until(browser, lambda: browser.execute_script(names) == ["Ravintola Kuusi"])
     assert not browser.find_element(By.ID, "why").is_displayed()
     parked = msgspec.structs.replace(moment_state.situation, mode="staying")
     page.push(msgspec.structs.replace(moment_state, role="car", situation=parked))
