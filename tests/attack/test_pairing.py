@@ -95,7 +95,10 @@ def test_digits_and_the_qr_code_at_the_command_line(
 def test_a_guess_loop_over_many_connections_locks_after_five(
     household: Any, door: dict[str, Any], guest: Any, cli: Any, tmp_path: Path
 ) -> None:
-    """All at once, each on a connection of its own: five are looked at in all."""
+    """All at once, each on a connection of its own: five are looked at in all.
+
+    A machine that holds more connections than the home lets it has its own oldest ones cut.
+    """
     said: list[str] = []
 
     def guess(number: int) -> None:
@@ -108,7 +111,8 @@ def test_a_guess_loop_over_many_connections_locks_after_five(
         list(loop.map(guess, range(24)))
     assert len(said) == 24
     assert sum("does not match" in words for words in said) == 5
-    assert all("locked" in w for w in said if "does not match" not in w)
+    rest = {words for words in said if "does not match" not in words}
+    assert all(re.search("locked|stopped answering|cut the connection", w) for w in rest), rest
     cli("pair", door["address"], door["code"], "--data", guest.paths.root).refuses(
         "locked", "guessing"
     )
