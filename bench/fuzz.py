@@ -4,7 +4,8 @@
 
 Home, phone and car are `hearthway up` processes on loopback. Two members whose software is hostile (a child's phone
 and a second car, with valid keys, streams and sessions) send each of them `--frames` frames: wrong content under
-good seals, wrong seals, greetings, link and relay words, lists of devices, repeats (`tests/attack/fuzz_*.py`).
+good seals, wrong seals, greetings, link and relay words, lists of devices, repeats (`tests/attack/fuzz_*.py`). Every
+1,000 frames a member greets as no honest one does: anew, twice, too often, or otherwise than it was asked.
 10,000 frames or more come in ten parts, and the resident memory of each node is looked at after each: `growth` is what
 the second half added to the most, for each 10,000 frames. With `--storms 2` the same nodes go through it again.
 With `--coverage` so many more go to nodes under coverage.py, and the branches of the decoders are counted.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hearthway.mesh.wire import greeting
 from hearthway.mesh.wire.greeting import Greeter
 from hearthway.mesh.wire.sessions import Sessions
 from hearthway.records.errors import MeshError
@@ -22,7 +24,7 @@ class _Wire:
     def __init__(self, other: Sessions, name: str) -> None:
         self.other, self.name = other, name
         self.gate, self.asked = asyncio.Event(), asyncio.Event()
-        self.asks = 0
+        self.asks = self.puts = 0
         self.away = False
         self.before_put: Callable[[], None] | None = None
 
@@ -38,6 +40,7 @@ class _Wire:
         return answer
 
     async def put(self, *_: Any, **__: Any) -> int:
+        self.puts += 1
         if self.before_put is not None:
             self.before_put()
             self.before_put = None
@@ -141,6 +144,57 @@ def test_who_begins_anew_while_it_is_handed_the_list_is_greeted_again(make_house
         assert scene.wire.asks == 2
         assert scene.ready
         assert scene.told[-1] is True
+
+    asyncio.run(scenario())
+
+
+def test_a_list_is_handed_to_somebody_once_in_a_moment_and_a_newer_one_at_once(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        scene, now_s = _Scene(household), 1000.0
+        scene.greeter.signed_roster = b"the list"
+        monkeypatch.setattr(greeting, "time", SimpleNamespace(monotonic=lambda: now_s))
+
+        async def handed(device_id: str) -> bool:
+            before = scene.wire.puts
+            await scene.greeter.hand_roster(device_id)
+            return scene.wire.puts > before
+
+        assert await handed("car")
+        assert not await handed("car")
+        assert await handed("home")  # each for itself
+        await asyncio.to_thread(household.add, "home", "home")
+        scene.ours.use(household.identity("phone"))
+        assert await handed("car")  # newer
+        assert not await handed("car")
+        now_s += 0.5
+        assert await handed("car")
+
+    asyncio.run(scenario())
+
+
+def test_who_greets_too_often_is_answered_again_a_second_later(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        scene, now_s = _Scene(household), 1000.0
+        monkeypatch.setattr(greeting, "time", SimpleNamespace(monotonic=lambda: now_s))
+        scene.greeter.active = False  # it is heard, and not greeted in return
+
+        def answered() -> int:
+            return sum(
+                scene.greeter.hear("car", scene.theirs.greeting("phone")) != b"" for _ in range(60)
+            )
+
+        assert answered() == 40
+        assert answered() == 0
+        now_s += 1.0
+        assert answered() == 40
 
     asyncio.run(scenario())
 

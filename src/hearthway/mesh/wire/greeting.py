@@ -36,7 +36,10 @@ class Tell(Protocol):
 
 
 class Greeter:
-    """Keeps one node's sessions alive: greets whoever the link sees, until it goes."""
+    """Keeps one node's sessions alive: greets whoever the link sees, until it goes.
+
+    What it remembers is kept by device, and a link brings words of members of the household only: there are few.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class Greeter:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._checking: dict[str, asyncio.Task[None]] = {}
         self._quality: dict[str, Quality] = {}
-        self._handed: dict[str, float] = {}
+        self._handed: dict[str, tuple[int, float]] = {}  # to whom: which list, and when
         self._asked: dict[str, float] = {}
         self._greeted: dict[str, tuple[float, int]] = {}  # by sender: this second, and how often
         self._rechecked: dict[str, float] = {}
@@ -117,8 +120,6 @@ class Greeter:
         since_s, count = self._greeted.get(claimed, (now_s, 0))
         if now_s - since_s >= 1.0:
             since_s, count = now_s, 0
-        if len(self._greeted) > 1000:
-            self._greeted.clear()
         self._greeted[claimed] = since_s, count + 1
         return count >= _GREETINGS_A_S
 
@@ -206,12 +207,11 @@ class Greeter:
         """The list is signed by the root, so anybody may hand it on, and unsealed: before any newer key is used."""
         now_s = time.monotonic()
         serial = self._sessions.identity.roster.serial
-        at = f"{device_id} {serial}"
-        if not self.signed_roster or now_s - self._handed.get(at, -1e9) < _ROSTER_AGAIN_S:
+        handed, handed_s = self._handed.get(device_id, (-1, -1e9))
+        lately = handed == serial and now_s - handed_s < _ROSTER_AGAIN_S
+        if not self.signed_roster or lately:
             return
-        if len(self._handed) > 1000:
-            self._handed.clear()
-        self._handed[at] = now_s
+        self._handed[device_id] = serial, now_s
         await self._link.put(device_id, ROSTER + self.signed_roster, reliable=True)
 
     async def ask_roster(self, device_id: str) -> None:
