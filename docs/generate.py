@@ -18,7 +18,7 @@ import msgspec
 
 import hearthway
 from hearthway.app.config import Config
-from hearthway.assist.silences import SILENCES
+from hearthway.assist import needs
 from hearthway.cli.main import cli
 from hearthway.mesh.policy.rules import PURPOSES, default_rules
 from hearthway.records import errors
@@ -183,8 +183,13 @@ def purposes() -> str:
 
 
 def silences() -> str:
-    """Why nothing is said."""
-    return table(("code", "words"), ((f"`{code}`", words) for code, words in SILENCES.items()))
+    """Why nothing is said, and by which need where it is not for all of them."""
+    rows = (
+        (f"`{code}`", need, words)
+        for code, by in needs.silence_words().items()
+        for need, words in by.items()
+    )
+    return table(("code", "need", "words"), rows)
 
 
 def failures() -> str:

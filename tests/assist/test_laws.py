@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hearthway.assist.memory import Answered
-from hearthway.assist.rank import option_of, utility_of
+from hearthway.assist.needs.meal.rank import option_of
+from hearthway.assist.needs.meal.taste import taste_of
+from hearthway.assist.options import utility_of
 from hearthway.assist.settings import GateSettings
-from hearthway.assist.taste import taste_of
 from hearthway.learn.outcome import learn_said
 from hearthway.records.localtime import local_day
 from hearthway.records.poi import OpenState
@@ -161,7 +162,7 @@ def test_more_own_visits_never_rank_a_place_lower(world: Any, visits: int, more:
         proposal = world.assistant(settings=GateSettings(threshold_min=-99)).propose(
             world.drive(lat=lat), memory
         )
-        found = next(c for c in proposal.candidates if c.poi.osm_id == "node/1")
+        found = next(c for c in proposal.offers[0][1].candidates if c.poi.osm_id == "node/1")
         taste = taste_of(memory, world.drive().time_s)
         return option_of(found, Wait(osm_id="node/1"), taste).utility
 

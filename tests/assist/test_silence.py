@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import msgspec
 import pytest
 
 import hearthway.assist
+from hearthway.assist import needs
 from hearthway.assist.memory import Answered, Said
 from hearthway.assist.settings import Dial, GateSettings
+from hearthway.assist.shape import AnyNeed
 from hearthway.assist.silences import SILENCES
 from hearthway.records.localtime import local_day
 from hearthway.records.poi import OpenState
@@ -181,18 +184,34 @@ def test_the_dial(world: Any) -> None:
     assert needed[0] < needed[1] < needed[2]
 
 
-def test_every_code_used_is_in_the_table_and_every_code_in_the_table_is_used() -> None:
+def used_in(folder: Path, codes: Iterable[str]) -> set[str]:
+    """Those of `codes` that stand as text in the modules right in `folder`, the tables apart."""
+    return {
+        str(node.value)
+        for path in sorted(folder.glob("*.py"))
+        if path.name != "silences.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in set(codes)
+    }
+
+
+def test_every_code_of_the_gate_is_used() -> None:
     """The app adds "forbidden": only it knows the owner's rules."""
-    used: set[str] = {"forbidden"}
-    folder = Path(hearthway.assist.__path__[0])
-    for path in sorted(folder.glob("*.py")):
-        if path.name == "silences.py":
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and node.value in SILENCES:
-                used.add(str(node.value))
+    used = used_in(Path(hearthway.assist.__path__[0]), SILENCES) | {"forbidden"}
     assert used == set(SILENCES)
-    assert all(words.endswith(".") for words in SILENCES.values())
+
+
+@pytest.mark.parametrize("need", needs.found(), ids=lambda need: str(need.name))
+def test_every_code_of_a_need_is_used_there_or_words_one_of_the_gates(need: AnyNeed) -> None:
+    used = used_in(Path(needs.__path__[0]) / need.name, need.silences)
+    assert set(need.silences) - used <= set(SILENCES)
+    assert {fact.code for fact in need.must_know} <= set(need.silences)
+
+
+def test_the_words_of_every_silence_are_sentences() -> None:
+    table = needs.silence_words()
+    assert set(SILENCES) < set(table)
+    assert all(words.endswith(".") for by in table.values() for words in by.values())
 
 
 @pytest.mark.parametrize("field", ["routines", "destinations"])

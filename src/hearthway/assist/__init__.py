@@ -1,1 +1,1 @@
-"""Situation -> Suggestion | Silence: need, candidates, ranking, the interruption gate, explanation. Pure."""
+"""Situation -> Suggestion | Silence: needs, the interruption gate, explanation. Pure."""

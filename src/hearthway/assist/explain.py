@@ -12,6 +12,7 @@ from hearthway.records.localtime import clock
 from hearthway.records.suggestion import Option, Reason, Suggestion
 
 from .moment import SYNTHETIC, ago, plain, render
+from .needs import of_topic
 
 TOP = 3
 NEGLIGIBLE_MIN = 0.05
@@ -93,8 +94,10 @@ def _what_would_change(suggestion: Suggestion) -> list[str]:
     needed = p_needed(suggestion)
     goal = suggestion.situation.destinations
     if needed is not None and goal:
+        need = of_topic(suggestion.need)
+        useful = need.useful_words if need is not None else "it would help you"
         lines.append(
-            f"Had it been less likely that you were heading there to eat (p {needed:.2f} "
+            f"Had it been less likely that {useful} (p {needed:.2f} "
             f"instead of {suggestion.p_useful:.2f}), nothing would have been said."
         )
     return lines

@@ -115,20 +115,25 @@ def weigh(
     option_utility: float,
     p_words: str = "",
     option_words: str = "",
+    early_min: float = DECIDING_MIN,
+    early_words: str = "deciding early",
 ) -> Verdict:
-    """Speaking now against silence: `p` of being useful, `lead_s` before arrival, best option's minutes."""
-    benefit = max(0.0, DECIDING_MIN + option_utility)
+    """Speaking now against silence: `p` of being useful, `lead_s` until it is too late, best option's minutes.
+
+    `early_min` is what knowing it early is worth by itself.
+    """
+    benefit = max(0.0, early_min + option_utility)
     parts = costs(situation, memory, settings)
     cost = fsum(r.weight for r in parts)
     reasons = [
         Reason(
             feature="deciding-early",
-            weight=p * DECIDING_MIN,
-            words=f"deciding early is worth {DECIDING_MIN:.0f} min, with p {p:.2f}{p_words}",
+            weight=p * early_min,
+            words=f"{early_words} is worth {early_min:.0f} min, with p {p:.2f}{p_words}",
         ),
         Reason(
             feature="best-option",
-            weight=p * (benefit - DECIDING_MIN),
+            weight=p * (benefit - early_min),
             words=option_words,
         ),
         *(Reason(feature=r.feature, weight=-(1.0 - p) * r.weight, words=r.words) for r in parts),

@@ -13,8 +13,8 @@ from hearthway.records.situation import Battery, Situation
 from hearthway.records.suggestion import Option, Suggestion
 from hearthway.records.venue import Wait
 
-from .need import Need
 from .settings import AREA_M, WALK_MPS
+from .shape import NameOf
 
 INDENT = " " * 10
 ANSWERS = "why · not now · never here"
@@ -45,6 +45,17 @@ def ago(age_s: float) -> str:
     return f"{age_s / 3600:.0f} h ago"
 
 
+def heading_to(name_of: NameOf | None, area: Sequence[Place], place: Place) -> str:
+    """The name of `place` on the map, or "near" the nearest probable one of `area` that has a name; else ""."""
+    if name_of is None:
+        return ""
+    here = plain(name_of(place.lat, place.lon) or "")
+    if here or place.label:
+        return here
+    names = (plain(name_of(p.lat, p.lon) or "") for p in area)
+    return next((f"near {name}" for name in names if name), "")
+
+
 def headline(
     situation: Situation,
     place: Place,
@@ -65,23 +76,6 @@ def headline(
     else:
         label = f"heading {'' if label.startswith('near ') else 'to '}{label}"
     return f"{metres(distance_m)} before arrival · {label} {of}"
-
-
-def routine_line(need: Need, known_open: int, shown_open: int, unknown: int) -> str:
-    """When this meal is for this person, how many are known to be open, and what is shown of them."""
-    routine = need.routine
-    unit = "evening" if need.name == "dinner" else "day"
-    days = f"{routine.days} {unit}" + ("" if routine.days == 1 else "s")
-    start, end = clock(routine.start_s, 0), clock(routine.end_s, 0)
-    if known_open:
-        opened = f"{known_open} open when you arrive"
-        if known_open > shown_open:
-            opened += f", {shown_open} shown"
-        if unknown:
-            opened += ", hours unknown last"
-    else:
-        opened = "0 known to be open; hours unknown"
-    return f"{need.name}time for you is {start}-{end} ({days}) · {opened}:"
 
 
 def reach(option: Option) -> str:

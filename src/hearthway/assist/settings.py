@@ -43,13 +43,10 @@ class GateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 DECIDING_MIN = 25.0  # deciding only on arrival: a search, a walk in vain, an unknown wait
-UNKNOWN_WAIT_MIN = 10.0  # an unknown wait is charged as this one, and shown as unknown
-CLOSED_DOOR_MIN = 20.0  # standing before a closed door: walk back, choose again
-LAST_ORDERS_S = 45 * 60.0  # a kitchen that closes sooner than this after arrival is half a meal
-LAST_ORDERS_MIN = 10.0
 WALK_MPS = 1.3
 STREET_FACTOR = 1.25  # ways on foot against the bee-line, in towns
 DRIVE_FACTOR = 1.35  # roads against the bee-line
 DRIVE_MPS = 9.0  # town driving with its lights, where no speed is known
-PLACE_REACH_M = 500.0  # a meal this near a place was eaten "at" that place
 AREA_M = 800.0  # destinations this close to one another share their options
+# Between words about different things: three times the minute in which a line is read and acted on.
+ONE_AT_A_TIME_S = 180.0

@@ -1,30 +1,25 @@
-"""Every reason for saying nothing, in one table: the code for programs, the words for people."""
+"""Reasons for saying nothing that are the gate's own: the code for programs, the words for people.
+
+Each need has a table of its own beside these, and its words come first.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Silence
 
 SILENCES: dict[str, str] = {
-    "not-driving": "You are not driving.",
-    "no-routine-yet": "There are too few days of your life here to know when you eat.",
-    "unknown-destination": "It is not clear where you are heading.",
-    "needs-a-map": "There is no map here, so no place to eat is known.",
-    "off-map": "Where you are heading lies off the map.",
-    "not-mealtime": "You rarely eat out when you will arrive.",
-    "ate-recently": "You have eaten not long ago.",
-    "heading-home": "You are heading home, and such a drive of yours rarely ends at a table.",
-    "not-an-eating-drive": "Your visits there at this time are rarely for a meal.",
     "budget": "Enough has been said today.",
-    "said-already": "It has been said already for this meal.",
+    "said-already": "It has been said already.",
+    "one-at-a-time": "Something else was said a moment ago.",
     "not-now": "You asked not to be told now.",
     "dismissed": "You turned the last suggestion down a short while ago.",
     "too-far": "You are still too far away for it to be news.",
     "too-early": "Waiting a little makes it surer and costs nothing.",
     "too-late": "You are too close to arriving to act on it.",
     "high-driving-load": "The driving needs all your attention.",
-    "no-places-near": "The map knows no place to eat near there.",
-    "nothing-open": "Nothing there is open when you arrive.",
     "not-worth-interrupting": "It is not worth interrupting you.",
     "forbidden": "A rule of yours forbids it.",
 }
@@ -34,17 +29,21 @@ def silence(
     situation: Situation,
     code: str,
     *,
+    words: Mapping[str, str] | None = None,
     detail: str = "",
     utility: float | None = None,
     threshold: float | None = None,
 ) -> Silence:
-    """The silence named `code` at this situation's time; KeyError for a code outside the table."""
-    words = SILENCES[code]
+    """The silence named `code` at this situation's time, in a need's `words` where it has some.
+
+    KeyError for a code in neither table.
+    """
+    said = (words or {}).get(code) or SILENCES[code]
     return Silence(
         time_s=situation.time_s,
         person=situation.person,
         code=code,
-        words=f"{words} {detail}".rstrip(),
+        words=f"{said} {detail}".rstrip(),
         utility=utility,
         threshold=threshold,
     )

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from hearthway.assist.memory import DAY_S, Memory, fade
 from hearthway.records.poi import Poi
 from hearthway.records.suggestion import AnswerKind
-
-from .memory import DAY_S, Memory, fade
 
 TAG_HALF_LIFE_S = 180 * DAY_S
 POI_HALF_LIFE_S = 120 * DAY_S

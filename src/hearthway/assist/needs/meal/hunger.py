@@ -12,16 +12,17 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from hearthway.assist.memory import Meal
+from hearthway.assist.settings import GateSettings
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place, Routine
 from hearthway.records.localtime import local_day, local_second
 from hearthway.records.situation import Situation
 
-from .memory import Meal
-from .settings import PLACE_REACH_M, GateSettings
+from .settings import PLACE_REACH_M
 
 LIVED = ("home", "work")
-NEEDS = ("breakfast", "lunch", "dinner")
+MEALS = ("breakfast", "lunch", "dinner")
 QUARTERS = 96
 BEFORE_Q, AFTER_Q = 1, 5  # a meal "on arrival" begins from 15 min before to 75 min after
 EARLIER_Q = 28  # a meal begun in the seven hours before counts as this one already eaten
@@ -32,8 +33,8 @@ SATED_S, HUNGRY_S = 90 * 60.0, 4 * 3600.0
 MIN_APPETITE = 0.25
 
 
-class Need(Struct, frozen=True, kw_only=True):
-    """A need at one destination, with the counts it was concluded from."""
+class Hunger(Struct, frozen=True, kw_only=True):
+    """The wish for a meal at one destination, with the counts it was concluded from."""
 
     name: str
     routine: Routine
@@ -112,11 +113,11 @@ def usable(situation: Situation, settings: GateSettings) -> list[Routine]:
     return [
         r
         for r in situation.routines
-        if r.name in NEEDS and r.days >= settings.min_days and len(r.density) == QUARTERS
+        if r.name in MEALS and r.days >= settings.min_days and len(r.density) == QUARTERS
     ]
 
 
-def need_at(
+def hunger_at(
     situation: Situation,
     routine: Routine,
     place: Place,
@@ -124,7 +125,7 @@ def need_at(
     *,
     arrive_s: float,
     hungry: float = 1.0,
-) -> Need:
+) -> Hunger:
     """How probably the person wants this meal on arriving at `place`, where they had `meals` before."""
     quarter = int(local_second(arrive_s, situation.utc_offset_s) // 900)
     chance, window = hazard(routine, quarter)
@@ -132,7 +133,7 @@ def need_at(
     here = sum(m.quarter in slots for m in meals)
     other = max(0, place.visits - len(meals)) * len(slots) / WAKING_Q
     p = (here + PRIOR_ARRIVALS * chance) / (here + other + PRIOR_ARRIVALS)
-    return Need(
+    return Hunger(
         name=routine.name,
         routine=routine,
         p=p * hungry,
@@ -144,11 +145,13 @@ def need_at(
     )
 
 
-def words_of(need: Need) -> str:
-    """What the need was concluded from."""
-    if need.meals_here:
+def words_of(hunger: Hunger) -> str:
+    """What it was concluded from."""
+    if hunger.meals_here:
         return (
-            f"about {need.arrivals_here:.0f} arrivals of yours there around this time, "
-            f"{need.meals_here} of them for a meal"
+            f"about {hunger.arrivals_here:.0f} arrivals of yours there around this time, "
+            f"{hunger.meals_here} of them for a meal"
         )
-    return f"{need.routine.days} days of {need.name} out, and no meal there around this time yet"
+    return (
+        f"{hunger.routine.days} days of {hunger.name} out, and no meal there around this time yet"
+    )

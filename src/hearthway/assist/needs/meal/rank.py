@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import fsum, log2
+from math import log2
 
+from hearthway.assist.moment import wait_minutes
+from hearthway.assist.options import utility_of
+from hearthway.assist.settings import WALK_MPS
 from hearthway.records.poi import OpenState
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
 from .candidates import Candidate
-from .moment import wait_minutes
-from .settings import (
-    CLOSED_DOOR_MIN,
-    LAST_ORDERS_MIN,
-    LAST_ORDERS_S,
-    UNKNOWN_WAIT_MIN,
-    WALK_MPS,
-)
+from .settings import CLOSED_DOOR_MIN, LAST_ORDERS_MIN, LAST_ORDERS_S, UNKNOWN_WAIT_MIN
 from .taste import Taste
 
 FAMILIAR_MIN, FAMILIAR_MAX_MIN = 3.0, 12.0  # each doubling of own visits is worth this walk
@@ -85,11 +80,6 @@ def reasons_of(candidate: Candidate, wait: Wait, taste: Taste) -> tuple[Reason, 
     return tuple(found)
 
 
-def utility_of(reasons: Sequence[Reason]) -> float:
-    """The utility: exactly the sum of the reasons' weights (correctly rounded)."""
-    return fsum(r.weight for r in reasons)
-
-
 def option_of(candidate: Candidate, wait: Wait, taste: Taste) -> Option:
     """The candidate with its wait, its reasons and its utility in minutes."""
     reasons = reasons_of(candidate, wait, taste)
@@ -102,19 +92,4 @@ def option_of(candidate: Candidate, wait: Wait, taste: Taste) -> Option:
         walk_m=candidate.walk_m,
         wait=wait,
         reasons=reasons,
-    )
-
-
-def best(options: Sequence[Option], count: int) -> tuple[Option, ...]:
-    """The `count` best by utility, those known to be open before those whose hours are unknown.
-
-    Where any is known to be open, one such is among them, even if the person's favourites keep no hours.
-    """
-    ranked = sorted(options, key=lambda o: (-o.utility, o.poi.osm_id))
-    top = ranked[:count]
-    known = next((o for o in ranked if o.opening.state is OpenState.OPEN), None)
-    if known is not None and top and known not in top:
-        top[-1] = known
-    return tuple(
-        sorted(top, key=lambda o: (o.opening.state is OpenState.UNKNOWN, -o.utility, o.poi.osm_id))
     )

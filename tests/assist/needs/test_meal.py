@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.assist.memory import Meal
-from hearthway.assist.need import appetite, believed_share, hazard, mass, need_at, usable
+from hearthway.assist.needs.meal.hunger import (
+    appetite,
+    believed_share,
+    hazard,
+    hunger_at,
+    mass,
+    usable,
+)
 from hearthway.assist.settings import GateSettings
 from hearthway.records.life import Routine
 
@@ -29,7 +36,7 @@ def meal(world: Any, hour: float, day: int = 50) -> Meal:
 
 
 def need(world: Any, meals: list[Meal], place: Any = None, hour: float = 18.5) -> Any:
-    return need_at(
+    return hunger_at(
         world.drive(),
         world.routine("dinner", 18.5),
         place or world.mall,
@@ -102,7 +109,7 @@ def test_a_need_is_a_probability(
         name="dinner", days=30, density=tuple(d / total for d in density), share_of_days=share
     )
     place = type(world.mall)(place_id="x", lat=60.0, lon=24.0, visits=visits)
-    found = need_at(world.drive(), routine, place, [], arrive_s=world.at(quarter / 4))
+    found = hunger_at(world.drive(), routine, place, [], arrive_s=world.at(quarter / 4))
     assert 0.0 <= found.p <= 1.0
 
 

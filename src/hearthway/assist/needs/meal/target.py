@@ -1,31 +1,30 @@
-"""Heading where, and wanting what there: the destination and need a word could be about, or why there is none."""
+"""Heading where, and wanting which meal there: the destination and meal a word could be about, or why there is none."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from hearthway.assist.memory import Memory
+from hearthway.assist.settings import AREA_M, GateSettings
+from hearthway.assist.shape import Unfit
+from hearthway.assist.way import eta_s
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.situation import Situation
-from hearthway.records.suggestion import Silence
 
-from .candidates import eta_s
-from .memory import Memory
-from .need import MIN_APPETITE, Need, appetite, living, meals_by_place, need_at, usable
-from .settings import AREA_M, GateSettings
-from .silences import silence
+from .hunger import MIN_APPETITE, Hunger, appetite, hunger_at, living, meals_by_place, usable
 
 MIN_CONSIDERED_P, MAX_CONSIDERED = 0.02, 12  # destinations looked at: the rest carry no word
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """A destination, the need there, and what is believed about both (probabilities)."""
+    """A destination, the wish for a meal there, and what is believed about both (probabilities)."""
 
     place: Place
-    need: Need
+    hunger: Hunger
     p: float
     p_area: float  # of every destination within `AREA_M`: they share their options
-    p_useful: float  # one of these is the destination, and the need is felt there
+    p_useful: float  # one of these is the destination, and the meal is wanted there
     area: tuple[Place, ...]  # these destinations, the weightiest first
 
 
@@ -33,46 +32,46 @@ def _apart_m(a: Place, b: Place) -> float:
     return distance_m(a.lat, a.lon, b.lat, b.lon)
 
 
-def find_target(situation: Situation, memory: Memory, settings: GateSettings) -> Target | Silence:
-    """The destination and need with most to say, or why there is none."""
+def find_target(situation: Situation, memory: Memory, settings: GateSettings) -> Target | Unfit:
+    """The destination and meal with most to say, or why there is none."""
     routines = usable(situation, settings)
     goals = [d for d in situation.destinations if d.p >= MIN_CONSIDERED_P][:MAX_CONSIDERED]
     if not goals:
-        return silence(situation, "unknown-destination")
+        return Unfit(code="unknown-destination")
     top = goals[0].place
     arrivals = {
         d.place.place_id: situation.time_s + eta_s(situation, d.place, None)[0] for d in goals
     }
-    at_top = [need_at(situation, r, top, (), arrive_s=arrivals[top.place_id]) for r in routines]
+    at_top = [hunger_at(situation, r, top, (), arrive_s=arrivals[top.place_id]) for r in routines]
     if max(n.window_mass for n in at_top) < settings.min_window_mass:
-        return silence(situation, "not-mealtime")
+        return Unfit(code="not-mealtime")
     out = memory.meals_out(situation.time_s, living(situation))
     hungry = {r.name: appetite(situation, out, r, arrivals[top.place_id]) for r in routines}
     due = max(at_top, key=lambda n: (n.window_mass, n.name))
     if hungry[due.name] < MIN_APPETITE:
-        return silence(situation, "ate-recently")
+        return Unfit(code="ate-recently")
     home = situation.home
     places = [d.place for d in goals] + ([] if home is None else [home])
     meals = meals_by_place(places, out)
 
-    def needs(place: Place) -> dict[str, Need]:
+    def wishes(place: Place) -> dict[str, Hunger]:
         arrive_s, here = arrivals[place.place_id], meals.get(place.place_id, [])
         return {
-            r.name: need_at(situation, r, place, here, arrive_s=arrive_s, hungry=hungry[r.name])
+            r.name: hunger_at(situation, r, place, here, arrive_s=arrive_s, hungry=hungry[r.name])
             for r in routines
         }
 
-    wants = {d.place.place_id: needs(d.place) for d in goals}
+    wants = {d.place.place_id: wishes(d.place) for d in goals}
     targets = []
     for goal in goals:
-        need = max(wants[goal.place.place_id].values(), key=lambda n: (n.p, n.name))
+        hunger = max(wants[goal.place.place_id].values(), key=lambda n: (n.p, n.name))
         around = [d for d in goals if _apart_m(d.place, goal.place) <= AREA_M]
-        useful = {d.place.place_id: d.p * wants[d.place.place_id][need.name].p for d in around}
+        useful = {d.place.place_id: d.p * wants[d.place.place_id][hunger.name].p for d in around}
         around.sort(key=lambda d: (-useful[d.place.place_id], -d.p, d.place.place_id))
         targets.append(
             Target(
                 place=goal.place,
-                need=need,
+                hunger=hunger,
                 p=goal.p,
                 p_area=sum(d.p for d in around),
                 p_useful=sum(useful.values()),
@@ -88,7 +87,7 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
         and goals[0].p >= settings.min_destination_p
     )
     if target.p_area < settings.min_destination_p:
-        return silence(situation, "heading-home" if homeward else "unknown-destination")
-    if target.need.p < settings.min_need_p:
-        return silence(situation, "heading-home" if homeward else "not-an-eating-drive")
+        return Unfit(code="heading-home" if homeward else "unknown-destination")
+    if target.hunger.p < settings.min_need_p:
+        return Unfit(code="heading-home" if homeward else "not-an-eating-drive")
     return target

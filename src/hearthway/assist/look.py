@@ -1,0 +1,185 @@
+"""One look at one situation: what the engine asks of each need, and what the gate says to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+
+from msgspec import Struct
+
+from hearthway.records.suggestion import AnswerKind, Silence
+from hearthway.records.venue import Wait
+
+from . import gate
+from .settings import ONE_AT_A_TIME_S
+from .shape import AnyNeed, Offer, Saying, Scene, Unfit
+from .silences import silence
+
+
+class Step(IntEnum):
+    """How far a need came before it fell silent."""
+
+    COULD_MATTER, KNOWS, AIMS, WEIGHED = range(4)
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Why a need says nothing."""
+
+    need: AnyNeed
+    step: Step
+    silence: Silence
+
+
+class Weighed(Struct, frozen=True, kw_only=True):
+    """What a need may say now, and what the gate expects of it."""
+
+    need: AnyNeed
+    offer: Offer
+    saying: Saying
+    verdict: gate.Verdict
+
+
+def furthest(refused: Sequence[Refusal]) -> Silence:
+    """The reason of the need that came nearest to speaking."""
+    return max(refused, key=lambda r: (r.step, -r.need.order)).silence
+
+
+class Look:
+    """Asks needs about one scene. Holds nothing beyond it."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.settings = scene.settings
+
+    def asked_for_quiet(self) -> Silence | None:
+        """Why nothing at all may be said, whatever the need."""
+        situation = self.scene.situation
+        quieting = {AnswerKind.NOT_NOW: "not-now", AnswerKind.DISMISS: "dismissed"}
+        for note in reversed(self.scene.memory.answers):
+            recent = 0 <= situation.time_s - note.time_s < self.settings.not_now_s
+            if recent and note.kind in quieting:
+                return silence(situation, quieting[note.kind])
+        if gate.said_today(situation, self.scene.memory) >= self.settings.daily_budget:
+            return silence(situation, "budget")
+        return None
+
+    def not_ready(self, need: AnyNeed) -> Refusal | None:
+        """The cheap questions: could it matter, and does it know what it must?"""
+        idle = need.could_matter(self.scene)
+        if idle is not None:
+            return self._refusal(need, Step.COULD_MATTER, idle)
+        missing = next((fact for fact in need.must_know if not fact.known(self.scene)), None)
+        if missing is None:
+            return None
+        return self._refusal(need, Step.KNOWS, Unfit(code=missing.code))
+
+    def offer(self, need: AnyNeed) -> Offer | Refusal:
+        """What the need would say at best, unless the gate refuses even that."""
+        aim = need.aim(self.scene)
+        if isinstance(aim, Unfit):
+            return self._refusal(need, Step.AIMS, aim)
+        repeated = self._repeated(need, aim.topic)
+        if repeated is not None:
+            return repeated
+        lead_s = need.lead_s(self.scene, aim)
+        bound = self._weigh(need, aim.p_useful, lead_s, aim.at_most_min)
+        hopeless = self._not_now(need, bound, lead_s)
+        if hopeless is not None:
+            return hopeless
+        offer: Offer | Unfit = need.propose(self.scene, aim)
+        if isinstance(offer, Unfit):
+            return self._refusal(need, Step.AIMS, offer)
+        bound = self._weigh(need, offer.p_useful, offer.lead_s, offer.at_best_min)
+        # Where this is hopeless it is so whatever the waits are: nobody need be asked for one.
+        return self._not_now(need, bound, offer.lead_s) or offer
+
+    def weighed(self, need: AnyNeed, offer: Offer, waits: Mapping[str, Wait]) -> Weighed | Refusal:
+        """What the need says with the waits known, if the gate lets it speak now."""
+        repeated = self._repeated(need, offer.topic)
+        if repeated is not None:
+            return repeated
+        saying: Saying | Unfit = need.decide(self.scene, offer, waits)
+        if isinstance(saying, Unfit):
+            return self._refusal(need, Step.AIMS, saying)
+        verdict = self._weigh(
+            need,
+            offer.p_useful,
+            offer.lead_s,
+            saying.worth_min,
+            p_words=saying.p_words,
+            option_words=saying.worth_words,
+        )
+        unfit = self._not_now(need, verdict, offer.lead_s)
+        return unfit or Weighed(need=need, offer=offer, saying=saying, verdict=verdict)
+
+    def _repeated(self, need: AnyNeed, topic: str) -> Refusal | None:
+        situation = self.scene.situation
+        start_s = situation.trip_start_s
+        repeat_s = self.settings.repeat_s if need.repeat_s is None else need.repeat_s
+        for note in self.scene.memory.said:
+            age_s = situation.time_s - note.time_s
+            this_trip = start_s is not None and start_s <= note.time_s <= situation.time_s
+            if note.need == topic and (0 <= age_s < repeat_s or this_trip):
+                return self._refusal(need, Step.WEIGHED, Unfit(code="said-already"))
+            if note.need not in need.topics and 0 <= age_s < ONE_AT_A_TIME_S:
+                return self._refusal(need, Step.WEIGHED, Unfit(code="one-at-a-time"))
+        return None
+
+    def _weigh(
+        self,
+        need: AnyNeed,
+        p: float,
+        lead_s: float,
+        worth_min: float,
+        *,
+        p_words: str = "",
+        option_words: str = "",
+    ) -> gate.Verdict:
+        situation, memory = self.scene.situation, self.scene.memory
+        return gate.weigh(
+            situation,
+            memory,
+            self.settings,
+            p=gate.shift(p, memory.offset(situation.time_s)),
+            lead_s=lead_s,
+            option_utility=worth_min,
+            p_words=p_words,
+            option_words=option_words,
+            early_min=need.early_min,
+            early_words=need.early_words,
+        )
+
+    def _not_now(self, need: AnyNeed, verdict: gate.Verdict, lead_s: float) -> Refusal | None:
+        """Why not to speak at this instant, if the best that can be said is worth `verdict`."""
+        code, detail = None, ""
+        if not verdict.speaks:
+            code = "not-worth-interrupting"
+            needed = min(1.0, verdict.p_needed)
+            detail = f"Useful with p {verdict.p:.2f}; {needed:.2f} is needed."
+        elif lead_s > self.settings.max_lead_s:
+            code = "too-far"
+        elif lead_s < self.settings.min_lead_s:
+            code = "too-late"
+        elif gate.driving_load(self.scene.situation) > self.settings.max_load:
+            code = "high-driving-load"
+        elif verdict.wait_gain_min > 0:
+            code = "too-early"
+        if code is None:
+            return None
+        return self._refusal(need, Step.WEIGHED, Unfit(code=code, detail=detail), verdict)
+
+    def _refusal(
+        self, need: AnyNeed, step: Step, unfit: Unfit, verdict: gate.Verdict | None = None
+    ) -> Refusal:
+        return Refusal(
+            need=need,
+            step=step,
+            silence=silence(
+                self.scene.situation,
+                unfit.code,
+                words=need.silences,
+                detail=unfit.detail,
+                utility=None if verdict is None else verdict.utility,
+                threshold=None if verdict is None else verdict.threshold,
+            ),
+        )

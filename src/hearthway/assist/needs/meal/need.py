@@ -1,0 +1,171 @@
+"""The need for a meal out: when it could matter, what it must know, candidates, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hearthway.assist import moment
+from hearthway.assist.options import best
+from hearthway.assist.settings import DECIDING_MIN
+from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
+from hearthway.records.poi import OpenState
+from hearthway.records.venue import Wait
+
+from .candidates import Candidate, find
+from .hunger import MEALS, living, usable, words_of
+from .rank import BEST_OPTION_MIN, option_of
+from .silences import SILENCES
+from .target import Target, find_target
+from .taste import Taste, taste_of
+from .words import routine_line
+
+
+class MealAim(Aim, frozen=True, kw_only=True):
+    """This meal at this destination."""
+
+    target: Target
+
+
+class MealOffer(Offer, frozen=True, kw_only=True):
+    """Where one could eat there."""
+
+    target: Target
+    heading: str  # "Forum", "near Forum", or empty
+    distance_m: float
+    candidates: tuple[Candidate, ...]
+    known_open: int
+    closed: int
+
+
+def could_matter(scene: Scene) -> Unfit | None:
+    """Only on a drive: who stands where he is decides without us."""
+    return None if scene.situation.mode == "driving" else Unfit(code="not-driving")
+
+
+def _heading_known(scene: Scene) -> bool:
+    situation = scene.situation
+    sure = situation.p_new <= 1.0 - scene.settings.min_destination_p
+    return bool(situation.destinations) and sure
+
+
+def aim(scene: Scene) -> MealAim | Unfit:
+    """The meal and the destination with most to say."""
+    target = find_target(scene.situation, scene.memory, scene.settings)
+    if isinstance(target, Unfit):
+        return target
+    if scene.pois is None or not scene.pois.covers(target.place.lat, target.place.lon):
+        return Unfit(code="off-map")
+    return MealAim(
+        topic=target.hunger.name,
+        p_useful=min(1.0, target.p_useful),
+        at_most_min=BEST_OPTION_MIN,
+        target=target,
+    )
+
+
+def lead_s(scene: Scene, aim: MealAim) -> float:
+    """Until arrival: then one chooses on the spot."""
+    return scene.way(aim.target.place)[0]
+
+
+def _taste(scene: Scene) -> Taste:
+    return taste_of(scene.memory, scene.situation.time_s, living(scene.situation))
+
+
+def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
+    """Places to eat that are open or of unknown hours when one comes."""
+    if scene.pois is None:
+        return Unfit(code="needs-a-map")
+    place, taste = aim.target.place, _taste(scene)
+    seconds, route = scene.way(place)
+    found = find(
+        scene.situation,
+        place,
+        route,
+        pois=scene.pois,
+        roads=scene.roads,
+        taste=taste,
+        unwanted=scene.memory.unwanted(),
+        settings=scene.settings,
+    )
+    if not found.candidates:
+        return Unfit(code="nothing-open" if found.closed else "no-places-near")
+    return MealOffer(
+        topic=aim.topic,
+        p_useful=aim.p_useful,
+        lead_s=seconds,
+        at_best_min=max(
+            option_of(c, Wait(osm_id=c.poi.osm_id, minutes=0.0), taste).utility
+            for c in found.candidates
+        ),
+        arrivals={c.poi.osm_id: c.arrive_s for c in found.candidates},
+        target=aim.target,
+        heading=moment.heading_to(scene.name_of, aim.target.area, place),
+        distance_m=route.distance_m,
+        candidates=found.candidates,
+        known_open=found.known_open,
+        closed=found.closed,
+    )
+
+
+def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying | Unfit:
+    """The best options with their waits, in words."""
+    taste, unwanted = _taste(scene), scene.memory.unwanted()
+    options = best(
+        [
+            option_of(c, waits.get(c.poi.osm_id) or Wait(osm_id=c.poi.osm_id), taste)
+            for c in offer.candidates
+            if c.poi.osm_id not in unwanted
+        ],
+        scene.settings.max_options,
+    )
+    if not options:
+        return Unfit(code="no-places-near")
+    target, hunger = offer.target, offer.target.hunger
+    first = max(options, key=lambda o: o.utility)
+    unknown = sum(o.opening.state is OpenState.UNKNOWN for o in options)
+    return Saying(
+        headline=moment.headline(
+            scene.situation,
+            target.place,
+            offer.heading,
+            target.p_area,
+            offer.distance_m,
+            shared=len(target.area) > 1,
+        ),
+        lines=(
+            routine_line(hunger, offer.known_open, len(options) - unknown, unknown),
+            *moment.option_lines(options),
+            moment.battery_line(scene.situation.battery),
+        ),
+        options=options,
+        worth_min=first.utility,
+        worth_words=f"{moment.plain(first.poi.name)}: {first.utility:+.1f} min",
+        p_words=f" (heading there {target.p_area:.2f}, {hunger.name} then {hunger.p:.2f}:"
+        f" {words_of(hunger)})",
+    )
+
+
+NEED = Need[MealAim, MealOffer](
+    name="meal",
+    topics=MEALS,
+    order=0,
+    early_min=DECIDING_MIN,
+    early_words="deciding early",
+    useful_words="you were heading there to eat",
+    silences=SILENCES,
+    must_know=(
+        Fact(
+            name="when you eat out",
+            code="no-routine-yet",
+            known=lambda scene: bool(usable(scene.situation, scene.settings)),
+        ),
+        Fact(name="where you are heading", code="unknown-destination", known=_heading_known),
+        Fact(name="the map", code="needs-a-map", known=lambda scene: scene.pois is not None),
+    ),
+    could_matter=could_matter,
+    aim=aim,
+    lead_s=lead_s,
+    propose=propose,
+    decide=decide,
+)

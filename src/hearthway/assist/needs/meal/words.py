@@ -1,0 +1,24 @@
+"""What only a meal says: when it is for this person, and how many places are open then."""
+
+from __future__ import annotations
+
+from hearthway.records.localtime import clock
+
+from .hunger import Hunger
+
+
+def routine_line(hunger: Hunger, known_open: int, shown_open: int, unknown: int) -> str:
+    """When this meal is for this person, how many are known to be open, and what is shown of them."""
+    routine = hunger.routine
+    unit = "evening" if hunger.name == "dinner" else "day"
+    days = f"{routine.days} {unit}" + ("" if routine.days == 1 else "s")
+    start, end = clock(routine.start_s, 0), clock(routine.end_s, 0)
+    if known_open:
+        opened = f"{known_open} open when you arrive"
+        if known_open > shown_open:
+            opened += f", {shown_open} shown"
+        if unknown:
+            opened += ", hours unknown last"
+    else:
+        opened = "0 known to be open; hours unknown"
+    return f"{hunger.name}time for you is {start}-{end} ({days}) · {opened}:"

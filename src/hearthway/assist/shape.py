@@ -1,0 +1,133 @@
+"""The one shape of a need: what the engine asks of every folder in `needs`, in this order, the cheap questions first.
+
+Could it matter now? Does it know what it must? What would it be about, and how probably would that help? Until when
+can that be acted on? What are the candidates? And, with the waits known, what are the words? Whether they are worth
+an interruption is not for a need to say: the gate weighs all of them alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from hearthway.records.life import Place
+from hearthway.records.poi import PoiIndex, RoadGraph, Route
+from hearthway.records.situation import Situation
+from hearthway.records.suggestion import Option
+from hearthway.records.venue import Wait
+
+from .memory import Memory
+from .settings import GateSettings
+from .way import eta_s
+
+NameOf = Callable[[float, float], "str | None"]
+
+
+class Scene:
+    """What a need may look at: the situation, what was learned of the person, and the map (None: there is none).
+
+    A way is looked up once however many needs ask for it.
+    """
+
+    def __init__(
+        self,
+        situation: Situation,
+        memory: Memory,
+        settings: GateSettings,
+        *,
+        pois: PoiIndex | None = None,
+        roads: RoadGraph | None = None,
+        name_of: NameOf | None = None,
+    ) -> None:
+        self.situation = situation
+        self.memory = memory
+        self.settings = settings
+        self.pois = pois
+        self.roads = roads
+        self.name_of = name_of
+        self._ways: dict[tuple[float, float], tuple[float, Route]] = {}
+
+    def way(self, place: Place) -> tuple[float, Route]:
+        """Seconds from here to `place`, and the way."""
+        there = place.lat, place.lon
+        if there not in self._ways:
+            self._ways[there] = eta_s(self.situation, place, self.roads)
+        return self._ways[there]
+
+
+class Unfit(Struct, frozen=True, kw_only=True):
+    """Why a need has nothing to say: a code of its own table or of the gate's, and what is to be added to its words."""
+
+    code: str
+    detail: str = ""
+
+
+class Fact(Struct, frozen=True, kw_only=True):
+    """Something a need must know, and the code it gives for its silence as long as it does not."""
+
+    name: str  # "where you are heading"
+    code: str
+    known: Callable[[Scene], bool]
+
+
+class Aim(Struct, frozen=True, kw_only=True):
+    """What a word would be about. Needs add fields of their own."""
+
+    topic: str  # one of the need's topics
+    p_useful: float  # that it would help, before the person's own offset
+    at_most_min: float  # no option is worth more: what the gate is asked before the map is
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """Candidates, before any wait is known. Needs add fields of their own."""
+
+    topic: str
+    p_useful: float
+    lead_s: float
+    at_best_min: float  # the best option's own minutes with no wait at all
+    arrivals: dict[
+        str, float
+    ] = {}  # POIs whose waits are worth fetching -> when one would be there
+
+
+class Saying(Struct, frozen=True, kw_only=True):
+    """The words, and what they are worth beyond `Need.early_min`."""
+
+    headline: str
+    lines: tuple[str, ...]
+    options: tuple[Option, ...] = ()
+    worth_min: float
+    worth_words: str
+    p_words: str = ""  # what `p_useful` was concluded from
+
+
+AimT = TypeVar("AimT", bound=Aim)
+OfferT = TypeVar("OfferT", bound=Offer)
+
+
+class Need(Struct, Generic[AimT, OfferT], frozen=True, kw_only=True):
+    """One need. `need.py` of its folder has it as `NEED`; nothing else in the tree names it."""
+
+    name: str  # the folder's
+    topics: tuple[str, ...]  # what is remembered as said, and answered
+    order: (
+        int  # of two needs that came equally far without speaking, the lower one's reason is shown
+    )
+    early_min: float  # minutes won by knowing it now and not on arrival, where it is useful at all
+    early_words: str  # "deciding early": what wins them
+    useful_words: str  # "you were heading there to eat": what `p_useful` is the probability of
+    silences: Mapping[
+        str, str
+    ]  # its own codes and words; words here replace the gate's for the same code
+    must_know: tuple[Fact, ...]
+    could_matter: Callable[[Scene], Unfit | None]  # cheap: no map
+    aim: Callable[[Scene], AimT | Unfit]
+    lead_s: Callable[[Scene, AimT], float]  # seconds until it is too late to act on
+    propose: Callable[[Scene, AimT], OfferT | Unfit]
+    decide: Callable[[Scene, OfferT, Mapping[str, Wait]], Saying | Unfit]
+    repeat_s: float | None = None  # the same topic again after so long; None: as the gate has it
+
+
+AnyNeed = Need[Any, Any]
