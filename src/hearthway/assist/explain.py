@@ -11,7 +11,7 @@ from math import fsum
 from hearthway.records.localtime import clock
 from hearthway.records.suggestion import Option, Reason, Suggestion
 
-from .moment import SYNTHETIC, ago, plain, render
+from .moment import SYNTHETIC, ago, called, plain, render
 from .needs import of_topic
 
 TOP = 3
@@ -65,7 +65,7 @@ def p_needed(suggestion: Suggestion) -> float | None:
 
 
 def _option(rank: int, option: Option) -> list[str]:
-    head = f"{rank}. {plain(option.poi.name)} ({option.poi.osm_id}): {option.utility:+.1f} min"
+    head = f"{rank}. {called(option.poi)} ({option.poi.osm_id}): {option.utility:+.1f} min"
     return [head, *(f"  {r.weight:+6.1f}  {r.words}" for r in _strongest(option.reasons, 6))]
 
 
@@ -76,7 +76,7 @@ def _what_would_change(suggestion: Suggestion) -> list[str]:
     if len(ranked) > 1:
         first, second = ranked[0], ranked[1]
         gap = first.utility - second.utility
-        lead, rival = plain(first.poi.name), plain(second.poi.name)
+        lead, rival = called(first.poi), called(second.poi)
         rivals = {r.feature: r.weight for r in second.reasons}
         decisive = [r for r in first.reasons if r.weight - rivals.get(r.feature, 0.0) > gap]
         decisive.sort(key=lambda r: (rivals.get(r.feature, 0.0) - r.weight, r.feature))
@@ -121,10 +121,10 @@ def _data(suggestion: Suggestion) -> list[str]:
     )
     for option in suggestion.options:
         hours = plain(option.poi.opening_hours) or "unknown"
-        lines.append(f"hours of {plain(option.poi.name)}: {hours} ({option.poi.osm_id}, the map)")
+        lines.append(f"hours of {called(option.poi)}: {hours} ({option.poi.osm_id}, the map)")
         if option.wait.minutes is not None and option.wait.age_s is not None:
             source = option.wait.source or "source unknown"
-            lines.append(f"wait at {plain(option.poi.name)}: {source}, {ago(option.wait.age_s)}")
+            lines.append(f"wait at {called(option.poi)}: {source}, {ago(option.wait.age_s)}")
     if situation.battery is not None:
         lines.append(
             f"battery {situation.battery.soc_pct:.0f} %, {ago(situation.battery.age_s)}; "

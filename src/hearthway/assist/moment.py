@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from hearthway.records.life import Place
 from hearthway.records.localtime import clock
-from hearthway.records.poi import OpenState
+from hearthway.records.poi import OpenState, Poi
 from hearthway.records.situation import Battery, Situation
 from hearthway.records.suggestion import Option, Suggestion
 from hearthway.records.venue import Wait
@@ -27,6 +27,11 @@ def plain(text: str) -> str:
     """`text` as one printable line of at most `MAX_NAME` signs: names on maps are anybody's words."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= MAX_NAME else line[: MAX_NAME - 1] + "…"
+
+
+def called(poi: Poi) -> str:
+    """The name of a POI on one line; of many chargers and car parks the map knows none."""
+    return plain(poi.name) or f"{poi.kind.replace('_', ' ')} without a name"
 
 
 def metres(distance_m: float) -> str:
@@ -106,15 +111,18 @@ def wait_minutes(wait: Wait, minutes: float) -> str:
 
 def option_lines(options: Sequence[Option]) -> list[str]:
     """One line an option, in columns, each with its OSM id."""
-    names = [plain(o.poi.name) for o in options]
+    return columns(options, [wait_words(o.wait) for o in options])
+
+
+def columns(options: Sequence[Option], facts: Sequence[str]) -> list[str]:
+    """Name, way, what is to be said of each, whether its hours are unknown, and its OSM id."""
+    names = [called(o.poi) for o in options]
     ways = [reach(o) for o in options]
     wide, far = max(map(len, names), default=0), max(map(len, ways), default=0)
     lines = []
-    for option, name, way in zip(options, names, ways, strict=True):
+    for option, name, way, fact in zip(options, names, ways, facts, strict=True):
         hours = " · hours unknown" if option.opening.state is OpenState.UNKNOWN else ""
-        lines.append(
-            f"{name:<{wide}}  {way:<{far}} · {wait_words(option.wait)}{hours} ({option.poi.osm_id})"
-        )
+        lines.append(f"{name:<{wide}}  {way:<{far}} · {fact}{hours} ({option.poi.osm_id})")
     return lines
 
 

@@ -12,14 +12,15 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.poi import PoiIndex, RoadGraph, Route
-from hearthway.records.situation import Situation
+from hearthway.records.situation import Destination, Situation
 from hearthway.records.suggestion import Option
 from hearthway.records.venue import Wait
 
 from .memory import Memory
-from .settings import GateSettings
+from .settings import AREA_M, GateSettings
 from .way import eta_s
 
 NameOf = Callable[[float, float], "str | None"]
@@ -48,6 +49,20 @@ class Scene:
         self.roads = roads
         self.name_of = name_of
         self._ways: dict[tuple[float, float], tuple[float, Route]] = {}
+
+    @property
+    def heading_known(self) -> bool:
+        """Is it known well enough where this drive leads?"""
+        sure = self.situation.p_new <= 1.0 - self.settings.min_destination_p
+        return bool(self.situation.destinations) and sure
+
+    def around(self, place: Place) -> tuple[Destination, ...]:
+        """The probable destinations within `AREA_M` of `place`: they share what is near."""
+        return tuple(
+            d
+            for d in self.situation.destinations
+            if distance_m(d.place.lat, d.place.lon, place.lat, place.lon) <= AREA_M
+        )
 
     def way(self, place: Place) -> tuple[float, Route]:
         """Seconds from here to `place`, and the way."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hearthway.assist.moment import ANSWERS, SYNTHETIC, plain, reach, wait_minutes
+from hearthway.assist.moment import ANSWERS, SYNTHETIC, called, reach, wait_minutes
 from hearthway.records.household import Peer
 from hearthway.records.localtime import clock
 from hearthway.records.page import MapShapes, PageState, Point, Why
@@ -96,7 +96,7 @@ def why_view(why: Why) -> View:
         "options": [
             {
                 "n": number,
-                "name": plain(option.poi.name) or option.poi.kind.replace("_", " "),
+                "name": called(option.poi),
                 "osm_id": option.poi.osm_id,
                 "reasons": [
                     {"words": reason.words, "weight": round(reason.weight, 1)}
@@ -186,7 +186,7 @@ def _option(option: Option, number: int, offset_s: int) -> View:
     return {
         "n": number,
         "osm_id": poi.osm_id,
-        "name": plain(poi.name) or f"{poi.kind.replace('_', ' ')} without a name",
+        "name": called(poi),
         "kind": ", ".join(cuisine.replace("_", " ") for cuisine in poi.cuisines[:3])
         or poi.kind.replace("_", " "),
         "reach": reach(option),

@@ -42,12 +42,6 @@ def could_matter(scene: Scene) -> Unfit | None:
     return None if scene.situation.mode == "driving" else Unfit(code="not-driving")
 
 
-def _heading_known(scene: Scene) -> bool:
-    situation = scene.situation
-    sure = situation.p_new <= 1.0 - scene.settings.min_destination_p
-    return bool(situation.destinations) and sure
-
-
 def aim(scene: Scene) -> MealAim | Unfit:
     """The meal and the destination with most to say."""
     target = find_target(scene.situation, scene.memory, scene.settings)
@@ -160,7 +154,11 @@ NEED = Need[MealAim, MealOffer](
             code="no-routine-yet",
             known=lambda scene: bool(usable(scene.situation, scene.settings)),
         ),
-        Fact(name="where you are heading", code="unknown-destination", known=_heading_known),
+        Fact(
+            name="where you are heading",
+            code="unknown-destination",
+            known=lambda scene: scene.heading_known,
+        ),
         Fact(name="the map", code="needs-a-map", known=lambda scene: scene.pois is not None),
     ),
     could_matter=could_matter,

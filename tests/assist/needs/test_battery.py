@@ -1,0 +1,224 @@
+"""Charge where you are going to stand anyway: its day, and the days that differ from it in one fact."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hearthway.assist.explain import why
+from hearthway.assist.memory import Answered, Memory
+from hearthway.assist.moment import render
+from hearthway.assist.needs.battery.need import NEED
+from hearthway.assist.needs.battery.settings import RESERVE_PCT
+from hearthway.assist.needs.battery.short import short_p, stranded_p
+from hearthway.atlas.store import Atlas
+from hearthway.learn.outcome import learn_said
+from hearthway.records.geo import offset
+from hearthway.records.poi import OpenState, Poi
+from hearthway.records.situation import Battery, Destination
+from hearthway.records.suggestion import AnswerKind, Silence, Suggestion
+
+LOW = Battery(
+    soc_pct=22.0, age_s=2.0, at_arrival_pct=19.0, at_home_pct=2.0, pct_per_km=0.2, trips=38
+)
+FORUM = (60.1690, 24.9380)
+quick = settings(max_examples=100, deadline=None)
+
+
+def charger(number: int, north_m: float) -> Poi:
+    lat, lon = offset(*FORUM, north_m, 0)
+    return Poi(osm_id=f"node/{number}", kind="charger", name="", lat=lat, lon=lon)
+
+
+CHARGERS = (charger(91, 150.0), charger(92, -300.0), charger(93, 5_000.0))
+
+
+def consider(world: Any, memory: Memory | None = None, **changes: Any) -> Any:
+    hours = changes.pop("hours", {})
+    pois = changes.pop("pois", world.town(CHARGERS, hours))
+    lat, lon = offset(*FORUM, 700.0, 0)  # until there, waiting would cost nothing
+    facts = {"battery": LOW, "routines": (), "lat": lat, "lon": lon, **changes}
+    assistant = world.assistant(pois=pois)
+    return assistant.consider(world.drive(**facts), memory or Memory(person="anna"))
+
+
+def code_of(result: Any) -> str:
+    assert isinstance(result, Silence), "it spoke"
+    return result.code
+
+
+def test_the_words(world: Any) -> None:
+    result = consider(world)
+    assert isinstance(result, Suggestion), result
+    assert result.need == "charge"
+    unknown = "power, free or taken unknown · hours unknown"
+    assert render(result) == [
+        "18:12:00  700 m before arrival · heading to Forum (p 0.81 of 214 places)",
+        "          charge there: below 5 % at home with p 0.77 (38 trips of this car):",
+        f"          charger without a name  2 min on foot · {unknown} (node/91)",
+        f"          charger without a name  5 min on foot · {unknown} (node/92)",
+        "          battery 22 % -> home with 2 %",
+        "          why · not now · never here",
+    ]
+    said = "\n".join(why(result))
+    assert "no stop to charge on the way home is worth 30 min" in said
+    assert "what 38 trips used, give or take 20%" in said
+    assert "heading there and would not get home without charging (p " in said
+    assert "hours of charger without a name: unknown (node/91, the map)" in said
+    for option in result.options:
+        assert sum(r.weight for r in option.reasons) == pytest.approx(option.utility)
+
+
+def test_its_day_speaks_once_at_a_calm_moment_before_it_is_too_late(world: Any) -> None:
+    """A drive of 9 km to the mall at 10 m/s, looked at every five seconds; fast at first."""
+    memory, told, codes = Memory(person="anna"), [], set()
+    for look in range(185):
+        left_m = 9_000.0 - 50.0 * look
+        if left_m <= 0:
+            break
+        lat, lon = offset(*FORUM, left_m, 0)
+        result = consider(
+            world,
+            memory,
+            time_s=world.at(18.0) + 5.0 * look,
+            trip_start_s=world.at(17.5),
+            lat=lat,
+            lon=lon,
+            speed_mps=36.0 if left_m > 2_000.0 else 9.0,
+        )
+        if isinstance(result, Suggestion):
+            memory = learn_said(memory, result)
+            assert result.situation.speed_mps == 9.0
+            told.append((left_m, result.need))
+        else:
+            codes.add(result.code)
+    assert [need for _, need in told] == ["charge"]
+    assert 400.0 < told[0][0] <= 2_000.0
+    assert {"high-driving-load", "said-already"} <= codes
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        pytest.param({"at_home_pct": 30.0, "soc_pct": 50.0}, "battery-enough", id="enough"),
+        pytest.param({"at_arrival_pct": 0.0, "at_home_pct": 0.0}, "not-even-there", id="too low"),
+        pytest.param({"age_s": 3600.0}, "battery-unknown", id="old"),
+        pytest.param({"at_home_pct": None, "pct_per_km": None}, "consumption-unknown", id="new"),
+        pytest.param({"at_home_pct": None}, "home-unknown", id="no home"),
+    ],
+)
+def test_one_fact_of_the_battery_makes_it_silent(
+    world: Any, changes: dict[str, Any], code: str
+) -> None:
+    battery = msgspec.structs.replace(LOW, **changes)
+    needs = world.assistant(among=(NEED,), pois=world.town(CHARGERS, {}))
+    result = needs.consider(world.drive(battery=battery), Memory(person="anna"))
+    assert code_of(result) == code
+
+
+def test_no_battery_no_map_no_destination(world: Any) -> None:
+    def alone(**changes: Any) -> str:
+        pois = changes.pop("pois", world.town(CHARGERS, {}))
+        assistant = world.assistant(among=(NEED,), pois=pois)
+        situation = world.drive(**{"battery": LOW, **changes})
+        return code_of(assistant.consider(situation, Memory(person="anna")))
+
+    assert alone(battery=None) == "battery-unknown"
+    assert alone(pois=None) == "needs-a-map"
+    assert alone(pois=world.town(CHARGERS, {}, on_map=False)) == "off-map"
+    assert alone(destinations=(), p_new=1.0) == "unknown-destination"
+    assert alone(mode="staying") == "not-driving"
+    assert alone(pois=world.town(CHARGERS[2:], {})) == "no-charger-near"
+    vague = (Destination(place=world.mall, p=0.4), Destination(place=world.home, p=0.3))
+    assert alone(destinations=vague, p_new=0.3) == "not-worth-interrupting"
+
+
+def test_heading_home_it_has_nothing_to_offer(world: Any) -> None:
+    """Whoever does not get home cannot charge there: both ends are the same."""
+    goals = (Destination(place=world.home, p=0.9),)
+    battery = msgspec.structs.replace(LOW, at_arrival_pct=2.0)
+    result = consider(world, destinations=goals, battery=battery)
+    assert code_of(result) == "not-even-there"
+
+
+def test_a_closed_or_unwanted_charger_is_not_shown(world: Any) -> None:
+    sure = {"destinations": (Destination(place=world.mall, p=0.97),), "p_new": 0.03}
+
+    def shown(memory: Memory | None = None, **hours: OpenState) -> list[str]:
+        states = {f"node/{number[1:]}": state for number, state in hours.items()}
+        result = consider(world, memory, hours=states, **sure)
+        return [o.poi.osm_id for o in getattr(result, "options", ())]
+
+    assert shown() == ["node/91", "node/92"]
+    assert shown(n91=OpenState.CLOSED) == ["node/92"]
+    assert shown(n91=OpenState.CLOSED, n92=OpenState.CLOSED) == []
+    never = Memory(person="anna").heard(
+        Answered(
+            time_s=world.at(10.0, 60),
+            suggestion_id="x",
+            kind=AnswerKind.NEVER_HERE,
+            need="charge",
+            osm_id="node/91",
+        )
+    )
+    assert shown(never) == ["node/92"]
+
+
+def test_on_the_bundled_map_every_charger_shown_is_one_of_the_map(world: Any) -> None:
+    with closing(Atlas.bundled()) as atlas:
+        result = consider(world, pois=atlas)
+        assert isinstance(result, Suggestion), result
+        assert result.options
+        for option in result.options:
+            poi = atlas.get(option.poi.osm_id)
+            assert poi == option.poi
+            assert poi.kind == "charger"
+
+
+def test_dinner_goes_first_where_it_is_worth_more(world: Any) -> None:
+    """Both would speak; the greater is said and the other does not follow at once."""
+    town = world.town((*world.pois, *CHARGERS), world.hours)
+    memory = world.dining({"node/1": 20, "node/2": 4})
+    assistant = world.assistant(pois=town)
+    lat, lon = offset(*FORUM, 700.0, 0)
+    there = world.drive(battery=LOW, lat=lat, lon=lon)
+    alone = world.assistant(pois=town, among=(NEED,)).consider(there, memory)
+    first = assistant.consider(there, memory)
+    assert (alone.need, first.need) == ("charge", "dinner")
+    assert first.utility > alone.utility
+    after = msgspec.structs.replace(there, time_s=there.time_s + 5.0)
+    alone = world.assistant(pois=town, among=(NEED,)).consider(after, learn_said(memory, first))
+    assert code_of(alone) == "one-at-a-time"
+
+
+percent = st.floats(0, 100)
+
+
+@quick
+@given(soc=percent, there=percent, home=percent)
+def test_being_stranded_is_a_probability(soc: float, there: float, home: float) -> None:
+    left = sorted((home, there, soc))
+    battery = Battery(soc_pct=left[2], age_s=0, at_arrival_pct=left[1], at_home_pct=left[0])
+    assert 0.0 <= stranded_p(battery) <= 1.0
+    assert short_p(left[2], left[0]) >= short_p(left[2], left[1]) - 1e-9
+
+
+@quick
+@given(soc=st.floats(20, 100), low=percent, more=st.floats(0.1, 50))
+def test_more_left_is_never_less_sure(soc: float, low: float, more: float) -> None:
+    high = min(soc, low + more)
+    low = min(low, high)
+    if low >= RESERVE_PCT:  # below it, a shorter way makes the shortage surer
+        assert short_p(soc, high) <= short_p(soc, low) + 1e-9
+
+
+def test_the_reserve_itself_is_even_odds() -> None:
+    assert short_p(50.0, RESERVE_PCT) == pytest.approx(0.5)
+    assert short_p(50.0, None) == 0.0
+    assert short_p(4.0, 4.0) == 1.0
+    assert short_p(50.0, 50.0) == 0.0
