@@ -224,7 +224,7 @@ def dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AnyNeed:
 
 def test_the_need_of_the_how_to_speaks_and_is_explained(world: Any, dropped: AnyNeed) -> None:
     def look(state: OpenState) -> Any:
-        assistant = world.assistant(pois=Mall(world.mall, state))
+        assistant = world.assistant(pois=Mall(world.mall, state), among=(dropped,))
         return assistant.consider(world.drive(routines=()), Memory(person="anna"))
 
     result = look(OpenState.CLOSED)

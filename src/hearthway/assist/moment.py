@@ -31,7 +31,8 @@ def plain(text: str) -> str:
 
 def called(poi: Poi) -> str:
     """The name of a POI on one line; of many chargers and car parks the map knows none."""
-    return plain(poi.name) or f"{poi.kind.replace('_', ' ')} without a name"
+    kind = "car park" if poi.kind == "parking" else poi.kind.replace("_", " ")
+    return plain(poi.name) or f"{kind} without a name"
 
 
 def metres(distance_m: float) -> str:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import fsum
 
-from hearthway.records.poi import OpenState
+from hearthway.records.geo import distance_m
+from hearthway.records.life import Place
+from hearthway.records.poi import OpenState, PoiIndex
 from hearthway.records.suggestion import Option, Reason
+from hearthway.records.venue import Wait
+
+from .settings import STREET_FACTOR, WALK_MPS
+from .shape import Scene
 
 
 def utility_of(reasons: Sequence[Reason]) -> float:
@@ -27,3 +33,38 @@ def best(options: Sequence[Option], count: int) -> tuple[Option, ...]:
     return tuple(
         sorted(top, key=lambda o: (o.opening.state is OpenState.UNKNOWN, -o.utility, o.poi.osm_id))
     )
+
+
+def on_foot(
+    scene: Scene, pois: PoiIndex, place: Place, kind: str, *, ways: int, unknown: Reason, why: str
+) -> list[Option]:
+    """POIs of `kind` on foot from `place`, without those closed on arrival and the unwanted.
+
+    `ways`: how often the walk counts. `unknown` is what nobody tells of any of them, as a reason, and `why` why.
+    """
+    arrive_s = scene.situation.time_s + scene.way(place)[0]
+    unwanted = scene.memory.unwanted()
+    options = []
+    for poi in pois.near(place.lat, place.lon, scene.settings.walk_radius_m, (kind,)):
+        opening = pois.opening(poi, arrive_s)
+        if poi.osm_id in unwanted or opening.state is OpenState.CLOSED:
+            continue
+        walk_m = distance_m(place.lat, place.lon, poi.lat, poi.lon) * STREET_FACTOR
+        walk_min = walk_m / WALK_MPS / 60
+        each = " each way" if ways > 1 else ""
+        walk = Reason(
+            feature="walk", weight=-ways * walk_min, words=f"{walk_min:.0f} min on foot{each}"
+        )
+        options.append(
+            Option(
+                poi=poi,
+                utility=utility_of((walk, unknown)),
+                opening=opening,
+                arrive_s=arrive_s,
+                detour_s=0.0,
+                walk_m=walk_m,
+                wait=Wait(osm_id=poi.osm_id, why=why),
+                reasons=(walk, unknown),
+            )
+        )
+    return options

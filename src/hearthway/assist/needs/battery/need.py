@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hearthway.assist import moment
-from hearthway.assist.options import best
+from hearthway.assist.options import best, on_foot
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.life import Place
 from hearthway.records.situation import Battery
-from hearthway.records.suggestion import Option
+from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
-from .chargers import chargers_at
 from .settings import RESERVE_PCT, STOP_MIN, TAKEN_MIN, USE_ERROR
 from .short import short_p, stranded_p
 from .silences import SILENCES
 
 UNKNOWN = "power, free or taken unknown"
+TAKEN = Reason(
+    feature="taken",
+    weight=-TAKEN_MIN,
+    words=f"free or taken unknown, charged as {TAKEN_MIN:.0f} min",
+)
 
 
 class ChargeAim(Aim, frozen=True, kw_only=True):
@@ -81,7 +85,10 @@ def lead_s(scene: Scene, aim: ChargeAim) -> float:
 
 def propose(scene: Scene, aim: ChargeAim) -> ChargeOffer | Unfit:
     """The chargers on foot from there."""
-    chargers = () if scene.pois is None else chargers_at(scene, scene.pois, aim.place)
+    if scene.pois is None:
+        return Unfit(code="needs-a-map")
+    why = "Nobody tells whether it is free."
+    chargers = on_foot(scene, scene.pois, aim.place, "charger", ways=2, unknown=TAKEN, why=why)
     if not chargers:
         return Unfit(code="no-charger-near")
     return ChargeOffer(

@@ -1,0 +1,1 @@
+"""Where the car can stand at a place one hardly knows."""
