@@ -133,6 +133,22 @@ def rehearse(tmp_path_factory: pytest.TempPathFactory) -> Rehearse:
 
 
 @pytest.fixture
+def live_on(tmp_path: Path, atlas: Atlas) -> Callable[[SyntheticHousehold], Evening]:
+    """live_on(household): the final drive of its driver, as the driver's phone takes it."""
+
+    def call(household: SyntheticHousehold) -> Evening:
+        return live_through(tmp_path, household, household.driver_id, atlas, GateSettings())
+
+    return call
+
+
+@pytest.fixture
+def household() -> Callable[..., SyntheticHousehold]:
+    """household(drive_at="08:00", ...): the synthetic household of these settings."""
+    return lambda **knobs: household_of(Settings(driver="a", **knobs))
+
+
+@pytest.fixture
 def atlas() -> Iterator[Atlas]:
     bundled = Atlas.bundled()
     yield bundled
