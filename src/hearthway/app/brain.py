@@ -248,7 +248,7 @@ class Brain:
         if isinstance(outcome, Suggestion):
             self._store.add_suggestion(outcome)
             self._memory = learn_said(self._memory, outcome)
-            self._open = outcome
+            self._open.append(outcome)
         return outcome
 
     def answer(self, answer: Answer) -> None:
@@ -256,28 +256,33 @@ class Brain:
         self._store.add_answer(answer)
         if self._rules.trains(kind="answer"):
             self._memory = learn_answer(self._memory, answer)
-        if self._open is not None and self._open.suggestion_id == answer.suggestion_id:
-            self._open = None
+        self._open = [one for one in self._open if one.suggestion_id != answer.suggestion_id]
 
-    def expire(self, now_s: float) -> Answer | None:
-        """A suggestion that nobody answered within `IGNORED_AFTER_S` was ignored: that teaches as well."""
-        open_ = self._open
-        if open_ is None or now_s - open_.time_s < IGNORED_AFTER_S:
-            return None
-        answer = Answer(
-            suggestion_id=open_.suggestion_id,
-            person=open_.person,
-            kind=AnswerKind.IGNORED,
-            time_s=open_.time_s + IGNORED_AFTER_S,
-            need=open_.need,
-            utc_offset_s=open_.utc_offset_s,
-        )
-        self.answer(answer)
-        return answer
+    def expire(self, now_s: float) -> list[Answer]:
+        """Suggestions that nobody answered within `IGNORED_AFTER_S` were ignored: that teaches as well."""
+        ignored = [
+            Answer(
+                suggestion_id=one.suggestion_id,
+                person=one.person,
+                kind=AnswerKind.IGNORED,
+                time_s=one.time_s + IGNORED_AFTER_S,
+                need=one.need,
+                utc_offset_s=one.utc_offset_s,
+            )
+            for one in self._open
+            if now_s - one.time_s >= IGNORED_AFTER_S
+        ]
+        for answer in ignored:
+            self.answer(answer)
+        return ignored
 
-    def _unanswered(self) -> Suggestion | None:
-        """The last suggestion, where it still waits for its answer."""
+    def _unanswered(self) -> list[Suggestion]:
+        """The suggestions that still wait for their answer: the last, and what was said not long before it."""
         person_id = self.person.person_id
         said = list(self._store.suggestions(person_id))
         answered = {answer.suggestion_id for answer in self._store.answers(person_id)}
-        return said[-1] if said and said[-1].suggestion_id not in answered else None
+        return [
+            one
+            for one in said
+            if one.suggestion_id not in answered and said[-1].time_s - one.time_s < IGNORED_AFTER_S
+        ]

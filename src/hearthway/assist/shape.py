@@ -102,9 +102,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     p_useful: float
     lead_s: float
     at_best_min: float  # the best option's own minutes with no wait at all
-    arrivals: dict[
-        str, float
-    ] = {}  # POIs whose waits are worth fetching -> when one would be there
+    arrivals: dict[str, float] = {}  # POIs whose waits to fetch -> when one would be there (Unix s)
 
 
 class Saying(Struct, frozen=True, kw_only=True):
