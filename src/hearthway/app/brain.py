@@ -36,6 +36,24 @@ IGNORED_AFTER_S = 90 * 60.0
 KEPT_KEYS = (SOC, ODOMETER)
 
 
+def history_of(
+    store: Store, person_id: str, *, since_s: float | None = None, until_s: float | None = None
+) -> Iterator[Fix | Signal]:
+    """Fixes and kept signals after `since_s` and before `until_s`, merged by time (signals first at equal times)."""
+    fixes: Iterable[Fix | Signal] = store.fixes(person_id, since_s, until_s)
+    signals: Iterable[Fix | Signal] = store.signals(person_id, since_s, until_s)
+    for item in heapq.merge(signals, fixes, key=lambda item: item.time_s):
+        if since_s is None or item.time_s > since_s:
+            yield item
+
+
+def feed(life: Life, item: Fix | Signal, rules: Rules) -> list[LifeEvent]:
+    """Learn from it, where the owner's rules let that."""
+    if isinstance(item, Fix):
+        return life.observe(item) if rules.trains(kind="fix") else []
+    return life.observe_signal(item) if rules.trains(key=item.key) else []
+
+
 class Brain:
     """Learns one person's life from the store and proposes while it goes on."""
 
@@ -102,8 +120,8 @@ class Brain:
             life = Life.load(snapshot.data, pois=self._pois)
         self._folded_s, self._behind = since_s, False
         self._remember_last(life.state.last.time_s if life.state.last else None)
-        for item in self._history(since_s):
-            self._feed(life, item)
+        for item in history_of(self._store, self.person.person_id, since_s=since_s):
+            feed(life, item, self._rules)
             self._folded_s = item.time_s
             self._note_last(item)
         return life
@@ -123,21 +141,6 @@ class Brain:
             self._last_value[item.key] = item.value
         elif item.time_s > self._fix_times[1]:
             self._fix_times = (self._fix_times[1], item.time_s)
-
-    def _history(self, since_s: float | None) -> Iterator[Fix | Signal]:
-        """Fixes and kept signals of the store after `since_s`, merged by time (signals first at equal times)."""
-        person_id = self.person.person_id
-        fixes: Iterable[Fix | Signal] = self._store.fixes(person_id, since_s=since_s)
-        signals: Iterable[Fix | Signal] = self._store.signals(person_id, since_s=since_s)
-        for item in heapq.merge(signals, fixes, key=lambda item: item.time_s):
-            if since_s is None or item.time_s > since_s:
-                yield item
-
-    def _feed(self, life: Life, item: Fix | Signal) -> list[LifeEvent]:
-        """Learn from it, where the owner's rules let that."""
-        if isinstance(item, Fix):
-            return life.observe(item) if self._rules.trains(kind="fix") else []
-        return life.observe_signal(item) if self._rules.trains(key=item.key) else []
 
     def _relearn(self) -> Memory:
         person_id = self.person.person_id
@@ -194,7 +197,7 @@ class Brain:
                 continue
             self._folded_s = item.time_s
             self._note_last(item)
-            for event in self._feed(self._life, item):
+            for event in feed(self._life, item, self._rules):
                 if isinstance(event, MealVisited):
                     self._memory = learn_visit(self._memory, event.visit, self._pois)
         if self._life.state.stays != stays_before:

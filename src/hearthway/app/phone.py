@@ -513,6 +513,11 @@ class PhoneNode(Member):
         await done
 
 
+def gate_settings(config: Config) -> GateSettings:
+    """How readily a phone of this configuration speaks."""
+    return GateSettings(dial=Dial(config.assist.dial), daily_budget=config.assist.daily_budget)
+
+
 def brain_for(
     store: Store,
     person: Person,
@@ -527,9 +532,7 @@ def brain_for(
         pois=atlas,
         roads=atlas,
         name_of=None if atlas is None else atlas.place_name,
-        settings=GateSettings(
-            dial=Dial(config.assist.dial), daily_budget=config.assist.daily_budget
-        ),
+        settings=gate_settings(config),
         synthetic=config.replay.synthetic,
         rules=rules,
     )

@@ -114,6 +114,24 @@ class Assistant:
         best = max(fit, key=lambda one: (one.verdict.utility, -one.need.order))
         return self._suggestion(proposal.situation, best)
 
+    def silences(self, situation: Situation, memory: Memory) -> dict[str, Silence]:
+        """Each need's own reason for saying nothing at this moment, no wait known; a need that would speak has none."""
+        look = self._look(situation, memory)
+        quiet = look.asked_for_quiet()
+        found: dict[str, Silence] = {}
+        for need in self._needs:
+            refusal = look.not_ready(need)
+            if refusal is None and quiet is not None:
+                found[need.name] = quiet
+                continue
+            if refusal is None:
+                offer = look.offer(need)
+                answer = offer if isinstance(offer, Refusal) else look.weighed(need, offer, {})
+                refusal = answer if isinstance(answer, Refusal) else None
+            if refusal is not None:
+                found[need.name] = refusal.silence
+        return found
+
     def _look(self, situation: Situation, memory: Memory) -> Look:
         return Look(
             Scene(

@@ -1,30 +1,46 @@
-"""`hearthway why ID`: why it was said, and each node's receipt."""
+"""`hearthway why ID`: why it was said, and each node's receipt; `why --silent TIME`: why nothing was."""
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
+from hearthway.app.collecting import rules_of
+from hearthway.app.config import load_config
+from hearthway.app.hindsight import hindsight_lines, look_back, moment_of
+from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened, stored_receipts
 from hearthway.app.witness import receipt_lines
 from hearthway.assist.explain import why
 from hearthway.assist.moment import render
 from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.household import Role
 from hearthway.records.receipts import Receipt
 from hearthway.records.suggestion import Suggestion
 
-from .common import data_option, json_option, nodes, write_json
+from .common import data_option, json_option, node, nodes, write_json
 
 
 @click.command("why")
 @click.argument("suggestion_id", metavar="[ID]", required=False)
+@click.option(
+    "--silent", metavar="TIME", help='Why nothing was said then: "2025-11-14 18:45", local time.'
+)
 @data_option
 @json_option
-def command(suggestion_id: str | None, data: Path | None, json_to: Path | None) -> None:
+def command(
+    suggestion_id: str | None, silent: str | None, data: Path | None, json_to: Path | None
+) -> None:
     """Why a suggestion was made and what it used. Without ID: the suggestions that are stored."""
+    if silent is not None:
+        if suggestion_id is not None:
+            raise InputError("An ID and --silent were both given.", "Ask for one of them.")
+        _silent(silent, data, json_to)
+        return
     suggestion: Suggestion | None = None
     listed: list[Suggestion] = []
     receipts: list[Receipt] = []
@@ -73,3 +89,27 @@ def _list(listed: list[Suggestion], json_to: Path | None) -> None:
         )
     for one in listed:
         click.echo(f"{one.suggestion_id[:12]}  {one.headline}")
+
+
+def _silent(when: str, data: Path | None, json_to: Path | None) -> None:
+    paths = node(data, "phone")
+    config = load_config(paths.config)
+    if config.node.role is not Role.PHONE:
+        raise InputError(
+            "Only a phone suggests anything.", "Name the phone's directory with --data."
+        )
+    atlas = open_atlas(config.map)
+    with closing(atlas) if atlas else nullcontext(), opened(paths) as (store, _):
+        people = store.persons()
+        if not people:
+            raise InputError(
+                "This phone holds nobody's history.",
+                "`hearthway import FILE --person NAME` adds one.",
+            )
+        at_s = moment_of(when, store, people[0])
+        seen = look_back(store, people[0], config, atlas, rules_of(paths), at_s)
+    if json_to is not None:
+        write_json(seen, json_to)
+        return
+    for line in hindsight_lines(seen):
+        click.echo(line)

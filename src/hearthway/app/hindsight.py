@@ -1,0 +1,181 @@
+"""Why nothing was said at a past moment: the same code as live, given only what the phone holds from before it.
+
+Computed afresh, so it also tells what a forgetting or a changed rule changed. Waits of venues are not kept, so none is known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from hearthway.assist.engine import Assistant, Proposal
+from hearthway.assist.moment import ago, metres
+from hearthway.atlas.store import Atlas
+from hearthway.context.life import Life
+from hearthway.learn.outcome import relearn
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.store import Store
+from hearthway.records.errors import InputError
+from hearthway.records.geo import distance_m
+from hearthway.records.life import Person
+from hearthway.records.localtime import utc_offset_s
+from hearthway.records.situation import Situation
+from hearthway.records.suggestion import Silence, Suggestion
+
+from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, feed, history_of
+from .config import Config
+from .phone import gate_settings
+
+STALE_S = 600.0  # a position older than this is told beside the answer
+SHOWN = 3
+
+
+class Hindsight(Struct, frozen=True, kw_only=True):
+    """One past moment. `said`: what really was said then. `would`: what would be said, from what is held now."""
+
+    situation: Situation
+    position_age_s: float
+    said: Suggestion | None
+    would: Suggestion | None
+    silence: Silence | None  # of the need that came nearest to speaking
+    needs: dict[str, Silence]  # each need's own reason
+
+
+def moment_of(text: str, store: Store, person: Person) -> float:
+    """Unix seconds of "2025-11-14 18:45", local to where the person was; InputError for what is no time or is not held.
+
+    A zone may be written behind it: "2025-11-14T18:45+02:00".
+    """
+    try:
+        at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        at = None
+    if at is None or len(text.strip()) <= len("2025-11-14"):
+        raise InputError(f"{text!r} is no moment.", 'Write it as "2025-11-14 18:45".')
+    if at.tzinfo is not None:
+        return at.timestamp()
+    plain_s = at.replace(tzinfo=UTC).timestamp()
+    # Where one was half a day around it tells the zone; the last such position counts.
+    near = list(store.fixes(person.person_id, plain_s - 43_200.0, plain_s + 43_200.0))
+    if not near:
+        raise InputError(_unknown(store, person, text), "Give a moment with positions around it.")
+    here = min(near, key=lambda f: abs(f.time_s + utc_offset_s(f.lat, f.lon, f.time_s) - plain_s))
+    return plain_s - utc_offset_s(here.lat, here.lon, plain_s)
+
+
+def look_back(
+    store: Store, person: Person, config: Config, atlas: Atlas | None, rules: Rules, at_s: float
+) -> Hindsight:
+    """Learn this person's life again up to `at_s`, and ask as the phone asks; InputError where nothing is known of then.
+
+    Reads only. A year takes about as long as `hearthway backtest` does.
+    """
+    until_s = math.nextafter(at_s, math.inf)
+    life = Life(person.person_id, pois=atlas)
+    for item in history_of(store, person.person_id, until_s=until_s):
+        feed(life, item, rules)
+    last = life.state.last
+    if last is None or at_s > _last_s(store, person) + IGNORED_AFTER_S:
+        words = _unknown(store, person, datetime.fromtimestamp(at_s, UTC).isoformat(" ", "minutes"))
+        raise InputError(words, "Give a moment with positions around it.")
+    suggestions = store.suggestions(person.person_id, until_s=until_s)
+    answers = store.answers(person.person_id, until_s=until_s)
+    said = next((s for s in suggestions if at_s - s.time_s < CONSIDER_EVERY_S), None)
+    memory = relearn(
+        person.person_id,
+        [
+            *life.meals,
+            *(s for s in suggestions if s is not said),
+            *(answers if rules.trains(kind="answer") else ()),
+        ],
+        atlas,
+    )
+    situation = life.situation(at_s)
+    assistant = Assistant(
+        person.person_id,
+        pois=atlas,
+        roads=atlas,
+        name_of=None if atlas is None else atlas.place_name,
+        settings=gate_settings(config),
+        synthetic=config.replay.synthetic,
+    )
+    outcome: Proposal | Silence | Suggestion = assistant.propose(situation, memory)
+    if isinstance(outcome, Proposal):
+        outcome = assistant.decide(outcome, {}, memory)
+    return Hindsight(
+        situation=situation,
+        position_age_s=at_s - last.time_s,
+        said=said,
+        would=outcome if isinstance(outcome, Suggestion) else None,
+        silence=outcome if isinstance(outcome, Silence) else None,
+        needs=assistant.silences(situation, memory),
+    )
+
+
+def hindsight_lines(seen: Hindsight) -> list[str]:
+    """For people: what was going on, the reason, and each need's own."""
+    situation = seen.situation
+    local = datetime.fromtimestamp(situation.time_s + situation.utc_offset_s, UTC)
+    when = f"{local:%A} {local.day} {local:%B %Y, %H:%M}"
+    lines = [f"{when}: {_outcome(seen)}", f"  {_going_on(situation)}"]
+    if seen.position_age_s > STALE_S:
+        lines.append(f"  The last position then known was from {ago(seen.position_age_s)}.")
+    if seen.silence is not None and seen.said is None:
+        lines.append(f"  Why: {seen.silence.words}")
+    if seen.needs:
+        lines += ["", "Each need:", *_by_need(seen.needs)]
+    lines += ["", "From what this phone holds of the time before; waits of venues are not kept."]
+    return lines
+
+
+def _outcome(seen: Hindsight) -> str:
+    if seen.said is not None:
+        short = seen.said.suggestion_id[:12]
+        return f"it spoke: {seen.said.headline} (`hearthway why {short}`)"
+    if seen.would is not None:
+        return f"nothing is stored; from what is held now it would speak: {seen.would.headline}"
+    return "nothing was said."
+
+
+def _going_on(situation: Situation) -> str:
+    if not situation.destinations:
+        return (
+            situation.mode
+            if situation.trip_start_s is None
+            else f"{situation.mode}; heading to: unknown"
+        )
+    heading = ", ".join(
+        f"{d.place.label or d.place.place_id} {d.p:.2f}"
+        f" ({metres(distance_m(situation.lat, situation.lon, d.place.lat, d.place.lon))} away)"
+        for d in situation.destinations[:SHOWN]
+    )
+    return f"{situation.mode}; heading to: {heading}; somewhere new {situation.p_new:.2f}"
+
+
+def _by_need(needs: dict[str, Silence]) -> Sequence[str]:
+    width = max(len(name) for name in needs)
+    lines = []
+    for name, silence in needs.items():
+        worth = ""
+        if silence.utility is not None and silence.threshold is not None:
+            worth = f" ({silence.utility:+.1f} min expected, {silence.threshold:.1f} asked for)"
+        lines.append(f"  {name:<{width}}  {silence.code}: {silence.words}{worth}")
+    return lines
+
+
+def _last_s(store: Store, person: Person) -> float:
+    last_s = -math.inf
+    for fix in store.fixes(person.person_id):
+        last_s = fix.time_s
+    return last_s
+
+
+def _unknown(store: Store, person: Person, text: str) -> str:
+    first = next(iter(store.fixes(person.person_id)), None)
+    if first is None:
+        return f"This phone holds no position of {person.name}."
+    days = [datetime.fromtimestamp(s, UTC).date() for s in (first.time_s, _last_s(store, person))]
+    return f"Nothing is known of {text}: positions are held from {days[0]} to {days[1]}."
