@@ -82,7 +82,6 @@ def test_the_verb_tells_it_in_local_time_and_as_json(
         held = list(store.fixes(store.persons()[0].person_id))
         generation = store.generation()
 
-
     offset_s = evening.suggestions[0].utc_offset_s
     local = datetime.fromtimestamp(before.time_s + offset_s, UTC).replace(tzinfo=None)
     done = _asked(paths, "--silent", local.isoformat(" "))
