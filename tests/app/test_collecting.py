@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from hearthway.app.brain import Brain
+from hearthway.app.brain import LIFE_MODEL, Brain
 from hearthway.app.collecting import collected_fixes
 from hearthway.app.keeping import Keeping
 from hearthway.app.personal import import_file
 from hearthway.assist.settings import GateSettings
+from hearthway.context.life import Life
 from hearthway.mesh.policy.rules import Rules, template
 from hearthway.mesh.state.store import Store
-from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix, Signal
 
@@ -209,6 +210,30 @@ def test_what_may_not_be_learned_from_enters_no_model(tmp_path: Path) -> None:
         again = brain(store, None)
         assert again.life.state.last is not None
         assert again.life.state.last.time_s == 1_760_009_000.0
+
+
+def test_a_life_learned_by_another_version_is_learned_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixes = [Fix(time_s=1_760_000_000.0 + n * 60, lat=60.17, lon=24.94) for n in range(60)]
+    with Store.open(tmp_path / "node.db", node_id="phone") as store:
+        store.add_person("Anna", "anna")
+        store.add_fixes("anna", fixes, "test")
+        with monkeypatch.context() as earlier:
+            earlier.setattr("hearthway.app.brain.LIFE_VERSION", 1)
+            old = brain(store, None)
+            old.life.state.version = 1
+            old.snapshot()
+        held = store.model("anna", LIFE_MODEL)
+        assert held is not None
+        with pytest.raises(StoreError, match="version 1"):
+            Life.load(held.data)
+        new = brain(store, None)  # started by this version: no error, and nothing lost
+        assert new.life.state.stays == 1
+        new.snapshot()
+        held = store.model("anna", LIFE_MODEL)
+        assert held is not None
+        assert Life.load(held.data).dump() == new.life.dump()
 
 
 def test_a_signal_that_may_not_be_learned_from_does_not_change_what_is_known(

@@ -8,15 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.context.aim import Aim, best_point
-from hearthway.context.destination import Departure, PastTrip, Posterior
+from hearthway.context.destination import Posterior
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace
+from hearthway.context.prior import Departure, PastTrip
 from hearthway.context.routes import Track
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.signals import Fix
 
 START = (60.20, 24.90)
-LEAVING = Departure(0, 1e9, 30_000.0, 2, 0)
+LEAVING = Departure(0, 1e9, 30_000.0, 2)
 Spots = dict[str, tuple[float, float]]
 Make = Callable[..., list[Fix]]
 
@@ -51,10 +52,10 @@ def test_without_a_position_there_is_no_point() -> None:
 
 def test_a_life_that_stays_aims_nowhere(six_weeks: list[Fix]) -> None:
     life = Life("ada")
-    assert life.aim(1e9) is None
+    assert life.aim() is None
     for fix in six_weeks[:500]:
         life.observe(fix)
-    assert life.state.here is None or life.aim(six_weeks[499].time_s) is None
+    assert life.state.here is None or life.aim() is None
 
 
 def test_two_halves_of_a_place_outweigh_one_other() -> None:
@@ -120,12 +121,11 @@ def test_halfway_to_work_the_point_is_at_work(
     way = make_drive(monday_8, spots["home"], spots["work"])
     for fix in way[: len(way) // 2]:
         life.observe(fix)
-    now_s = way[len(way) // 2].time_s
-    aim = life.aim(now_s)
+    aim = life.aim()
     assert aim is not None
     assert distance_m(aim.lat, aim.lon, *spots["work"]) < 300.0
     assert aim.p > 0.6
-    assert Life.load(life.dump()).aim(now_s) == aim
+    assert Life.load(life.dump()).aim() == aim
 
 
 _METRES = st.floats(-30_000, 30_000)

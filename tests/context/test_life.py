@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hearthway.context.events import (
+    LegEnded,
     LifeEvent,
     MealVisited,
     StayEnded,
@@ -50,12 +51,16 @@ def test_places_and_labels_come_by_habit(six_weeks: list[Fix], spots: Spots) -> 
 def test_events_tell_the_day_in_order(six_weeks: list[Fix]) -> None:
     _, events = _live(six_weeks[:1200])
     kinds = [type(event) for event in events]
-    assert kinds[:6] == [StayStarted, StayEnded, TripStarted, StayStarted, TripEnded, StayEnded]
+    assert kinds[:6] == [StayStarted, StayEnded, TripStarted, StayStarted, TripEnded, LegEnded]
     trip = next(event for event in events if isinstance(event, TripEnded))
     assert trip.new
     assert trip.fixes > 50
     assert trip.trip.origin.end_s < trip.trip.start_s < trip.trip.end_s
     assert trip.trip.end_s < trip.trip.destination.start_s
+    leg = next(event for event in events if isinstance(event, LegEnded))
+    assert (leg.start_s, leg.end_s) == (trip.trip.start_s, trip.trip.end_s)
+    assert (leg.lat, leg.lon) == (trip.trip.last_lat, trip.trip.last_lon)
+    assert (leg.origin, leg.destination) == (0, 1)
 
 
 def test_a_short_walk_is_no_trip(make_stay: Make, spots: Spots) -> None:

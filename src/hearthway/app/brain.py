@@ -16,6 +16,7 @@ from hearthway.assist.memory import Memory
 from hearthway.assist.settings import GateSettings
 from hearthway.context.events import LifeEvent, MealVisited
 from hearthway.context.life import Life
+from hearthway.context.state import VERSION as LIFE_VERSION
 from hearthway.learn.outcome import learn_answer, learn_said, learn_visit, relearn
 from hearthway.mesh.policy.retention import learned_under
 from hearthway.mesh.policy.rules import Rules
@@ -110,7 +111,8 @@ class Brain:
     # learning ------------------------------------------------------------------------------------------------
 
     def _load_life(self, *, afresh: bool = False) -> Life:
-        learned_under(self._store, digest(self._rules.train))
+        # A life of another version of Hearthway counts as learned under other rules: it is learned anew.
+        learned_under(self._store, digest((LIFE_VERSION, self._rules.train)))
         self._generation = self._store.generation()
         snapshot = None if afresh else self._store.model(self.person.person_id, LIFE_MODEL)
         if snapshot is None:

@@ -22,9 +22,10 @@ from msgspec import Struct
 from hearthway.records.geo import METRES_PER_DEGREE
 from hearthway.records.life import HIT_RADIUS_M, TRIP_MIN_M
 
-from .destination import Departure, PastTrip, Posterior
+from .destination import Posterior
 from .flat import east_north_m, gap_m
 from .places import KnownPlace
+from .prior import Departure, PastTrip
 from .routes import Track, point_behind
 
 MAX_ENDS = 16  # of past trips to a place, the latest
@@ -40,6 +41,7 @@ SIDE = 0.7  # concentration of the side from which a place is approached
 LENGTH_STEP = 0.25  # of the logarithm of a trip's length
 LENGTHS_M = tuple(400.0 * exp(LENGTH_STEP * i) for i in range(17))  # 400 m to 22 km
 LENGTH_PRIOR = 4.0  # what all lengths have in common, in trips
+AHEAD_POWER = 2.0  # of a length, against longer trips, once the way is under way
 KNOWN_PART = 0.25  # what a trip to a known place says about the length of others
 TURNS = (-1.4, -0.6, 0.0, 0.6, 1.4)  # radians off the way that is being gone
 TURN = 1.5  # concentration of the turns
@@ -76,6 +78,25 @@ def best_point(
         return None
     here = track.last if track.last is not None else track.points[-1]
     lat0, lon0 = here[1], here[2]
+    atoms, goals = _cloud(posterior, places, trips, track, departure, lat0, lon0)
+    if not goals:
+        return None
+    best, most = _densest(atoms, goals)
+    lat = lat0 + best.y / METRES_PER_DEGREE
+    lon = lon0 + best.x / (METRES_PER_DEGREE * max(0.01, cos((lat0 + lat) * pi / 360.0)))
+    return Aim(lat, (lon + 180.0) % 360.0 - 180.0, min(1.0, most), best.place)
+
+
+def _cloud(
+    posterior: Posterior,
+    places: list[KnownPlace],
+    trips: list[PastTrip],
+    track: Track,
+    departure: Departure,
+    lat0: float,
+    lon0: float,
+) -> tuple[list[_Atom], list[_Atom]]:
+    """(the posterior as points on the plane about here, points that may be named)."""
     shown = [pair for pair in posterior.places[:MAX_PLACES] if pair[1] >= MIN_P]
     atoms: list[_Atom] = []
     goals: list[_Atom] = []
@@ -92,8 +113,11 @@ def best_point(
     ahead = _ahead(posterior.new, track, places, departure, _lengths(trips, places), lat0, lon0)
     atoms += ahead
     goals += [atom for atom in ahead if hypot(atom.x, atom.y) < 1_500.0]
-    if not goals:
-        return None
+    return atoms, goals
+
+
+def _densest(atoms: list[_Atom], goals: list[_Atom]) -> tuple[_Atom, float]:
+    """The best goal, moved while it gains, and its mass."""
     best, most = goals[0], -1.0
     for goal in goals:
         mass = _mass(atoms, goal.x, goal.y)
@@ -106,9 +130,7 @@ def best_point(
             mass = _mass(close, moved.x, moved.y)
             if mass > most + 1e-9:
                 best, most = moved, mass
-    lat = lat0 + best.y / METRES_PER_DEGREE
-    lon = lon0 + best.x / (METRES_PER_DEGREE * max(0.01, cos((lat0 + lat) * pi / 360.0)))
-    return Aim(lat, (lon + 180.0) % 360.0 - 180.0, min(1.0, most), best.place)
+    return best, most
 
 
 def _mass(atoms: list[_Atom], x: float, y: float) -> float:
@@ -226,8 +248,8 @@ def _ahead(
             dx, dy = dx - fx / gone, dy - fy / gone
         way, turns = atan2(dx, dy), TURNS
     sx, sy = fx, fy
-    if departure.start is not None:
-        start = places[departure.start]
+    if departure.origin is not None:
+        start = places[departure.origin]
         sx, sy = east_north_m(lat0, lon0, start.lat, start.lon)
     ramp = gone / (gone + 100.0)
     raw = []
@@ -236,7 +258,7 @@ def _ahead(
         if left < -LENGTHS_M[0] / 2.0:
             continue
         left = max(50.0, left)
-        often *= length**-ramp
+        often *= length ** -(AHEAD_POWER * ramp)
         for turn in turns:
             x, y = left * sin(way + turn), left * cos(way + turn)
             if hypot(x - sx, y - sy) < TRIP_MIN_M * 0.7:

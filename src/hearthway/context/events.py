@@ -39,10 +39,24 @@ class TripEnded(Struct, frozen=True, tag=True):
     fixes: int
 
 
+class LegEnded(Struct, frozen=True, tag=True):
+    """Way from one stay, or one silence of 20 minutes, to the next, > 500 m; (lat, lon) is its last fix on the way.
+
+    `origin` and `destination` are indices of places; a leg may begin where nobody has been (None).
+    """
+
+    start_s: float
+    end_s: float
+    lat: float
+    lon: float
+    origin: int | None
+    destination: int
+
+
 class MealVisited(Struct, frozen=True, tag=True):
     """A visit at a food POI is over."""
 
     visit: MealVisit
 
 
-LifeEvent = StayStarted | StayEnded | TripStarted | TripEnded | MealVisited
+LifeEvent = StayStarted | StayEnded | TripStarted | TripEnded | LegEnded | MealVisited

@@ -21,11 +21,12 @@ from hearthway.sense.catalogue import ODOMETER, PHONE_POSITION, SOC
 from hearthway.sense.fixes import FixAssembler
 
 from .aim import Aim, best_point
-from .destination import PATH_POINTS, Departure, DestinationModel, PastTrip, Posterior
-from .events import LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
+from .destination import PATH_POINTS, DestinationModel, Posterior
+from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
 from .motion import implied_speed, remember
 from .places import KnownPlace, PlaceBook
+from .prior import Departure, PastTrip
 from .routes import Follower, Track
 from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
 from .state import VERSION, LifeState, Moment
@@ -76,7 +77,7 @@ class Life:
             and before is not None
             and fix.time_s - before.time_s >= STAY_MIN_S
         ):
-            self._presume(before, fix)
+            events += self._presume(before, fix)
         if state.here is None:
             self._move(fix)
         if outcome.started is not None:
@@ -112,9 +113,9 @@ class Life:
 
     def situation(self, now_s: float) -> Situation:
         """What is going on at `now_s`, from what was observed so far."""
-        return situation_of(self.state, self._book, self.posterior(now_s), now_s)
+        return situation_of(self.state, self._book, self.posterior(), now_s)
 
-    def posterior(self, now_s: float) -> Posterior | None:
+    def posterior(self) -> Posterior | None:
         """Where this trip leads; None while staying."""
         state = self.state
         if state.here is not None or state.departure is None or state.last is None:
@@ -124,12 +125,11 @@ class Life:
             state.places,
             state.track,
             self._follower,
-            silent_s=now_s - state.last.time_s,
         )
 
-    def aim(self, now_s: float) -> Aim | None:
+    def aim(self) -> Aim | None:
         """The one point to name as this trip's end, with its probability; None while staying."""
-        posterior, departure = self.posterior(now_s), self.state.departure
+        posterior, departure = self.posterior(), self.state.departure
         if posterior is None or departure is None:
             return None
         return best_point(
@@ -137,8 +137,8 @@ class Life:
         )
 
     def places(self) -> list[Place]:
-        """The places of this life, in the order of first stay."""
-        return [self._book.record(place) for place in self.state.places]
+        """The places stayed at, in the order in which they were first come near."""
+        return [self._book.record(place) for place in self.state.places if place.visits]
 
     def place(self, index: int) -> Place:
         """One place by its index in `trips`."""
@@ -175,7 +175,7 @@ class Life:
         if state.version != VERSION:
             raise StoreError(
                 f"The learned state has version {state.version}, here is {VERSION}.",
-                "Learn it again from the history.",
+                "Start the node once: it learns again from the history.",
             )
         return cls(state.person, pois=pois, state=state)
 
@@ -211,7 +211,7 @@ class Life:
         record = self._book.record(place)
         return [StayEnded(stay, record), TripStarted(fix.time_s, record)]
 
-    def _set_out(self, fix: Fix, origin: int | None) -> None:
+    def _set_out(self, fix: Fix, origin: int) -> None:
         state = self.state
         state.track = Track()
         self._follower = Follower(self.model.index)
@@ -220,31 +220,38 @@ class Life:
     def _departing(self, time_s: float, lat: float, lon: float, origin: int | None) -> Departure:
         offset = utc_offset_s(lat, lon, time_s)
         day = weekday(local_day(time_s, offset))
-        return Departure(
-            origin, time_s, local_second(time_s, offset), day, self.state.previous_place
-        )
+        return Departure(origin, time_s, local_second(time_s, offset), day)
 
-    def _place_at(self, moment: Moment) -> int | None:
-        place = self._book.nearest(moment.lat, moment.lon)
-        return place.index if place is not None else None
-
-    def _presume(self, before: Moment, fix: Fix) -> None:
+    def _presume(self, before: Moment, fix: Fix) -> list[LifeEvent]:
         """The recording was silent for 20 min and goes on elsewhere: a stay was likely, but not seen.
 
-        No stay, no visit and no trip comes of it; only the leg starts anew, and a leg to a known place is learned.
+        No stay and no trip comes of it. The leg ends where the silence began, another starts where it ended, and both
+        ends may be named from now on as where a leg leads.
         """
-        state, place = self.state, self._place_at(before)
-        departure = state.departure
-        if (
-            place is not None
-            and departure is not None
-            and departure.origin is not None
-            and place != departure.origin
-        ):
-            path = [(lat, lon) for _, lat, lon in state.track.points]
-            self._learn_leg(departure, place, path, before.time_s, new=False)
+        state, events = self.state, list[LifeEvent]()
+        begun: KnownPlace | None = None
+        if self._gone_m(before.lat, before.lon) > TRIP_MIN_M:
+            place, new = self._book.presume(before.time_s, before.lat, before.lon)
+            leg = self._end_leg(_path(state.track), before, place, state.track.fixes, new=new)
+            events += [leg] if leg is not None else []
+            if place is self._book.nearest(fix.lat, fix.lon):
+                begun = place
+        if begun is None:
+            begun, _ = self._book.presume(fix.time_s, fix.lat, fix.lon)
         state.trip_way_m += state.track.length_m
-        self._set_out(fix, place)
+        self._set_out(fix, begun.index)
+        return events
+
+    def _gone_m(self, lat: float, lon: float) -> float:
+        """How far, bee-line, this leg's start is from here; 0 where none is under way."""
+        state = self.state
+        if state.departure is None or not state.track.points:
+            return 0.0
+        if state.departure.origin is None:
+            _, first_lat, first_lon = state.track.points[0]
+            return gap_m(first_lat, first_lon, lat, lon)
+        start = state.places[state.departure.origin]
+        return gap_m(start.lat, start.lon, lat, lon)
 
     def _move(self, fix: Fix) -> None:
         state = self.state
@@ -269,14 +276,20 @@ class Life:
         place, new = self._book.arrive(stay)
         state.stays += 1
         events: list[LifeEvent] = [StayStarted(stay, self._book.record(place))]
-        origin, departure = state.previous, state.departure
+        far = self._gone_m(stay.lat, stay.lon) > TRIP_MIN_M
+        path, end, fixes = self._way_to(stay)
+        way_m = sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0)  # never the integer 0
+        origin = state.previous
         if (
             origin is not None
-            and departure is not None
+            and state.departure is not None
             and state.previous_place is not None
             and gap_m(origin.lat, origin.lon, stay.lat, stay.lon) > TRIP_MIN_M
         ):
-            events.append(self._end_trip(origin, stay, place, departure, new=new))
+            events.append(self._end_trip(origin, stay, place, state.departure, way_m, new=new))
+        if far:
+            leg = self._end_leg(path, end, place, fixes, new=new)
+            events += [leg] if leg is not None else []
         state.here, state.began = place.index, stay
         state.track = Track()
         state.trip_start_s = None
@@ -284,19 +297,29 @@ class Life:
         self._follower = Follower(self.model.index)
         return events
 
-    def _end_trip(
-        self, origin: Stay, stay: Stay, place: KnownPlace, departure: Departure, *, new: bool
-    ) -> TripEnded:
+    def _way_to(self, stay: Stay) -> tuple[list[tuple[float, float]], Moment, int]:
+        """(the way of this leg, its last fix before the stay, how many fixes lie on it)."""
         state = self.state
         last_raw = state.window.before
-        fixes = max(0, state.trip_fixes - stay.fixes) if last_raw is not None else 0
+        fixes = max(0, state.track.fixes - stay.fixes)
+        if last_raw is None or not fixes:
+            return [], Moment(stay.start_s, stay.lat, stay.lon), 0
         path = [(lat, lon) for time_s, lat, lon in state.track.points if time_s < stay.start_s]
+        path.append((last_raw[1], last_raw[2]))
+        return path, Moment(*last_raw), fixes
+
+    def _end_trip(
+        self,
+        origin: Stay,
+        stay: Stay,
+        place: KnownPlace,
+        departure: Departure,
+        way_m: float,
+        *,
+        new: bool,
+    ) -> TripEnded:
+        state = self.state
         start_s = state.trip_start_s if state.trip_start_s is not None else departure.time_s
-        end_s, last_lat, last_lon = stay.start_s, stay.lat, stay.lon
-        if last_raw is not None and fixes:
-            end_s, last_lat, last_lon = last_raw
-            path.append((last_lat, last_lon))
-        way_m = self._learn_leg(departure, place.index, path if fixes else [], end_s, new=new)
         direct_m = gap_m(origin.lat, origin.lon, stay.lat, stay.lon)
         way_m = max(way_m + state.trip_way_m, direct_m)
         state.way_m += way_m
@@ -307,6 +330,11 @@ class Life:
             way_m = driven_m if driven_m > 0.0 else way_m
         state.battery.arrive(way_m)
         origin_index = state.previous_place if state.previous_place is not None else place.index
+        before = state.window.before
+        fixes = max(0, state.trip_fixes - stay.fixes) if before is not None else 0
+        end_s, last_lat, last_lon = (
+            before if before is not None and fixes else (stay.start_s, stay.lat, stay.lon)
+        )
         return TripEnded(
             Trip(
                 origin=origin,
@@ -322,32 +350,44 @@ class Life:
             fixes,
         )
 
-    def _learn_leg(
+    def _end_leg(
         self,
-        departure: Departure,
-        destination: int,
         path: list[tuple[float, float]],
-        end_s: float,
+        end: Moment,
+        destination: KnownPlace,
+        fixes: int,
         *,
         new: bool,
-    ) -> float:
-        """The model learns a leg; its length along the way in metres."""
-        length_m = sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0)  # never the integer 0
+    ) -> LegEnded | None:
+        """The model learns a leg; what is told of it, where there is a fix on the way."""
+        departure = self.state.departure
+        if departure is None:
+            return None
+        length_m = sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0)
         self.model.learn(
             PastTrip(
                 origin=departure.origin if departure.origin is not None else -1,
-                destination=destination,
+                destination=destination.index,
                 depart_s=departure.time_s,
                 local_s=departure.local_s,
                 weekday=departure.weekday,
                 new=new,
                 length_m=length_m,
-                duration_s=max(0.0, end_s - departure.time_s),
+                duration_s=max(0.0, end.time_s - departure.time_s),
                 path=_thin(path),
                 end=(round(path[-1][0], 5), round(path[-1][1], 5)) if path else None,
             )
         )
-        return length_m
+        if not fixes:
+            return None
+        return LegEnded(
+            departure.time_s,
+            end.time_s,
+            end.lat,
+            end.lon,
+            departure.origin,
+            destination.index,
+        )
 
     def _dwell(self, fix: Fix) -> list[LifeEvent]:
         if self._pois is None:
@@ -397,6 +437,14 @@ class Life:
         )
         del self.state.meals[:-MAX_VISITS]
         return visit
+
+
+def _path(track: Track) -> list[tuple[float, float]]:
+    """The way so far, up to the last fix."""
+    path = [(lat, lon) for _, lat, lon in track.points]
+    if track.last is not None and track.last != track.points[-1]:
+        path.append((track.last[1], track.last[2]))
+    return path
 
 
 def _thin(path: list[tuple[float, float]]) -> list[tuple[float, float]]:

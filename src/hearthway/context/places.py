@@ -29,6 +29,7 @@ class KnownPlace(Struct):
     last_office_day: int = -1
     total_s: float = 0.0
     name: str = ""  # given by the owner
+    unseen: int = 0  # how often the recording broke off or began here
 
 
 class PlaceBook:
@@ -54,17 +55,35 @@ class PlaceBook:
         """The place of a stay that has become certain, and whether it is a new one."""
         self._labels = None
         place = self.nearest(stay.lat, stay.lon)
-        new = place is None
+        new = place is None or place.visits == 0
         if place is None:
-            place = KnownPlace(
-                index=len(self.places), lat=stay.lat, lon=stay.lon, first_s=stay.start_s
-            )
-            self.places.append(place)
+            place = self._add(stay.lat, stay.lon)
+        if place.visits == 0:
+            place.first_s = stay.start_s
         place.visits += 1
         place.last_s = stay.start_s
         place.lat += (stay.lat - place.lat) / place.visits
         place.lon += _turn(stay.lon - place.lon) / place.visits
         return place, new
+
+    def presume(self, time_s: float, lat: float, lon: float) -> tuple[KnownPlace, bool]:
+        """The recording broke off or began here: the place, and whether nobody was known to have been near it."""
+        place = self.nearest(lat, lon)
+        new = place is None
+        if place is None:
+            place = self._add(lat, lon)
+            place.first_s = time_s
+        place.unseen += 1
+        place.last_s = max(place.last_s, time_s)
+        if place.visits == 0:
+            place.lat += (lat - place.lat) / place.unseen
+            place.lon += _turn(lon - place.lon) / place.unseen
+        return place, new
+
+    def _add(self, lat: float, lon: float) -> KnownPlace:
+        place = KnownPlace(index=len(self.places), lat=lat, lon=lon)
+        self.places.append(place)
+        return place
 
     def leave(self, place: KnownPlace, began: Stay, stay: Stay) -> None:
         """A stay is over: its final centre replaces the first one, its hours count towards the labels."""

@@ -8,13 +8,13 @@ from hearthway.records.life import Stay
 from hearthway.sense.fixes import Open
 
 from .battery import BatteryState
-from .destination import Departure, PastTrip
 from .places import KnownPlace
+from .prior import Departure, PastTrip
 from .routes import Track
 from .routines import Meal
 from .stays import Window
 
-VERSION = 1
+VERSION = 2
 
 
 class Moment(Struct, frozen=True, array_like=True):

@@ -53,7 +53,7 @@ def situation_of(
         origin=book.record(state.places[origin]) if origin is not None else None,
         destinations=destinations,
         p_new=p_new,
-        places_known=len(state.places),
+        places_known=sum(place.visits > 0 for place in state.places),
         stays_known=state.stays,
         days_known=state.days,
         routines=routines_of(meals, state.days),

@@ -5,31 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from .bootstrap import Interval
+from .foreseen import Error, Foreseen
 
 NEEDS_MAP = "needs a map"
-
-
-class AtFraction(Struct, frozen=True, kw_only=True):
-    """Destination prediction at one part of the trip's time; hits are within 300 m of the truth."""
-
-    percent: int
-    hit_rate: Interval | None
-    baselines: dict[str, Interval | None]
-    best_baseline: str
-    gain: Interval | None  # ours minus the best baseline, paired by trip
-    mean_log_loss: float | None
-    ece: float | None
-    mean_confidence: float | None
-
-
-class CalibrationBin(Struct, frozen=True, kw_only=True):
-    """Predictions of about the same confidence, at 50 % of the trip."""
-
-    low: float
-    high: float
-    n: int
-    confidence: float
-    hit_rate: float
 
 
 class PersonReport(Struct, frozen=True, kw_only=True):
@@ -40,15 +18,12 @@ class PersonReport(Struct, frozen=True, kw_only=True):
     days: int
     stays: int
     places: int
-    trips: int  # with at least one raw fix on the way: these are predicted
+    unseen: int  # places near which the recording only broke off or began
+    trips: int  # legs, with at least one raw fix on the way: these are predicted
     trips_unrecorded: int  # recording holes from stay to stay: no truth, not predicted
-    trips_with_hole: int  # of the predicted ones, how many have a hole of 15 min or more
-    visited_before: (
-        Interval | None
-    )  # the ceiling of any prediction that names centres of known places
-    fractions: tuple[AtFraction, ...]
-    calibration: tuple[CalibrationBin, ...]
-    ece_at_50: float | None
+    trips_with_hole: int  # of the whole trips, how many have a hole of 20 min or more
+    legs: Foreseen
+    whole: Foreseen  # the same, where a trip goes on through its holes
     spoken: int | str
     spoken_a_day: float | str
     rightly: Interval | str | None  # None: nothing was said
@@ -70,19 +45,21 @@ class BacktestReport(Struct, frozen=True, kw_only=True):
     source: str
     definitions: dict[str, str]
     measured: Measured
-    format: int = 1
+    format: int = 2
 
 
 DEFINITIONS = {
     "stay": "at least 20 min within 200 m; a recording hole counts only if both ends lie within",
-    "trip": "between two successive stays more than 500 m apart",
-    "truth": "the trip's last raw fix before the destination stay",
+    "trip": "from a stay, or 20 min without a fix, to the next, more than 500 m away",
+    "whole trip": "between two successive stays more than 500 m apart, whatever was not recorded between",
+    "truth": "the trip's last raw fix",
     "fraction": "of the time from the trip's first raw fix to its last",
     "hit": "the point named lies within 300 m of the truth",
     "point named": "Hearthway: where most probability lies within 300 m; a baseline: the centre of its place",
-    "visited before": "the truth lies within 300 m of a place known when the trip began",
+    "visited before": "the truth lies within 300 m of a place known when the trip began: a stay, or where the recording broke off or began",
+    "error": "metres from the point named to the truth; where none can be named, from where one is",
     "rightly": "within 90 min of the suggestion, at least 20 min within 100 m of a suggested POI",
-    "interval": "95 %, percentile bootstrap over trips, 2000 draws",
+    "interval": "95 %, percentile bootstrap over days, 2000 draws",
 }
 
 
@@ -117,20 +94,12 @@ def _person_lines(person: PersonReport) -> list[str]:
     if not person.trips:
         out.append("  no trip between two stays: nothing to predict yet")
         return out
-    out.append(f"  destinations visited before (the ceiling)  {_show(person.visited_before)}")
-    out.append("  destination within 300 m, with 95 % intervals")
-    header = "at".rjust(7) + "   " + "Hearthway".ljust(22)
-    names = list(person.fractions[0].baselines)
-    for name in names:
-        header += name.ljust(max(22, len(name) + 2))
-    out.append("  " + header + "ours - best peer")
-    for at in person.fractions:
-        row = f"{at.percent:>5} %   " + _show(at.hit_rate).ljust(22)
-        for name in names:
-            row += _show(at.baselines[name]).ljust(max(22, len(name) + 2))
-        out.append("  " + row + _show(at.gain, sign=True))
-    if person.ece_at_50 is not None:
-        out.append(f"  calibration error at 50 %: {person.ece_at_50:.3f}")
+    out += _foreseen_lines(person.legs)
+    if person.trips_with_hole:
+        out.append(
+            f"  from stay to stay, {person.trips_with_hole} of {person.whole.trips} going on through a hole"
+        )
+        out += _foreseen_lines(person.whole)
     if isinstance(person.spoken_a_day, str):
         out.append(f"  would have spoken: {person.spoken_a_day}; rightly: {person.rightly}")
     else:
@@ -141,6 +110,38 @@ def _person_lines(person: PersonReport) -> list[str]:
         )
         out.append(f"  would have spoken {person.spoken_a_day:.2f} times a day; rightly: {right}")
     return out
+
+
+def _foreseen_lines(found: Foreseen) -> list[str]:
+    out = [f"  destinations visited before (the ceiling)  {_show(found.visited_before)}"]
+    if not found.fractions:
+        return out
+    out.append("  destination within 300 m, with 95 % intervals")
+    header = "at".rjust(7) + "   " + "Hearthway".ljust(22)
+    names = list(found.fractions[0].baselines)
+    for name in names:
+        header += name.ljust(max(22, len(name) + 2))
+    out.append("  " + header + "ours - best peer")
+    for at in found.fractions:
+        row = f"{at.percent:>5} %   " + _show(at.hit_rate).ljust(22)
+        for name in names:
+            row += _show(at.baselines[name]).ljust(max(22, len(name) + 2))
+        out.append("  " + row + _show(at.gain, sign=True))
+    out.append(
+        "       at   over 0 %                to known places       first half            second half           "
+        "median and mean error   best peer's             calibration error"
+    )
+    for at in found.fractions:
+        row = f"{at.percent:>5} %   " + _show(at.gain_from_start, sign=True).ljust(24)
+        for interval in (at.hit_rate_known, *at.halves):
+            row += _show(interval).ljust(22)
+        row += _metres(at.error).ljust(24) + _metres(at.baseline_errors[at.best_baseline]).ljust(24)
+        out.append("  " + row + f"{at.ece:.3f}")
+    return out
+
+
+def _metres(error: Error) -> str:
+    return f"{error.median_m:,.0f} m, {error.mean_m:,.0f} m"
 
 
 def _show(interval: Interval | None, *, sign: bool = False) -> str:
