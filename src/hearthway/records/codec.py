@@ -19,9 +19,7 @@ _DECODERS: dict[Any, msgspec.msgpack.Decoder[Any]] = {}  # one a record kind: a 
 
 
 def _decoder(kind: type[T]) -> msgspec.msgpack.Decoder[T]:
-    decoder = _DECODERS.get(kind)
-    if decoder is None:
-        decoder = _DECODERS[kind] = msgspec.msgpack.Decoder(kind)
+    decoder = _DECODERS[kind] = msgspec.msgpack.Decoder(kind)
     return decoder
 
 
@@ -33,7 +31,8 @@ def pack(record: object) -> bytes:
 def unpack(data: bytes, kind: type[T]) -> T:
     """The record in `data`, validated against `kind`; WireError when it does not fit."""
     try:
-        return _decoder(kind).decode(data)
+        decoder: msgspec.msgpack.Decoder[T] = _DECODERS.get(kind) or _decoder(kind)
+        return decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as why:
         raise WireError(
             f"A {kind.__name__} does not decode: {why}.",

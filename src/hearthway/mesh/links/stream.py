@@ -12,7 +12,6 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from typing import cast
 
 from hearthway.mesh.trust.certificates import (
     certificate_key,
@@ -26,6 +25,7 @@ from hearthway.records.errors import HearthwayError, MeshError, WireError
 from .door import shut
 from .link import FRAME_MAX_BYTES
 from .probe import split_address
+from .tls import TlsProtocol
 
 PORT_OFFSET = 2  # from the mesh port: a firewall's rule can be written once; +1 is pairing
 HANDSHAKE_S = 2.0
@@ -35,108 +35,98 @@ _ADMITTING_MAX = (
 _STANDING_MAX = 8  # streams that one member may have here; for one more its oldest is cut
 _PILED_MAX_BYTES = 8 * 1024 * 1024  # more than waits for anybody who reads: such a stream is cut
 _HIGH_BYTES = 256 * 1024
-_BURST_BYTES = 64 * 1024
 # Something is under way and nothing was acknowledged for so long: the wire is cut. Zenoh's lease says so too, but a second
 # cut soon after a first was seen by it only after 10 s. TCP's own time-out would also end a stream that nobody reads.
 _UNHEARD_S = 2.2
 _TCP_INFO = struct.Struct("=3xB4x13I")
-_READ_BYTES = 32 * 1024  # two records of TLS
-_EARLY_BYTES = 64 * 1024  # what may come before the other side was checked
+_SIZE = struct.Struct(">I")  # in front of a frame
 _OVERHEAD = 64  # what the link puts in front of a frame
 WELCOME = b"W"  # the accepting side's first frame: it has checked who dialled
 
 
-class Stream(asyncio.BufferedProtocol):
-    """One connection. `device_id` is proved; frames go to `deliver`, the end of it to `lost`.
-
-    Buffered: for a plain protocol asyncio takes 256 KiB of heap for each read of TLS and gives back all but the start,
-    and what is small then settles in the hole: under a flood of small frames the heap of a node doubled.
-    """
+class Stream(TlsProtocol):
+    """One connection. `device_id` is proved; frames go to `deliver`, the end of it to `lost`."""
 
     def __init__(
         self,
+        context: ssl.SSLContext,
+        *,
+        made: Callable[[Stream], None],
+        proved: Callable[[Stream, bytes], None],
         deliver: Callable[[Stream, bytes], None],
         lost: Callable[[Stream], None],
-        *,
         dialled: bool,
     ) -> None:
+        """`made` is told of a connection, `proved` of the certificate that the other side has the key of."""
+        super().__init__(context, server_side=not dialled)
         self.device_id = ""
         self.dialled = dialled  # by this side
         self.closed = False
         self.unheard = False  # it was cut because the other machine acknowledged nothing
-        self._loop = asyncio.get_running_loop()
         self._heard_s = self._loop.time()
         self.welcome: asyncio.Future[None] = self._loop.create_future()
         if not dialled:
             self.welcome.set_result(None)
-        self._deliver, self._lost = deliver, lost
-        self._transport: asyncio.Transport | None = None
-        self._expiry: asyncio.TimerHandle | None = None
+        self._made, self._proved, self._deliver, self._lost = made, proved, deliver, lost
+        self._expiry: asyncio.TimerHandle | None = None  # of its handshake, then of its certificate
         self._watch: asyncio.TimerHandle | None = None  # while something is under way
-        self._read_into = memoryview(bytearray(_READ_BYTES))
         self._buffer = bytearray()
         self._held = False
-        self._burst: list[bytes] | None = None
-        self._burst_bytes = 0
         self._writable = asyncio.Event()
         self._writable.set()
 
     # -- life ----------------------------------------------------------------------------------
 
-    def attach(self, transport: asyncio.Transport, device_id: str, ends_in_s: float) -> None:
-        """The other side has proved that it is `device_id`, by a certificate that ends in so many seconds.
-
-        Nothing where it has ended by then (`closed`): the transport is the caller's to let go.
-        """
-        if self.closed:
-            return
-        self._transport, self.device_id = transport, device_id
-        transport.set_write_buffer_limits(high=_HIGH_BYTES)
-        self._expiry = self._loop.call_later(max(0.0, ends_in_s), self.abort)
-        if transport.is_closing():
-            self.connection_lost(None)
-        elif not self.dialled:
-            self.write(WELCOME)
-        self._parse()
-
-    def abort(self) -> None:
-        """Cut it; `lost` is called."""
-        if self._transport is not None:
-            self._transport.abort()
-        self.connection_lost(None)
-
-    def close(self) -> None:
-        """End it once what was written has gone out; `lost` is called afterwards."""
-        if self._transport is not None and not self.closed:
-            self._flush()
-            self._transport.close()
-
-    def connection_lost(self, _why: Exception | None) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """As `asyncio.BufferedProtocol`."""
+        self._made(self)
+        super().connection_made(transport)
+
+    def secured(self, certificate: bytes) -> None:
+        """As `TlsProtocol.secured`."""
+        self._proved(self, certificate)
+
+    def attach(self, device_id: str, ends_in_s: float) -> None:
+        """The other side is `device_id`, by a certificate that ends in so many seconds."""
+        self.device_id = device_id
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(high=_HIGH_BYTES)
+        self.end_in(ends_in_s)
+        if not self.dialled:
+            self.write(WELCOME)
+
+    def end_in(self, seconds: float) -> None:
+        """Cut it then, unless told otherwise before."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry = self._loop.call_later(max(0.0, seconds), self.abort)
+
+    def refuse(self, why: Exception) -> None:
+        """Cut it: the other side is not who it should be."""
+        self._cut(why)
+
+    def connection_lost(self, why: Exception | None) -> None:
+        """As `TlsProtocol.connection_lost`; `lost` is called once."""
         if self.closed:
             return
-        self._end()
-        if not self.welcome.done():
-            self.welcome.set_exception(ConnectionResetError())
-        if self.device_id:
-            self._lost(self)
-
-    def give_up(self) -> None:
-        """It did not come to be, so there is nobody to tell; its transport is the caller's to abort."""
-        self._end()
-        self.welcome.cancel()
-        with contextlib.suppress(asyncio.CancelledError, ConnectionResetError):
-            self.welcome.exception()
-
-    def _end(self) -> None:
+        super().connection_lost(why)
         self.closed = True
         self._writable.set()
-        for timer in (
-            self._expiry,
-            self._watch,
-        ):  # a timer of 30 days would keep it, and 256 KiB of TLS
+        for timer in (self._expiry, self._watch):  # one of 30 days would keep it
             if timer is not None:
                 timer.cancel()
+        if not self.welcome.done():
+            if why is None or isinstance(why, ssl.SSLEOFError):  # it does not want us
+                why = ConnectionResetError()
+            self.welcome.set_exception(why)
+        self._lost(self)
+
+    def give_up(self) -> None:
+        """Nobody waits for it any more."""
+        self.welcome.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            self.welcome.exception()
+        self.abort()
 
     @property
     def own_host(self) -> str:
@@ -159,33 +149,24 @@ class Stream(asyncio.BufferedProtocol):
     @property
     def writable(self) -> bool:
         """May a frame be written now without piling up?"""
-        return self._writable.is_set() and not self.closed
+        return self._writable.is_set() and not self._is_over
 
     def write(self, payload: bytes) -> bool:
         """Write now, whatever has piled up; False when the stream has ended."""
-        if self.closed or self._transport is None:
+        if self._is_over or not self._is_secured:
             return False
-        if self._burst_bytes + self._transport.get_write_buffer_size() > _PILED_MAX_BYTES:
+        if not self._writable.is_set() and self._piled_bytes() > _PILED_MAX_BYTES:
             self.abort()
             return False
         if self._watch is None:
             self._watch = self._loop.call_later(_UNHEARD_S, self._look)
-        framed = len(payload).to_bytes(4, "big") + payload
-        if self._burst is None:  # the first of this turn goes at once, the others of it together
-            self._burst = []
-            self._loop.call_soon(self._turn)
-            self._transport.write(framed)
-            return True
-        self._burst.append(framed)
-        self._burst_bytes += len(framed)
-        if self._burst_bytes >= _BURST_BYTES:
-            self._flush()
+        self.say(_SIZE.pack(len(payload)) + payload)
         return True
 
     async def send(self, payload: bytes) -> bool:
         """Wait until there is room, then write; the caller bounds the time. False when the stream has ended."""
         while not self.writable:
-            if self.closed:
+            if self._is_over:
                 return False
             await self._writable.wait()
         return self.write(payload)
@@ -202,18 +183,9 @@ class Stream(asyncio.BufferedProtocol):
         elif unheard_s is not None:
             self._watch = self._loop.call_later(_UNHEARD_S - unheard_s + 0.01, self._look)
 
-    def _turn(self) -> None:
-        if self._burst and not self.closed:
-            self._flush()
-            self._loop.call_soon(self._turn)
-        else:
-            self._burst = None
-
-    def _flush(self) -> None:
-        if self._burst and self._transport is not None:
-            joined = b"".join(self._burst)
-            self._burst, self._burst_bytes = [], 0
-            self._transport.write(joined)
+    def _piled_bytes(self) -> int:
+        waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        return waiting + self._go.pending
 
     def pause_writing(self) -> None:
         """As `asyncio.BufferedProtocol`."""
@@ -239,34 +211,21 @@ class Stream(asyncio.BufferedProtocol):
             if not (self._held or self.closed) and self._transport is not None:
                 self._transport.resume_reading()
 
-    def get_buffer(self, _sizehint: int) -> memoryview:
-        """As `asyncio.BufferedProtocol`."""
-        return self._read_into
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """As `asyncio.BufferedProtocol`."""
+    def heard(self, data: memoryview) -> None:
+        """As `TlsProtocol.heard`."""
         self._heard_s = self._loop.time()
-        data = self._read_into[:nbytes]
-        if (
-            nbytes > 4
-            and not (self._buffer or self._held or self.closed)
-            and self._transport is not None
-            and int.from_bytes(data[:4], "big") == nbytes - 4
-        ):
+        size = len(data)
+        if not (self._buffer or self._held) and size > 4 and _SIZE.unpack_from(data)[0] == size - 4:
             self._take(bytes(data[4:]))  # one frame and no more, as questions and answers come
             return
         self._buffer += data
-        if self._transport is not None:
-            self._parse()
-        elif len(self._buffer) > _EARLY_BYTES:
-            self._buffer.clear()
-            self.connection_lost(None)
+        self._parse()
 
     def _parse(self) -> None:
         buffer, at = self._buffer, 0
         try:
             while not (self._held or self.closed) and len(buffer) - at >= 4:
-                size = int.from_bytes(buffer[at : at + 4], "big")
+                size = _SIZE.unpack_from(buffer, at)[0]
                 if not 0 < size <= FRAME_MAX_BYTES + _OVERHEAD:
                     self.abort()
                     return
@@ -307,8 +266,7 @@ class Streams:
         self._up, self._deliver, self._lost = up, deliver, lost
         self._server: asyncio.Server | None = None
         self._shut = False
-        # In the order in which they knocked. A task that never began leaves its transport to whoever cancels it.
-        self._tasks: dict[asyncio.Task[None], asyncio.Transport] = {}
+        self._knocking: dict[Stream, None] = {}  # in the order in which they knocked
         self._standing: dict[Stream, bytes] = {}  # and the certificate it proved itself by
         self.problem = ""  # why nobody can dial this node, though it can dial others
 
@@ -321,7 +279,7 @@ class Streams:
         self.problem, self._shut = "", False
         try:
             self._server = await loop.create_server(
-                lambda: _Door(self._knock), host or None, port, backlog=_ADMITTING_MAX
+                self._door, host or None, port, backlog=_ADMITTING_MAX
             )
         except (OSError, OverflowError) as why:
             self.problem = f"Port {port} cannot be listened at: {why}."
@@ -336,13 +294,7 @@ class Streams:
         if self._server is not None:
             await shut(self._server)
             self._server = None
-        knocking = dict(self._tasks)
-        for task in knocking:
-            task.cancel()
-        await asyncio.gather(*knocking, return_exceptions=True)
-        for raw in knocking.values():
-            raw.abort()
-        for stream in list(self._standing):
+        for stream in [*self._knocking, *self._standing]:
             stream.abort()
         await asyncio.sleep(0)  # aborted transports close their sockets in the next turn
 
@@ -363,74 +315,72 @@ class Streams:
     async def dial(self, device_id: str, address: str) -> None:
         """A stream to that member, told to `up`; MeshError when it cannot be had."""
         host, port = split_address(address)
-        stream = Stream(self._deliver, self._ended, dialled=True)
-        loop = asyncio.get_running_loop()
-        transport: asyncio.Transport | None = None
+        stream = Stream(
+            self._client,
+            made=lambda _: None,
+            proved=lambda stream, certificate: self._stand(stream, certificate, device_id),
+            deliver=self._deliver,
+            lost=self._ended,
+            dialled=True,
+        )
         try:
             async with asyncio.timeout(HANDSHAKE_S):
-                transport, _ = await loop.create_connection(
-                    lambda: stream, host, port + PORT_OFFSET, ssl=self._client, server_hostname=""
+                await asyncio.get_running_loop().create_connection(
+                    lambda: stream, host, port + PORT_OFFSET
                 )
-                certificate = _certificate(transport)
-                self._standing[stream] = certificate
-                stream.attach(transport, *self._check(certificate, device_id))
                 await stream.welcome
         except (OSError, OverflowError, TimeoutError, HearthwayError) as why:
-            self._give_up(stream, transport)
+            stream.give_up()
             raise MeshError(f"No stream to {device_id}: {type(why).__name__}.") from None
         except BaseException:
-            self._give_up(stream, transport)
+            stream.give_up()
             raise
         if not stream.closed:
             self._up(stream)
 
-    def _give_up(self, stream: Stream, transport: asyncio.Transport | None) -> None:
-        stream.give_up()
-        if transport is not None:
-            transport.abort()
-        self._standing.pop(stream, None)
+    def _door(self) -> Stream:
+        """For whoever knocks."""
+        return Stream(
+            self._serving,
+            made=self._knock,
+            proved=self._admit,
+            deliver=self._deliver,
+            lost=self._ended,
+            dialled=False,
+        )
 
-    def _knock(self, transport: asyncio.Transport) -> None:
+    def _knock(self, stream: Stream) -> None:
         """Whoever is honest proves itself in a moment, so in a flood the oldest is not that one."""
         if self._shut:  # it was being accepted while the door closed
-            transport.abort()
+            stream.abort()
             return
-        while len(self._tasks) >= _ADMITTING_MAX:
-            oldest = next(iter(self._tasks))
-            self._tasks.pop(oldest).abort()
-            oldest.cancel()
-        task = asyncio.get_running_loop().create_task(self._admit(transport))
-        self._tasks[task] = transport
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        while len(self._knocking) >= _ADMITTING_MAX:
+            next(iter(self._knocking)).abort()
+        self._knocking[stream] = None
+        stream.end_in(HANDSHAKE_S)
 
-    async def _admit(self, raw: asyncio.Transport) -> None:
-        stream = Stream(self._deliver, self._ended, dialled=False)
-        try:
-            async with asyncio.timeout(HANDSHAKE_S):
-                tls = await asyncio.get_running_loop().start_tls(
-                    raw, stream, self._serving, server_side=True
-                )
-            if tls is None:
-                raise ConnectionResetError
-            certificate = _certificate(tls)
-            who = self._check(certificate)
-            if self._shut:  # it knocked before the door was shut
-                raise ConnectionResetError
-        except (OSError, TimeoutError, HearthwayError):
-            raw.abort()
+    def _admit(self, stream: Stream, certificate: bytes) -> None:
+        self._knocking.pop(stream, None)
+        if self._shut:  # it knocked before the door was shut
+            stream.abort()
             return
-        except BaseException:
-            raw.abort()
-            raise
-        known = [s for s in self._standing if s.device_id == who[0] and not s.dialled]
-        for old in known[: len(known) + 1 - _STANDING_MAX]:
+        self._stand(stream, certificate)
+        if stream.closed:
+            return
+        known = [s for s in self._standing if s.device_id == stream.device_id and not s.dialled]
+        for old in known[: max(0, len(known) - _STANDING_MAX)]:
             old.abort()
+        self._up(stream)
+
+    def _stand(self, stream: Stream, certificate: bytes, expected: str = "") -> None:
+        """Its certificate is of our root: is its device a member, and the one that is expected?"""
+        try:
+            who = self._check(certificate, expected)
+        except HearthwayError as why:
+            stream.refuse(why)
+            return
         self._standing[stream] = certificate
-        stream.attach(tls, *who)
-        if stream.closed:  # it went, or said too much, before it was checked
-            self._give_up(stream, tls)
-        else:
-            self._up(stream)
+        stream.attach(*who)
 
     def _check(self, der: bytes, expected: str = "") -> tuple[str, float]:
         """Whose certificate, and seconds until it ends; an error unless a member's with that very key."""
@@ -449,24 +399,9 @@ class Streams:
         return subject.device_id, certificate.not_valid_after_utc.timestamp() - self._now()
 
     def _ended(self, stream: Stream) -> None:
-        self._standing.pop(stream, None)
-        self._lost(stream)
-
-
-class _Door(asyncio.Protocol):
-    """A connection before its handshake: it reads nothing."""
-
-    def __init__(self, knock: Callable[[asyncio.Transport], None]) -> None:
-        self._knock = knock
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """As `asyncio.Protocol`."""
-        cast(asyncio.Transport, transport).pause_reading()
-        self._knock(cast(asyncio.Transport, transport))
-
-
-def _certificate(transport: asyncio.BaseTransport) -> bytes:
-    return transport.get_extra_info("ssl_object").getpeercert(binary_form=True) or b""
+        self._knocking.pop(stream, None)
+        if self._standing.pop(stream, None) is not None:
+            self._lost(stream)
 
 
 def _unheard_s(transport: asyncio.Transport) -> float | None:

@@ -460,11 +460,13 @@ class ZenohLink:
 
         What is refused already gets no answer and no task: awaiting it would tie error, future and frame in a ring.
         """
-        if _refused(work):
-            return
-        answer = _there(work)
-        if answer is None or self._write(sender, _ANSWER + number + answer) is None:
-            self._spawn(self._answer(sender, number, work))
+        if isinstance(work, asyncio.Future) and work.done() and not work.cancelled():
+            why = work.exception()
+            if why is None and self._write(sender, _ANSWER + number + work.result()) is not None:
+                return
+            if isinstance(why, MeshError):
+                return
+        self._spawn(self._answer(sender, number, work))
 
     async def _answer(self, sender: str, number: bytes, work: Awaitable[bytes]) -> None:
         with suppress(MeshError):  # an ask that does not verify gets no answer
@@ -495,20 +497,6 @@ class ZenohLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _refused(work: Awaitable[bytes]) -> bool:
-    """Has it ended without an answer?"""
-    if not isinstance(work, asyncio.Future) or not work.done() or work.cancelled():
-        return False
-    return isinstance(work.exception(), MeshError)
-
-
-def _there(work: Awaitable[bytes]) -> bytes | None:
-    """What it gave, if it is done and gave something."""
-    if not isinstance(work, asyncio.Future) or not work.done() or work.cancelled():
-        return None
-    return work.result() if work.exception() is None else None
 
 
 def _names(roster: Roster) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -117,7 +116,7 @@ class Answerer:
         except Exception as why:  # noqa: BLE001 - the asker gets an answer, the log the kind of failure
             self._resolve(ask, self._broken(why))
         else:
-            if not inspect.isawaitable(result):
+            if not hasattr(result, "__await__"):
                 self._resolve(ask, self._outcome(ask, result, reply_key, grant))
             elif ask.head.command:
                 packed = self._packed_end(ask, result, reply_key, grant)
@@ -197,7 +196,7 @@ class Answerer:
             return codec.pack(self._refusal(why))
         except Exception as why:  # noqa: BLE001 - as above
             return codec.pack(self._broken(why))
-        if inspect.isawaitable(result):
+        if hasattr(result, "__await__"):
             return self._packed_end(ask, result, reply_key, grant)
         return codec.pack(self._outcome(ask, result, reply_key, grant))
 

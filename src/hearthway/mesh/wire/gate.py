@@ -144,7 +144,8 @@ class Gate:
 
     def count(self, key: str, sender: str, role: str, purpose: str, rule: str) -> None:
         """One more of these."""
-        self.tally(key, sender, role, purpose, rule).count += 1
+        tally = self._tallies.get((key, sender, role, purpose, rule))
+        (tally or self.tally(key, sender, role, purpose, rule)).count += 1
 
     def crossings(self, *, drain: bool) -> list[Crossing]:
         """Every crossing counted so far; with `drain` counting starts anew."""

@@ -20,6 +20,7 @@ from hearthway.records.errors import WireError
 from .envelope import ASKS, HEADER_BYTES, REPLIES, header
 
 KEY_BYTES = 32
+NONCE_BYTES = 12
 _INFO = b"hearthway seal 2\0"
 _ASKS_WINDOW = 1024  # asks may overtake one another by so many, and still each counts once
 _SEQ_MAX = 2**64 - 1
@@ -33,6 +34,9 @@ class Heard:
     highest: int = 0
     _seen: int = 0  # bit n: highest - n has been heard
 
+    def __post_init__(self) -> None:
+        self._mask = (1 << self.window) - 1
+
     def is_new(self, seq: int) -> bool:
         """Would this number count?"""
         if seq > self.highest:
@@ -45,7 +49,7 @@ class Heard:
         if seq > self.highest:
             if self.window:
                 ahead = min(seq - self.highest, self.window)
-                self._seen = (self._seen << ahead | 1) & ((1 << self.window) - 1)
+                self._seen = (self._seen << ahead | 1) & self._mask
             self.highest = seq
         elif self.window:
             self._seen |= 1 << (self.highest - seq)
@@ -79,8 +83,10 @@ class Session:
             raise WireError(f"The session with {self.device_id} is used up.", "It starts anew.")
         self._sent[lane] = seq
         head = header(lane, epoch, seq)
-        cipher = self._cipher(lane, epoch, epoch_key, out=True)
-        return seq, head + cipher.encrypt(_nonce(seq), plain, head)
+        cipher = self._ciphers.get((lane, epoch, True)) or self._derived(
+            lane, epoch, epoch_key, out=True
+        )
+        return seq, head + cipher.encrypt(seq.to_bytes(NONCE_BYTES, "big"), plain, head)
 
     def unseal(self, lane: int, epoch: int, epoch_key: bytes, seq: int, frame: bytes) -> bytes:
         """What the frame holds; WireError unless this peer sealed it, for us, and it was not heard before."""
@@ -89,10 +95,14 @@ class Session:
             heard = self._heard[lane] = Heard(_ASKS_WINDOW if lane == ASKS else 0)
         if lane != REPLIES and not heard.is_new(seq):
             raise WireError(f"A message of {self.device_id} came twice or late.", "It was dropped.")
-        cipher = self._cipher(lane, epoch, epoch_key, out=False)
+        cipher = self._ciphers.get((lane, epoch, False)) or self._derived(
+            lane, epoch, epoch_key, out=False
+        )
         try:
             plain = cipher.decrypt(
-                _nonce(seq), memoryview(frame)[HEADER_BYTES:], frame[:HEADER_BYTES]
+                seq.to_bytes(NONCE_BYTES, "big"),
+                memoryview(frame)[HEADER_BYTES:],
+                frame[:HEADER_BYTES],
             )
         except InvalidTag:
             raise WireError(
@@ -108,19 +118,13 @@ class Session:
         for at in [at for at in self._ciphers if at[1] not in keep]:
             del self._ciphers[at]
 
-    def _cipher(self, lane: int, epoch: int, epoch_key: bytes, *, out: bool) -> AESGCM:
-        cipher = self._ciphers.get((lane, epoch, out))
-        if cipher is None:
-            ends = (self.own_id, self.device_id) if out else (self.device_id, self.own_id)
-            texts = (str(self.version), self.household_id, str(epoch), str(lane), *ends)
-            first_is_ours = self.own_id < self.device_id
-            halves = (self.own_session, self.session)
-            salt = b"".join(halves if first_is_ours else reversed(halves))
-            info = _INFO + b"\0".join(text.encode() for text in texts)
-            key = HKDF(hashes.SHA256(), KEY_BYTES, salt, info).derive(self.shared + epoch_key)
-            cipher = self._ciphers[lane, epoch, out] = AESGCM(key)
+    def _derived(self, lane: int, epoch: int, epoch_key: bytes, *, out: bool) -> AESGCM:
+        ends = (self.own_id, self.device_id) if out else (self.device_id, self.own_id)
+        texts = (str(self.version), self.household_id, str(epoch), str(lane), *ends)
+        first_is_ours = self.own_id < self.device_id
+        halves = (self.own_session, self.session)
+        salt = b"".join(halves if first_is_ours else reversed(halves))
+        info = _INFO + b"\0".join(text.encode() for text in texts)
+        key = HKDF(hashes.SHA256(), KEY_BYTES, salt, info).derive(self.shared + epoch_key)
+        cipher = self._ciphers[lane, epoch, out] = AESGCM(key)
         return cipher
-
-
-def _nonce(seq: int) -> bytes:
-    return seq.to_bytes(12, "big")

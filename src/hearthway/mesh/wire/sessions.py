@@ -101,23 +101,18 @@ class Sessions:
         versions: tuple[int, int] = (LOW, HIGH),
     ) -> None:
         """`now` is real time; `versions` the lowest and highest version of the wire that this node speaks."""
-        self._identity = identity
+        self.identity = identity  # with the newest roster; only `use` changes it
         self._now = now
         self.versions = versions
         self._peerings: dict[str, _Peering] = {}
         self._old: dict[int, tuple[bytes, float]] = {}  # epoch: key, until (monotonic)
 
-    @property
-    def identity(self) -> DeviceIdentity:
-        """Who this node is, with the newest roster."""
-        return self._identity
-
     def use(self, identity: DeviceIdentity) -> list[str]:
         """From now on seal under its epoch's key; who lost its session by it."""
-        if identity.epoch != self._identity.epoch:
+        if identity.epoch != self.identity.epoch:
             until = time.monotonic() + OLD_EPOCH_S
-            self._old = {self._identity.epoch: (self._identity.epoch_key, until)}
-        self._identity = identity
+            self._old = {self.identity.epoch: (self.identity.epoch_key, until)}
+        self.identity = identity
         return self.forget_strangers()
 
     def get(self, device_id: str) -> Session | None:
@@ -151,7 +146,7 @@ class Sessions:
     def greeting(self, receiver: str, echo: bytes = b"") -> bytes:
         """Our hello to `receiver`."""
         peering = self._peerings.setdefault(receiver, _Peering())
-        identity = self._identity
+        identity = self.identity
         challenge = secrets.token_bytes(16)
         if not echo:
             peering.challenge = challenge
@@ -180,12 +175,12 @@ class Sessions:
         """
         hello, content, signature = read_hello(frame)
         who = hello.device_id
-        if who != claimed or hello.receiver != self._identity.device_id:
+        if who != claimed or hello.receiver != self.identity.device_id:
             raise WireError(f"A greeting of {who} came by way of {claimed}.", _NEXT_STEP)
         now_s = self._now()
         what = f"The certificate of {who}"
         certificate = load_certificate(hello.certificate, what)
-        subject = check_certificate(certificate, self._identity.root, now_s, what)
+        subject = check_certificate(certificate, self.identity.root, now_s, what)
         key = certificate_key(certificate, what)
         check_hello_signature(key, content, signature, who)
         peering = self._peerings.get(who)
@@ -197,8 +192,8 @@ class Sessions:
             subject.role,
             key,
             hello.session,
-            self._identity.household_id,
-            self._identity.device_id,
+            self.identity.household_id,
+            self.identity.device_id,
             b"",
             b"",
             version,
@@ -235,7 +230,7 @@ class Sessions:
 
     def seal(self, session: Session, lane: int, frame: Frame) -> tuple[int, bytes]:
         """(number, sealed frame) of the newest epoch."""
-        identity = self._identity
+        identity = self.identity
         return session.seal(lane, identity.epoch, identity.epoch_key, pack_frame(frame))
 
     def unseal(self, claimed: str, data: bytes) -> tuple[Session, int, int, Frame]:
@@ -273,7 +268,7 @@ class Sessions:
         return seq, frame
 
     def _epoch_key(self, claimed: str, epoch: int) -> bytes:
-        own = self._identity
+        own = self.identity
         if epoch == own.epoch:
             return own.epoch_key
         if epoch > own.epoch:
@@ -294,7 +289,7 @@ class Sessions:
         return key
 
     def _is_member(self, session: Session, now_s: float) -> bool:
-        roster = self._identity.roster
+        roster = self.identity.roster
         member = roster.member(session.device_id)
         return (
             member is not None
@@ -307,7 +302,7 @@ class Sessions:
         low, high = self.versions
         if hello.low <= hello.high and max(low, hello.low) <= min(high, hello.high):
             return min(high, hello.high)
-        own = self._identity.device_id
+        own = self.identity.device_id
         raise VersionsError(
             f"{hello.device_id} ({_named(hello.software)}) speaks {_range(hello.low, hello.high)} of the wire, "
             f"{own} (Hearthway {__version__}) {_range(low, high)}.",
