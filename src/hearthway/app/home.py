@@ -44,7 +44,7 @@ class HomeNode(Member):
         self, sender: str, sender_role: str, shown: HeadShown, word: Any
     ) -> None:
         mesh = self._paired()
-        await mesh.publish(COUNTERSIGN, word, "witness", reliable=True)
+        await mesh.publish(COUNTERSIGN, word, "witness", reliable=True, to=sender)
         if not shown.suggestion_id or sender_role != Role.PHONE:
             return  # the phone's head is the one that always comes: the receipt must not depend on a race
         receipts = self.receipts
@@ -62,7 +62,7 @@ class HomeNode(Member):
                 msgspec.structs.replace(crossing, count=1)
                 for crossing in mesh.crossings()
                 if (crossing.key == HEAD and crossing.sender == sender)
-                or crossing.key == COUNTERSIGN
+                or (crossing.key == COUNTERSIGN and crossing.receiver_role == sender_role)
             ),
             computations=stages(self.config.node.id, "app"),
             mesh=mesh,

@@ -104,8 +104,11 @@ class Member(Node):
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
         super().peer_changed(device_id, alive)
-        if alive:
+        mesh = self.mesh
+        if alive and mesh is not None:
             self.spawn(self.pass_on_orders(), "forget orders")
+            if device_id in mesh.ready(Role.HOME):
+                self.spawn(self.receipts.show_head(mesh), "head of the receipts")
 
     async def pass_on_orders(self) -> None:
         """Tell nodes in reach what the owner wants forgotten; what does not arrive stays pending."""

@@ -176,9 +176,7 @@ class Node:
     async def _close(self) -> None:
         for service in self.services:
             await service.stop()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end_tasks()
         with contextlib.suppress(HearthwayError):
             if self._store is not None:
                 for part in self.parts:
@@ -186,6 +184,7 @@ class Node:
                 await self.stopping()
         if self.mesh is not None:
             await self.mesh.close()
+            await self._end_tasks()  # every peer went, and that sets work going
         await self.control.stop()
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
@@ -193,6 +192,11 @@ class Node:
             self._store.close()
         log.info("node down")
         stop_log()
+
+    async def _end_tasks(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _stop_on_signals(self, *, leash: bool) -> None:
         loop = asyncio.get_running_loop()

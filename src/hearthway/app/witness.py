@@ -69,9 +69,10 @@ def told(crossings: Iterable[Crossing]) -> tuple[Crossing, ...]:
     """Crossings as a receipt lists them, without those that carry nothing of a suggestion or a person.
 
     A replay's lock-step, and what keeps the household together (certificates, the list of devices, states
-    compared), come as often as nodes meet. Their bytes are in `bytes_to` all the same.
+    compared, heads of receipt chains), come as often as nodes meet. Their bytes are in `bytes_to` all the same;
+    the head shown for a suggestion stands on the home's receipt.
     """
-    return tuple(one for one in crossings if one.purpose not in ("replay", "household"))
+    return tuple(one for one in crossings if one.purpose not in ("replay", "household", "witness"))
 
 
 class Receipts:
@@ -125,8 +126,14 @@ class Receipts:
         self.chain.append(receipt)
         return receipt
 
-    async def show_head(self, mesh: MeshNode, suggestion_id: str, time_s: float) -> None:
-        """Send the chain's head to the witness; it countersigns when it can."""
+    async def show_head(
+        self, mesh: MeshNode, suggestion_id: str = "", time_s: float = 0.0
+    ) -> None:
+        """Send the chain's head to the witness, after a suggestion's receipt or at a contact; it countersigns.
+
+        At the first contact the chain is empty: so the witness has bound the key before there is a receipt, and what
+        was written in its absence is witnessed when it is back.
+        """
         shown = HeadShown(
             head=self.chain.head(),
             key=self.chain.public_key,

@@ -12,6 +12,12 @@ from hearthway.records.errors import ReceiptError
 
 from .common import data_option, json_option, nodes, write_json
 
+_CHANGED = "Somebody or something changed them after they were written; a backup has what was."
+_NEVER_MET = (
+    "The home vouches for a node's key at their first contact: bring them in reach of each other and"
+    " verify again. If they have met, somebody took the home's word out of the files."
+)
+
 
 @click.group("receipts")
 def command() -> None:
@@ -57,17 +63,22 @@ def verify(data: Path | None, json_to: Path | None) -> None:
             _tell(report)
     bad = [report.node for report in reports if not report.ok]
     if bad:
+        unbound = all(_unbound(report) for report in reports if not report.ok)
         raise ReceiptError(
-            f"The receipts of {', '.join(bad)} do not verify.",
-            "Somebody or something changed them after they were written; a backup has what was.",
+            f"The receipts of {', '.join(bad)} do not verify.", _NEVER_MET if unbound else _CHANGED
         )
     if not reports and json_to is None:
         click.echo("no receipts yet")
 
 
+def _unbound(report: VerifyReport) -> bool:
+    """Nothing is wrong but that no witness vouches for the node's key."""
+    return all(one.code == "not-enrolled" for one in report.problems)
+
+
 def _empty(report: VerifyReport) -> bool:
     """Nothing was ever written here: a chain that was cut to nothing has heads that say otherwise."""
-    return not report.entries and all(one.code == "not-enrolled" for one in report.problems)
+    return not report.entries and _unbound(report)
 
 
 def _tell(report: VerifyReport) -> None:

@@ -155,7 +155,7 @@ KINDS: tuple[Kind, ...] = (
         "enrolment",
         "enrolments",
         Enrolment,
-        "once a pairing",
+        "once, at the first contact with the home",
         "until the node is revoked",
         "the household",
         personal=False,

@@ -1,0 +1,138 @@
+"""The home vouches for a node's receipts from their first contact on, and sees at each one what was written without it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hearthway.app.home import HomeNode
+from hearthway.app.offline import verify_node
+from hearthway.cli.main import cli
+from hearthway.mesh.state.receipts import countersigns, enrolment
+from hearthway.records.chain import VerifyReport
+from hearthway.records.messages import COUNTERSIGN, HEAD
+
+
+def _write(node: Any, number: int) -> None:
+    """A receipt as a suggestion leaves it, with nobody there to show it to."""
+    node.receipts.write(
+        suggestion_id=f"s-{number}",
+        person="",
+        time_s=1000.0 + number,
+        fields=(),
+        crossings=(),
+        computations=(),
+    )
+
+
+def _bound(node: Any) -> bool:
+    return enrolment(node.store, node.config.node.id) is not None
+
+
+def _seen(home: Any, name: str) -> list[int]:
+    return [head.seq for head in countersigns(home.store, name)]
+
+
+def _verified(nodes: Any, *names: str) -> VerifyReport:
+    """The first of these nodes, with what all of them know of it."""
+    found = [nodes[name].paths for name in names]
+    return verify_node(found[0], found)
+
+
+async def _hearthway(*words: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, cli, list(words))
+
+
+def test_a_home_that_is_killed_before_the_first_receipt_leaves_one_that_verifies(
+    household: Any,
+) -> None:
+    async def main() -> None:
+        async with household(phone="phone", car="car") as nodes:
+            await nodes.until(lambda: _bound(nodes["phone"]) and _bound(nodes["car"]))
+            await nodes.down("home")
+            for name in ("phone", "car"):
+                _write(nodes[name], 1)
+                report = _verified(nodes, name)
+                assert report.ok, report.problems
+                assert (report.receipts, report.witnessed_to) == (1, 0)
+            await nodes.up("home")
+            await nodes.reach("home", "phone", "car")
+            for name in ("phone", "car"):
+                await nodes.until(lambda name=name: _seen(nodes["home"], name) == [0, 1])
+                await nodes.until(lambda name=name: _verified(nodes, name).witnessed_to == 1)
+
+    asyncio.run(main())
+
+
+def test_a_receipt_taken_out_while_the_home_was_away_is_not_countersigned_at_its_return(
+    household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    monkeypatch.setattr(HomeNode, "note", lambda _, text: notes.append(text))
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            phone = nodes["phone"]
+            await nodes.until(lambda: _bound(phone))
+            await nodes.down("home")
+            _write(phone, 1)
+            await nodes.up("home")
+            await nodes.until(lambda: _seen(nodes["home"], "phone") == [0, 1])
+            await nodes.down("home")
+            with phone.store.database.transaction() as db:
+                db.execute("DELETE FROM bodies")
+                db.execute("DELETE FROM chain")
+            _write(phone, 2)
+            assert not notes  # nor does a node that closes look into its closed store
+            await nodes.up("home")
+            await nodes.until(lambda: any("it was changed" in note for note in notes))
+            assert _seen(nodes["home"], "phone") == [0, 1]
+            report = _verified(nodes, "phone", "home")
+            assert {one.code for one in report.problems} == {"rewritten"}
+
+    asyncio.run(main())
+
+
+def test_a_head_and_the_word_on_it_reach_nobody_else(household: Any) -> None:
+    async def main() -> None:
+        async with household(phone="phone", car="car") as nodes:
+            await nodes.until(lambda: _bound(nodes["phone"]) and _bound(nodes["car"]))
+            for name in ("phone", "car"):
+                crossed = {
+                    one.key: one.count
+                    for one in nodes[name].mesh.crossings()
+                    if one.purpose == "witness"
+                }
+                assert crossed[HEAD] == crossed[COUNTERSIGN], crossed
+                assert {head.node for head in countersigns(nodes[name].store, name)} == {name}
+
+    asyncio.run(main())
+
+
+def test_a_chain_no_witness_vouches_for_is_not_called_changed(household: Any) -> None:
+    """The control beside it: one that was changed is."""
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            phone = nodes["phone"]
+            await nodes.until(lambda: _bound(phone))
+            _write(phone, 1)
+            data = str(phone.paths.root)
+            assert (await _hearthway("receipts", "verify", "--data", data)).exit_code == 0
+            with phone.store.database.transaction() as db:
+                kept = db.execute("SELECT node, body FROM enrolments").fetchall()
+                db.execute("DELETE FROM enrolments")
+            said = await _hearthway("receipts", "verify", "--data", data)
+            assert said.exit_code == 1
+            assert "first contact" in str(said.exception)
+            with phone.store.database.transaction() as db:
+                db.executemany("INSERT INTO enrolments VALUES (?, ?)", kept)
+                db.execute("UPDATE chain SET time_s = time_s + 1")
+            said = await _hearthway("receipts", "verify", "--data", data)
+            assert said.exit_code == 1
+            assert "changed them after" in str(said.exception)
+
+    asyncio.run(main())
