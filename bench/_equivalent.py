@@ -117,6 +117,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if self._bytes > PAGE_BYTES and self.changes:",
         "part 2 dropped",
     ): "no single write is larger than a page",
+    (
+        "consent",
+        "return until_s == math.inf or self._now_s() < until_s",
+        "part 1 dropped",
+    ): "every moment is before the end of time",
     ("rules", _BY_KIND, "part 1 dropped (2)"): _EMPTY,
     ("rules", _BY_KIND, "part 1 dropped (3)"): _EMPTY,
     (

@@ -18,8 +18,12 @@ from hearthway.mesh.policy.consent import (
     _CONTEXT,
     ACCEPT,
     CONSENT_MAX_BYTES,
+    ENDED,
     GIVE,
+    MESSAGE,
+    PREFIX,
     REVOKE,
+    WORDS_MAX,
     Consents,
     check_consent,
     may_end,
@@ -124,9 +128,12 @@ def test_a_child_is_spoken_for_by_an_adult_only() -> None:
 
 
 def test_another_device_cannot_sign_in_its_name() -> None:
-    forged = msgspec.structs.replace(word(GIVE, "ben"), device_id="anna")
-    with pytest.raises(WireError, match="not signed"):
-        verify_word(forged, ROSTER)
+    moved = msgspec.structs.replace(word(GIVE, "ben"), device_id="anna")
+    forged = say(GIVE, ID, TO_BEN, "anna", signer("ben"), NOW)  # by a key of the household
+    for one in (moved, forged):
+        with pytest.raises(WireError, match="not signed"):
+            verify_word(one, ROSTER)
+    verify_word(word(GIVE, "anna"), ROSTER)
     with pytest.raises(WireError):
         verify_word(msgspec.structs.replace(word(GIVE, "anna"), device_id="stranger"), ROSTER)
 
@@ -241,14 +248,23 @@ def test_noise_is_left_aside_and_spoils_nothing(noise: list[ConsentWord]) -> Non
     assert state(*noise, word(GIVE, "anna"), word(ACCEPT, "ben")) == ["in force"]
 
 
-def test_asking_is_quick_and_bounded() -> None:
+def test_answers_are_remembered_and_no_more_of_them_than_4096() -> None:
     consents = Consents(lambda: NOW)
     consents.use(states([word(GIVE, "anna"), word(ACCEPT, "ben")], ROSTER, NOW))
-    for n in range(20_000):
-        consents("anna", "ben", f"A.B{n}", "share")
-    assert len(consents._until) <= 16_384
+    for n in range(4096):
+        assert not consents("anna", "ben", f"A.B{n}", "share")
+        assert len(consents._until) == n + 1
+    assert not consents("anna", "ben", "A.B0", "share")
+    assert len(consents._until) == 4096  # asked before
     assert not consents("ben", "anna", "Person.Location.Latitude", "share")
     assert not consents("anna", "ben", "Person.Location.Latitude", "advise")
+    assert len(consents._until) == 2
+    assert consents("anna", "ben", "Person.Location.Latitude", "share")
+
+
+def test_asking_is_quick() -> None:
+    consents = Consents(lambda: NOW)
+    consents.use(states([word(GIVE, "anna"), word(ACCEPT, "ben")], ROSTER, NOW))
     start_s = time.perf_counter()
     for _ in range(10_000):
         consents("anna", "ben", "Person.Location.Latitude", "share")
@@ -264,6 +280,11 @@ def test_of_what_nobody_signed_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(WireError, match="no word"):
             verify_word(msgspec.structs.replace(good, **large), ROSTER)
     assert len(remembered) == 1  # nor is any signature looked at for them
+    for n in range(8192):  # the control among them
+        remembered[n.to_bytes(32, "big")] = False
+    with pytest.raises(WireError, match="not signed"):
+        verify_word(msgspec.structs.replace(good, time_s=0.0), ROSTER)
+    assert len(remembered) == 8192
     monkeypatch.setattr("hearthway.mesh.policy.consent._SIGNED_MAX", 50)
     for n in range(60):
         noise = n.to_bytes(2, "big") * (CONSENT_MAX_BYTES // 2)
@@ -271,6 +292,46 @@ def test_of_what_nobody_signed_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) 
             verify_word(msgspec.structs.replace(good, consent=noise), ROSTER)
     assert len(remembered) == 50
     assert {len(at) for at in remembered} == {32}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"consent": bytes(16_385)}, "no word"),
+        ({"consent": bytes(16_384)}, "not signed"),
+        ({"signature": bytes(129)}, "no word"),
+        ({"signature": bytes(128)}, "not signed"),
+    ],
+)
+def test_the_limits_of_a_word_are_what_they_say(wrong: dict[str, bytes], message: str) -> None:
+    with pytest.raises(WireError, match=message):
+        verify_word(msgspec.structs.replace(word(GIVE, "anna"), **wrong), ROSTER)
+
+
+def test_a_word_that_is_left_aside_is_told_why_and_what_became_of_it() -> None:
+    verify_word(word(GIVE, "anna"), ROSTER)
+    gossip = msgspec.structs.replace(TO_BEN, purpose="gossip")
+    for wrong, message, next_step in (
+        (word("own", "anna"), "That is no word about a consent.", "same version"),
+        (word(GIVE, "stranger"), "not signed by 'stranger'", "left aside"),
+        (word(GIVE, "anna", gossip), "'gossip' is no purpose.", "left aside"),
+        (word(GIVE, "ben"), "ben cannot speak for anna", "left aside"),
+    ):
+        with pytest.raises(WireError) as caught:
+            verify_word(wrong, ROSTER)
+        assert message in caught.value.message
+        assert next_step in caught.value.next_step
+
+
+def test_what_is_on_disk_and_on_the_wire_keeps_its_name() -> None:
+    assert (MESSAGE, PREFIX, ENDED) == ("Household.Consent", "Consent.", "ConsentEnded.")
+    assert (GIVE, ACCEPT, REVOKE) == ("give", "accept", "revoke")
+    assert WORDS_MAX == 1024  # a node of another version looks at no more of a message
+    said = word(GIVE, "anna")
+    bare = msgspec.structs.replace(said, signature=b"")
+    KEYS["anna"].public_key().verify(
+        said.signature, b"hearthway consent 1\0" + pack(bare), ec.ECDSA(hashes.SHA256())
+    )
 
 
 def test_the_limits_of_a_consent_are_what_they_say() -> None:
@@ -354,7 +415,11 @@ def test_who_may_speak_and_who_may_end() -> None:
         ends = ends | {"stranger"} | ({"ben"} if receiver == "kid" else set())
         assert {d for d in KEYS if may_end(ROSTER, d, consent)} == ends
     without = msgspec.structs.replace(ROSTER, people=ROSTER.people[1:])
-    assert not may_speak_for(without, "anna", "kid")  # whose phone is nobody's we know
+    assert may_speak_for(without, "anna", "kid") is False  # whose phone is nobody's we know
+    nameless = (*ROSTER.people, HouseholdPerson(person_id="", kind=PersonKind.ADULT))
+    listed = msgspec.structs.replace(ROSTER, people=nameless)
+    assert may_speak_for(listed, "car", "") is False  # nobody's device speaks for nobody
+    assert may_speak_for(listed, "anna", "anna")
 
 
 def test_states_are_ordered_and_only_of_what_was_given() -> None:

@@ -126,9 +126,7 @@ class Receipts:
         self.chain.append(receipt)
         return receipt
 
-    async def show_head(
-        self, mesh: MeshNode, suggestion_id: str = "", time_s: float = 0.0
-    ) -> None:
+    async def show_head(self, mesh: MeshNode, suggestion_id: str = "", time_s: float = 0.0) -> None:
         """Send the chain's head to the witness, after a suggestion's receipt or at a contact; it countersigns.
 
         At the first contact the chain is empty: so the witness has bound the key before there is a receipt, and what

@@ -144,6 +144,14 @@ def verify_word(word: ConsentWord, roster: Roster) -> None:
         )
 
 
+def _counts(word: ConsentWord, roster: Roster) -> bool:
+    try:
+        verify_word(word, roster)
+    except WireError:
+        return False
+    return True
+
+
 def states(
     words: Iterable[ConsentWord], roster: Roster, now_s: float, ended: Container[str] = ()
 ) -> list[ConsentState]:
@@ -159,12 +167,8 @@ def states(
     for word in words:
         if word.word == REVOKE:
             revokers.setdefault(word.consent_id, []).append(word)
-            continue
-        try:
-            verify_word(word, roster)
-        except WireError:
-            continue
-        (given if word.word == GIVE else accepted).add((word.consent_id, word.consent))
+        elif _counts(word, roster):
+            (given if word.word == GIVE else accepted).add((word.consent_id, word.consent))
     found = []
     for consent_id, content in sorted(given):
         consent = unpack(content, Consent)
