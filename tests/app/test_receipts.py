@@ -11,9 +11,11 @@ from click.testing import CliRunner, Result
 from hearthway.app.home import HomeNode
 from hearthway.app.offline import verify_node
 from hearthway.cli.main import cli
+from hearthway.mesh.state.forget import sign_order
 from hearthway.mesh.state.receipts import countersigns, enrolment
 from hearthway.records.chain import VerifyReport
-from hearthway.records.messages import COUNTERSIGN, HEAD
+from hearthway.records.forgetting import ForgetOrder
+from hearthway.records.messages import COUNTERSIGN, FORGET, HEAD
 
 
 def _write(node: Any, number: int) -> None:
@@ -108,6 +110,41 @@ def test_a_head_and_the_word_on_it_reach_nobody_else(household: Any) -> None:
                 }
                 assert crossed[HEAD] == crossed[COUNTERSIGN], crossed
                 assert {head.node for head in countersigns(nodes[name].store, name)} == {name}
+
+    asyncio.run(main())
+
+
+def test_a_device_that_is_wiped_and_paired_anew_under_its_name_is_witnessed_and_forgets(
+    household: Any,
+) -> None:
+    async def main() -> None:
+        people = {"phone": ("anna", "adult"), "old": ("anna", "adult")}
+        async with household(people=people, phone="phone", old="phone") as nodes:
+            home = nodes["home"]
+            for name in people:
+                _write(nodes[name], 1)
+                await nodes[name].receipts.show_head(nodes[name].mesh)
+                await nodes.until(lambda name=name: 1 in _seen(home, name))
+            before = enrolment(home.store, "old")
+            await nodes.hand_down("old")
+            await nodes.until(lambda: enrolment(home.store, "old") is None)
+            assert _seen(home, "old") == []
+            assert 1 in _seen(home, "phone")  # the control: who stays keeps its heads
+            await nodes.admit("old", "phone", "anna")
+            await nodes.reach("home", "phone", "old")
+            old = nodes["old"]
+            await nodes.until(lambda: _bound(old))
+            bound = enrolment(home.store, "old")
+            assert bound is not None
+            assert before is not None
+            assert bound.key == old.receipts.chain.public_key != before.key
+            _write(old, 2)
+            await old.receipts.show_head(old.mesh)
+            await nodes.until(lambda: _verified(nodes, "old", "home").witnessed_to == 1)
+            assert _verified(nodes, "old", "home").ok
+            order = ForgetOrder(order_id="0" * 32, node="old", time_s=1.0, persons=("anna",))
+            signed = sign_order(order, old.receipts.chain)  # by the key that the home has bound
+            await old.mesh.request("home", FORGET, signed, "forget", type(None), 10.0)
 
     asyncio.run(main())
 

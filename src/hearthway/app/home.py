@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
 
+from hearthway.mesh.state.receipts import drop_departed
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import ReceiptError
 from hearthway.records.household import Role
@@ -14,6 +16,8 @@ from hearthway.records.situation import Evidence
 
 from .member import Member
 from .witness import Witness, stages
+
+log = logging.getLogger("hearthway.home")
 
 
 class HomeNode(Member):
@@ -31,6 +35,14 @@ class HomeNode(Member):
     def mesh_started(self, mesh: MeshNode) -> None:
         super().mesh_started(mesh)
         mesh.subscribe(HEAD, HeadShown, self._head)
+        mesh.on_roster(lambda: self._drop_departed(mesh))
+        self._drop_departed(mesh)
+
+    def _drop_departed(self, mesh: MeshNode) -> None:
+        """At once: a device may be paired under the name of the one that was put out a moment ago."""
+        members = {member.device_id for member in mesh.identity.roster.members}
+        for device_id in drop_departed(self.store, members):
+            log.info("receipts no more witnessed", extra={"fields": {"peer": device_id}})
 
     def _head(self, meta: Any, shown: HeadShown) -> None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -392,6 +392,19 @@ def enrolment(store: Store, node: str) -> Enrolment | None:
     """The enrolment of a node, as kept here; check it before trusting it."""
     row = store.database.row("SELECT body FROM enrolments WHERE node = ?", (node,))
     return None if row is None else unpack(row[0], Enrolment)
+
+
+def drop_departed(store: Store, members: Container[str]) -> list[str]:
+    """The witness parts with the keys and heads of nodes that are no members; their ids.
+
+    Whoever is let in under such a name later begins a chain of its own. What a node keeps itself still verifies.
+    """
+    with store.database.transaction() as db:
+        known = db.execute("SELECT node FROM enrolments ORDER BY node").fetchall()
+        gone = [node for (node,) in known if node not in members]
+        for table in ("enrolments", "countersigns"):
+            db.executemany(f"DELETE FROM {table} WHERE node = ?", [(node,) for node in gone])  # noqa: S608  (own tables)
+    return gone
 
 
 def countersign(store: Store, head: Head, witness: Ed25519PrivateKey, now_s: float) -> Countersign:
