@@ -66,6 +66,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "rules_file": ("tests/mesh/test_rules.py", "tests/mesh/test_rules_[c-oq-z]*.py"),
     "precision": ("tests/mesh/test_precision.py",),
     "consent": ("tests/mesh/test_consent*.py",),
+    "consent_table": ("tests/mesh/test_consent*.py",),
     "replica": (
         "tests/mesh/test_replica.py",
         "tests/mesh/test_replica_limits.py",

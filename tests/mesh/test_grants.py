@@ -356,6 +356,8 @@ def test_narrowing_needs_no_key_of_ours_and_keeps_what_was_said() -> None:
     only_later = attenuate(token, until_s=END + 86400)
     assert not _asks(only_later, now_s=END)
     assert said(only_later).until_s == END
+    assert said(attenuate(token, keys=[LIVING])).until_s == END  # nothing said of it
+    assert said(attenuate(token, until_s=END - 60)).until_s == END - 60
 
 
 def test_narrowing_has_an_end_too() -> None:
@@ -363,8 +365,9 @@ def test_narrowing_has_an_end_too() -> None:
     for _ in range(grants.NARROWED_MAX):
         token = attenuate(token, hours=("08:00", "20:00"))
     assert _asks(token)
-    with pytest.raises(InputError, match="too often"):
+    with pytest.raises(InputError, match="too often") as caught:
         attenuate(token, hours=("08:00", "20:00"))
+    assert "it came from" in caught.value.next_step
     with pytest.raises(InputError, match="Nothing"):
         attenuate(_issue())
     with pytest.raises(WireError):
@@ -423,8 +426,9 @@ def test_limits_are_reached_and_not_passed() -> None:
     assert _asks(_issue(keys=["H" * 256]), key="H" * 256)
     assert _asks(_issue(holder="p" * 40), holder="p" * 40)
     assert _asks(_issue(keys="Home.Climate.*"))  # one key needs no list
-    with pytest.raises(InputError, match="too much"):
+    with pytest.raises(InputError, match="too much") as caught:
         _issue(keys=[f"{n}" * 255 for n in range(8)])
+    assert "each for fewer keys" in caught.value.next_step
     with pytest.raises(InputError, match="32 bytes"):
         issue(
             b"short",
@@ -444,9 +448,15 @@ def test_letters_to_copy() -> None:
         assert re.fullmatch(r"[A-Za-z0-9_-]+", text)
         assert grants.from_text(text) == token
         assert grants.from_text(f"  {text[:100]}\n{text[100:]} ") == token
-    for wrong in ("", "ab!", "a", "ä" * 8):
-        with pytest.raises((InputError, WireError)):
-            said(grants.from_text(wrong))
+    with pytest.raises(WireError):
+        said(grants.from_text(""))
+    whole = grants.to_text(_issue())
+    for wrong in ("ab!", "a", "ä" * 8, f"{whole[:9]}!{whole[9:]}"):
+        with pytest.raises(InputError, match="no grant") as caught:
+            grants.from_text(wrong)
+        assert "Copy it whole" in caught.value.next_step
+    for length in range(1, 7):  # with and without what fills up the last letters
+        assert grants.from_text(grants.to_text(bytes(length))) == bytes(length)
 
 
 # -- answers kept ----------------------------------------------------------------------------------------
@@ -468,10 +478,14 @@ def test_an_answer_kept_is_the_answer_of_its_minute_and_its_question() -> None:
 def test_what_is_kept_is_bounded() -> None:
     book = GrantBook(PUBLIC)
     first = _issue()
-    for n in range(grants.ANSWERS_MAX * 3):
+    for n in range(64):
         assert _asks(first, key=f"Home.Climate.R{n}", book=book)
-    (parsed,) = book._parsed.values()
-    assert 0 < len(parsed.answers) <= grants.ANSWERS_MAX
+        (parsed,) = book._parsed.values()
+        assert len(parsed.answers) == n + 1
+    assert _asks(first, key="Home.Climate.R0", book=book)
+    assert len(parsed.answers) == 64  # asked before
+    assert _asks(first, book=book)
+    assert len(parsed.answers) == 1
     tokens = [_issue(grant_id=f"g{n}") for n in range(grants.PARSED_MAX)]
     for token in tokens:
         assert _asks(token, book=book)
@@ -587,6 +601,9 @@ def test_the_root_gives_and_takes_back(make_household: Any) -> None:
 def test_limits_are_part_of_the_form() -> None:
     """Another node may be older or newer: these numbers are not changed in passing."""
     assert (grants.TOKEN_MAX_BYTES, grants.NARROWED_MAX, grants.KEYS_MAX) == (4096, 8, 8)
+    for length, why in ((4096, "damaged"), (4097, "no grant, or one of a newer")):
+        with pytest.raises(WireError, match=why):
+            said(_issue()[:36].ljust(length, b"\0"))
     assert (grants.KEY_MAX_CHARS, grants.PARSED_MAX, grants.ANSWERS_MAX) == (256, 256, 64)
     assert (grants.RUN_MAX_S, grants.UNTIL_MAX_S, grants.DAY_S) == (5.0, 253_402_300_800, 86_400)
     assert (APP, grants.RULE_PREFIX) == ("", "grant:")
@@ -614,6 +631,8 @@ def test_words_say_all_of_it() -> None:
         "narrowed to 22:05-06:00 (Europe/Helsinki)",
         "narrowed to until 2026-11-30 22:30",
     )
+    (line,) = grants.words(said(_issue(hours=("07:59", "23:59"))))
+    assert "· 07:59-23:59 (Europe/Helsinki) ·" in line
     (line,) = grants.words(said(_issue(holder=APP, hours=None)))
     assert line == "read Home.Climate.* · until 2026-12-01 00:00, for an app on the home only"
 
@@ -639,6 +658,8 @@ def test_hours_from_midnight_are_said_and_hold() -> None:
     assert "00:00-08:00 (" in grants.words(said(token))[0]
     assert "08:00" not in grants.words(said(_issue(hours=None)))[0]
     assert said(token).terms[0].from_s == 0
+    for clock, lets in (("00:00", True), ("07:59", True), ("08:00", False), ("23:59", False)):
+        assert _asks(token, now_s=_at(f"2026-11-22 {clock}")) == lets, clock
 
 
 def test_a_key_of_another_length_says_where_the_right_one_is() -> None:
