@@ -77,6 +77,14 @@ def test_a_command_is_one_whatever_it_is_said_to_be_for(purpose: str) -> None:
         assert other.decide("Setting.Speaker", sender, HOME, purpose) is not None
 
 
+def test_what_is_to_control_is_adults_whatever_it_is_called() -> None:
+    rules = ruled("", "Setting.Gate.Level", "control")
+    assert rules.decide("Setting.Gate.Level", KID, HOME, "control", "kid") is None
+    assert rules.decide("Setting.Gate.Level", ANNA, HOME, "control", "anna") is not None
+    shared = ruled("", "Setting.Gate.Level", "share")  # the control: what is no order is let
+    assert shared.decide("Setting.Gate.Level", KID, HOME, "share", "kid") is not None
+
+
 def test_any_rule_may_say_by_whom() -> None:
     rules = ruled("adults", "Setting.*", "share")
     assert rules.decide("Setting.Speaker", ANNA, HOME, "share") is not None
