@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hearthway.mesh.policy.consent import ACCEPT, GIVE, REVOKE
 from hearthway.mesh.policy.consent_table import (
     OF_DEVICE_MAX,
-    OF_PERSON_MAX,
     ConsentTable,
     is_over,
 )
@@ -26,6 +25,7 @@ DEVICES = {
     "cleo": "cleo",
     "car": "",
     "new": "",
+    "van": "",
 }
 ROSTER = Roster(
     household_id="h",
@@ -70,26 +70,39 @@ def fill(table: ConsentTable, device: str, many: int, what: str = GIVE, start: i
 
 def test_each_device_and_each_person_has_a_share_and_nobody_takes_anothers() -> None:
     table = ConsentTable()
-    assert fill(table, "ben", 2000) == OF_DEVICE_MAX
-    assert fill(table, "ben-2", 2000, start=5000) == OF_PERSON_MAX - OF_DEVICE_MAX
+    assert fill(table, "ben", 2000) == 256
+    assert fill(table, "ben-2", 2000, start=5000) == 256
     assert fill(table, "ben-3", 10, start=8000) == 0
-    assert fill(table, "ben-3", 2000, REVOKE, start=9000) == OF_DEVICE_MAX  # a share of its own
+    assert fill(table, "ben-3", 2000, REVOKE, start=9000) == 256  # a share of its own
     assert fill(table, "anna", 5, start=12_000) == 5
     assert fill(table, "anna", 5, REVOKE, start=13_000) == 5
-    assert len(table) == OF_PERSON_MAX + OF_DEVICE_MAX + 10
+    assert len(table) == 512 + 256 + 10
+
+
+def test_a_persons_devices_have_a_share_together_and_one_that_left_its_own() -> None:
+    for kept, room in ((255, True), (256, False)):
+        words = [*(word(n) for n in range(256)), *(word(n, "ben-2") for n in range(kept))]
+        assert ConsentTable(words).has_room(word(999, "ben-2"), ROSTER) is room
+        assert ConsentTable(words).has_room(word(999, "ben-3"), ROSTER) is room
+    without = msgspec.structs.replace(ROSTER, members=())
+    for kept, room in ((255, True), (256, False)):  # whoever verifies it says what it counts for
+        table = ConsentTable(word(n) for n in range(kept))
+        assert table.has_room(word(999), without) is room
 
 
 def test_devices_of_nobody_are_not_one_person() -> None:
     table = ConsentTable()
     assert fill(table, "car", 300) == OF_DEVICE_MAX
     assert fill(table, "new", 300, start=400) == OF_DEVICE_MAX
+    assert fill(table, "van", 300, start=800) == OF_DEVICE_MAX
 
 
 def test_what_is_kept_can_always_be_revoked_by_either_side_and_by_nobody_else() -> None:
-    table = ConsentTable()
-    fill(table, "ben", OF_DEVICE_MAX)
+    table = ConsentTable(word(n, "ben") for n in range(OF_DEVICE_MAX))
     for device in ("anna", "ben", "cleo"):
-        fill(table, device, OF_DEVICE_MAX, REVOKE, start=10_000)
+        for n in range(OF_DEVICE_MAX):
+            table.keep(word(10_000 + n, device, REVOKE))
+    assert not table.has_room(word(3, "ben", ACCEPT), ROSTER)  # it says more, and ends nothing
     for device in ("anna", "ben"):
         assert table.has_room(word(3, device, REVOKE), ROSTER)
         assert not table.has_room(word(99_999, device, REVOKE), ROSTER)  # of what nobody knows
@@ -121,23 +134,25 @@ def test_what_is_over_makes_room_and_what_was_revoked_stays(
             word(2, "anna", REVOKE),
             word(3, until_s=150.0),
             word(4),
+            word(5, "ben", REVOKE),
         ]
     )
     gone = table.sweep(ROSTER, 100.0)
     assert {(w.consent_id[-1], w.word) for w in gone} == {("1", GIVE), ("1", ACCEPT)}
-    assert [w.consent_id[-1] for w in table] == ["2", "2", "3", "4"]
+    assert [w.consent_id[-1] for w in table] == ["2", "2", "3", "4", "5"]
     signed_by["ben"] = b"another key"  # the device of that name is another one by now
     table.sweep(ROSTER, 100.0)
-    assert [w.word for w in table] == [REVOKE]
+    assert [(w.word, w.device_id) for w in table] == [(REVOKE, "anna"), (REVOKE, "ben")]
     assert fill(table, "ben", 2000, start=100) == OF_DEVICE_MAX  # none of it is counted any more
 
 
 def test_over_is_told_by_the_word_alone() -> None:
     assert is_over(word(1, until_s=50.0), 50.0)
-    assert not is_over(word(1, until_s=50.0), 49.9)
-    assert not is_over(word(1), 1e12)
-    assert not is_over(word(1, what=REVOKE), 1e12)
-    assert not is_over(msgspec.structs.replace(word(1), consent=b"\xc1"), 1e12)
+    assert is_over(word(1, until_s=0.5), 50.0)
+    assert is_over(word(1, until_s=50.0), 49.9) is False
+    assert is_over(word(1), 1e12) is False
+    assert is_over(word(1, what=REVOKE), 1e12) is False
+    assert is_over(msgspec.structs.replace(word(1), consent=b"\xc1"), 1e12) is False
 
 
 @settings(max_examples=50, deadline=None)

@@ -90,7 +90,7 @@ class ConsentTable:
         return gone
 
     def _is_revoked(self, consent_id: str) -> bool:
-        return any(self._words[key].word == REVOKE for key in self._of_id.get(consent_id, ()))
+        return any(self._words[key].word == REVOKE for key in self._of_id[consent_id])
 
 
 def is_over(word: ConsentWord, now_s: float) -> bool:
