@@ -451,7 +451,7 @@ def test_letters_to_copy() -> None:
     with pytest.raises(WireError):
         said(grants.from_text(""))
     whole = grants.to_text(_issue())
-    for wrong in ("ab!", "a", "ä" * 8, f"{whole[:9]}!{whole[9:]}"):
+    for wrong in ("ab!", "a", "ä" * 8, f"{whole[:9]}!!!!{whole[9:]}"):
         with pytest.raises(InputError, match="no grant") as caught:
             grants.from_text(wrong)
         assert "Copy it whole" in caught.value.next_step
@@ -475,7 +475,7 @@ def test_an_answer_kept_is_the_answer_of_its_minute_and_its_question() -> None:
         assert not _asks(token, now_s=eight - 1, book=book)
 
 
-def test_what_is_kept_is_bounded() -> None:
+def test_the_answers_that_are_kept_are_bounded() -> None:
     book = GrantBook(PUBLIC)
     first = _issue()
     for n in range(64):
@@ -486,12 +486,19 @@ def test_what_is_kept_is_bounded() -> None:
     assert len(parsed.answers) == 64  # asked before
     assert _asks(first, book=book)
     assert len(parsed.answers) == 1
-    tokens = [_issue(grant_id=f"g{n}") for n in range(grants.PARSED_MAX)]
-    for token in tokens:
+
+
+def test_the_tokens_that_are_kept_are_bounded_and_the_one_in_use_stays() -> None:
+    book, first = GrantBook(PUBLIC), _issue()
+    tokens = [_issue(grant_id=f"g{n}") for n in range(256)]
+    for token in (first, *tokens[:-1]):
         assert _asks(token, book=book)
-        assert _asks(first, book=book)  # used again and again: it stays
-    assert len(book._parsed) == grants.PARSED_MAX
-    assert first in book._parsed
+    parsed = book._parsed[first]
+    assert len(book._parsed) == 256
+    assert _asks(first, book=book)
+    assert _asks(tokens[-1], book=book)
+    assert len(book._parsed) == 256
+    assert book._parsed[first] is parsed  # not parsed anew
     assert tokens[0] not in book._parsed
     assert _asks(tokens[0], book=book)
 
