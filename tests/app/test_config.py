@@ -111,3 +111,8 @@ def test_files_that_are_no_settings(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load_config(tmp_path / "binary.toml")
+
+
+def test_a_key_of_too_many_parts_is_refused_before_it_takes_the_memory() -> None:
+    with pytest.raises(ConfigError, match="more than 300 dots"):
+        parse_config("a" + ".a" * 100_000 + " = 1", "node.toml")

@@ -637,6 +637,9 @@ def test_what_stands_at_the_edge_is_right() -> None:
             Rules.parse(V2 + RULE.replace('"a"', f'"{name}"'), "r")
     with pytest.raises(RuleError, match="nested too deeply"):
         Rules.parse("a = " + "[" * 100_000, "r")
+    for huge, said in (("a" + ".a" * 100_000 + " = 1", "dots"), ("#" * 600_000, "512 KiB")):
+        with pytest.raises(RuleError, match=said):
+            Rules.parse(V2 + huge, "r")
 
 
 def test_what_a_rule_leaves_out_is_the_narrowest() -> None:

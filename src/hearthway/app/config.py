@@ -6,11 +6,11 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
+from hearthway.records import toml
 from hearthway.records.errors import ConfigError
 from hearthway.records.household import Role
 
@@ -130,7 +130,7 @@ def split_address(address: str) -> tuple[str, int]:
 def parse_config(text: str, source: str) -> Config:
     """The configuration in `text`, or a ConfigError that names the setting and what to write instead."""
     try:
-        tree: dict[str, Any] = tomllib.loads(text)
+        tree = toml.parse(text)
         config = msgspec.convert(tree, Config)
     except tomllib.TOMLDecodeError as why:
         raise ConfigError(f"{source} is not TOML: {why}.", "Mend that line.") from None

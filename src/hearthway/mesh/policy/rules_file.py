@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from msgspec import Struct
 
+from hearthway.records import toml
 from hearthway.records.errors import RuleError
 from hearthway.records.household import CollectRule, KeepRule, Role, Rule, TrainRule
 
@@ -69,7 +70,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
 def read_rules(text: str, source: str) -> RuleBook:
     """The rules in `text`; RuleError names `source`, the line and what to write instead."""
     try:
-        data = tomllib.loads(text)
+        data = toml.parse(text)
     except tomllib.TOMLDecodeError as why:
         raise RuleError(f"{source} is not valid TOML: {why}.", "Mend that line.") from None
     except RecursionError:
