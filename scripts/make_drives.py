@@ -143,6 +143,7 @@ class Edge(msgspec.Struct, frozen=True):
     kind: str
     lane: str
     length_m: float
+    speed_mps: float  # allowed, from the street's tags
     points: tuple[tuple[float, float], ...]
 
 
@@ -159,7 +160,8 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "SUMO_HOME": str(home), "PROJ_DATA": str(home / "data" / "proj")}
 
 
-def _run(*command: str) -> None:
+def run_sumo(*command: str) -> None:
+    """One of SUMO's programs, found beside this Python; SystemExit with its words where it fails."""
     done = subprocess.run(
         [_program(command[0]), *command[1:]],
         env=_environment(),
@@ -267,6 +269,7 @@ def read_net(net: Path) -> tuple[list[Edge], dict[str, tuple[float, float]]]:
                 kind=edge.get("type", ""),
                 lane=lane.attrib["id"],
                 length_m=float(lane.attrib["length"]),
+                speed_mps=float(lane.attrib["speed"]),
                 points=points,
             )
         )
@@ -500,7 +503,7 @@ def make_drives(extract: Path) -> PackedPool:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         nodes, wanted = read_extract(extract, work / "h.osm")
-        _run(
+        run_sumo(
             *("netconvert", "--osm-files", str(work / "h.osm"), "-o", str(work / "h.net.xml")),
             *("--geometry.remove", "--roundabouts.guess", "--junctions.join"),
             *("--tls.guess-signals", "--tls.join", "--tls.default-type", "actuated"),
@@ -511,7 +514,7 @@ def make_drives(extract: Path) -> PackedPool:
         entries, exits = fringe(edges)
         stops = choose_stops(wanted, edges, to_metres(nodes, junctions))
         count = write_trips(work / "h.rou.xml", entries, exits, stops)
-        _run(
+        run_sumo(
             *("sumo", "-n", str(work / "h.net.xml"), "-r", str(work / "h.rou.xml")),
             *("--fcd-output", str(work / "fcd.xml"), "--fcd-output.geo", "true"),
             *("--ignore-route-errors", "true", "--end", "4200", "--step-length", "1"),
