@@ -22,6 +22,7 @@ from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix, Signal
+from hearthway.sense.catalogue import CAPACITY, OUTSIDE
 
 ANNA = {"phone": ("anna", "adult")}
 ODOMETER = "Vehicle.TraveledDistance"
@@ -234,6 +235,47 @@ def test_a_life_learned_by_another_version_is_learned_anew(
         held = store.model("anna", LIFE_MODEL)
         assert held is not None
         assert Life.load(held.data).dump() == new.life.dump()
+
+
+def test_the_outside_temperature_and_the_batterys_size_are_kept(tmp_path: Path) -> None:
+    told = [
+        Signal(key=OUTSIDE, value=-4.0, time_s=1_760_000_100.0, source="car"),
+        Signal(key=CAPACITY, value=52.0, time_s=1_760_000_100.0, source="car"),
+    ]
+    with Store.open(tmp_path / "node.db", node_id="phone") as store:
+        store.add_person("Anna", "anna")
+        brain(store, None).observe([], told, "car")
+        battery = brain(store, None).life.state.battery  # as after a restart
+        assert (battery.air_c, battery.air_source) == (-4.0, "car")
+        assert battery.range.capacity_kwh == 52.0
+        without = Rules.parse(FAMILY.replace('    "Vehicle.Exterior.AirTemperature",\n', ""), "t")
+        assert brain(store, without).life.state.battery.air_c is None
+
+
+def test_the_same_temperature_is_kept_again_on_the_way_and_not_while_parked(
+    tmp_path: Path,
+) -> None:
+    start_s = 1_760_000_000.0
+    with Store.open(tmp_path / "node.db", node_id="phone") as store:
+        store.add_person("Anna", "anna")
+        phone = brain(store, None)
+
+        def minutes(first: int, last: int, north: float) -> None:
+            for n in range(first, last):
+                time_s = start_s + 60.0 * n
+                fix = Fix(time_s=time_s, lat=60.17 + north * (n - first), lon=24.94)
+                cold = Signal(key=OUTSIDE, value=-4.0, time_s=time_s, source="car")
+                phone.observe([fix], [cold], "car")
+
+        def kept() -> int:
+            return sum(signal.key == OUTSIDE for signal in store.signals("anna"))
+
+        minutes(0, 180, 0.0)
+        parked = kept()
+        minutes(180, 220, 0.005)
+        assert parked <= 2  # once, and once before the stay was certain
+        assert kept() == parked + 3  # about each quarter of an hour
+        assert phone.life.state.battery.air_time_s > start_s + 60.0 * 200
 
 
 def test_a_signal_that_may_not_be_learned_from_does_not_change_what_is_known(

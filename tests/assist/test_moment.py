@@ -118,6 +118,13 @@ def test_what_is_not_known_reads_unknown(world: Any) -> None:
     result = world.assistant().consider(world.drive(battery=battery), world.dining({"node/1": 20}))
     assert isinstance(result, Suggestion)
     assert "battery 31 % -> home unknown" in result.lines
+    told = msgspec.structs.replace(
+        world.drive().battery, at_home_low_pct=9.2, at_home_high_pct=14.3, trips=40, air_c=-3.2
+    )
+    result = world.assistant().consider(world.drive(battery=told), world.dining({"node/1": 20}))
+    assert isinstance(result, Suggestion)
+    assert "battery 31 % -> home with 12 % (9-15)" in result.lines
+    assert any("consumption from 40 trips, -3 C outside" in line for line in why(result))
 
 
 def test_names_from_the_map_cannot_break_the_lines(world: Any) -> None:

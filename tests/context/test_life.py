@@ -17,13 +17,14 @@ from hearthway.context.events import (
 )
 from hearthway.context.life import Life
 from hearthway.context.presence import is_home, somebody_home
+from hearthway.context.range_model import RangeModel
 from hearthway.records.codec import to_json
 from hearthway.records.errors import InputError, StoreError
 from hearthway.records.geo import distance_m
 from hearthway.records.poi import PoiIndex
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
-from hearthway.sense.catalogue import SOC
+from hearthway.sense.catalogue import CAPACITY, OUTSIDE, SOC
 
 Spots = dict[str, tuple[float, float]]
 Make = Callable[..., list[Fix]]
@@ -261,6 +262,34 @@ def test_the_battery_is_expected_from_past_trips(
     assert battery.at_home_pct is not None
     assert battery.soc_pct > battery.at_arrival_pct > battery.at_home_pct
     assert battery.age_s > 3600.0
+    assert battery.at_home_low_pct is not None
+    assert battery.at_home_high_pct is not None
+    assert battery.at_home_low_pct < battery.at_home_pct < battery.at_home_high_pct
+    assert battery.air_c is None
+    mild = battery.at_home_pct
+    now_s = way[39].time_s
+    life.observe_signal(Signal(key=OUTSIDE, value=-15.0, time_s=now_s - 5.0, source="car"))
+    again = Life.load(life.dump())
+    battery = again.situation(now_s).battery
+    assert battery == life.situation(now_s).battery
+    assert battery is not None
+    assert battery.air_c == -15.0
+    assert battery.at_home_pct is not None
+    assert battery.at_home_pct < mild
+    used = {e.key: e for e in life.situation(now_s).evidence}
+    assert (used[OUTSIDE].source, used[OUTSIDE].age_s) == ("car", 5.0)
+
+
+def test_a_battery_of_known_size_is_surer_at_first() -> None:
+    sizes = []
+    for told in (False, True):
+        life = Life("ada")
+        if told:
+            life.observe_signal(Signal(key=CAPACITY, value=55.0, time_s=1.0, source="car"))
+        RangeModel(life.state.battery.range)
+        way = [20.0, 8_000.0, 0.0, 2_000.0, 0.3, 0.0, 0.0, 0.0, 0.0]
+        sizes.append(life.state.battery.range.use.variance(way))
+    assert sizes[1] < 0.4 * sizes[0]
 
 
 def test_the_owner_names_a_place(six_weeks: list[Fix]) -> None:

@@ -28,13 +28,14 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
 from hearthway.records.venue import Wait
-from hearthway.sense.catalogue import ODOMETER, PHONE_POSITION, SOC
+from hearthway.sense.catalogue import CAPACITY, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
 
 LIFE_MODEL = "life"
 LAST_DAYS_S = 30 * 86_400.0
 CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
 IGNORED_AFTER_S = 90 * 60.0
-KEPT_KEYS = (SOC, ODOMETER)
+KEPT_KEYS = (SOC, ODOMETER, CAPACITY, OUTSIDE)
+KEEP_AGAIN_S = 900.0  # half as long as a temperature may be used
 
 
 def history_of(
@@ -206,7 +207,14 @@ class Brain:
             self.snapshot()
 
     def _worth_keeping(self, signal: Signal) -> bool:
-        return signal.key in KEPT_KEYS and self._last_value.get(signal.key) != signal.value
+        if signal.key not in KEPT_KEYS:
+            return False
+        if self._last_value.get(signal.key) != signal.value:
+            return True
+        # the same temperature, told again on the way: what is known of it must not grow old
+        stays = self._life.state.here is not None
+        known_s = self._life.state.battery.air_time_s
+        return signal.key == OUTSIDE and not stays and signal.time_s - known_s >= KEEP_AGAIN_S
 
     # the moment ------------------------------------------------------------------------------------------------
 

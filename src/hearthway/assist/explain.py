@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from math import fsum
 
 from hearthway.records.localtime import clock
+from hearthway.records.situation import Battery
 from hearthway.records.suggestion import Option, Reason, Suggestion
 
 from .moment import SYNTHETIC, ago, called, plain, render
@@ -128,6 +129,12 @@ def _data(suggestion: Suggestion) -> list[str]:
     if situation.battery is not None:
         lines.append(
             f"battery {situation.battery.soc_pct:.0f} %, {ago(situation.battery.age_s)}; "
-            f"consumption from {situation.battery.trips} trips"
+            f"consumption from {situation.battery.trips} trips, {_outside(situation.battery)}"
         )
     return lines or ["unknown"]
+
+
+def _outside(battery: Battery) -> str:
+    return (
+        "outside temperature unknown" if battery.air_c is None else f"{battery.air_c:.0f} C outside"
+    )

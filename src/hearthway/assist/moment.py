@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, floor
 
 from msgspec import UNSET
 
@@ -131,15 +132,24 @@ BATTERY_FRESH_S = 900.0  # as the catalogue has it for the state of charge
 
 
 def battery_line(battery: Battery | None) -> str:
-    """The charge now and on reaching home."""
+    """The charge now and on reaching home, with its 90 % interval."""
     if battery is None:
         return "battery unknown"
     if battery.age_s > BATTERY_FRESH_S:
         return f"battery unknown (last told {battery.age_s / 3600:.0f} h ago)"
-    home = battery.at_home_pct
-    return f"battery {battery.soc_pct:.0f} % -> home " + (
-        "unknown" if home is None else f"with {max(0.0, home):.0f} %"
-    )
+    home = home_words(battery)
+    return f"battery {battery.soc_pct:.0f} % -> home {home or 'unknown'}"
+
+
+def home_words(battery: Battery) -> str:
+    """ "with 12 %", "with 12 % (9-15)" where the interval is known, or nothing."""
+    if battery.at_home_pct is None:
+        return ""
+    words = f"with {battery.at_home_pct:.0f} %"
+    if battery.at_home_low_pct is None or battery.at_home_high_pct is None:
+        return words
+    low, high = floor(battery.at_home_low_pct), ceil(battery.at_home_high_pct)
+    return f"{words} ({low}-{high})"
 
 
 def render(suggestion: Suggestion) -> list[str]:

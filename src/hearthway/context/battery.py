@@ -1,16 +1,30 @@
-"""The battery as expected: consumption learned from how the charge fell over past trips."""
+"""The battery as expected: what past trips in this car taught of it, and what the way ahead will take."""
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from collections.abc import Sequence
 
-MIN_TRIP_KM = 2.0
+from msgspec import Struct, field, structs
+
+from .energy import Stretch
+from .range_model import DriveState, Forecast, RangeModel, RangeState
+
+MIN_TRIP_M = 2_000.0
 MIN_TRIPS = 3
-KEPT_TRIPS = 40
 ROAD_FACTOR = 1.3  # way by road over bee-line, until this person's own trips say otherwise
+AIR_FRESH_S = 1_800.0  # as the catalogue has it for the outside temperature
+# Without a map a way's speed follows from its length: short ones are town. What a person makes of it is a habit.
+TOWN_MPS, COUNTRY_MPS, HALF_WAY_M = 6.0, 26.0, 12_000.0
 
 
-class BatteryState(Struct):
+class Shown(Struct):
+    """What was forecast at departure for the place that seemed likeliest."""
+
+    place: int
+    forecast: Forecast
+
+
+class BatteryState(Struct, kw_only=True):
     """What is known of the battery; percentages."""
 
     soc_pct: float | None = None
@@ -18,7 +32,17 @@ class BatteryState(Struct):
     source: str = ""
     start_pct: float | None = None  # at the start of this trip
     rose: bool = False  # charged on the way: such a trip teaches nothing
-    used: list[tuple[float, float]] = field(default_factory=list)  # (percent, km) of past trips
+    air_c: float | None = None
+    air_time_s: float = 0.0
+    air_source: str = ""
+    range: RangeState = field(default_factory=RangeState)
+    drive: DriveState | None = None
+    shown: Shown | None = None
+
+    @property
+    def trips(self) -> int:
+        """How many trips were learned from."""
+        return self.range.trips
 
     def reading(self, soc_pct: float, time_s: float, source: str) -> None:
         """Take a state of charge."""
@@ -29,29 +53,95 @@ class BatteryState(Struct):
         self.soc_pct, self.soc_time_s, self.source = soc_pct, time_s, source
         if self.start_pct is None:
             self.start_pct = soc_pct
+        if self.drive is not None:
+            RangeModel(self.range).charge(self.drive, time_s, soc_pct)
 
-    def depart(self) -> None:
+    def air(self, celsius: float, time_s: float, source: str) -> None:
+        """Take the outside temperature."""
+        if time_s < self.air_time_s:
+            return
+        self.air_c, self.air_time_s, self.air_source = celsius, time_s, source
+        if self.drive is not None:
+            RangeModel(self.range).air(self.drive, celsius)
+
+    def capacity(self, kwh: float) -> None:
+        """Take the battery's usable size."""
+        RangeModel(self.range).capacity(kwh)
+
+    def depart(self, time_s: float) -> None:
         """A trip begins."""
         self.start_pct = self.soc_pct
         self.rose = False
+        self.shown = None
+        self.drive = self._standing(time_s)
 
-    def arrive(self, length_m: float) -> None:
-        """A trip of `length_m` is over."""
-        km = length_m / 1000.0
+    def move(self, time_s: float, mps: float, metres: float) -> None:
+        """A position on the way: the speed there, and metres since the last."""
+        if self.drive is not None and time_s > self.drive.last_s:
+            RangeModel(self.range).speed(self.drive, time_s, mps, metres=metres)
+
+    def expect(self, place: int, length_m: float) -> None:
+        """At departure: keep what is forecast for the likeliest place, to be held to it."""
+        told = self.ahead(self.drive.last_s, [length_m]) if self.drive is not None else None
+        self.shown = Shown(place, told[0]) if told else None
+
+    def arrive(self, length_m: float, place: int) -> None:
+        """A trip of `length_m` to `place` is over; it teaches where the car went along and was not charged."""
+        drive, soc = self.drive, self.soc_pct
         if (
-            self.start_pct is not None
-            and self.soc_pct is not None
+            drive is not None
+            and soc is not None
+            and self.start_pct is not None
             and not self.rose
-            and km >= MIN_TRIP_KM
-            and self.start_pct > self.soc_pct
+            and length_m >= MIN_TRIP_M
+            and self.start_pct > soc
         ):
-            self.used.append((self.start_pct - self.soc_pct, km))
-            del self.used[:-KEPT_TRIPS]
-        self.start_pct = self.soc_pct
+            held = [self.shown.forecast] if self.shown and self.shown.place == place else []
+            RangeModel(self.range).arrive(drive, soc, [usual(length_m)], held)
+        self.start_pct = soc
         self.rose = False
+        self.drive = self.shown = None
 
-    def pct_per_km(self) -> float | None:
-        """Mean consumption over the past trips; None below `MIN_TRIPS`."""
-        if len(self.used) < MIN_TRIPS:
-            return None
-        return sum(pct for pct, _ in self.used) / sum(km for _, km in self.used)
+    def ahead(self, now_s: float, lengths_m: Sequence[float]) -> list[Forecast]:
+        """The charge after each way, one behind the other; empty before `MIN_TRIPS` trips.
+
+        The first goes on from now. Before each further one the car has stood and is as cold as the air.
+        """
+        if self.soc_pct is None or self.range.trips < MIN_TRIPS:
+            return []
+        model, drive = RangeModel(self.range), self.drive or self._standing(now_s)
+        driven_m = drive.effort.length_m
+        done = [usual(driven_m)] if driven_m > 0.0 else []
+        told: list[Forecast] = []
+        for length_m in lengths_m:
+            left = told[-1].arrival_pct if told else self.soc_pct
+            after = model.forecast(drive, left, [usual(length_m)], done)
+            told.append(_behind(told[-1], after) if told else after)
+            drive, done = self._standing(now_s), []
+        return told
+
+    def outside(self, now_s: float) -> float | None:
+        """The outside temperature that a forecast made now uses: this trip's, or a fresh one; else None."""
+        if self.drive is not None:
+            return self.drive.air_c
+        return self.air_c if now_s - self.air_time_s <= AIR_FRESH_S else None
+
+    def _standing(self, time_s: float) -> DriveState:
+        fresh = self.air_c if time_s - self.air_time_s <= AIR_FRESH_S else None
+        return RangeModel(self.range).depart(time_s, self.soc_pct, fresh)
+
+
+def usual(length_m: float) -> Stretch:
+    """A way of which only the length is known."""
+    part = length_m / (length_m + HALF_WAY_M)
+    return Stretch(length_m=length_m, speed_mps=TOWN_MPS + (COUNTRY_MPS - TOWN_MPS) * part)
+
+
+def _behind(before: Forecast, after: Forecast) -> Forecast:
+    """`after` with the doubt of the way before it, which errs with it."""
+    return structs.replace(
+        after,
+        low_pct=after.low_pct - (before.arrival_pct - before.low_pct),
+        high_pct=after.high_pct + (before.high_pct - before.arrival_pct),
+        spread_pct=before.spread_pct + after.spread_pct,
+    )

@@ -17,7 +17,7 @@ from hearthway.records.localtime import local_day, local_second, utc_offset_s, w
 from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import MealVisit, Situation
-from hearthway.sense.catalogue import ODOMETER, PHONE_POSITION, SOC
+from hearthway.sense.catalogue import CAPACITY, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
 from hearthway.sense.fixes import FixAssembler
 
 from .aim import Aim, best_point
@@ -31,7 +31,7 @@ from .routes import Follower, Track
 from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
 from .state import VERSION, LifeState, Moment
 from .stays import StayDetector
-from .view import situation_of
+from .view import road_factor, situation_of
 
 _STATE = msgspec.msgpack.Decoder(LifeState)
 EQUAL_M = 15.0  # two POIs whose distances differ by less fit a visit equally
@@ -79,7 +79,7 @@ class Life:
         ):
             events += self._presume(before, fix)
         if state.here is None:
-            self._move(fix)
+            self._move(fix, before)
         if outcome.started is not None:
             events += self._arrive(outcome.started)
         events += self._dwell(fix)
@@ -91,6 +91,10 @@ class Life:
         if isinstance(value, float | int) and not isinstance(value, bool):
             if signal.key == SOC:
                 self.state.battery.reading(float(value), signal.time_s, signal.source)
+            elif signal.key == OUTSIDE:
+                self.state.battery.air(float(value), signal.time_s, signal.source)
+            elif signal.key == CAPACITY:
+                self.state.battery.capacity(float(value))
             elif signal.key == ODOMETER:
                 self.state.odometer_m = float(value)
                 if self.state.odometer_start_m is None:
@@ -206,7 +210,8 @@ class Life:
         state.here = state.began = None
         state.trip_start_s, state.trip_fixes, state.trip_way_m = fix.time_s, 0, 0.0
         self._set_out(fix, place.index)
-        state.battery.depart()
+        state.battery.depart(fix.time_s)
+        self._expect(fix)
         state.odometer_start_m = state.odometer_m
         record = self._book.record(place)
         return [StayEnded(stay, record), TripStarted(fix.time_s, record)]
@@ -253,8 +258,24 @@ class Life:
         start = state.places[state.departure.origin]
         return gap_m(start.lat, start.lon, lat, lon)
 
-    def _move(self, fix: Fix) -> None:
+    def _expect(self, fix: Fix) -> None:
+        """What the battery is forecast to hold at the likeliest place: the interval is held to it."""
+        posterior = self.posterior()
+        if posterior is not None and posterior.places:
+            index, _ = posterior.places[0]
+            goal = self._book.record(self.state.places[index])
+            way_m = road_factor(self.state) * gap_m(fix.lat, fix.lon, goal.lat, goal.lon)
+            self.state.battery.expect(index, way_m)
+
+    def _move(self, fix: Fix, before: Moment | None) -> None:
         state = self.state
+        if before is not None:
+            metres = gap_m(before.lat, before.lon, fix.lat, fix.lon)
+            # from positions only: a told speed is not in every history, and both must teach the same
+            mps = implied_speed(state.recent, fix.time_s, fix.lat, fix.lon)
+            if mps is None:
+                mps = metres / (fix.time_s - before.time_s)
+            state.battery.move(fix.time_s, mps, metres)
         if state.departure is None:
             state.departure = self._departing(fix.time_s, fix.lat, fix.lon, None)
         state.trip_fixes += 1
@@ -328,7 +349,7 @@ class Life:
         if state.odometer_m is not None and state.odometer_start_m is not None:
             driven_m = state.odometer_m - state.odometer_start_m
             way_m = driven_m if driven_m > 0.0 else way_m
-        state.battery.arrive(way_m)
+        state.battery.arrive(way_m, place.index)
         origin_index = state.previous_place if state.previous_place is not None else place.index
         before = state.window.before
         fixes = max(0, state.trip_fixes - stay.fixes) if before is not None else 0

@@ -14,7 +14,7 @@ from .routes import Track
 from .routines import Meal
 from .stays import Window
 
-VERSION = 2
+VERSION = 3
 
 
 class Moment(Struct, frozen=True, array_like=True):

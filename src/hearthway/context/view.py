@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from hearthway.records.localtime import utc_offset_s
 from hearthway.records.situation import Battery, Destination, Evidence, Situation
-from hearthway.sense.catalogue import SOC
+from hearthway.sense.catalogue import OUTSIDE, SOC
 
 from .battery import ROAD_FACTOR
 from .destination import Posterior
 from .flat import gap_m
 from .motion import SILENT_S, mode_of
 from .places import PlaceBook
+from .range_model import Forecast
 from .routines import Meal, routines_of
 from .state import LifeState
 
@@ -83,30 +87,39 @@ def _battery(
     last, soc = state.last, battery.soc_pct
     if soc is None or last is None:
         return None
-    rate = battery.pct_per_km()
-    at_arrival = at_home = None
-    if rate is not None:
-        factor = ROAD_FACTOR
-        if state.trip_count >= ENOUGH_TRIPS and state.direct_m > 0.0:
-            factor = min(2.0, max(1.05, state.way_m / state.direct_m))
-        lat, lon, left = last.lat, last.lon, soc
-        if destinations:
-            goal = destinations[0].place
-            left -= rate * factor * gap_m(lat, lon, goal.lat, goal.lon) / 1000.0
-            at_arrival = max(0.0, left)
-            lat, lon = goal.lat, goal.lon
-        home = book.home()
-        if home is not None:
-            left -= rate * factor * gap_m(lat, lon, home.lat, home.lon) / 1000.0
-            at_home = max(0.0, left)
+    home = book.home()
+    goals = [destinations[0].place] if destinations else []
+    points = [(last.lat, last.lon), *((p.lat, p.lon) for p in goals)]
+    if home is not None:
+        points.append((home.lat, home.lon))
+    factor = road_factor(state)
+    lengths = [factor * gap_m(*a, *b) for a, b in pairwise(points)]
+    told = battery.ahead(now_s, lengths)
+    at_arrival = told[0] if told and goals else None
+    at_home = told[-1] if told and home is not None else None
     return Battery(
         soc_pct=soc,
         age_s=max(0.0, now_s - battery.soc_time_s),
-        at_arrival_pct=at_arrival,
-        at_home_pct=at_home,
-        pct_per_km=rate,
-        trips=len(battery.used),
+        at_arrival_pct=None if at_arrival is None else max(0.0, at_arrival.arrival_pct),
+        at_home_pct=None if at_home is None else max(0.0, at_home.arrival_pct),
+        at_home_low_pct=None if at_home is None else max(0.0, at_home.low_pct),
+        at_home_high_pct=None if at_home is None else max(0.0, at_home.high_pct),
+        pct_per_km=_per_km(soc, told, lengths),
+        air_c=battery.outside(now_s),
+        trips=battery.trips,
     )
+
+
+def road_factor(state: LifeState) -> float:
+    """Way by road over bee-line, of this person's own trips once there are enough."""
+    if state.trip_count < ENOUGH_TRIPS or state.direct_m <= 0.0:
+        return ROAD_FACTOR
+    return min(2.0, max(1.05, state.way_m / state.direct_m))
+
+
+def _per_km(soc_pct: float, told: Sequence[Forecast], lengths_m: Sequence[float]) -> float | None:
+    way_m = sum(lengths_m)
+    return 1000.0 * (soc_pct - told[-1].arrival_pct) / way_m if told and way_m > 0.0 else None
 
 
 def _evidence(state: LifeState, now_s: float) -> tuple[Evidence, ...]:
@@ -129,4 +142,12 @@ def _evidence(state: LifeState, now_s: float) -> tuple[Evidence, ...]:
                 age_s=max(0.0, now_s - state.battery.soc_time_s),
             )
         )
+        if state.battery.outside(now_s) is not None:
+            used.append(
+                Evidence(
+                    key=OUTSIDE,
+                    source=state.battery.air_source,
+                    age_s=max(0.0, now_s - state.battery.air_time_s),
+                )
+            )
     return tuple(used)

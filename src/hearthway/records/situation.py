@@ -21,7 +21,10 @@ class Battery(Struct, frozen=True, kw_only=True):
     age_s: float
     at_arrival_pct: float | None = None
     at_home_pct: float | None = None
-    pct_per_km: float | None = None
+    at_home_low_pct: float | None = None  # of the 90 % interval
+    at_home_high_pct: float | None = None
+    pct_per_km: float | None = None  # on the way ahead
+    air_c: float | None = None  # the outside temperature that was used
     trips: int = 0  # how many past trips the consumption was learned from
 
 

@@ -58,6 +58,8 @@ def _b(key: str, fresh_s: float, about: str, *, personal: bool = False) -> Signa
 
 BATTERY = "Vehicle.Powertrain.TractionBattery"
 SOC = f"{BATTERY}.StateOfCharge.Current"
+CAPACITY = f"{BATTERY}.NetCapacity"
+OUTSIDE = "Vehicle.Exterior.AirTemperature"
 CHARGING = f"{BATTERY}.Charging.IsCharging"
 ODOMETER = "Vehicle.TraveledDistance"
 SPEED = "Vehicle.Speed"
@@ -84,10 +86,10 @@ _ROWS = (
     _n(ODOMETER, "m", 0, 4.3e9, 3600, "odometer", personal=True),
     _n(SOC, "percent", 0, 100, 900, "state of charge"),
     _n(f"{BATTERY}.StateOfCharge.CurrentEnergy", "kWh", 0, 500, 900, "energy left"),
-    _n(f"{BATTERY}.NetCapacity", "kWh", 0, 500, 1e9, "usable capacity"),
+    _n(CAPACITY, "kWh", 0, 500, 1e9, "usable capacity"),
     _n(f"{BATTERY}.Range", "m", 0, 4.3e9, 900, "range by the car's own estimate"),
     _b(CHARGING, 900, "is it charging"),
-    _n("Vehicle.Exterior.AirTemperature", "celsius", -60, 70, 1800, "outside temperature"),
+    _n(OUTSIDE, "celsius", -60, 70, 1800, "outside temperature"),
     _n("Vehicle.Cabin.HVAC.AmbientAirTemperature", "celsius", -60, 90, 600, "cabin temperature"),
     _n(
         f"{PHONE_POSITION}.Latitude", "degrees", -90, 90, 300, "the phone's latitude", personal=True

@@ -11,6 +11,7 @@ from .drives import EnergyTable
 from .motion import Motion, Point, walk
 
 SOURCE = "synthetic-car"
+OUTSIDE = "Vehicle.Exterior.AirTemperature"
 SOC = "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current"
 ODOMETER = "Vehicle.TraveledDistance"
 CHARGER_W = 7_400.0
@@ -120,9 +121,10 @@ class Car:
         self._plugged_s: float | None = None
         self._rng = rng
 
-    def note(self, time_s: float) -> None:
-        """Report charge and odometer now."""
+    def note(self, time_s: float, temperature_c: float) -> None:
+        """Report outside temperature, charge and odometer now."""
         for key, value, unit in (
+            (OUTSIDE, round(temperature_c, 1), "celsius"),
             (SOC, round(self.soc_pct, 1), "percent"),
             (ODOMETER, float(round(self.km * 1000.0)), "m"),
         ):
@@ -133,14 +135,14 @@ class Car:
     def trip(self, motion: Motion, begin_s: float, temperature_c: float, *, home: bool) -> None:
         """One trip: what it reports before and after; plugged in at home when it runs low."""
         self.unplug(begin_s)
-        self.note(begin_s)
+        self.note(begin_s, temperature_c)
         used_wh = self.energy.trip_wh(motion, temperature_c) * self._rng.uniform(0.97, 1.05)
         # whoever drives far stops at a fast charger; none of ours runs empty
         self.soc_pct -= 100.0 * used_wh / self.energy.usable_wh
         if self.soc_pct < 8.0:
             self.soc_pct += 45.0
         self.km += motion.distance_m / 1000.0
-        self.note(begin_s + motion.duration_s)
+        self.note(begin_s + motion.duration_s, temperature_c)
         if home and self.soc_pct < 30.0:
             self._plugged_s = begin_s + motion.duration_s
 

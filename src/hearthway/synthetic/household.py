@@ -35,7 +35,7 @@ from hearthway.records.poi import OpenState, Poi, PoiIndex, RoadGraph
 from hearthway.records.signals import Fix, Signal
 
 from .almanac import ADULTS, EPOCH, Calendar, Day
-from .diary import SOC, SOURCE, Car, Diary, holes, without
+from .diary import OUTSIDE, SOC, SOURCE, Car, Diary, holes, without
 from .drives import DrivePool, EnergyTable
 from .ground import Ground, Site, survey, turn_deg
 from .life import Life
@@ -264,11 +264,8 @@ class _Final:
         settings, motion = self._settings, self.motion
         rng = Random(f"{settings.seed}/final/car")
         car.unplug(self.start_s)
-        used_pct = (
-            100.0
-            * car.energy.trip_wh(motion, self._calendar.temperature_c(self._calendar.last))
-            / car.energy.usable_wh
-        )
+        air_c = self._calendar.temperature_c(self._calendar.last)
+        used_pct = 100.0 * car.energy.trip_wh(motion, air_c) / car.energy.usable_wh
         soc = max(used_pct + 6.0, car.soc_pct)
         ticks: list[tuple[float, tuple[Signal, ...]]] = []
         done_m, north, east = 0.0, 0.0, 0.0
@@ -289,6 +286,7 @@ class _Final:
                 (LON, round(seen[1], 6), "degrees"),
                 (SPEED, round(mps * 3.6, 1), "km/h"),
                 (SOC, round(soc - used_pct * share, 1), "percent"),
+                *(((OUTSIDE, round(air_c, 1), "celsius"),) if len(ticks) % 60 == 0 else ()),
             )
             ticks.append(
                 (

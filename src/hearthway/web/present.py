@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hearthway.assist.moment import ANSWERS, SYNTHETIC, called, reach, wait_minutes
+from hearthway.assist.moment import ANSWERS, SYNTHETIC, called, home_words, reach, wait_minutes
 from hearthway.records.household import Peer
 from hearthway.records.localtime import clock
 from hearthway.records.page import MapShapes, PageState, Point, Why
@@ -221,10 +221,8 @@ def _battery(battery: Battery | None) -> View | None:
     if battery is None:
         return None
     words = f"Battery {battery.soc_pct:.0f} %"
-    if battery.at_home_pct is not None:
-        words += f", home with {battery.at_home_pct:.0f} %"
-    else:
-        words += ", at home: unknown"
+    home = home_words(battery)
+    words += f", home {home}" if home else ", at home: unknown"
     return {
         "words": words,
         "soc_pct": round(battery.soc_pct, 1),
