@@ -161,6 +161,7 @@ class Assistant:
             options=saying.options,
             reasons=verdict.reasons,
             p_useful=verdict.p,
+            p_before=best.offer.p_useful,
             utility=verdict.utility,
             threshold=verdict.threshold,
             propensity=1.0,  # the gate is a rule: in this situation it always speaks

@@ -17,6 +17,7 @@ from .needs import of_topic
 
 TOP = 3
 NEGLIGIBLE_MIN = 0.05
+NOTABLE_P = 0.005
 
 
 def why(suggestion: Suggestion) -> list[str]:
@@ -46,6 +47,9 @@ def _speaking(suggestion: Suggestion) -> list[str]:
     asked = f"where {suggestion.threshold:.1f} are asked for"
     lines = [f"Useful with p {suggestion.p_useful:.2f}: {won}, {asked}."]
     lines += [f"  {r.weight:+6.1f}  {r.words}" for r in _strongest(suggestion.reasons, 6)]
+    before = suggestion.p_before
+    if before is not None and abs(before - suggestion.p_useful) >= NOTABLE_P:
+        lines.append(f"  Your own answers moved p from {before:.2f} to {suggestion.p_useful:.2f}.")
     needed = p_needed(suggestion)
     if needed is not None:
         lines.append(f"  Below p {needed:.2f} it would have stayed silent.")

@@ -11,6 +11,7 @@ from hearthway.records.suggestion import AnswerKind, Silence
 from hearthway.records.venue import Wait
 
 from . import gate
+from .memory import first_kind
 from .settings import ONE_AT_A_TIME_S
 from .shape import AnyNeed, Offer, Saying, Scene, Unfit
 from .silences import silence
@@ -82,14 +83,14 @@ class Look:
         if repeated is not None:
             return repeated
         lead_s = need.lead_s(self.scene, aim)
-        bound = self._weigh(need, aim.p_useful, lead_s, aim.at_most_min)
+        bound = self._weigh(need, aim.topic, aim.p_useful, lead_s, aim.at_most_min)
         hopeless = self._not_now(need, bound, lead_s)
         if hopeless is not None:
             return hopeless
         offer: Offer | Unfit = need.propose(self.scene, aim)
         if isinstance(offer, Unfit):
             return self._refusal(need, Step.AIMS, offer)
-        bound = self._weigh(need, offer.p_useful, offer.lead_s, offer.at_best_min)
+        bound = self._weigh(need, offer.topic, offer.p_useful, offer.lead_s, offer.at_best_min)
         # Where this is hopeless it is so whatever the waits are: nobody need be asked for one.
         return self._not_now(need, bound, offer.lead_s) or offer
 
@@ -103,9 +104,11 @@ class Look:
             return self._refusal(need, Step.AIMS, saying)
         verdict = self._weigh(
             need,
+            offer.topic,
             offer.p_useful,
             offer.lead_s,
             saying.worth_min,
+            kind=first_kind(saying.options),
             p_words=saying.p_words,
             option_words=saying.worth_words,
         )
@@ -128,19 +131,22 @@ class Look:
     def _weigh(
         self,
         need: AnyNeed,
+        topic: str,
         p: float,
         lead_s: float,
         worth_min: float,
         *,
+        kind: str | None = None,
         p_words: str = "",
         option_words: str = "",
     ) -> gate.Verdict:
+        """`kind` is that of the POI put first; as long as that is open (None), the one this person likes best is assumed."""
         situation, memory = self.scene.situation, self.scene.memory
         return gate.weigh(
             situation,
             memory,
             self.settings,
-            p=gate.shift(p, memory.offset(situation.time_s)),
+            p=gate.shift(p, memory.offset(situation.time_s, topic, kind)),
             lead_s=lead_s,
             option_utility=worth_min,
             p_words=p_words,

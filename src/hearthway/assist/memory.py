@@ -7,7 +7,9 @@ learned after forgetting equals, byte for byte, what is learned without the forg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,23 +17,28 @@ from msgspec import Struct
 
 from hearthway.records import codec
 from hearthway.records.geo import distance_m
-from hearthway.records.suggestion import AnswerKind
+from hearthway.records.poi import MEAL
+from hearthway.records.suggestion import AnswerKind, Option
+
+from .willing import Heard, Willing, willing
 
 KEEP = 1_000  # newest notes kept of each sort: years of meals, and a bound on what a node holds
 DAY_S = 86_400.0
 LIVING_M = 100.0
-OFFSET_HALF_LIFE_S = 45 * DAY_S  # a bad month must not silence a person's assistant for ever
-OFFSET_LIMIT = 3.0
 USUAL_P = 0.7  # taken for a suggestion whose own probability has been forgotten
+WENT_S = 90 * 60.0  # a meal that begins within this of a suggestion tells what became of it
+MOSTLY = 0.5  # share of a visit from which on it was at one of the POIs suggested
 
-# Step of the per-person offset (log-odds) for each answer: residual of what the gate believed.
-_STEP = {
-    AnswerKind.ACCEPT: 0.8,
-    AnswerKind.DISMISS: -0.8,
-    AnswerKind.IGNORED: -0.3,
-    AnswerKind.NOT_NOW: -0.2,
-    AnswerKind.NEVER_HERE: -0.1,  # says something about the POI, little about the moment
+# For or against the suggestion, and what that counts beside a plain answer.
+_TELLS = {
+    AnswerKind.ACCEPT: (True, 1.0),
+    AnswerKind.DISMISS: (False, 1.0),
+    AnswerKind.IGNORED: (False, 0.375),
+    AnswerKind.NOT_NOW: (False, 0.25),
+    AnswerKind.NEVER_HERE: (False, 0.125),  # says something about the POI, little about the moment
 }
+# What the person then did: it needs no answer, but a visit may be mistaken, and may have been meant all along.
+_WENT_THERE, _ATE_ELSEWHERE = (True, 0.5), (False, 0.125)
 
 
 class Meal(Struct, frozen=True, kw_only=True, order=True):
@@ -57,6 +64,15 @@ class Said(Struct, frozen=True, kw_only=True, order=True):
     need: str
     p_useful: float
     osm_ids: tuple[str, ...] = ()
+    p_before: float | None = (
+        None  # before the person's own offset; None in what older versions stored
+    )
+    kind: str = ""  # of the POI it put first
+
+    @property
+    def believed(self) -> float:
+        """What was believed of this suggestion, as far as that is known without the person's answers."""
+        return self.p_useful if self.p_before is None else self.p_before
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -86,8 +102,25 @@ def with_note(notes: tuple[_N, ...], note: _N) -> tuple[_N, ...]:
     return tuple(sorted((*notes, note), key=_key)[-KEEP:])
 
 
-class Memory(Struct, frozen=True, kw_only=True):
-    """Everything learned about one person. Equal histories give equal bytes in `dump`."""
+_NEED, _KIND = "need:", "kind:"
+
+
+def topics(need: str, kind: str) -> tuple[str, ...]:
+    """What a person may be more or less willing about than usual: this need, and this kind of POI."""
+    return ((_NEED + need,) if need else ()) + ((_KIND + kind,) if kind else ())
+
+
+def first_kind(options: Sequence[Option]) -> str:
+    """The kind of the POI that comes first; empty without any."""
+    first = max(options, key=lambda o: o.utility, default=None)
+    return first.poi.kind if first is not None else ""
+
+
+class Memory(Struct, frozen=True, kw_only=True, dict=True):
+    """Everything learned about one person. Equal histories give equal bytes in `dump`.
+
+    `dict` is for what is derived once and kept beside the fields; it is no part of the bytes.
+    """
 
     person: str
     meals: tuple[Meal, ...] = ()
@@ -145,18 +178,49 @@ class Memory(Struct, frozen=True, kw_only=True):
         )
         return frozenset(self.never).union(*first)
 
-    def offset(self, now_s: float) -> float:
-        """The person's own log-odds offset of usefulness: residuals of past answers, fading with age."""
-        total = 0.0
-        believed = {note.suggestion_id: note.p_useful for note in self.said}
+    def offset(self, now_s: float, need: str = "", kind: str | None = "") -> float:
+        """Log-odds by which this person is likelier than thought to welcome a word about `need`, as known at `now_s`.
+
+        `kind` is that of the POI put first; None, where that is still open: the highest of what may hold.
+        """
+        own = self._willing if now_s >= self._willing.at_s else self._willing_at(now_s)
+        if kind is not None:
+            return own.offset(now_s, topics(need, kind))
+        liked = (topic for topic in own.weights if topic.startswith(_KIND))
+        alone = topics(need, "")
+        return max([own.offset(now_s, alone), *(own.offset(now_s, (*alone, t)) for t in liked)])
+
+    @cached_property
+    def _willing(self) -> Willing:
+        return willing(self._evidence())
+
+    def _willing_at(self, now_s: float) -> Willing:
+        return willing(piece for piece in self._evidence() if piece.time_s <= now_s)
+
+    def _evidence(self) -> Iterator[Heard]:
+        """What answers and deeds say about the suggestions made, each at the time at which it was known."""
+        said = {note.suggestion_id: note for note in self.said}
         for note in self.answers:
-            if note.time_s > now_s:
+            yes, weight = _TELLS[note.kind]
+            about = said.get(note.suggestion_id)
+            p, kind = (USUAL_P, "") if about is None else (about.believed, about.kind)
+            yield Heard(note.time_s, note.suggestion_id, yes, weight, p, topics(note.need, kind))
+        begins = [meal.time_s for meal in self.meals]
+        for one in self.said:
+            if one.kind not in MEAL:
                 continue
-            step = _STEP[note.kind]
-            p = believed.get(note.suggestion_id, USUAL_P)
-            residual = 1.0 - p if step > 0 else p
-            total += step * residual * fade(now_s - note.time_s, OFFSET_HALF_LIFE_S)
-        return max(-OFFSET_LIMIT, min(OFFSET_LIMIT, total))
+            first = bisect_left(begins, one.time_s)
+            for meal in self.meals[first : bisect_right(begins, one.time_s + WENT_S)]:
+                there = sum(part for osm_id, part in meal.pois if osm_id in one.osm_ids)
+                yes, weight = _WENT_THERE if there >= MOSTLY else _ATE_ELSEWHERE
+                yield Heard(
+                    max(meal.end_s, one.time_s),
+                    one.suggestion_id,
+                    yes,
+                    weight,
+                    one.believed,
+                    topics(one.need, one.kind),
+                )
 
 
 def fade(age_s: float, half_life_s: float) -> float:

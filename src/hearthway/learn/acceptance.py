@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec import Struct
 
+from hearthway.assist.willing import step
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-
-_ROUNDS, _CLOSE = 50, 1e-9
 
 
 def sigmoid(score: Floats | np.float64) -> Floats:
@@ -30,26 +30,6 @@ def sigmoid(score: Floats | np.float64) -> Floats:
 def mean_probability(score: Floats | np.float64, variance: Floats | np.float64) -> Floats:
     """Expected probability under Gaussian log-odds (MacKay 1992: the probit approximation)."""
     return sigmoid(score / np.sqrt(1.0 + np.pi * variance / 8.0))
-
-
-def _step(score: float, variance: float, *, yes: bool) -> tuple[float, float]:
-    """How far the log-odds move with an answer, and the share by which their variance shrinks."""
-    if variance <= 0.0:
-        return 0.0, 0.0
-    low, high = (0.0, variance) if yes else (-variance, 0.0)  # |residual| < 1 bounds the step
-    moved = 0.0
-    for _ in range(_ROUNDS):
-        p = float(sigmoid(np.float64(score + moved)))
-        slope = (float(yes) - p) - moved / variance
-        low, high = (moved, high) if slope > 0 else (low, moved)
-        newton = moved + slope / (p * (1.0 - p) + 1.0 / variance)
-        following = newton if low < newton < high else 0.5 * (low + high)
-        if abs(following - moved) < _CLOSE:
-            break
-        moved = following
-    p = float(sigmoid(np.float64(score + moved)))
-    curvature = p * (1.0 - p) * variance
-    return moved, curvature / (1.0 + curvature)
 
 
 class Ahead(Struct, frozen=True):
@@ -89,7 +69,7 @@ class Belief:
     def answered(self, base: float, z: Floats, *, yes: bool) -> None:
         """Learn from one answer."""
         score, variance = self.score(base, z)
-        moved, shrunk = _step(score, variance, yes=yes)
+        moved, shrunk = step(score, variance, yes=yes)
         if variance <= 0.0:
             return
         along = self.covariance @ z
@@ -115,7 +95,7 @@ class Belief:
         p_yes = self.probability(base, z)
         later = 0.0
         for yes, p in ((True, p_yes), (False, 1.0 - p_yes)):
-            moved, shrunk = _step(score, variance, yes=yes)
+            moved, shrunk = step(score, variance, yes=yes)
             left = np.maximum(0.0, variances - reach**2 * (shrunk / variance))
             later += p * _speaking(
                 mean_probability(scores + reach * (moved / variance), left), cost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import exp, fsum
 
-from hearthway.assist.memory import Answered, Meal, Memory, Said
+from hearthway.assist.memory import Answered, Meal, Memory, Said, first_kind
 from hearthway.records.geo import distance_m
 from hearthway.records.localtime import local_day, local_second, utc_offset_s
 from hearthway.records.poi import Poi, PoiIndex
@@ -91,6 +91,8 @@ def learn_said(memory: Memory, suggestion: Suggestion) -> Memory:
             need=suggestion.need,
             p_useful=suggestion.p_useful,
             osm_ids=tuple(o.poi.osm_id for o in suggestion.options),
+            p_before=suggestion.p_before,
+            kind=first_kind(suggestion.options),
         )
     )
 

@@ -50,6 +50,7 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     propensity: float  # probability with which the gate spoke, for off-policy estimates
     situation: Situation
     synthetic: bool = False
+    p_before: float | None = None  # `p_useful` before this person's own answers moved it
 
 
 class Silence(Struct, frozen=True, kw_only=True):
