@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hearthway.learn.kernel import Alike, Kernel, coded
+
 Row = dict[str, str]
 Floats = NDArray[np.float64]
 
@@ -66,6 +68,7 @@ PERSON = (
     "Car",
     *HABIT.values(),
 )
+ASKED = (*MOMENT, *PERSON, "habit")
 NEEDED = ("respondent", *MOMENT, *PERSON, "Y")
 
 
@@ -170,6 +173,41 @@ class Columns:
             ],
             axis=1,
         )
+
+
+class Codes:
+    """The answers as numbers for a kernel: places among ordered answers, else one number a value of the training part."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        """The values that `rows`, the training part, hold."""
+        self._steps: list[tuple[str, tuple[str, ...]]] = []
+        for name in ASKED:
+            steps = OFTEN if name == "habit" or name in HABIT.values() else STEPS.get(name)
+            self._steps.append((name, steps or tuple(sorted({row[name] for row in rows}))))
+
+    def of(self, rows: list[Row]) -> Floats:
+        """One column a question of `ASKED`."""
+        return np.stack(
+            [coded([habit_or(row, name) for row in rows], steps) for name, steps in self._steps],
+            axis=1,
+        )
+
+
+def likeness() -> Kernel:
+    """Alike in the moment and the habit, in the whole person as well, in the person alone, in coupon and habit alone."""
+    place = {name: k for k, name in enumerate(ASKED)}
+    moment = {place[name]: 0.5 for name in MOMENT} | {place["Coupon"]: 1.2}
+    person = {place[name]: 0.25 for name in PERSON}
+    habit = {place["habit"]: 0.8}
+    return Kernel(
+        parts=(
+            Alike(0.3, moment | habit),
+            Alike(0.3, moment | person | habit),
+            Alike(0.1, person),
+            Alike(0.1, habit | {place["Coupon"]: 3.0}),
+        ),
+        ordered=tuple(name in STEPS or name in HABIT.values() or name == "habit" for name in ASKED),
+    )
 
 
 def habit_or(row: Row, name: str) -> str:

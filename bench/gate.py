@@ -1,13 +1,16 @@
 """Speak or be silent: the acceptance model on the coupon survey (UCI 603), on respondents it was not fitted on.
 
-    python bench/gate.py --data ../shared/data [--split test] [--folds 5]
+    python bench/gate.py --data ../shared/data [--split test] [--folds 5] [--seed 1] [--orders 10] [--lightgbm]
 
 Without --split, coupon.csv is split by respondent into --folds parts, each judged once. With --split NAME the model is
 fitted on coupon.csv and judged on coupon_NAME.csv. A split by rows is refused: it tells the same person twice.
 A yes is worth 1, a no costs 2 or 4, silence is worth 0; answers are seen only where something was said. The policies
-meet respondents with at least 10 moments, in the order of the file. "From scratch" has seen nobody before: it
-meets the judged respondents of one fold one after another, and begins with a hand-set belief (who goes there more often
-says yes more often). Intervals are 95 % over respondents. The last line is JSON for scripts/bench.
+meet respondents with at least 10 moments, in --orders orders: that of the file, then shuffled ones. "From scratch" has
+seen nobody before: it meets the judged respondents of one fold one after another, and begins with a hand-set belief (who
+goes there more often says yes more often; far away and at short notice, less). "Told everything" is the pretrained policy that hears each answer, also where it
+was silent: no way of asking reaches beyond it. Intervals are 95 % over respondents. --seed draws other folds; --lightgbm
+sets LightGBM beside (it is no part of the installation). At the end one respondent's answers follow on another's, a word a
+day: what a node's own offset (assist/willing.py) makes of a changed life. The last line is JSON for scripts/bench.
 """
 
 from __future__ import annotations
@@ -25,9 +28,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from hearthway.learn.acceptance import Ahead, Belief, choose, utility
-from hearthway.learn.boost import BoostSettings, fit_boosted
 from hearthway.learn.offpolicy import Logged, estimate
-from hearthway.learn.population import fit_population
 
 if TYPE_CHECKING:
     from bench._coupon import (
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
         load,
         refuse_shared,
     )
+    from bench._coupon_drift import by_answers, by_others, by_steps, losses, words_of
+    from bench._coupon_models import SEED, fit
 else:  # run as a script, its own folder is on the path
     from _coupon import (
         HABIT,
@@ -55,15 +58,20 @@ else:  # run as a script, its own folder is on the path
         load,
         refuse_shared,
     )
+    from _coupon_drift import by_answers, by_others, by_steps, losses, words_of
+    from _coupon_models import SEED, fit
 
 Floats = NDArray[np.float64]
 COSTS = (2.0, 4.0)
-SEED, DRAWS, LEAST = 1, 2_000, 10
-SEEN_OFTEN = 20  # rows of the training part in which a crossed column must be 1
-RIDGE, PERSON_RIDGE = 100.0, 2.0
-TREES = BoostSettings(trees=200, depth=6)
-SPREAD = 1.1  # a mean of two models is too timid
-OWN = {"": 1.0, "Coupon": 1.2, "Expiration": 0.3}  # variances of a person's own weights
+DRAWS, LEAST = 2_000, 10
+SPREAD = 1.4  # beside own weights: what is believed of anybody is flatter than what holds for one of them
+OWN = {"": 1.0, "Coupon": 1.2, "Expiration": 0.3, "Passanger": 0.25, "Destination": 0.25}
+OWN_VALUES = {  # of each question with own weights, in the order of its columns
+    "Coupon": tuple(HABIT),
+    "Expiration": ("1d", "2h"),
+    "Passanger": ("Alone", "Friend(s)", "Partner", "Kid(s)"),
+    "Destination": ("Home", "Work", "No Urgent Place"),
+}
 AHEAD, LIKE = 12.0, 24  # moments to come that are counted on, and contexts that stand for them
 SCRATCH = (
     "Destination",
@@ -74,8 +82,15 @@ SCRATCH = (
     "ToCoupon_GEQ25min",
     "habit",
 )
-SCRATCH_VARIANCE, SCRATCH_OWN, HABIT_STEP = 0.1, {"": 1.0, "Coupon": 1.0}, 0.6
-HOPE, HOPE_ANSWERS = 0.6, 60.0
+SCRATCH_VARIANCE, SCRATCH_OWN = 0.1, {"": 1.0, "Coupon": 1.0}
+# What anybody would believe who has seen no answer: each step of habit counts for a yes; far and at short notice do not.
+SCRATCH_CONSTANT, HABIT_STEP = -0.6, 0.6
+LESS = {
+    ("ToCoupon_GEQ15min", "1"): -0.4,
+    ("ToCoupon_GEQ25min", "1"): -0.5,
+    ("Expiration", "2h"): -0.6,
+}
+HOPE, HOPE_ANSWERS = 0.4, 60.0
 SCRATCH_AHEAD = 12.0
 TOSSED = 0.1
 
@@ -111,46 +126,21 @@ def auc(yes: Floats, score: Floats) -> float:
 
 
 def own_columns(rows: list[Row], variances: dict[str, float]) -> tuple[Floats, Floats]:
-    """A person's own columns (constant, kinds of coupon, short notice) and their prior variances."""
-    columns = [np.ones(len(rows))]
-    prior = [variances[""]]
-    for kind in HABIT:
-        columns.append(np.array([float(row["Coupon"] == kind) for row in rows]))
-        prior.append(variances["Coupon"])
-    if "Expiration" in variances:
-        for notice in ("1d", "2h"):
-            columns.append(np.array([float(row["Expiration"] == notice) for row in rows]))
-            prior.append(variances["Expiration"])
+    """A person's own columns (constant, and one a value of each question named) and their prior variances."""
+    columns, prior = [np.ones(len(rows))], [variances[""]]
+    for question, values in OWN_VALUES.items():
+        if question in variances:
+            columns += [
+                np.array([float(row[question] == value) for row in rows]) for value in values
+            ]
+            prior += [variances[question]] * len(values)
     return np.stack(columns, axis=1), np.array(prior)
 
 
-def fit(train: list[Row]) -> Callable[[list[Row]], dict[str, Floats]]:
-    """Log-odds by model, for rows of somebody new."""
-    columns = Columns(train)
-    plain = columns.plain(train)
-    crossed = columns.crossed(plain)
-    kept = np.flatnonzero(crossed.sum(axis=0) > SEEN_OFTEN)
-    yes = np.array([float(row["Y"]) for row in train])
-    _, person = np.unique([row["respondent"] for row in train], return_inverse=True)
-    linear = fit_population(
-        crossed[:, kept].astype(np.float64), yes, person, ridge=RIDGE, person_ridge=PERSON_RIDGE
-    )
-    trees = fit_boosted(plain, yes, seed=SEED, settings=TREES)
-
-    def scores(rows: list[Row]) -> dict[str, Floats]:
-        x = columns.plain(rows)
-        by_linear = linear.score(columns.crossed(x)[:, kept].astype(np.float64))
-        by_trees = trees.score(x)
-        both = SPREAD * 0.5 * (by_linear + by_trees)
-        return {"linear": by_linear, "trees": by_trees, "both": both}
-
-    return scores
-
-
-def part_of(train: list[Row], judged: list[Row]) -> Part:
+def part_of(train: list[Row], judged: list[Row], *, peer: bool = False) -> Part:
     """Fit on `train` and score `judged`; DataError where a respondent is in both."""
     refuse_shared(train, judged)
-    scores = fit(train)
+    scores = fit(train, peer=peer)
     rng = np.random.default_rng(SEED)
     contexts = [train[k] for k in rng.choice(len(train), min(LIKE, len(train)), replace=False)]
     by_person: dict[str, list[Row]] = {}
@@ -198,26 +188,41 @@ def static(who: Judged, place: int, cost: float) -> bool:
     return utility(float(1.0 / (1.0 + np.exp(-who.base[place]))), cost) > 0.0
 
 
-def pretrained(part: Part, cost: float, *, moments: float = AHEAD) -> list[list[float]]:
+def pretrained(
+    part: Part, cost: float, *, moments: float = AHEAD, told_all: bool = False
+) -> list[list[float]]:
     """The model of others, and the person's own weights learned from the answers to what was said."""
     told = []
     for who in part.people:
         z, prior = own_columns(who.rows, OWN)
         like, _ = own_columns(part.contexts, OWN)
         belief, brought = Belief(np.zeros(len(prior)), np.diag(prior)), []
+        ahead = Ahead(SPREAD * who.like, like, moments)
         for k, yes in enumerate(who.yes):
-            ahead = Ahead(who.like, like, moments)
-            speaks = choose(belief, float(who.base[k]), z[k], cost, ahead=ahead).speaks
+            base = SPREAD * float(who.base[k])
+            speaks = choose(belief, base, z[k], cost, ahead=ahead).speaks
             brought.append(worth(yes=yes, cost=cost) if speaks else 0.0)
-            if speaks:
-                belief.answered(float(who.base[k]), z[k], yes=yes)
+            if speaks or told_all:
+                belief.answered(base, z[k], yes=yes)
         told.append(brought)
     return told
+
+
+def told_everything(part: Part, cost: float) -> list[list[float]]:
+    """The bound: every answer is heard, said or not."""
+    return pretrained(part, cost, moments=0.0, told_all=True)
 
 
 def myopic(part: Part, cost: float) -> list[list[float]]:
     """The same without a worth of what is learned."""
     return pretrained(part, cost, moments=0.0)
+
+
+def believed(name: str, values: frozenset[str]) -> float:
+    """The hand-set weight of a column."""
+    if name == "habit":
+        return HABIT_STEP
+    return sum(LESS.get((name, value), 0.0) for value in values)
 
 
 def scratch(part: Part, cost: float) -> list[list[float]]:
@@ -226,7 +231,7 @@ def scratch(part: Part, cost: float) -> list[list[float]]:
     told, answers = [], 0
     questions = [(n, v) for n, v in columns.questions if n in SCRATCH]
     columns.questions = questions
-    mean = [-1.5 * HABIT_STEP] + [HABIT_STEP * (name == "habit") for name, _ in questions]
+    mean = [SCRATCH_CONSTANT, *(believed(name, values) for name, values in questions)]
     variance = [1.0] + [SCRATCH_VARIANCE] * len(questions)
     own = slice(len(mean), len(mean) + 1 + len(HABIT))
     _, prior = own_columns(part.contexts, SCRATCH_OWN)
@@ -262,8 +267,27 @@ POLICIES: dict[str, Policy] = {
     "static": fixed(static),
     "pretrained, myopic": myopic,
     "pretrained": pretrained,
+    "told everything": told_everything,
     "from scratch": scratch,
 }
+
+
+def in_orders(policy: Policy, part: Part, cost: float, orders: int) -> list[list[float]]:
+    """What the policy brought each respondent, one order after another: the file's, then shuffled moments and people."""
+    told: list[list[float]] = [[] for _ in part.people]
+    for order in range(orders):
+        rng = np.random.default_rng([SEED, order])
+        people = rng.permutation(len(part.people)) if order else np.arange(len(part.people))
+        met = []
+        for place in people:
+            who = part.people[place]
+            turn = rng.permutation(len(who.yes)) if order else np.arange(len(who.yes))
+            rows, yes = [who.rows[k] for k in turn], [who.yes[k] for k in turn]
+            met.append(Judged(rows, yes, who.base[turn], who.like))
+        one = Part(met, part.contexts, part.yes, part.scores)
+        for place, brought in zip(people, policy(one, cost), strict=True):
+            told[place] += brought
+    return told
 
 
 def interval(people: list[list[float]], less: list[list[float]] | None = None) -> tuple[float, ...]:
@@ -305,15 +329,15 @@ def auc_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
     mean = {n: float(np.mean([auc(p.yes, p.scores[n]) for p in parts])) for n in parts[0].scores}
     each = " ".join(f"{auc(p.yes, p.scores['both']):.3f}" for p in parts)
     print("AUC " + " ".join(f"{n} {value:.4f}" for n, value in mean.items()) + f"  (both: {each})")
-    for peer in ("linear", "trees"):
+    for peer in sorted(mean.keys() - {"both"}):
         yield row(case, "AUC on unseen respondents", "area", mean["both"], peer, mean[peer])
 
 
-def policy_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
+def policy_rows(case: str, parts: list[Part], orders: int) -> Iterator[dict[str, Any]]:
     """Worth of every policy beside silence (0), and the gain of learning over the static form."""
     for cost in COSTS:
         told = {
-            name: [who for part in parts for who in policy(part, cost)]
+            name: [who for part in parts for who in in_orders(policy, part, cost, orders)]
             for name, policy in POLICIES.items()
         }
         for name, people in told.items():
@@ -325,7 +349,7 @@ def policy_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
                 f"c={cost:.0f} {name:19} {mean:8.1f} [{low}, {high}] speaks {share:.3f} precision {right:.3f}"
             )
             if name in ("pretrained", "from scratch"):
-                for peer in ("always", "hand rule", "static", "silent"):
+                for peer in ("always", "hand rule", "static", "silent", "told everything"):
                     theirs = 0.0 if peer == "silent" else interval(told[peer])[0]
                     yield row(
                         case,
@@ -352,7 +376,7 @@ def log_of(part: Part, cost: float, rng: np.random.Generator) -> Iterator[tuple[
         z, prior = own_columns(who.rows, OWN)
         belief = Belief(np.zeros(len(prior)), np.diag(prior))
         for k, yes in enumerate(who.yes):
-            base, ahead = float(who.base[k]), Ahead(who.like, like, AHEAD)
+            base, ahead = SPREAD * float(who.base[k]), Ahead(SPREAD * who.like, like, AHEAD)
             choice = choose(belief, base, z[k], cost, ahead=ahead)
             propensity = choice.propensity(TOSSED)
             speaks = bool(rng.random() < propensity)
@@ -382,7 +406,22 @@ def offpolicy_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
             yield row(case, metric, "per 1,000 moments", 1000 * value, "truth", 1000 * truth)
 
 
-def parts_of(data: Path, split: str, count: int) -> Iterator[tuple[list[Row], list[Row]]]:
+def drift_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
+    """One word a day is said to a person who half way becomes another: the offset of a node beside fixed steps."""
+    people = [words_of(who.rows, list(who.base), who.yes) for part in parts for who in part.people]
+    told = {
+        name: losses(people, rule, SEED)
+        for name, rule in (("answers", by_answers), ("steps", by_steps), ("others", by_others))
+    }
+    for phase, ours in told["answers"].items():
+        print(f"{phase}: log loss " + ", ".join(f"{n} {one[phase]:.4f}" for n, one in told.items()))
+        for peer in ("steps", "others"):
+            yield row(case, f"log loss, {phase}", "nats", ours, peer, told[peer][phase])
+
+
+def parts_of(
+    data: Path, split: str, count: int, seed: int
+) -> Iterator[tuple[list[Row], list[Row]]]:
     """(train, judged) of the split; DataError for a split by rows and for a file that is not there."""
     if split in ("random", "rows", "row"):
         raise DataError(
@@ -391,7 +430,7 @@ def parts_of(data: Path, split: str, count: int) -> Iterator[tuple[list[Row], li
         )
     train = load(find(data, "coupon.csv"))
     if split in ("", "train", "valid"):
-        yield from folds(train, count, SEED)
+        yield from folds(train, count, seed)
         return
     yield train, load(find(data, f"coupon_{split}.csv"))
 
@@ -404,15 +443,29 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", default="")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=SEED, help="of the folds")
+    parser.add_argument("--orders", type=int, default=10)
+    parser.add_argument("--lightgbm", action="store_true")
     options = parser.parse_args()
+    if options.orders < 1 or options.seed < 0:
+        parser.error("--orders begins at 1, --seed at 0")
     started = time.process_time()
     try:
-        parts = [part_of(*n) for n in parts_of(options.data, options.split, options.folds)]
+        parts = [
+            part_of(*n, peer=options.lightgbm)
+            for n in parts_of(options.data, options.split, options.folds, options.seed)
+        ]
     except DataError as error:
         print(f"gate: {error}", file=sys.stderr)
         return 2
-    case = f"coupon/{options.split or f'{options.folds} folds by respondent'}"
-    rows = [*auc_rows(case, parts), *policy_rows(case, parts), *offpolicy_rows(case, parts)]
+    drawn = "" if options.seed == SEED else f", seed {options.seed}"
+    case = f"coupon/{options.split or f'{options.folds} folds by respondent{drawn}'}"
+    rows = [
+        *auc_rows(case, parts),
+        *policy_rows(case, parts, options.orders),
+        *offpolicy_rows(case, parts),
+        *drift_rows(case, parts),
+    ]
     rows.append(
         row(case, "cost of the whole run", "CPU s", time.process_time() - started, "", None)
     )

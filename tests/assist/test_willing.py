@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 from math import exp, log
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hearthway.assist.explain import why
 from hearthway.assist.gate import shift
 from hearthway.assist.memory import Answered, Meal, Memory, Said, topics
 from hearthway.assist.willing import HALF_LIFE_S, Heard, Willing, log_odds, step, willing
-from hearthway.records.suggestion import AnswerKind
+from hearthway.learn.outcome import learn_said
+from hearthway.records.suggestion import AnswerKind, Silence, Suggestion
 
 DAY = 86_400.0
 DINNER, LUNCH = topics("dinner", "restaurant"), topics("lunch", "restaurant")
@@ -204,3 +207,46 @@ def test_what_is_derived_is_no_part_of_the_bytes_and_follows_the_notes() -> None
     assert at(Memory.load(before)) == first
     assert at(memory.heard(answered(10.5, AnswerKind.DISMISS))) < first
     assert at(memory) == first
+
+
+# the moment that follows ---------------------------------------------------------------------------------------
+
+
+def answered_before(world: Any, kind: AnswerKind, need: str, count: int) -> Memory:
+    """Twenty dinners at one place, and then that many answers to suggestions of a month."""
+    memory: Memory = world.dining({"node/1": 20})
+    for n in range(count):
+        time_s = world.at(12.0, day=60 + n)
+        note = said(time_s / DAY, n, need=need)
+        memory = memory.spoke(note)
+        memory = memory.heard(
+            Answered(time_s=time_s + 60, suggestion_id=f"s{n}", kind=kind, need=need)
+        )
+    return memory
+
+
+def test_answers_move_what_the_gate_believes_and_why_says_so(world: Any) -> None:
+    def moment(kind: AnswerKind, need: str, count: int) -> Suggestion:
+        memory = answered_before(world, kind, need, count)
+        found = world.assistant().consider(world.drive(), memory)
+        assert isinstance(found, Suggestion)
+        return found
+
+    new = moment(AnswerKind.ACCEPT, "dinner", 0)
+    liked = moment(AnswerKind.ACCEPT, "dinner", 3)
+    lunches = moment(AnswerKind.ACCEPT, "lunch", 3)
+    assert new.p_before == liked.p_before == lunches.p_before == new.p_useful
+    assert new.p_useful < lunches.p_useful < liked.p_useful
+    assert not any("Your own answers" in line for line in why(new))
+    told = f"Your own answers moved p from {liked.p_before:.2f} to {liked.p_useful:.2f}."
+    assert any(told in line for line in why(liked))
+    kept = learn_said(Memory(person="anna"), liked).said[0]
+    best = max(liked.options, key=lambda o: o.utility)
+    assert (kept.believed, kept.kind) == (liked.p_before, best.poi.kind)
+
+
+def test_a_person_who_always_refuses_is_left_alone(world: Any) -> None:
+    refused = answered_before(world, AnswerKind.DISMISS, "dinner", 38)
+    silent = world.assistant().consider(world.drive(), refused)
+    assert isinstance(silent, Silence)
+    assert silent.code == "not-worth-interrupting"

@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -74,13 +75,17 @@ def run(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_held_out_file_is_judged(tmp_path: Path) -> None:
     survey(tmp_path / "coupon.csv", range(60))
     survey(tmp_path / "coupon_test.csv", range(100, 130))
-    done = run(tmp_path, "--split", "test")
+    done = run(tmp_path, "--split", "test", "--orders", "2")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["bench"] == "gate"
     by_metric = {(row["metric"], row["peer"]): row for row in told["rows"]}
     assert by_metric["AUC on unseen respondents", "trees"]["ours"] > 0.8
+    assert by_metric["AUC on unseen respondents", "kernel"]["theirs"] > 0.8
+    assert by_metric["pretrained: utility at c=2", "told everything"]["theirs"] > 100
     assert by_metric["pretrained: utility at c=2", "silent"]["ours"] > 100
+    settled = by_metric["log loss, settled", "others"]
+    assert settled["ours"] < settled["theirs"]
     assert by_metric["pretrained: utility at c=2", "always"]["theirs"] < 0
 
 
@@ -104,3 +109,11 @@ def test_what_cannot_be_judged_is_refused(
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(find_spec("lightgbm") is not None, reason="the peer is installed")
+def test_a_peer_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    survey(tmp_path / "coupon.csv", range(30))
+    done = run(tmp_path, "--lightgbm")
+    assert done.returncode == 2
+    assert "LightGBM is not installed here" in done.stderr

@@ -2,11 +2,14 @@
 
 Method: Friedman 2001 with the Newton leaves of Chen & Guestrin 2016. Every column is 0 or 1 (a category is one column
 a value, an ordered answer one column a step), so that a split needs no search for a threshold and a level of
-a tree is two matrix products.
+a tree is two matrix products. Where it is known who answered, each group of answers (a person, a person's answers about one
+kind) has an intercept of its own while the trees are grown (mixed effects, Hajjem 2014), so that the trees tell what
+holds for somebody new.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,10 +98,38 @@ def _grow(x: NDArray[np.float32], g: Floats, h: Floats, settings: BoostSettings)
     return Tree(tuple(asked), tuple(float(value) for value in values))
 
 
+class Own:
+    """Intercepts of the groups into which the answers fall, in log-odds: Gaussian around 0, `ridge` their precision."""
+
+    def __init__(self, group: NDArray[np.int64], ridge: float) -> None:
+        """`group` numbers each answer's group 0, 1, ..."""
+        self._group, self._ridge = group, ridge
+        self._values = np.zeros(int(group.max()) + 1)
+
+    def of_rows(self) -> Floats:
+        """Each answer's intercept."""
+        return np.asarray(self._values[self._group])
+
+    def learn(self, p: Floats, y: Floats) -> None:
+        """Half a Newton step: the groups overlap, and each step sees the others as they were."""
+        count = len(self._values)
+        slope = np.bincount(self._group, p - y, count) + self._ridge * self._values
+        curve = np.bincount(self._group, p * (1.0 - p), count) + self._ridge
+        self._values -= 0.5 * slope / curve
+
+
 def fit_boosted(
-    x: NDArray[np.float32], y: Floats, *, seed: int, settings: BoostSettings | None = None
+    x: NDArray[np.float32],
+    y: Floats,
+    *,
+    seed: int,
+    settings: BoostSettings | None = None,
+    own: Sequence[tuple[NDArray[np.int64], float]] = (),
 ) -> Boosted:
-    """Trees for answers `y` (0 or 1); the same bits for the same seed. ValueError where there is only one answer."""
+    """Trees for answers `y` (0 or 1); the same bits for the same seed. ValueError where there is only one answer.
+
+    `own`: groupings of the answers and the inverse variance of their intercepts, which are not part of what is returned.
+    """
     settings = settings or BoostSettings()
     mean = float(np.mean(y)) if len(y) else 0.0
     if not 0.0 < mean < 1.0:
@@ -109,13 +140,21 @@ def fit_boosted(
     rows_n = max(1, round(settings.rows_share * len(x)))
     columns_n = max(1, round(settings.columns_share * x.shape[1]))
     trees: list[Tree] = []
+    groups = [Own(group, ridge) for group, ridge in own]
     for _ in range(settings.trees):
         rows = np.sort(rng.choice(len(x), rows_n, replace=False))
         columns = np.sort(rng.choice(x.shape[1], columns_n, replace=False))
-        p = 1.0 / (1.0 + np.exp(-score[rows]))
+        p = _chance(score, groups)[rows]
         drawn = np.ascontiguousarray(x[np.ix_(rows, columns)])
         tree = _grow(drawn, p - y[rows], p * (1.0 - p), settings)
         tree = Tree(tuple(int(columns[column]) for column in tree.columns), tree.leaves)
         trees.append(tree)
         score += np.asarray(tree.leaves)[_leaf_of(x, tree.columns)]
+        for group in groups:
+            group.learn(_chance(score, groups), y)
     return Boosted(base, int(x.shape[1]), tuple(trees))
+
+
+def _chance(score: Floats, groups: Sequence[Own]) -> Floats:
+    whole = score + sum((group.of_rows() for group in groups), np.zeros(len(score)))
+    return np.asarray(1.0 / (1.0 + np.exp(-whole)))
