@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 
 from hearthway.history.reader import open_history
+from hearthway.mesh.state.store import Store
 from hearthway.records.geo import offset
+from hearthway.records.situation import Situation
+from hearthway.records.suggestion import Answer, AnswerKind, Reason, Suggestion
 
 HOME, WORK = (60.20, 24.80), (60.17, 24.94)
 
@@ -124,13 +127,74 @@ def test_import_then_backtest(
     assert first.code == 0, first.err
     again = hearthway("import", two_people, "--person", "anna", "--data", root)
     assert "0 fixes are new" in again.out
-    told = hearthway("backtest", "--data", root)
+    page = tmp_path / "anna.html"
+    told = hearthway("backtest", "--data", root, "--html", page)
     assert told.code == 0, told.err
     assert "anna" in told.out
+    assert "<h2>anna</h2>" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
+    nowhere = tmp_path / "nowhere" / "anna.html"
+    hearthway("backtest", "--data", root, "--html", nowhere).refuses("must be there before")
     assert hearthway("export", "anna", "--to", tmp_path / "ex", "--data", root).code == 0
     assert hearthway("forget", "anna", "--yes", "--data", root).code == 0
     hearthway("backtest", "--data", root).refuses("nobody")
     assert b"anna" not in (root / "node.db").read_bytes()
+
+
+def test_a_phone_that_was_answered_tells_what_each_setting_would_have_kept(
+    hearthway: Callable[..., Any], two_people: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "node.toml").write_text(
+        '[node]\nid = "phone"\nrole = "phone"\n[map]\natlas = "none"\n'
+    )
+    done = hearthway("import", two_people, "--person", "anna", "--data", tmp_path)
+    assert done.code == 0, done.err
+    before = hearthway("backtest", "--data", tmp_path)
+    assert "answered here" not in before.out
+    with Store.open(tmp_path / "node.db", node_id="phone") as store:
+        person = store.persons()[0].person_id
+        for number, (p, kind) in enumerate(((0.6, AnswerKind.DISMISS), (0.9, AnswerKind.ACCEPT))):
+            store.add_suggestion(_word(person, number, p))
+            store.add_answer(
+                Answer(suggestion_id=f"s{number}", person=person, kind=kind, time_s=2e9 + number)
+            )
+    out = tmp_path / "out.json"
+    told = hearthway("backtest", "--data", tmp_path, "--json", out)
+    assert told.code == 0, told.err
+    assert "of 2 words said and answered here" in told.out
+    log = json.loads(out.read_bytes())["people"][0]["log"]
+    assert [(one["dial"], one["kept"]) for one in log] == [
+        ("quiet", 1),
+        ("normal", 2),
+        ("eager", 2),
+    ]
+    assert [one["worth_min"] for one in log] == [12.5, 2.5, 2.5]
+
+
+def _word(person: str, number: int, p: float) -> Suggestion:
+    """Said at normal, standing still: 25 minutes to win, 20 to lose."""
+    situation = Situation(
+        time_s=2e9 + number, utc_offset_s=0, person=person, mode="driving", lat=60.2, lon=24.8
+    )
+    return Suggestion(
+        suggestion_id=f"s{number}",
+        need="dinner",
+        person=person,
+        time_s=situation.time_s,
+        utc_offset_s=0,
+        headline="",
+        lines=(),
+        options=(),
+        reasons=(
+            Reason(feature="deciding-early", weight=p * 25.0, words=""),
+            Reason(feature="interruption", weight=(p - 1.0) * 20.0, words=""),
+        ),
+        p_useful=p,
+        utility=p * 25.0 - (1.0 - p) * 20.0,
+        threshold=1.0,
+        propensity=1.0,
+        situation=situation,
+    )
 
 
 def test_a_timeline_of_google(hearthway: Callable[..., Any], tmp_path: Path) -> None:

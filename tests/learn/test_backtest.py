@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -300,12 +300,35 @@ def test_rightly_means_twenty_minutes_within_a_hundred_metres(
     away = offset(*SPOTS[1], 150, 0)
     for i in range(40):
         fixes.append(Fix(time_s=arrived + detained + 60.0 * (i + 1), lat=away[0], lon=away[1]))
-    report = backtest({"ada": lambda: fixes}, pois=two_houses, speaker=speaker)
+    report = backtest({"ada": lambda: fixes}, pois=two_houses, speakers={"normal": speaker})
     person = report.people[0]
     assert person.spoken == 1
     assert not isinstance(person.rightly, str)
     assert person.rightly is not None
     assert person.rightly.mean == right
+
+
+def test_each_setting_is_asked_at_the_same_moments_and_told_apart(two_houses: PoiIndex) -> None:
+    asked: dict[str, list[float]] = {"quiet": [], "eager": []}
+
+    def speaker(dial: str) -> Callable[[Situation, Life], Suggestion | Silence]:
+        def silent(situation: Situation, life: Life) -> Suggestion | Silence:
+            asked[dial].append(situation.time_s)
+            return Silence(time_s=situation.time_s, person="ada", code="x", words="x")
+
+        return silent
+
+    speakers = {dial: speaker(dial) for dial in asked}
+    report = backtest({"ada": _fixes}, pois=two_houses, speakers=speakers, dial="eager")
+    assert asked["quiet"] == asked["eager"]
+    assert len(asked["quiet"]) > 100
+    dials = report.people[0].dials
+    assert [(one.dial, one.spoken, one.rightly) for one in dials] == [
+        ("quiet", 0, None),
+        ("eager", 0, None),
+    ]
+    with pytest.raises(ValueError, match="no speaker for the dial at normal"):
+        backtest({"ada": _fixes}, pois=two_houses, speakers=speakers)
 
 
 def test_baselines_never_name_where_one_is() -> None:

@@ -45,3 +45,8 @@ class Speaker:
             memory = learn_said(memory, outcome)
         self._memories[person] = memory
         return outcome
+
+
+def each_dial(atlas: Atlas) -> dict[str, Speaker]:
+    """One for each setting of the dial: they remember apart, as each would have said other things."""
+    return {dial.value: Speaker(atlas, dial.value) for dial in Dial}

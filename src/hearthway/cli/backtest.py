@@ -12,9 +12,12 @@ import click
 from hearthway.app.config import MapTable, load_config
 from hearthway.app.maps import atlas_for, open_atlas
 from hearthway.app.offline import opened
-from hearthway.app.paths import data_root
-from hearthway.app.speaker import Speaker
+from hearthway.app.paths import data_root, write_private
+from hearthway.app.speaker import each_dial
+from hearthway.assist.settings import Dial
 from hearthway.learn.backtest import BacktestReport, backtest, backtest_file, report_lines
+from hearthway.learn.dials import from_log
+from hearthway.learn.report_page import report_page
 from hearthway.records.errors import InputError
 
 from .common import data_option, dial_option, json_option, map_option, node, write_json
@@ -26,12 +29,27 @@ from .common import data_option, dial_option, json_option, map_option, node, wri
 @dial_option
 @data_option
 @json_option
+@click.option(
+    "--html",
+    "html_to",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write the report as a page with charts; it loads nothing from anywhere.",
+)
 def command(
-    history: Path | None, map_file: Path | None, dial: str, data: Path | None, json_to: Path | None
+    history: Path | None,
+    map_file: Path | None,
+    dial: str,
+    data: Path | None,
+    json_to: Path | None,
+    html_to: Path | None,
 ) -> None:
-    """Walk forward through HISTORY, or through what this phone holds: each trip from what came before it only."""
+    """Walk forward through HISTORY, or through what this phone holds: each trip from what came before it only.
+
+    With a map it also tells what quiet, normal and eager would each have meant on these days.
+    """
     if history is not None:
-        run(history, map_file, json_to, dial=dial)
+        run(history, map_file, json_to, dial=dial, html_to=html_to)
         return
     paths = node(data, "phone")
     config = load_config(paths.config)
@@ -51,13 +69,29 @@ def command(
         report = backtest(
             {person.name: (lambda one=person.person_id: store.fixes(one)) for person in people},  # type: ignore[misc]  # mypy sees no type for the default
             pois=atlas,
-            speaker=Speaker(atlas, dial) if atlas else None,
+            speakers=each_dial(atlas) if atlas else None,
+            dial=dial,
+            logs={
+                person.name: from_log(
+                    store.suggestions(person.person_id),
+                    store.answers(person.person_id),
+                    dial=Dial(dial),
+                )
+                for person in people
+            },
             source="what this phone holds",
         )
-    tell(report, json_to)
+    tell(report, json_to, html_to)
 
 
-def run(history: Path, map_file: Path | None, json_to: Path | None, *, dial: str) -> None:
+def run(
+    history: Path,
+    map_file: Path | None,
+    json_to: Path | None,
+    *,
+    dial: str,
+    html_to: Path | None = None,
+) -> None:
     """Backtest a history file: import into a temporary life, then walk forward."""
     atlas = (
         None
@@ -68,14 +102,17 @@ def run(history: Path, map_file: Path | None, json_to: Path | None, *, dial: str
         report = backtest_file(
             history,
             pois=atlas,
-            speaker=Speaker(atlas, dial) if atlas else None,
+            speakers=each_dial(atlas) if atlas else None,
+            dial=dial,
             progress=_progress(),
         )
-    tell(report, json_to)
+    tell(report, json_to, html_to)
 
 
-def tell(report: BacktestReport, json_to: Path | None) -> None:
-    """The report, for people and where asked for programs."""
+def tell(report: BacktestReport, json_to: Path | None, html_to: Path | None = None) -> None:
+    """The report, for people, and where asked for programs and as a page."""
+    if html_to is not None:
+        write_private(html_to, report_page(report).encode())
     if json_to is not None:
         write_json(report, json_to)
     if str(json_to) != "-":

@@ -29,6 +29,7 @@ from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Silence, Suggestion
 
 from .bootstrap import Interval, mean_interval
+from .dials import DialLogged, DialReplayed
 from .foreseen import summary
 from .report import DEFINITIONS, NEEDS_MAP, BacktestReport, Measured, PersonReport, report_lines
 from .trips import Asker, Found, Holes, Peers, find_trips
@@ -47,7 +48,9 @@ def backtest(
     histories: Mapping[str, Replay],
     *,
     pois: PoiIndex | None = None,
-    speaker: Speaker | None = None,
+    speakers: Mapping[str, Speaker] | None = None,
+    dial: str = "normal",
+    logs: Mapping[str, tuple[DialLogged, ...]] | None = None,
     seed: int = 0,
     read: str = "",
     source: str = "",
@@ -55,11 +58,24 @@ def backtest(
 ) -> BacktestReport:
     """Backtest each person alone. `histories` gives a person's fixes in time order, as often as called.
 
-    `speaker` is asked every 30 s of a trip; without it or without a map, what would have been said "needs a map".
+    `speakers`, one a setting of the dial, are asked every 30 s of a trip; `dial` is the one that the report is about.
+    Without them or without a map, what would have been said "needs a map". `logs` is what answers told of the settings.
     """
+    if speakers is not None and dial not in speakers:
+        raise ValueError(f"no speaker for the dial at {dial}")
     begun_s = time.process_time()
     people = tuple(
-        _person(uid, histories[uid], pois, speaker, seed, progress) for uid in sorted(histories)
+        _person(
+            uid,
+            histories[uid],
+            pois,
+            speakers,
+            dial,
+            seed,
+            progress,
+            log=(logs or {}).get(uid, ()),
+        )
+        for uid in sorted(histories)
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     return BacktestReport(
@@ -79,7 +95,8 @@ def backtest_file(
     path: Path,
     *,
     pois: PoiIndex | None = None,
-    speaker: Speaker | None = None,
+    speakers: Mapping[str, Speaker] | None = None,
+    dial: str = "normal",
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> BacktestReport:
@@ -94,7 +111,8 @@ def backtest_file(
     report = backtest(
         {uid: _replay(fixes, uid) for uid in fixes.people()},
         pois=pois,
-        speaker=speaker,
+        speakers=speakers,
+        dial=dial,
         seed=seed,
         read=history.report.words(),
         source=path.name,
@@ -120,12 +138,16 @@ class _Walk:
     """The second pass over one person: asks at each cut, then lets the next fix in."""
 
     def __init__(
-        self, person: str, found: Found, pois: PoiIndex | None, speaker: Speaker | None
+        self,
+        person: str,
+        found: Found,
+        pois: PoiIndex | None,
+        speakers: Mapping[str, Speaker] | None,
     ) -> None:
         self.life = Life(person, pois=pois)
         self.legs = Asker(self.life, found.legs)
         self.whole = Asker(self.life, found.whole)
-        self.speech = _Speech(speaker) if speaker is not None and pois is not None else None
+        self.speech = _Speech(speakers) if speakers is not None and pois is not None else None
         self.fixes = 0
         self._peers = Peers(self.life)
 
@@ -147,14 +169,12 @@ class _Walk:
 
 
 class _Speech:
-    """What would have been said along the drives, and whether the person then went there."""
+    """What each setting would have said along the drives, and whether the person then went there."""
 
-    def __init__(self, speaker: Speaker) -> None:
-        self.spoken = 0
-        self.right = 0
-        self._speaker = speaker
+    def __init__(self, speakers: Mapping[str, Speaker]) -> None:
+        self.told = {dial: _Said() for dial in speakers}
+        self._speakers = speakers
         self._due_s: float | None = None
-        self._open: list[tuple[Suggestion, dict[str, float | None]]] = []
 
     def before(self, fix: Fix, life: Life) -> None:
         """Ask at each 30 s of the trip up to this fix; then see where the fix stands."""
@@ -167,16 +187,47 @@ class _Speech:
                 self._due_s = last.time_s
             # In a recording hole nothing new is known: ask once, not for each half minute of a night.
             if self._due_s < fix.time_s:
-                said = self._speaker(life.situation(self._due_s), life)
-                if isinstance(said, Suggestion):
-                    self.spoken += 1
-                    self._open.append((said, {o.poi.osm_id: None for o in said.options}))
+                situation = life.situation(self._due_s)
+                for dial, speaker in self._speakers.items():
+                    said = speaker(situation, life)
+                    if isinstance(said, Suggestion):
+                        self.told[dial].add(said)
                 self._due_s += SPEAK_EVERY_S
                 if self._due_s < fix.time_s:
                     self._due_s = fix.time_s
-        self._watch(fix)
+        for one in self.told.values():
+            one.watch(fix)
 
-    def _watch(self, fix: Fix) -> None:
+    def replayed(self, days: int, seed: int) -> tuple[DialReplayed, ...]:
+        """Each setting, as far as the drives went."""
+        return tuple(
+            DialReplayed(
+                dial=dial,
+                spoken=one.spoken,
+                spoken_a_day=round(one.spoken / max(1, days), 4),
+                rightly=mean_interval(
+                    [1.0] * one.right + [0.0] * (one.spoken - one.right), seed=seed
+                ),
+            )
+            for dial, one in self.told.items()
+        )
+
+
+class _Said:
+    """What one setting said, and what became of it."""
+
+    def __init__(self) -> None:
+        self.spoken = 0
+        self.right = 0
+        self._open: list[tuple[Suggestion, dict[str, float | None]]] = []
+
+    def add(self, said: Suggestion) -> None:
+        """One more."""
+        self.spoken += 1
+        self._open.append((said, {o.poi.osm_id: None for o in said.options}))
+
+    def watch(self, fix: Fix) -> None:
+        """See where the person stands."""
         still = []
         for said, since in self._open:
             done = False
@@ -203,12 +254,15 @@ def _person(
     uid: str,
     replay: Replay,
     pois: PoiIndex | None,
-    speaker: Speaker | None,
+    speakers: Mapping[str, Speaker] | None,
+    dial: str,
     seed: int,
     progress: Callable[[int], None] | None,
+    *,
+    log: tuple[DialLogged, ...],
 ) -> PersonReport:
     found = find_trips(uid, replay())
-    walk = _Walk(uid, found, pois, speaker)
+    walk = _Walk(uid, found, pois, speakers)
     holes = Holes(found.whole)
     for fix in replay():
         walk.take(fix)
@@ -220,13 +274,11 @@ def _person(
     a_day: float | str = NEEDS_MAP
     rightly: Interval | str | None = NEEDS_MAP
     state = found.life.state
+    dials: tuple[DialReplayed, ...] = ()
     if walk.speech is not None:
-        speech = walk.speech
-        spoken = speech.spoken
-        a_day = round(speech.spoken / max(1, state.days), 4)
-        rightly = mean_interval(
-            [1.0] * speech.right + [0.0] * (speech.spoken - speech.right), seed=seed
-        )
+        dials = walk.speech.replayed(state.days, seed)
+        chosen = next(one for one in dials if one.dial == dial)
+        spoken, a_day, rightly = chosen.spoken, chosen.spoken_a_day, chosen.rightly
     return PersonReport(
         person=uid,
         fixes=walk.fixes,
@@ -242,4 +294,6 @@ def _person(
         spoken=spoken,
         spoken_a_day=a_day,
         rightly=rightly,
+        dials=dials,
+        log=log,
     )

@@ -12,18 +12,19 @@ from math import fsum
 
 from msgspec import Struct
 
-from .acceptance import utility
-
 
 class Logged(Struct, frozen=True):
     """A moment as the gate logged it: what it believed, how likely it was to speak, and the answer to a word.
 
-    `yes` is None where nothing was said. ValueError where the three contradict one another.
+    `yes` is None where nothing was said; `worth` is that of a yes, in the unit in which a no is priced; `name` tells
+    moments apart that look alike. ValueError where the first three contradict one another.
     """
 
     p: float
     propensity: float
     yes: bool | None
+    name: str = ""
+    worth: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.p <= 1.0:
@@ -34,6 +35,10 @@ class Logged(Struct, frozen=True):
             raise ValueError("silence where the gate was certain to speak")
         if self.yes is not None and self.propensity == 0.0:
             raise ValueError("a word where the gate could not speak")
+
+    def utility(self, cost: float) -> float:
+        """What a word was believed to bring."""
+        return self.p * self.worth - cost * (1.0 - self.p)
 
 
 class Estimate(Struct, frozen=True):
@@ -55,11 +60,11 @@ def estimate(log: Sequence[Logged], cost: float, speaks: Callable[[Logged], bool
         raise ValueError("an empty log tells nothing about a gate")
     spoken = [entry for entry in log if speaks(entry)]
     answered = [
-        (1.0 / n.propensity, 1.0 if n.yes else -cost, utility(n.p, cost))
+        (1.0 / n.propensity, n.worth if n.yes else -cost, n.utility(cost))
         for n in spoken
         if n.yes is not None
     ]
-    believed = fsum(utility(n.p, cost) for n in spoken)
+    believed = fsum(n.utility(cost) for n in spoken)
     weight, squares = fsum(w for w, _, _ in answered), fsum(w * w for w, _, _ in answered)
     return Estimate(
         inverse=fsum(w * brought for w, brought, _ in answered) / len(log),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from .bootstrap import Interval
+from .dials import DialLogged, DialReplayed
 from .foreseen import Error, Foreseen
 
 NEEDS_MAP = "needs a map"
@@ -27,6 +28,10 @@ class PersonReport(Struct, frozen=True, kw_only=True):
     spoken: int | str
     spoken_a_day: float | str
     rightly: Interval | str | None  # None: nothing was said
+    dials: tuple[DialReplayed, ...] = ()  # each setting over the same days; empty without a map
+    log: tuple[
+        DialLogged, ...
+    ] = ()  # each setting on what was said and answered; empty where nothing was
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -59,6 +64,8 @@ DEFINITIONS = {
     "visited before": "the truth lies within 300 m of a place known when the trip began: a stay, or where the recording broke off or began",
     "error": "metres from the point named to the truth; where none can be named, from where one is",
     "rightly": "within 90 min of the suggestion, at least 20 min within 100 m of a suggested POI",
+    "dial": "quiet, normal, eager: each walks forward over the same days with what it would have said itself",
+    "kept": "words said and answered here that this setting would have said at their moments too",
     "interval": "95 %, percentile bootstrap over days, 2000 draws",
 }
 
@@ -69,7 +76,7 @@ def report_lines(report: BacktestReport) -> list[str]:
     if report.read:
         out.append(report.read)
     for person in report.people:
-        out += _person_lines(person)
+        out += person_lines(person)
     memory = report.measured.max_rss_mb
     out.append(
         f"cost: {report.measured.cpu_s:.1f} CPU seconds"
@@ -78,7 +85,8 @@ def report_lines(report: BacktestReport) -> list[str]:
     return out
 
 
-def _person_lines(person: PersonReport) -> list[str]:
+def person_lines(person: PersonReport) -> list[str]:
+    """One person's part of the report as people read it."""
     who = person.person or "(no name in the file)"
     out = [
         "",
@@ -93,7 +101,7 @@ def _person_lines(person: PersonReport) -> list[str]:
         )
     if not person.trips:
         out.append("  no trip between two stays: nothing to predict yet")
-        return out
+        return out + _dial_lines(person)
     out += _foreseen_lines(person.legs)
     if person.trips_with_hole:
         out.append(
@@ -109,6 +117,28 @@ def _person_lines(person: PersonReport) -> list[str]:
             else _show(person.rightly)
         )
         out.append(f"  would have spoken {person.spoken_a_day:.2f} times a day; rightly: {right}")
+    return out + _dial_lines(person)
+
+
+def _dial_lines(person: PersonReport) -> list[str]:
+    out = []
+    if person.dials:
+        out.append("  dial      times a day   said   rightly")
+        for one in person.dials:
+            right = "nothing was said" if one.rightly is None else _show(one.rightly)
+            out.append(f"  {one.dial:<8}  {one.spoken_a_day:11.2f}  {one.spoken:5}   {right}")
+    if person.log:
+        first = person.log[0]
+        out.append(
+            f"  of {first.answered} words said and answered here (an unwanted one at the price of {first.priced_at})"
+        )
+        out.append("  dial      would have kept   welcome                worth of a word")
+        for told in person.log:
+            welcome = "none kept" if told.welcome is None else _show(told.welcome)
+            more = "  and others: unknown" if told.more else ""
+            out.append(
+                f"  {told.dial:<8}  {told.kept:15}   {welcome:<22} {told.worth_min:+.1f} min{more}"
+            )
     return out
 
 

@@ -1,0 +1,121 @@
+"""What each setting of the dial is worth to one person: on the days before it is switched on, and from what was answered.
+
+A replay tells how often each setting would have spoken and how often the person then went there. What a person answered
+is known only for words that were said, so the log prices a quieter dial (which of these words it would have kept) and
+never one that speaks more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import fsum
+
+from msgspec import Struct
+
+from hearthway.assist.settings import INTERRUPTION_MIN, Dial
+from hearthway.records.suggestion import Answer, AnswerKind, Suggestion
+
+from .bootstrap import Interval, mean_interval
+from .offpolicy import Logged, estimate
+
+WORTH = ("deciding-early", "best-option")
+BASE = "interruption"  # the part of the cost that the dial sets; the others are shares of it
+
+
+class DialReplayed(Struct, frozen=True, kw_only=True):
+    """One setting on a person's past days, walk-forward; `rightly` is None where nothing was said."""
+
+    dial: str
+    spoken: int
+    spoken_a_day: float
+    rightly: Interval | None
+
+
+class DialLogged(Struct, frozen=True, kw_only=True):
+    """One setting judged by the words that were said and answered here.
+
+    `kept` of the `answered` words it would have said at their moments; `welcome` is their share of accepted ones;
+    `worth_min` the minutes an answered word brought under this setting, an unwanted one at the price of `priced_at`.
+    """
+
+    dial: str
+    answered: int
+    kept: int
+    welcome: Interval | None
+    worth_min: float
+    priced_at: str
+    more: bool  # it would have said others as well, and nobody knows how they would have been answered
+
+
+def speaks(suggestion: Suggestion, dial: Dial) -> bool | None:
+    """Would this word have been worth saying, then and there, at `dial`? None where its cost is not told."""
+    lost = {r.feature: r.weight for r in suggestion.reasons if r.feature not in WORTH}
+    unwanted = 1.0 - suggestion.p_useful
+    if unwanted <= 0.0:
+        return True
+    if lost.get(BASE, 0.0) >= 0.0:
+        return None
+    ratio = INTERRUPTION_MIN[dial] * unwanted / -lost[BASE]
+    gained = fsum(r.weight for r in suggestion.reasons if r.feature in WORTH)
+    return gained + ratio * fsum(lost.values()) >= suggestion.threshold
+
+
+def benefit_min(suggestion: Suggestion) -> float:
+    """Minutes that this word wins where it is welcome, as the gate took them."""
+    gained = fsum(r.weight for r in suggestion.reasons if r.feature in WORTH)
+    return gained / suggestion.p_useful if suggestion.p_useful > 0.0 else 0.0
+
+
+def said_at(suggestion: Suggestion) -> Dial | None:
+    """The dial at which it was said, by what an unwanted word cost then; None where that cannot be told."""
+    unwanted = 1.0 - suggestion.p_useful
+    base = -fsum(r.weight for r in suggestion.reasons if r.feature == BASE)
+    if unwanted <= 0.0:
+        return None
+    return min(
+        (d for d in Dial if abs(INTERRUPTION_MIN[d] * unwanted - base) < 1e-6 * max(1.0, base)),
+        default=None,
+    )
+
+
+def from_log(
+    suggestions: Iterable[Suggestion], answers: Iterable[Answer], *, dial: Dial, seed: int = 0
+) -> tuple[DialLogged, ...]:
+    """Every setting on what was said and answered, an unwanted word priced as at `dial`; empty where nothing was."""
+    last: dict[str, Answer] = {}
+    for answer in sorted(answers, key=lambda a: (a.time_s, a.kind.value)):
+        known = last.get(answer.suggestion_id)
+        if known is None or answer.kind is not AnswerKind.IGNORED:  # silence takes no answer back
+            last[answer.suggestion_id] = answer
+    told = [
+        (one, last[one.suggestion_id].kind is AnswerKind.ACCEPT)
+        for one in suggestions
+        if one.suggestion_id in last and speaks(one, dial) is not None
+    ]
+    if not told:
+        return ()
+    loudest = min(
+        (INTERRUPTION_MIN[at] for one, _ in told if (at := said_at(one)) is not None), default=0.0
+    )
+    return tuple(_judged(told, each, dial, loudest, seed) for each in Dial)
+
+
+def _judged(
+    told: list[tuple[Suggestion, bool]], dial: Dial, priced_at: Dial, loudest: float, seed: int
+) -> DialLogged:
+    kept = {one.suggestion_id: yes for one, yes in told if speaks(one, dial)}
+    log = [
+        Logged(one.p_useful, one.propensity, yes, one.suggestion_id, benefit_min(one))
+        for one, yes in told
+    ]
+    cost = INTERRUPTION_MIN[priced_at]
+    found = estimate(log, cost, lambda entry: entry.name in kept)
+    return DialLogged(
+        dial=dial.value,
+        answered=len(told),
+        kept=len(kept),
+        welcome=mean_interval([float(yes) for yes in kept.values()], seed=seed),
+        worth_min=round(found.robust, 2),
+        priced_at=priced_at.value,
+        more=INTERRUPTION_MIN[dial] < loudest,
+    )
