@@ -26,12 +26,12 @@ from hearthway.records.signals import Signal
 ROLES = {"anna-phone": "phone", "guest-phone": "phone"}
 PEOPLE = {"anna-phone": ("anna", "adult"), "guest-phone": ("gus", "guest")}
 KEY = "Home.Climate.Living"
-TOMORROW = (datetime.now() + timedelta(days=1)).strftime("%Y-%m-%d")
+LATER = (datetime.now() + timedelta(days=3)).strftime("%Y-%m-%d")
 ASK: dict[str, Any] = {
     "keys": ["Home.Climate.*"],
     "operation": "read",
     "to": "guest-phone",
-    "until": TOMORROW,
+    "until": LATER,
     "zone": "Europe/Helsinki",
 }
 
@@ -97,7 +97,7 @@ def test_a_guest_reads_by_a_grant_what_no_rule_gives(household: Any) -> None:
             given = await nodes.ask("home", "grant-give", **(ASK | {"hours": ["08:00", "20:00"]}))
             token = grants.from_text(given["token"])
             grant_id = grants.said(token).grant_id
-            clock = {"at": _today("12:00")}
+            clock = {"at": _tomorrow("12:00")}
             for node in (
                 nodes.nodes.values()
             ):  # the hour of the household's clock, as each node's check sees it
@@ -121,10 +121,10 @@ def test_a_guest_reads_by_a_grant_what_no_rule_gives(household: Any) -> None:
                 await read("anna-phone")  # an adult has no grant either
             anna = nodes["anna-phone"].mesh
             for late in ("07:59", "20:00", "23:00"):
-                clock["at"] = _today(late)
+                clock["at"] = _tomorrow(late)
                 with pytest.raises(HearthwayError, match="do not let"):
                     await read("guest-phone")
-            clock["at"] = _today("19:59")
+            clock["at"] = _tomorrow("19:59")
             assert await read("guest-phone")
             guest, home = nodes["guest-phone"].mesh, nodes["home"].mesh
             wrote: list[str] = []
@@ -149,8 +149,10 @@ def test_a_guest_reads_by_a_grant_what_no_rule_gives(household: Any) -> None:
     asyncio.run(main())
 
 
-def _today(clock: str) -> float:
-    day = datetime.now(ZoneInfo("Europe/Helsinki")).strftime("%Y-%m-%d")
+def _tomorrow(clock: str) -> float:
+    """Of today some hours lie before the household was made, and before its certificates are valid."""
+    tomorrow = datetime.now(ZoneInfo("Europe/Helsinki")) + timedelta(days=1)
+    day = tomorrow.strftime("%Y-%m-%d")
     at = datetime.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M")
     return at.replace(tzinfo=ZoneInfo("Europe/Helsinki")).timestamp()
 

@@ -15,7 +15,7 @@ from hearthway.assist.memory import Answered, Memory
 from hearthway.assist.moment import render
 from hearthway.assist.needs.battery.need import NEED
 from hearthway.assist.needs.battery.settings import RESERVE_PCT
-from hearthway.assist.needs.battery.short import short_p, stranded_p
+from hearthway.assist.needs.battery.short import short_p, stranded_p, use_error
 from hearthway.atlas.store import Atlas
 from hearthway.learn.outcome import learn_said
 from hearthway.records.geo import offset
@@ -221,4 +221,19 @@ def test_the_reserve_itself_is_even_odds() -> None:
     assert short_p(50.0, RESERVE_PCT) == pytest.approx(0.5)
     assert short_p(50.0, None) == 0.0
     assert short_p(4.0, 4.0) == 1.0
+    assert short_p(4.0, 0.0) == 1.0  # below the reserve already: driving gives nothing back
     assert short_p(50.0, 50.0) == 0.0
+
+
+def test_the_doubt_is_the_learned_interval_where_there_is_one() -> None:
+    known = Battery(soc_pct=30, age_s=0, at_arrival_pct=20, at_home_pct=10)
+    assert use_error(known) == 0.2
+    narrow, wide = (
+        msgspec.structs.replace(known, at_home_low_pct=10 - by, at_home_high_pct=10 + by)
+        for by in (1.0, 9.0)
+    )
+    assert use_error(narrow) == pytest.approx(1.0 / 1.645 / 20)
+    assert stranded_p(narrow) < stranded_p(known) < stranded_p(wide)
+    assert stranded_p(narrow) < 0.001
+    below = msgspec.structs.replace(narrow, at_home_pct=2.0, at_home_high_pct=3.0)
+    assert stranded_p(below) > 0.999

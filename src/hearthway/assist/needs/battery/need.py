@@ -12,8 +12,8 @@ from hearthway.records.situation import Battery
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
-from .settings import RESERVE_PCT, STOP_MIN, TAKEN_MIN, USE_ERROR
-from .short import short_p, stranded_p
+from .settings import RESERVE_PCT, STOP_MIN, TAKEN_MIN
+from .short import short_p, stranded_p, use_error
 from .silences import SILENCES
 
 UNKNOWN = "power, free or taken unknown"
@@ -52,7 +52,10 @@ def could_matter(scene: Scene) -> Unfit | None:
     battery = _told(scene)
     if battery is None or battery.at_home_pct is None:
         return None
-    enough = short_p(battery.soc_pct, battery.at_home_pct) < scene.settings.min_need_p
+    enough = (
+        short_p(battery.soc_pct, battery.at_home_pct, use_error(battery))
+        < scene.settings.min_need_p
+    )
     return Unfit(code="battery-enough") if enough else None
 
 
@@ -138,7 +141,7 @@ def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Sayin
         worth_min=first.utility,
         worth_words=f"{moment.called(first.poi)}: {first.utility:+.1f} min",
         p_words=f" (heading there {aim.p_area:.2f}, not home from there {aim.p_short:.2f}: what "
-        f"{battery.trips} trips used, give or take {USE_ERROR:.0%})",
+        f"{battery.trips} trips used, give or take {use_error(battery):.0%})",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 RESERVE_PCT = (
     5.0  # below it a car warns and holds back its power: nobody means to come home with less
 )
-# How far one trip's consumption is off the mean of past ones (speed, weather, load): a fifth of it, one sigma.
+# How far one trip is off what is expected where no interval has been learned (speed, weather, load): a fifth, one sigma.
 USE_ERROR = 0.2
 STOP_MIN = 30.0  # a stop for it later: ten minutes of detour and twenty at a fast charger
 TAKEN_MIN = (
