@@ -114,7 +114,7 @@ class Ear:
         if at not in self._ciphers:
             kept = dict(session._ciphers)
             session._ciphers.clear()
-            self._ciphers[at] = session._cipher(lane, epoch, key, out=out)
+            self._ciphers[at] = session._derived(lane, epoch, key, out=out)
             session._ciphers.clear()
             session._ciphers.update(kept)
         return self._ciphers[at]
