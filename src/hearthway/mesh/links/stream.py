@@ -183,10 +183,6 @@ class Stream(TlsProtocol):
         elif unheard_s is not None:
             self._watch = self._loop.call_later(_UNHEARD_S - unheard_s + 0.01, self._look)
 
-    def _piled_bytes(self) -> int:
-        waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
-        return waiting + self._go.pending
-
     def pause_writing(self) -> None:
         """As `asyncio.BufferedProtocol`."""
         self._writable.clear()

@@ -16,6 +16,9 @@ from typing import cast
 _RECORD_BYTES = 16 * 1024  # the most that a record of TLS holds
 _READ_BYTES = 32 * 1024
 _PIECE_BYTES = 64 * 1024  # sealed, and not yet handed to the kernel
+# Above what a stream lets wait of its own words. OpenSSL answers on its own too (a KeyUpdate), and whoever asks for such
+# answers and reads none is cut.
+_PILED_MAX_BYTES = 16 * 1024 * 1024
 _END_S = 2.0  # for whoever is told that it ends: what it does not take by then it does not get
 
 
@@ -122,6 +125,8 @@ class TlsProtocol(asyncio.BufferedProtocol):
             self._gathers = False
             if self._go.pending:
                 self._out()
+        if self._piled_bytes() > _PILED_MAX_BYTES:
+            self.abort()
 
     def _shake(self) -> None:
         try:
@@ -192,6 +197,10 @@ class TlsProtocol(asyncio.BufferedProtocol):
         if self._gathers:
             self._out()
             self._loop.call_soon(self._turn)
+
+    def _piled_bytes(self) -> int:
+        waiting = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        return waiting + self._go.pending
 
     def _out(self) -> None:
         sealed = self._go.read()
