@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from hearthway.app.config import (
     split_address,
 )
 from hearthway.app.paths import NodePaths, private_dir
+from hearthway.records import toml
 from hearthway.records.errors import ConfigError, HearthwayError
 from hearthway.records.household import Role
 
@@ -113,6 +116,40 @@ def test_files_that_are_no_settings(tmp_path: Path) -> None:
         load_config(tmp_path / "binary.toml")
 
 
-def test_a_key_of_too_many_parts_is_refused_before_it_takes_the_memory() -> None:
-    with pytest.raises(ConfigError, match="more than 300 dots"):
-        parse_config("a" + ".a" * 100_000 + " = 1", "node.toml")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a" + ".a" * 100_000 + " = 1", "more than 300 dots"),
+        ("".join(f"k{n}" + ".a" * 299 + " = 1\n" for n in range(100)), "too many lines"),
+        ("".join(f"[k{n}" + ".a" * 150 + "]\n" for n in range(800)), "too many lines"),
+    ],
+)
+def test_keys_of_too_many_parts_are_refused_before_they_take_the_memory(
+    text: str, said: str
+) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match=said):
+            parse_config(text, "node.toml")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_lines_of_few_dots_and_a_few_of_many_are_read() -> None:
+    text = "".join(f"k{n}" + ".a" * 20 + " = 1.5\n" for n in range(4000))
+    assert len(toml.parse(text)) == 4000
+    assert len(toml.parse("".join(f"k{n}" + ".a" * 299 + " = 1\n" for n in range(22)))) == 22
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 20_000, str(2**63), str(-(2**63) - 1)])
+def test_a_number_larger_than_any_is_refused(number: str) -> None:
+    with pytest.raises(ConfigError, match="not TOML"):
+        parse_config(f"version = {number}\n{NODE}", "node.toml")
+    with pytest.raises(tomllib.TOMLDecodeError):
+        toml.parse(f"a = [[{{b = {number}}}]]")
+
+
+def test_the_largest_and_the_least_integer_of_toml_are_read() -> None:
+    text = f"a = [{2**63 - 1}, {-(2**63)}, true]"
+    assert toml.parse(text) == {"a": [2**63 - 1, -(2**63), True]}

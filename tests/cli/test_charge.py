@@ -163,6 +163,8 @@ def test_an_hour_that_comes_twice_is_the_earlier(hearthway: Hearthway, tariff: P
         (TARIFF + 'days = ["someday"]', "someday"),
         ('zone = "UTC"\ncurrency = "EUR"\nprices = "none.csv"', "no file"),
         ("\x00" * 10, "is not TOML"),
+        ('zone = "UTC"\ncurrency = "EUR"\nbuy = ' + "9" * 5000, "is not TOML: a number"),
+        ("a" + ".a" * 1000 + " = 1", "more than 300 dots"),
     ],
 )
 def test_a_tariff_that_is_none_is_refused(

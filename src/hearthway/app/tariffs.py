@@ -7,12 +7,12 @@ import tomllib
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
 
+from hearthway.records import toml
 from hearthway.records.errors import InputError
 from hearthway.records.tariff import QUARTER_S, Tariff, Told, Window, minute_of
 
@@ -67,8 +67,7 @@ def read_tariff(path: Path) -> Tariff:
 
 def _parsed(text: str, path: Path) -> _Written:
     try:
-        tree: dict[str, Any] = tomllib.loads(text)
-        return msgspec.convert(tree, _Written)
+        return msgspec.convert(toml.parse(text), _Written)
     except tomllib.TOMLDecodeError as why:
         raise InputError(f"{path} is not TOML: {why}.", "Mend that line.") from None
     except RecursionError:
