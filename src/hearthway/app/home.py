@@ -14,8 +14,10 @@ from hearthway.records.household import Role
 from hearthway.records.messages import COUNTERSIGN, HEAD, HeadShown
 from hearthway.records.situation import Evidence
 
+from .config import Config
 from .member import Member
-from .witness import Witness, stages
+from .paths import NodePaths
+from .witness import Heads, Witness, stages
 
 log = logging.getLogger("hearthway.home")
 
@@ -24,6 +26,10 @@ class HomeNode(Member):
     """Always on; sees heads of chains, never what they commit to."""
 
     _witness: Witness | None = None
+
+    def __init__(self, paths: NodePaths, config: Config) -> None:
+        super().__init__(paths, config)
+        self._heads = Heads()
 
     @property
     def witness(self) -> Witness:
@@ -45,6 +51,9 @@ class HomeNode(Member):
             log.info("receipts no more witnessed", extra={"fields": {"peer": device_id}})
 
     def _head(self, meta: Any, shown: HeadShown) -> None:
+        if not self._heads.take(meta.sender):
+            self.note(f"not countersigned: {meta.sender} shows too many heads. Look at that node.")
+            return
         try:
             word = self.witness.sign(meta.sender, shown, self.wall.now_s())
         except ReceiptError as why:

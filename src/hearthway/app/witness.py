@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +35,8 @@ from hearthway.records.situation import Evidence
 
 from .counters import InternetWatch
 
+HEADS_AT_ONCE, HEADS_A_S = 2000, 1.0  # of one node; a life has some tens a day, a replay more
+_KEY_BYTES, _HASH_BYTES, _SUGGESTION_ID_MAX = 32, 32, 100
 RECEIPT_KEY, WITNESS_KEY, WITNESS_PIN = "receipt.key", "witness.key", "witness.pub"
 
 
@@ -142,12 +144,10 @@ class Receipts:
 
     def witnessed(self, word: HeadWitnessed) -> None:
         """Keep the witness's word; ReceiptError where it is not the witness this node trusts."""
-        trusted = pinned_witness(self._keys)
-        if trusted is None:
-            trusted = word.enrolment.witness
-            write_private(self._keys / WITNESS_PIN, trusted)
-        enrolment = word.enrolment
-        if not check_enrolment(enrolment, trusted) or enrolment.key != self.chain.public_key:
+        enrolment, pinned = word.enrolment, pinned_witness(self._keys)
+        trusted = enrolment.witness if pinned is None else pinned
+        own = (enrolment.node, enrolment.key) == (self._node, self.chain.public_key)
+        if not own or not check_enrolment(enrolment, trusted):
             raise ReceiptError(
                 "A countersignature came from a witness this node does not trust.",
                 "Did the home node change? Pair this device again.",
@@ -156,8 +156,30 @@ class Receipts:
             raise ReceiptError(
                 "A countersignature does not verify.", "Look at the home node's log."
             )
+        if pinned is None:  # at the first word that holds
+            write_private(self._keys / WITNESS_PIN, trusted)
         keep_enrolment(self._store, enrolment)
         keep_countersign(self._store, word.countersign)
+
+
+class Heads:
+    """How many heads the home takes of each node: each may cost it a record that is kept for ever.
+
+    One that is not taken is no loss: the next one speaks for all entries before it.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._left: dict[str, tuple[float, float]] = {}  # by node: so many, at that second
+
+    def take(self, node: str) -> bool:
+        """May one more come of it? Then it is counted."""
+        now_s = self._now_s()
+        left, at_s = self._left.get(node, (float(HEADS_AT_ONCE), now_s))
+        left = min(float(HEADS_AT_ONCE), left + (now_s - at_s) * HEADS_A_S)
+        taken = left >= 1.0
+        self._left[node] = left - taken, now_s
+        return taken
 
 
 class Witness:
@@ -181,6 +203,13 @@ class Witness:
             raise ReceiptError(
                 f"{sender} showed a chain of {shown.head.node}.", "Look at that node."
             )
+        if (
+            len(shown.key) != _KEY_BYTES
+            or len(shown.head.hash) != _HASH_BYTES
+            or not 0 <= shown.head.seq < 2**63
+            or len(shown.suggestion_id) > _SUGGESTION_ID_MAX
+        ):
+            raise ReceiptError(f"{sender} showed what is no head of a chain.", "Look at that node.")
         bound = self._enrol(sender, shown.key, now_s)
         return HeadWitnessed(
             countersign=countersign(self._store, shown.head, self._key, now_s), enrolment=bound

@@ -422,8 +422,7 @@ def countersign(store: Store, head: Head, witness: Ed25519PrivateKey, now_s: flo
             f"The head of {head.node} is not signed by its enrolled key.",
             f"Run `hearthway receipts verify` on {head.node}.",
         )
-    seen = countersigns(store, head.node)
-    last = seen[-1] if seen else None
+    last = _last_countersign(store, head.node)
     if last is not None and (
         head.seq < last.seq or (head.seq == last.seq and head.hash != last.hash)
     ):
@@ -459,6 +458,13 @@ def keep_countersign(store: Store, head: Countersign) -> None:
             "INSERT INTO countersigns VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (head.node, head.seq, head.hash, head.witness, pack(head)),
         )
+
+
+def _last_countersign(store: Store, node: str) -> Countersign | None:
+    row = store.database.row(
+        "SELECT body FROM countersigns WHERE node = ? ORDER BY seq DESC, hash DESC LIMIT 1", (node,)
+    )
+    return None if row is None else unpack(row[0], Countersign)
 
 
 def countersigns(store: Store, node: str) -> list[Countersign]:
