@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from hearthway.app.home import HomeNode
 from hearthway.app.offline import verify_node
+from hearthway.app.wiping import erase_node
 from hearthway.cli.main import cli
 from hearthway.mesh.state.forget import sign_order
 from hearthway.mesh.state.receipts import countersigns, enrolment
@@ -145,6 +146,30 @@ def test_a_device_that_is_wiped_and_paired_anew_under_its_name_is_witnessed_and_
             order = ForgetOrder(order_id="0" * 32, node="old", time_s=1.0, persons=("anna",))
             signed = sign_order(order, old.receipts.chain)  # by the key that the home has bound
             await old.mesh.request("home", FORGET, signed, "forget", type(None), 10.0)
+
+    asyncio.run(main())
+
+
+def test_a_home_that_hears_late_that_a_name_is_anothers_binds_its_new_key(household: Any) -> None:
+    """As one that was restored: put out and paired anew, and both in one list."""
+
+    async def main() -> None:
+        async with household(phone="phone", old="phone") as nodes:
+            home = nodes["home"]
+            await nodes.until(lambda: _bound(nodes["old"]) and _bound(nodes["phone"]))
+            before = {name: enrolment(home.store, name) for name in ("old", "phone", "home")}
+            await nodes.down("old")
+            await asyncio.to_thread(nodes.root.revoke, "old")
+            erase_node(nodes["old"].paths)
+            assert enrolment(home.store, "old") == before["old"]  # nobody has told it
+            await nodes.admit("old", "phone")
+            await nodes.reach("home", "old")
+            await nodes.until(lambda: _bound(nodes["old"]))
+            bound = enrolment(home.store, "old")
+            assert bound is not None
+            assert bound.key == nodes["old"].receipts.chain.public_key
+            for name in ("phone", "home"):  # the control
+                assert enrolment(home.store, name) == before[name]
 
     asyncio.run(main())
 

@@ -30,6 +30,7 @@ class HomeNode(Member):
     def __init__(self, paths: NodePaths, config: Config) -> None:
         super().__init__(paths, config)
         self._heads = Heads()
+        self._device_keys: dict[str, bytes] = {}  # of members, as last heard
 
     @property
     def witness(self) -> Witness:
@@ -45,9 +46,11 @@ class HomeNode(Member):
         self._drop_departed(mesh)
 
     def _drop_departed(self, mesh: MeshNode) -> None:
-        """At once: a device may be paired under the name of the one that was put out a moment ago."""
-        members = {member.device_id for member in mesh.identity.roster.members}
-        for device_id in drop_departed(self.store, members):
+        """At once: a device may be paired under the name of the one that was put out, and both be heard of in one list."""
+        keys = {one.device_id: one.public_key for one in mesh.identity.roster.members}
+        stay = {one for one, key in keys.items() if self._device_keys.get(one, key) == key}
+        self._device_keys = keys
+        for device_id in drop_departed(self.store, stay):
             log.info("receipts no more witnessed", extra={"fields": {"peer": device_id}})
 
     def _head(self, meta: Any, shown: HeadShown) -> None:

@@ -394,14 +394,14 @@ def enrolment(store: Store, node: str) -> Enrolment | None:
     return None if row is None else unpack(row[0], Enrolment)
 
 
-def drop_departed(store: Store, members: Container[str]) -> list[str]:
-    """The witness parts with the keys and heads of nodes that are no members; their ids.
+def drop_departed(store: Store, stay: Container[str]) -> list[str]:
+    """The witness parts with the keys and heads of all nodes but those that stay; their ids.
 
     Whoever is let in under such a name later begins a chain of its own. What a node keeps itself still verifies.
     """
     with store.database.transaction() as db:
         known = db.execute("SELECT node FROM enrolments ORDER BY node").fetchall()
-        gone = [node for (node,) in known if node not in members]
+        gone = [node for (node,) in known if node not in stay]
         for table in ("enrolments", "countersigns"):
             db.executemany(f"DELETE FROM {table} WHERE node = ?", [(node,) for node in gone])  # noqa: S608  (own tables)
     return gone
