@@ -13,7 +13,7 @@ from hearthway.app.offline import verify_node
 from hearthway.app.wiping import erase_node
 from hearthway.cli.main import cli
 from hearthway.mesh.state.forget import sign_order
-from hearthway.mesh.state.receipts import countersigns, enrolment
+from hearthway.mesh.state.receipts import ReceiptChain, countersigns, enrolment
 from hearthway.records.chain import VerifyReport
 from hearthway.records.forgetting import ForgetOrder
 from hearthway.records.messages import COUNTERSIGN, FORGET, HEAD
@@ -95,6 +95,35 @@ def test_a_receipt_taken_out_while_the_home_was_away_is_not_countersigned_at_its
             assert _seen(nodes["home"], "phone") == [0, 1]
             report = _verified(nodes, "phone", "home")
             assert {one.code for one in report.problems} == {"rewritten"}
+
+    asyncio.run(main())
+
+
+def test_a_suggestion_that_is_shown_twice_has_one_receipt_of_the_home(
+    household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by its id: the home does not read all that it ever wrote to learn that it did."""
+    read = list[Any]()
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            home, phone = nodes["home"], nodes["phone"]
+            await nodes.until(lambda: _bound(phone))
+            everything = ReceiptChain.receipts
+
+            def counted(own: ReceiptChain) -> Any:
+                read.append(own)
+                return everything(own)
+
+            monkeypatch.setattr(ReceiptChain, "receipts", counted)
+            for number, shown in ((1, 1), (1, 1), (2, 2)):
+                if shown > phone.receipts.chain.head().seq:
+                    _write(phone, number)
+                await phone.receipts.show_head(phone.mesh, f"s-{number}", 1.0)
+            await nodes.until(lambda: home.receipts.chain.has("s-2"))
+            written = [one.suggestion_id for _, one in everything(home.receipts.chain) if one]
+            assert written == ["s-1", "s-2"]
+            assert not read
 
     asyncio.run(main())
 

@@ -72,10 +72,7 @@ class HomeNode(Member):
         if not shown.suggestion_id or sender_role != Role.PHONE:
             return  # the phone's head is the one that always comes: the receipt must not depend on a race
         receipts = self.receipts
-        if any(
-            r is not None and r.suggestion_id == shown.suggestion_id
-            for _, r in receipts.chain.receipts()
-        ):
+        if receipts.chain.has(shown.suggestion_id):
             return
         receipts.write(
             suggestion_id=shown.suggestion_id,
