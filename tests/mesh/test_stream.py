@@ -448,6 +448,38 @@ def test_a_stream_ends_with_the_certificate_and_with_the_roster(make_household: 
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("turns", range(5))
+def test_who_is_put_out_while_the_certificate_is_renewed_stays_out(
+    make_household: Any, turns: int
+) -> None:
+    """Reading the new files takes a moment; the list of devices that stood at its beginning is not gone back to."""
+    household = make_household(phone="phone", car="car", home="home")
+    car, home, phone = (household.identity(name) for name in ("car", "home", "phone"))
+    household.root.revoke("car")
+    roster = household.root.roster
+
+    async def scenario() -> None:
+        link = ZenohLink(phone, listen=phone.address, now_s=time.time())
+        streams = link._ways.streams
+        renewing = asyncio.create_task(link.update_identity(phone))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await link.update_roster(roster)
+        await renewing
+        assert link.roster == streams.identity.roster == link._ways.identity.roster == roster
+        await streams.open()
+        try:
+            others = _End(home), _End(car)
+            async with _ends(*others):
+                await others[0].streams.dial("phone", phone.address)  # the control
+                with pytest.raises(MeshError):
+                    await others[1].streams.dial("phone", phone.address)
+        finally:
+            await streams.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_peer_that_reads_nothing_costs_a_bounded_time_and_memory(make_household: Any) -> None:
     household = make_household(phone="phone", car="car")
     car, phone = household.identity("car"), household.identity("phone")

@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 
 from hearthway.mesh.trust.certificates import (
     certificate_key,
@@ -295,9 +296,12 @@ class Streams:
         await asyncio.sleep(0)  # aborted transports close their sockets in the next turn
 
     async def use_identity(self, identity: DeviceIdentity) -> None:
-        """New streams use these certificate files from now on; OSError when they cannot be used."""
+        """New streams use these certificate files from now on; OSError when they cannot be used.
+
+        Who is let in stays as `use_roster` said last: that may have been while the files were read.
+        """
         self._client, self._serving = await asyncio.to_thread(_contexts, identity)
-        self.identity = identity
+        self.identity = replace(identity, roster=self.identity.roster)
 
     def use_roster(self, identity: DeviceIdentity) -> None:
         """At once: streams of whoever is no member any more, or has another key, are cut."""

@@ -17,7 +17,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hearthway.mesh.trust.identity import DeviceIdentity
@@ -190,7 +190,7 @@ class Ways:
 
     async def renew(self, identity: DeviceIdentity) -> None:
         """New certificate files: a new stream to every peer, used before the old one ends."""
-        self.identity = identity
+        self.identity = replace(identity, roster=self.identity.roster)
         await self.streams.use_identity(identity)
         for way in list(self._ways.values()):
             if way.stream is None:

@@ -340,13 +340,14 @@ class ZenohLink:
 
     async def _use_identity(self, identity: DeviceIdentity) -> None:
         async with self._reopening:
-            identity = replace(identity, roster=self._roster)
             try:
                 context = await asyncio.to_thread(probe_context, identity)
                 await self._ways.renew(identity)
             except OSError as why:
                 raise _unusable(why) from None
-            self._identity, self._seeker.context = identity, context
+            # The list of devices as it is now: a newer one may have come while the files were read.
+            self._identity = replace(identity, roster=self._roster)
+            self._seeker.context = context
             if self._open:
                 await self._reopen()
 
