@@ -125,14 +125,19 @@ def test_told_prices_go_until_they_end(hearthway: Hearthway, tmp_path: Path) -> 
         (("--departure", "27:10"), "no time of day"),
         (("--departure", "2026-11-27T07:10"), "not after now"),
         (("--departure", "2027-11-27T07:10"), "more than 10 days away"),
-        (("--departure", "07:10", "--charge", "120"), "The state of charge cannot be 120"),
+        (("--departure", "07:10", "--charge", "120"), "The state of charge cannot be 120 %"),
         (("--departure", "07:10", "--charge", "nan"), "The state of charge cannot be nan"),
         (("--departure", "07:10", "--target", "90", "--full", "80"), "above the battery's limit"),
-        (("--departure", "07:10", "--charger", "0"), "The charger cannot be 0"),
+        (("--departure", "07:10", "--charger", "0"), "The charger cannot be 0 kW"),
         (("--departure", "07:10", "--connection", "9"), "--connection needs"),
         (("--departure", "07:10", "--house", "nowhere.csv"), "no file nowhere.csv"),
         (("--departure", "2027-03-28T03:30", "--now", "2027-03-27T20:00"), "does not exist"),
         (("--departure", "07:10", "--now", "soon"), "--now: 'soon' is no date and time"),
+        (("--departure", "0001-01-01T00:00"), "in the year 1"),
+        (("--departure", "07:10", "--now", "0001-01-01T00:00+14:00"), "in the year 1"),
+        (("--departure", "07:10", "--now", "9999-12-31T23:59"), "in the year 9999"),
+        (("--departure", "9" * 30 + ":00"), "no time of day"),
+        (("--departure", "9" * 5000 + ":00"), "no time of day"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -164,7 +169,12 @@ def test_an_hour_that_comes_twice_is_the_earlier(hearthway: Hearthway, tariff: P
         ('zone = "UTC"\ncurrency = "EUR"\nprices = "none.csv"', "no file"),
         ("\x00" * 10, "is not TOML"),
         ('zone = "UTC"\ncurrency = "EUR"\nbuy = ' + "9" * 5000, "is not TOML: a number"),
-        ("a" + ".a" * 1000 + " = 1", "more than 300 dots"),
+        ('zone = "UTC"\ncurrency = "EUR"\nprices = "a\\u0000b"', "cannot be a file's name"),
+        ('zone = "UTC"\ncurrency = ""\nbuy = 0.1', "'' is no currency"),
+        ('zone = "UTC"\ncurrency = "E\\u001b[2J"\nbuy = 0.1', "is no currency"),
+        (TARIFF.replace("22:00", "9" * 5_000 + ":00"), "no full quarter"),
+        (TARIFF + "days = []", "has no day"),
+        ("a." * 400 + "b = 1", "is not TOML: line 1 has more than 300 dots"),
     ],
 )
 def test_a_tariff_that_is_none_is_refused(
@@ -188,6 +198,7 @@ def test_a_tariff_that_is_none_is_refused(
         ("time,buy\n2026-11-28T18:00Z,1\n2026-11-28T17:00Z,1\n", "do not follow each other"),
         ("time,buy\n2026-11-28T18:00Z,1\n2026-11-28T20:00Z,1\n", "do not follow each other"),
         ("time,buy\n2026-11-28T18:00Z,inf\n", "a price is beyond"),
+        ('time,buy\n2026-11-28T18:00Z,"' + "1" * 200_000 + '"\n', "is no table"),
     ],
 )
 def test_prices_that_are_none_are_refused(
@@ -208,6 +219,7 @@ def test_prices_that_are_none_are_refused(
         ("time,load_w,pv_w\n2026-11-28T10:00Z,much,1\n", "'much' is no power"),
         ("time,load_w,pv_w\n2026-11-28T10:00Z,inf,1\n", "'inf' is no power"),
         ("time,load_w,pv_w\n2026-11-28T10:00Z,1,1\n2026-11-28T10:00Z,1,1\n", "is not later"),
+        ('time,load_w,pv_w\n2026-11-28T10:00Z,"' + "1" * 200_000 + '"\n', "is no table"),
     ],
 )
 def test_a_house_that_is_none_is_refused(
@@ -226,6 +238,21 @@ def test_binary_files_are_refused(hearthway: Hearthway, tariff: Path, tmp_path: 
     hearthway(*words, "--tariff", path).refuses("is not UTF-8 text")
     hearthway(*words, "--tariff", tmp_path).refuses("is a directory")
     hearthway(*words, "--tariff", tariff, "--house", path).refuses("is not UTF-8 text")
+
+
+def test_what_never_ends_is_read_to_the_bound_only(hearthway: Hearthway) -> None:
+    words = ("charge", "plan", "--departure", "07:10", *CAR, "--tariff", "/dev/zero")
+    hearthway(*words).refuses("/dev/zero is larger than 64 MB")
+
+
+def test_a_table_of_several_days_names_them(hearthway: Hearthway, tariff: Path) -> None:
+    tariff.write_text(TARIFF + 'days = ["mon"]')
+    begin = ("charge", "plan", "--tariff", tariff, *CAR, "--target", "80", "--departure")
+    lines = hearthway(*begin, "2026-12-01T09:00").out.splitlines()
+    assert "grid EUR/kWh" in lines[0]
+    assert lines[1].startswith("  Mon 30 Nov 22:00  Tue 01 Dec 01:45  ")
+    assert lines[0].index("to") == lines[1].index("Tue")
+    assert hearthway(*begin, "07:10").out.splitlines()[1].startswith("  18:05  21:45  ")
 
 
 def test_two_days_of_a_house_are_too_little(

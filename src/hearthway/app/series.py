@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from datetime import datetime
 from math import isfinite, nan
 from pathlib import Path
@@ -18,15 +19,27 @@ MOST_W = 1_000_000.0
 def text_of(path: Path) -> str:
     """A text file; InputError where it is none, or too large."""
     try:
-        if path.stat().st_size > LARGEST:
+        with path.open("rb") as file:  # what is no file at rest has no size to ask for
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
             raise InputError(f"{path} is larger than {LARGEST >> 20} MB.", "Give a part of it.")
-        return path.read_text(encoding="utf-8-sig")
+        return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"There is no file {path}.", "Check the name.") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a directory.", "Name a file in it.") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8 text.", "Save it as UTF-8.") from None
+    except ValueError:  # a NUL in it
+        raise InputError(f"{str(path)!r} cannot be a file's name.", "Check the name.") from None
+
+
+def rows_of(path: Path) -> Iterator[list[str]]:
+    """The rows of a CSV, its first line among them; InputError where it is none."""
+    try:
+        yield from csv.reader(text_of(path).splitlines())
+    except csv.Error as why:
+        raise InputError(f"{path} is no table: {why}.", "Save it as CSV.") from None
 
 
 def columns_of(path: Path, header: list[str], needed: tuple[str, ...]) -> dict[str, int]:
@@ -60,7 +73,7 @@ def read_house(path: Path, now_s: float, offset_s: Offset) -> PowerAhead:
 
     A row without `load_w` is not known; PV that is missing while the load is known is none (an inverter sleeps).
     """
-    rows = csv.reader(text_of(path).splitlines())
+    rows = rows_of(path)
     at = columns_of(path, next(rows, []), ("time", "load_w", "pv_w"))
     ahead = PowerAhead(offset_s)
     means = _Means(ahead)

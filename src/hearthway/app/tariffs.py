@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from itertools import pairwise
 from math import isfinite
@@ -16,11 +15,12 @@ from hearthway.records import toml
 from hearthway.records.errors import InputError
 from hearthway.records.tariff import QUARTER_S, Tariff, Told, Window, minute_of
 
-from .series import columns_of, moment_of, text_of
+from .series import columns_of, moment_of, rows_of, text_of
 
 FORM = "docs/how-to/charge shows a tariff file."
 LONGEST_PRICE_S = 3_600.0  # for which the last told price holds, and none may hold longer
 DEAREST = 1_000.0
+CURRENCY_MAX = 12  # characters
 
 
 class _Written(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,9 +43,16 @@ def read_tariff(path: Path) -> Tariff:
         raise InputError(
             f"{path}: there is no time zone {written.zone!r}.", "Write it as Europe/Helsinki."
         ) from None
+    if not (0 < len(written.currency.strip()) <= CURRENCY_MAX and written.currency.isprintable()):
+        raise InputError(f"{path}: {written.currency[:40]!r} is no currency.", "Write it as EUR.")
     for window in written.window:
         if minute_of(window.begin) == minute_of(window.to):
             raise InputError(f"{path}: a window from {window.begin} to {window.to} is empty.", FORM)
+        if not window.days:
+            raise InputError(
+                f"{path}: the window from {window.begin} to {window.to} has no day.",
+                'Name its days as in days = ["sat", "sun"], or leave `days` out for all.',
+            )
     told = _told(path.parent / written.prices, written.sell) if written.prices else ()
     prices = [written.sell, *([] if written.buy is None else [written.buy])]
     prices += [price for window in written.window for price in (window.buy, window.sell or 0.0)]
@@ -77,7 +84,7 @@ def _parsed(text: str, path: Path) -> _Written:
 
 
 def _told(path: Path, sell: float) -> tuple[Told, ...]:
-    rows = csv.reader(text_of(path).splitlines())
+    rows = rows_of(path)
     at = columns_of(path, next(rows, []), ("time", "buy"))
     found = []
     for number, row in enumerate(rows, 2):

@@ -23,6 +23,8 @@ from hearthway.records.tariff import Tariff
 from .common import json_option, write_json
 
 SHOWN_KWH = 0.005
+PRICE_WIDTH = len("0.1400 to 0.2400")
+YEARS = range(1971, 9_999)  # in which every zone has a local time, and a day after it
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -140,7 +142,7 @@ def plan(
     if json_to is not None:
         write_json(_told(made, once, words, tariff), json_to)
     if str(json_to) != "-":
-        for line in _table(made, tariff):
+        for line in _table(made, tariff, now_s):
             click.echo(line)
         click.echo(words)
 
@@ -170,8 +172,8 @@ def _departure(text: str, now_s: float, tariff: Tariff) -> float:
     today = tariff.local(now_s).replace(tzinfo=None, second=0, microsecond=0)
     try:
         wanted = today.replace(hour=int(hour), minute=int(minute))
-    except ValueError:
-        raise InputError(f"{text!r} is no time of day.", "Write it as 07:10.") from None
+    except (OverflowError, ValueError):
+        raise InputError(f"{text[:40]!r} is no time of day.", "Write it as 07:10.") from None
     time_s = _there(wanted, tariff)
     return time_s if time_s > now_s else _there(wanted + timedelta(days=1), tariff)
 
@@ -181,8 +183,13 @@ def _moment(text: str, tariff: Tariff, option: str) -> float:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise InputError(
-            f"{option}: {text!r} is no date and time.", "Write it as 2026-11-29T07:10."
+            f"{option}: {text[:40]!r} is no date and time.", "Write it as 2026-11-29T07:10."
         ) from None
+    if moment.year not in YEARS:
+        raise InputError(
+            f"{option}: nothing can be planned in the year {moment.year}.",
+            "Write it as 2026-11-29T07:10.",
+        )
     return _there(moment, tariff) if moment.tzinfo is None else moment.timestamp()
 
 
@@ -228,7 +235,7 @@ def _told(made: Plan, once: Plan, words: str, tariff: Tariff) -> Told:
     )
 
 
-def _table(made: Plan, tariff: Tariff) -> Iterator[str]:
+def _table(made: Plan, tariff: Tariff, now_s: float) -> Iterator[str]:
     """A line for each run of slots in which it charges."""
     runs: list[list[int]] = []
     for i, kwh in enumerate(made.kwh):
@@ -238,10 +245,18 @@ def _table(made: Plan, tariff: Tariff) -> Iterator[str]:
             runs[-1].append(i)
         else:
             runs.append([i])
-    if runs:
-        yield "  from   to        kWh   mean kW   a kWh from the grid   battery then"
-    for run in runs:
-        first, last = made.slots[run[0]], made.slots[run[-1]]
+    if not runs:
+        return
+    spans = [
+        [_clock(s, now_s, tariff) for s in (made.slots[a[0]].begin_s, made.slots[a[-1]].end_s)]
+        for a in runs
+    ]
+    wide = [max(5, *map(len, column)) for column in zip(*spans, strict=True)]
+    price = f"grid {tariff.currency}/kWh"
+    wide_price = max(PRICE_WIDTH, len(price))
+    begins, ends = "from".ljust(wide[0]), "to".ljust(wide[1])
+    yield f"  {begins}  {ends}      kWh   mean kW   {price:>{wide_price}}   battery then"
+    for run, (begin, end) in zip(runs, spans, strict=True):
         kwh = sum(made.kwh[i] for i in run)
         prices = [made.slots[i].buy for i in run]
         low, high = f"{min(prices):.4f}", f"{max(prices):.4f}"
@@ -249,6 +264,6 @@ def _table(made: Plan, tariff: Tariff) -> Iterator[str]:
         hours = sum(made.slots[i].hours for i in run)
         pct = made.car.pct_after(sum(made.kwh[: run[-1] + 1]))
         yield (
-            f"  {tariff.local(first.begin_s):%H:%M}  {tariff.local(last.end_s):%H:%M}  {kwh:7.2f}   {kwh / hours:7.2f}   "
-            f"{shown:>19}   {pct:10.0f} %"
+            f"  {begin:<{wide[0]}}  {end:<{wide[1]}}  {kwh:7.2f}   {kwh / hours:7.2f}   "
+            f"{shown:>{wide_price}}   {pct:10.0f} %"
         )

@@ -86,16 +86,18 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 def check_car(car: Car) -> None:
     """InputError where the car cannot be as said."""
-    for name, value, low, high in (
-        ("The battery", car.battery_kwh, 1.0, 1_000.0),
-        ("The charger", car.charger_kw, 0.1, 400.0),
-        ("The efficiency", car.efficiency, 0.3, 1.0),
-        ("The state of charge", car.charge_pct, 0.0, 100.0),
-        ("The target", car.target_pct, 0.0, 100.0),
-        ("The limit of the battery", car.full_pct, 0.0, 100.0),
+    for name, value, low, high, unit in (
+        ("The battery", car.battery_kwh, 1.0, 1_000.0, " kWh"),
+        ("The charger", car.charger_kw, 0.1, 400.0, " kW"),
+        ("The efficiency", car.efficiency, 0.3, 1.0, ""),
+        ("The state of charge", car.charge_pct, 0.0, 100.0, " %"),
+        ("The target", car.target_pct, 0.0, 100.0, " %"),
+        ("The limit of the battery", car.full_pct, 0.0, 100.0, " %"),
     ):
         if not (isfinite(value) and low <= value <= high):
-            raise InputError(f"{name} cannot be {value:g}.", f"Give {low:g} to {high:g}.")
+            raise InputError(
+                f"{name} cannot be {value:g}{unit}.", f"Give {low:g} to {high:g}{unit}."
+            )
     if car.target_pct > car.full_pct:
         raise InputError(
             f"The target of {car.target_pct:g} % is above the battery's limit of {car.full_pct:g} %.",

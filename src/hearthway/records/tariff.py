@@ -87,10 +87,10 @@ class Tariff(Struct, frozen=True, kw_only=True):
 def minute_of(clock: str) -> int:
     """Minutes of "22:15", and 1440 of "24:00"; InputError elsewhere, and between quarters."""
     hour, colon, minute = clock.partition(":")
-    if colon and hour.isdecimal() and minute.isdecimal() and len(minute) == 2:
+    if colon and hour.isdecimal() and minute.isdecimal() and len(hour) <= 2 == len(minute):
         total = int(hour) * 60 + int(minute)
         if total <= 1_440 and int(minute) % 15 == 0:
             return total
     raise InputError(
-        f"{clock!r} is no full quarter of a day.", "Write it as 22:15, from 00:00 to 24:00."
+        f"{clock[:40]!r} is no full quarter of a day.", "Write it as 22:15, from 00:00 to 24:00."
     )
