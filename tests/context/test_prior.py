@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from hearthway.context import places
 from hearthway.context.destination import DestinationModel
 from hearthway.context.events import LegEnded, StayStarted
 from hearthway.context.life import Life
@@ -190,3 +191,57 @@ def test_the_way_to_a_place_without_reception_is_learned_and_so_is_the_way_back(
     assert situation.places_known == 1
     again = Life.load(life.dump())
     assert again.situation(now_s) == situation
+
+
+def test_points_where_nobody_was_seen_are_bounded_and_the_oldest_leaves_no_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two fixes each half hour, always somewhere else: each is a point where a way may have begun or ended."""
+    monkeypatch.setattr(places, "MAX_UNSEEN", 20)
+    life = Life("ada")
+    for fix in _way(MONDAY_S - 86_400.0, offset(*HOME, 0, -2_000), HOME):
+        life.observe(fix)
+    for minute in range(600):
+        life.observe(Fix(time_s=MONDAY_S - 36_000.0 + 60.0 * minute, lat=HOME[0], lon=HOME[1]))
+    home = life.places()[0]
+    for i in range(200):
+        east, north = 3_000.0 * (i % 14 + 1), 1_000.0 * (i // 14 + 1)
+        for minute, on in ((0, 0.0), (5, 1_200.0)):
+            lat, lon = offset(*HOME, north, east + on)
+            life.observe(Fix(time_s=MONDAY_S + 1_800.0 * i + 60.0 * minute, lat=lat, lon=lon))
+    state = life.state
+    unseen = [p for p in state.places if not p.visits]
+    assert len(unseen) == 20
+    assert [p.index for p in state.places] == list(range(len(state.places)))
+    assert state.places[int(home.place_id[1:])].visits == home.visits
+    held = {p.index: (p.lat, p.lon) for p in state.places}
+    assert len(state.trips) > 100
+    for trip in state.trips[-100:]:
+        assert trip.end is not None
+        if trip.destination != places.NOWHERE:  # what is kept of a trip leads where it led
+            assert distance_m(*trip.end, *held[trip.destination]) < 50.0
+    assert sum(trip.destination == places.NOWHERE for trip in state.trips) > 60
+    assert sum(trip.destination in held for trip in state.trips) >= 10
+    aim = life.aim()
+    assert aim is not None
+    assert 0.0 < aim.p <= 1.0
+    again = Life.load(life.dump())
+    assert again.dump() == life.dump()
+    assert again.aim() == aim
+
+
+def test_a_point_that_is_still_needed_or_named_is_not_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(places, "MAX_UNSEEN", 3)
+    book = PlaceBook()
+    for i in range(4):
+        book.presume(MONDAY_S + i, *offset(*HOME, 1_000.0 * i, 0.0))
+    far = offset(*HOME, 0.0, 9_000.0)
+    oldest = book.outlived(*far, ())
+    assert oldest is book.places[0]
+    book.places[1].name = "the hut"
+    needed = book.outlived(*far, (0, None))
+    assert needed is book.places[2]
+    assert book.outlived(*far, (0, 2, 3)) is None
+    assert book.outlived(*HOME, ()) is None  # a point is known here

@@ -24,7 +24,7 @@ from hearthway.records.life import HIT_RADIUS_M, TRIP_MIN_M
 
 from .destination import Posterior
 from .flat import east_north_m, gap_m
-from .places import KnownPlace
+from .places import NOWHERE, KnownPlace
 from .prior import Departure, PastTrip
 from .routes import Track, point_behind
 
@@ -159,7 +159,7 @@ def _aside(trips: list[PastTrip], places: list[KnownPlace]) -> tuple[float, ...]
     own = [
         gap_m(trip.end[0], trip.end[1], places[trip.destination].lat, places[trip.destination].lon)
         for trip in trips[-64:]
-        if trip.end is not None
+        if trip.end is not None and trip.destination != NOWHERE
     ]
     own.sort()
     share = len(own) / (len(own) + ASIDE_TRIPS)
@@ -212,7 +212,7 @@ def _lengths(trips: list[PastTrip], places: list[KnownPlace]) -> list[float]:
     """How often a trip to somewhere new is as long (bee-line) as each of `LENGTHS_M`."""
     counts = [LENGTH_PRIOR / len(LENGTHS_M)] * len(LENGTHS_M)
     for trip in trips[-64:]:
-        if trip.end is None or trip.origin < 0:
+        if trip.end is None or trip.origin == NOWHERE:
             continue
         start = places[trip.origin]
         direct = max(LENGTHS_M[0], gap_m(start.lat, start.lon, *trip.end))

@@ -25,7 +25,7 @@ from .destination import PATH_POINTS, DestinationModel, Posterior
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
 from .motion import implied_speed, remember
-from .places import KnownPlace, PlaceBook
+from .places import NOWHERE, KnownPlace, PlaceBook
 from .prior import Departure, PastTrip
 from .routes import Follower, Track
 from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
@@ -236,16 +236,33 @@ class Life:
         state, events = self.state, list[LifeEvent]()
         begun: KnownPlace | None = None
         if self._gone_m(before.lat, before.lon) > TRIP_MIN_M:
-            place, new = self._book.presume(before.time_s, before.lat, before.lon)
+            place, new = self._point(before.time_s, before.lat, before.lon)
             leg = self._end_leg(_path(state.track), before, place, state.track.fixes, new=new)
             events += [leg] if leg is not None else []
             if place is self._book.nearest(fix.lat, fix.lon):
                 begun = place
         if begun is None:
-            begun, _ = self._book.presume(fix.time_s, fix.lat, fix.lon)
+            begun, _ = self._point(fix.time_s, fix.lat, fix.lon)
         state.trip_way_m += state.track.length_m
         self._set_out(fix, begun.index)
         return events
+
+    def _point(self, time_s: float, lat: float, lon: float) -> tuple[KnownPlace, bool]:
+        """The place where the recording broke off or began; the point it is learned instead of leaves no trace."""
+        state = self.state
+        shown = state.battery.shown
+        needed = (
+            state.departure.origin if state.departure is not None else None,
+            shown.place if shown is not None else None,
+        )
+        gone = self._book.outlived(lat, lon, needed)
+        if gone is not None:
+            for trip in state.trips:
+                trip.origin = NOWHERE if trip.origin == gone.index else trip.origin
+                trip.destination = NOWHERE if trip.destination == gone.index else trip.destination
+            for meal in state.meals:
+                meal.place = NOWHERE if meal.place == gone.index else meal.place
+        return self._book.presume(time_s, lat, lon, gone)
 
     def _gone_m(self, lat: float, lon: float) -> float:
         """How far, bee-line, this leg's start is from here; 0 where none is under way."""
@@ -387,7 +404,7 @@ class Life:
         length_m = sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0)
         self.model.learn(
             PastTrip(
-                origin=departure.origin if departure.origin is not None else -1,
+                origin=departure.origin if departure.origin is not None else NOWHERE,
                 destination=destination.index,
                 depart_s=departure.time_s,
                 local_s=departure.local_s,
@@ -452,7 +469,7 @@ class Life:
                 day=day,
                 local_s=local_second(stay.start_s, offset),
                 weekday=weekday(day),
-                place=place.index if place is not None else -1,
+                place=place.index if place is not None else NOWHERE,
                 coffee=all(poi.kind == "cafe" for poi in pois),
             )
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from msgspec import Struct
 
 from hearthway.records.life import STAY_RADIUS_M, Place, Stay
@@ -9,9 +11,12 @@ from hearthway.records.localtime import DAY_S, utc_offset_s, weekday
 
 from .flat import gap_m
 
-HALF_HOURS = 48
+NOWHERE = -1  # the index of what is no place, or none any more
 MIN_HOME_S = 6 * 3600.0  # of night spent there before a place may be called home
 MIN_WORK_DAYS = 3
+MAX_UNSEEN = (
+    1_000  # points where nobody was seen to stay; a recording of rare fixes has a new one with each
+)
 
 
 class KnownPlace(Struct):
@@ -66,11 +71,19 @@ class PlaceBook:
         place.lon += _turn(stay.lon - place.lon) / place.visits
         return place, new
 
-    def presume(self, time_s: float, lat: float, lon: float) -> tuple[KnownPlace, bool]:
-        """The recording broke off or began here: the place, and whether nobody was known to have been near it."""
+    def presume(
+        self, time_s: float, lat: float, lon: float, instead: KnownPlace | None = None
+    ) -> tuple[KnownPlace, bool]:
+        """The recording broke off or began here: the place, and whether nobody was known to have been near it.
+
+        A new one takes the index of `instead`, of which nothing may be kept then.
+        """
         place = self.nearest(lat, lon)
         new = place is None
-        if place is None:
+        if place is None and instead is not None:
+            place = KnownPlace(index=instead.index, lat=lat, lon=lon, first_s=time_s)
+            self.places[place.index] = place
+        elif place is None:
             place = self._add(lat, lon)
             place.first_s = time_s
         place.unseen += 1
@@ -79,6 +92,16 @@ class PlaceBook:
             place.lat += (lat - place.lat) / place.unseen
             place.lon += _turn(lon - place.lon) / place.unseen
         return place, new
+
+    def outlived(self, lat: float, lon: float, needed: Container[int | None]) -> KnownPlace | None:
+        """The point to give up for a new one here: of `MAX_UNSEEN` the one not come near for longest, save the needed."""
+        if self.nearest(lat, lon) is not None:
+            return None
+        points = [p for p in self.places if not p.visits and not p.name]
+        if len(points) < MAX_UNSEEN:
+            return None
+        spare = (p for p in points if p.index not in needed)
+        return min(spare, key=lambda p: (p.last_s, p.index), default=None)
 
     def _add(self, lat: float, lon: float) -> KnownPlace:
         place = KnownPlace(index=len(self.places), lat=lat, lon=lon)

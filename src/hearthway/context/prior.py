@@ -46,7 +46,7 @@ LEVELS = 4
 class PastTrip(Struct):
     """What is kept of a leg. `path` is thinned; old ones lose it first."""
 
-    origin: int
+    origin: int  # of these two NOWHERE is no place, or one that was given up
     destination: int
     depart_s: float  # Unix time
     local_s: float  # seconds after local midnight at departure
