@@ -83,6 +83,33 @@ def test_the_moment_appears_live(browser: Any, page: Any, moment_state: Any) -> 
     assert browser.find_element(By.ID, "synthetic").is_displayed()
 
 
+def test_what_home_is_reached_with_is_not_torn_apart(
+    browser: Any, page: Any, moment_state: Any
+) -> None:
+    """Where the line is too narrow it breaks before the range, never within it."""
+    said = moment_state.suggestion
+    battery = msgspec.structs.replace(
+        said.situation.battery, at_home_low_pct=8.0, at_home_high_pct=16.0
+    )
+    told = msgspec.structs.replace(
+        said, situation=msgspec.structs.replace(said.situation, battery=battery)
+    )
+    page.push(msgspec.structs.replace(moment_state, suggestion=told), "moment")
+    until(browser, lambda: "home with 12 % (8-16)" in text(browser, ".battery"))
+    lines = []
+    for width_px in range(360, 60, -20):
+        lines.append(
+            browser.execute_script(
+                "const p = document.querySelector('.battery'); p.style.width = `${arguments[0]}px`;"
+                "const words = p.children[1];"
+                "return [words.getBoundingClientRect().height, words.querySelector('.whole').getClientRects().length]",
+                width_px,
+            )
+        )
+    assert {rects for _, rects in lines} == {1}
+    assert lines[-1][0] > 1.5 * lines[0][0]  # the words do break there
+
+
 def test_why_opens_the_receipt_and_escape_closes_it(
     browser: Any, page: Any, moment_state: Any
 ) -> None:

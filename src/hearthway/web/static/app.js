@@ -66,7 +66,8 @@ function drawBattery(battery) {
     mark.style.left = `${Math.max(0, Math.min(100, battery.home_pct))}%`;
     gauge.append(mark);
   }
-  return h("p", { class: "battery" }, gauge, h("span", {}, battery.words), h("span", { class: "age" }, `${battery.age} old`));
+  const words = battery.words.split(/ (?=\()/).flatMap((part, i) => i ? [" ", h("span", { class: "whole" }, part)] : [part]);
+  return h("p", { class: "battery" }, gauge, h("span", {}, words), h("span", { class: "age" }, `${battery.age} old`));
 }
 
 function drawButtons(moment) {
