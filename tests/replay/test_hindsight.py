@@ -104,6 +104,8 @@ def test_the_verb_tells_it_in_local_time_and_as_json(
         (("--silent", "2031-01-01 10:00"), "positions are held from"),
         (("--silent", "2031-01-01T10:00Z"), "positions are held from"),
         (("--silent", "2001-01-01T10:00Z"), "positions are held from"),
+        (("--silent", "0001-01-01T00:00+14:00"), "positions are held from"),
+        (("--silent", "9999-12-31T23:59-12:00"), "positions are held from"),
         (("abc", "--silent", "2025-11-14 18:00"), "both given"),
     ],
 )

@@ -31,6 +31,7 @@ from .phone import gate_settings
 
 STALE_S = 600.0  # a position older than this is told beside the answer
 SHOWN = 3
+YEARS = range(1971, 9_999)  # in which every zone has a local time
 
 
 class Hindsight(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,9 @@ def moment_of(text: str, store: Store, person: Person) -> float:
     except ValueError:
         at = None
     if at is None or len(text.strip()) <= len("2025-11-14"):
-        raise InputError(f"{text!r} is no moment.", 'Write it as "2025-11-14 18:45".')
+        raise InputError(f"{text[:40]!r} is no moment.", 'Write it as "2025-11-14 18:45".')
+    if at.year not in YEARS:
+        raise InputError(_unknown(store, person, text), "Give a moment with positions around it.")
     if at.tzinfo is not None:
         return at.timestamp()
     plain_s = at.replace(tzinfo=UTC).timestamp()
