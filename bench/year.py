@@ -266,11 +266,17 @@ def grown(case: str, readings: list[dict[str, float]]) -> list[dict[str, Any]]:
 
 
 def measured(data: Path, split: str, seed: int) -> list[dict[str, Any]]:
-    """All rows."""
+    """All rows; InputError where there is no raw life."""
     rows: list[dict[str, Any]] = []
+    raw = sorted(p for p in data.glob("**/*raw*.csv.gz") if split in p.name)
+    if not raw:
+        raise InputError(
+            f"No *raw*.csv.gz with {split!r} in its name is under {data}.",
+            "Give --data the folder with raw GPS histories, and --split a part of a name that is there.",
+        )
     with tempfile.TemporaryDirectory() as scratch:
         items = Path(scratch) / "items"
-        for path in sorted(p for p in data.glob("**/*raw*.csv.gz") if split in p.name):
+        for path in raw:
             fixes = OrderedFixes.collect(open_history(path))
             for uid in fixes.people():
                 write_items(items, first_days(fixes.of(uid), DAYS))
