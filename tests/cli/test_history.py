@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from hearthway.history.reader import open_history
+from hearthway.learn.backtest import backtest_file, report_lines
 from hearthway.mesh.state.store import Store
 from hearthway.records.geo import offset
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Reason, Suggestion
 
+Hearthway = Callable[..., Any]
 HOME, WORK = (60.20, 24.80), (60.17, 24.94)
 
 
@@ -55,6 +57,33 @@ def two_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [f"{la:.6f},{lo:.6f},{t:%Y-%m-%d %H:%M:%S},{who}" for t, la, lo, who in rows]
     file.write_text("\n".join(["lat,lng,datetime,uid", *lines]) + "\n")
     return file
+
+
+def test_a_result_is_not_written_over_what_it_is_made_from(
+    hearthway: Hearthway, two_people: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_bytes(two_people.read_bytes())
+    other = tmp_path / "x.json"
+    for verb, words in (
+        ("backtest", ("--html", mine)),
+        ("backtest", ("--json", mine)),
+        ("drive", ("--json", mine)),
+        ("backtest", ("--html", other, "--json", other)),
+    ):
+        hearthway(verb, mine, *words).refuses("would be written over")
+    assert mine.read_bytes() == two_people.read_bytes()
+    assert not other.exists()
+    assert hearthway("backtest", mine, "--html", tmp_path / "x.html", "--json", other).code == 0
+
+
+def test_a_name_in_a_file_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    row = "60.1,24.9,2024-01-01 10:00:00,an\x1b[2Jna"
+    file = tmp_path / "one.csv"
+    file.write_text(f"lat,lng,datetime,uid\n{row}\n")
+    lines = report_lines(backtest_file(file))
+    assert any(line.startswith("person an [2Jna: ") for line in lines)
+    assert all("\x1b" not in line for line in lines)
 
 
 def test_two_people_in_one_file(
@@ -134,7 +163,8 @@ def test_import_then_backtest(
     assert "<h2>anna</h2>" in page.read_text()
     assert page.stat().st_mode & 0o777 == 0o600
     nowhere = tmp_path / "nowhere" / "anna.html"
-    hearthway("backtest", "--data", root, "--html", nowhere).refuses("must be there before")
+    hearthway("backtest", "--data", root, "--html", nowhere).refuses("no directory")
+    hearthway("backtest", "--data", root, "--html", "-").refuses("Name a file")
     assert hearthway("export", "anna", "--to", tmp_path / "ex", "--data", root).code == 0
     assert hearthway("forget", "anna", "--yes", "--data", root).code == 0
     hearthway("backtest", "--data", root).refuses("nobody")

@@ -20,7 +20,16 @@ from hearthway.learn.dials import from_log
 from hearthway.learn.report_page import report_page
 from hearthway.records.errors import InputError
 
-from .common import data_option, dial_option, json_option, map_option, node, write_json
+from .common import (
+    data_option,
+    dial_option,
+    json_option,
+    map_option,
+    node,
+    not_over,
+    page_option,
+    write_json,
+)
 
 
 @click.command("backtest")
@@ -29,13 +38,7 @@ from .common import data_option, dial_option, json_option, map_option, node, wri
 @dial_option
 @data_option
 @json_option
-@click.option(
-    "--html",
-    "html_to",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also write the report as a page with charts; it loads nothing from anywhere.",
-)
+@page_option
 def command(
     history: Path | None,
     map_file: Path | None,
@@ -51,6 +54,7 @@ def command(
     if history is not None:
         run(history, map_file, json_to, dial=dial, html_to=html_to)
         return
+    _apart(None, map_file, json_to, html_to)
     paths = node(data, "phone")
     config = load_config(paths.config)
     table = (
@@ -93,6 +97,7 @@ def run(
     html_to: Path | None = None,
 ) -> None:
     """Backtest a history file: import into a temporary life, then walk forward."""
+    _apart(history, map_file, json_to, html_to)
     atlas = (
         None
         if map_file is None
@@ -118,6 +123,14 @@ def tell(report: BacktestReport, json_to: Path | None, html_to: Path | None = No
     if str(json_to) != "-":
         for line in report_lines(report):
             click.echo(line)
+
+
+def _apart(
+    history: Path | None, map_file: Path | None, json_to: Path | None, html_to: Path | None
+) -> None:
+    """No result is written over a file it is made from, or over the other result."""
+    not_over(html_to, history, map_file, json_to)
+    not_over(json_to, history, map_file)
 
 
 def _progress() -> Callable[[int], None] | None:

@@ -60,6 +60,35 @@ def _writable(_: click.Context, __: click.Parameter, target: Path | None) -> Pat
     return target
 
 
+def page_option(function: F) -> F:
+    """`--html FILE`: the result as a page for people, in a file only."""
+    return click.option(
+        "--html",
+        "html_to",
+        type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+        metavar="FILE",
+        callback=_a_file,
+        help="Also write the report as a page with charts; it loads nothing from anywhere.",
+    )(function)
+
+
+def _a_file(context: click.Context, parameter: click.Parameter, target: Path | None) -> Path | None:
+    if str(target) == "-":
+        raise ConfigError(
+            "The page is not written to standard output.", "Name a file: --html report.html."
+        )
+    return _writable(context, parameter, target)
+
+
+def not_over(target: Path | None, *others: Path | None) -> None:
+    """Refuse to write a result over what it is made from, or over another result; ConfigError."""
+    if target is None or str(target) == "-":
+        return
+    for other in others:
+        if other is not None and str(other) != "-" and other.resolve() == target.resolve():
+            raise ConfigError(f"{target} would be written over {other}.", "Name another file.")
+
+
 def map_option(function: F) -> F:
     """`--map FILE`: the map a history is held against."""
     return click.option(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from hearthway.assist.moment import plain
+
 from .bootstrap import Interval
 from .dials import DialLogged, DialReplayed
 from .foreseen import Error, Foreseen
@@ -87,7 +89,7 @@ def report_lines(report: BacktestReport) -> list[str]:
 
 def person_lines(person: PersonReport) -> list[str]:
     """One person's part of the report as people read it."""
-    who = person.person or "(no name in the file)"
+    who = plain(person.person) or "(no name in the file)"
     out = [
         "",
         (
@@ -143,7 +145,9 @@ def _dial_lines(person: PersonReport) -> list[str]:
 
 
 def _foreseen_lines(found: Foreseen) -> list[str]:
-    out = [f"  destinations visited before (the ceiling)  {_show(found.visited_before)}"]
+    out = [
+        f"  destinations visited before (the ceiling of known places)  {_show(found.visited_before)}"
+    ]
     if not found.fractions:
         return out
     out.append("  destination within 300 m, with 95 % intervals")
