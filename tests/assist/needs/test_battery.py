@@ -15,7 +15,7 @@ from hearthway.assist.memory import Answered, Memory
 from hearthway.assist.moment import render
 from hearthway.assist.needs.battery.need import NEED
 from hearthway.assist.needs.battery.settings import RESERVE_PCT
-from hearthway.assist.needs.battery.short import short_p, stranded_p, use_error
+from hearthway.assist.needs.battery.short import home_short_p, short_p, stranded_p, use_error
 from hearthway.atlas.store import Atlas
 from hearthway.learn.outcome import learn_said
 from hearthway.records.geo import offset
@@ -237,3 +237,35 @@ def test_the_doubt_is_the_learned_interval_where_there_is_one() -> None:
     assert stranded_p(narrow) < 0.001
     below = msgspec.structs.replace(narrow, at_home_pct=2.0, at_home_high_pct=3.0)
     assert stranded_p(below) > 0.999
+
+
+def test_an_interval_that_ends_at_an_empty_battery_makes_no_arrival_sure() -> None:
+    """Home lies far beyond the reach: what is left there and its upper end are both shown as 0 %."""
+    far = Battery(
+        soc_pct=20.0,
+        age_s=2.0,
+        at_arrival_pct=6.0,
+        at_home_pct=0.0,
+        at_home_low_pct=0.0,
+        at_home_high_pct=0.0,
+        trips=38,
+    )
+    assert use_error(far) == 0.2  # not 0: how far off one may be cannot be seen
+    assert home_short_p(far) >= 0.95
+    there = short_p(20.0, 6.0)
+    assert 0.3 < there < 0.4
+    assert stranded_p(far) == pytest.approx(home_short_p(far) - there)
+    unsure = msgspec.structs.replace(far, soc_pct=60.0, at_arrival_pct=40.0, at_home_high_pct=12.0)
+    assert home_short_p(unsure) == short_p(60.0, 0.0) < 0.7  # a lower bound, and no more
+
+
+def test_the_line_says_how_probably_home_is_short_also_where_arriving_is_not_sure(
+    world: Any,
+) -> None:
+    unsure = msgspec.structs.replace(LOW, at_arrival_pct=10.0)
+    result = consider(world, battery=unsure)
+    assert isinstance(result, Suggestion), result
+    home, there = short_p(22.0, 2.0), short_p(22.0, 10.0)
+    assert there > 0.01
+    assert f"below 5 % at home with p {home:.2f} (" in result.lines[0]
+    assert f"not home from there {home - there:.2f}: " in "\n".join(why(result))

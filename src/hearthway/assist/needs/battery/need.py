@@ -13,7 +13,7 @@ from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
 from .settings import RESERVE_PCT, STOP_MIN, TAKEN_MIN
-from .short import short_p, stranded_p, use_error
+from .short import home_short_p, stranded_p, use_error
 from .silences import SILENCES
 
 UNKNOWN = "power, free or taken unknown"
@@ -52,10 +52,7 @@ def could_matter(scene: Scene) -> Unfit | None:
     battery = _told(scene)
     if battery is None or battery.at_home_pct is None:
         return None
-    enough = (
-        short_p(battery.soc_pct, battery.at_home_pct, use_error(battery))
-        < scene.settings.min_need_p
-    )
+    enough = home_short_p(battery) < scene.settings.min_need_p
     return Unfit(code="battery-enough") if enough else None
 
 
@@ -133,7 +130,7 @@ def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Sayin
             shared=len(around) > 1,
         ),
         lines=(
-            _charge_line(aim.p_short, battery.trips),
+            _charge_line(home_short_p(battery), battery.trips),
             *moment.columns(options, [UNKNOWN] * len(options)),
             moment.battery_line(battery),
         ),

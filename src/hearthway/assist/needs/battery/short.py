@@ -8,16 +8,18 @@ from hearthway.records.situation import Battery
 
 from .settings import RESERVE_PCT, USE_ERROR
 
+_UPPER_END = 0.95  # what lies below the upper end of a middle 90 %
 _SIGMAS_90 = 1.645  # of a normal distribution, from its mean to the end of its middle 90 %
 
 
 def use_error(battery: Battery) -> float:
     """How far the use of one trip is off what is expected, one sigma, as a share of it.
 
-    From the 90 % interval of what is left at home (its upper half: the lower one ends at an empty battery), else `USE_ERROR`.
+    From the 90 % interval of what is left at home (its upper half: the lower one ends at an empty battery), else `USE_ERROR`:
+    also where its middle is an empty battery, for how much further off that is cannot be seen.
     """
     home_pct, high_pct = battery.at_home_pct, battery.at_home_high_pct
-    if home_pct is None or high_pct is None or battery.soc_pct <= home_pct:
+    if home_pct is None or high_pct is None or not 0.0 < home_pct < battery.soc_pct:
         return USE_ERROR
     return max(0.0, high_pct - home_pct) / _SIGMAS_90 / (battery.soc_pct - home_pct)
 
@@ -37,8 +39,14 @@ def short_p(soc_pct: float, left_pct: float | None, error: float = USE_ERROR) ->
     return 0.5 * (1.0 + erf((RESERVE_PCT - left_pct) / (sigma * sqrt(2.0))))
 
 
+def home_short_p(battery: Battery) -> float:
+    """`short_p` at home, of which the interval may be surer than its middle: it ends above the reserve once in twenty."""
+    high_pct = battery.at_home_high_pct
+    sure = _UPPER_END if high_pct is not None and high_pct <= RESERVE_PCT else 0.0
+    return max(sure, short_p(battery.soc_pct, battery.at_home_pct, use_error(battery)))
+
+
 def stranded_p(battery: Battery) -> float:
     """Probability of getting to the destination and not home from there: the same doubt holds for both legs."""
-    error = use_error(battery)
-    there = short_p(battery.soc_pct, battery.at_arrival_pct, error)
-    return max(0.0, short_p(battery.soc_pct, battery.at_home_pct, error) - there)
+    there = short_p(battery.soc_pct, battery.at_arrival_pct, use_error(battery))
+    return max(0.0, home_short_p(battery) - there)
