@@ -11,11 +11,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hearthway.mesh.state import export as exporting
+from hearthway.mesh.state.calendar import Change, keep
 from hearthway.mesh.state.export import export, write_export
 from hearthway.mesh.state.forget import forget
 from hearthway.mesh.state.hlc import Hlc
 from hearthway.mesh.state.receipts import ReceiptChain
 from hearthway.mesh.state.store import Store
+from hearthway.records.calendar import CalendarEntry
 from hearthway.records.errors import InputError
 from hearthway.records.forgetting import PersonScope, RangeScope
 from hearthway.records.kinds import KINDS
@@ -46,6 +48,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
             opened.follow(
                 Followed(osm_id="node/1", name="Cafe", address="10.0.0.1:1", key=b"k" * 32), person
             )
+            entry = CalendarEntry(uid=f"u-{name}", occurs_s=30.0, start_s=30.0, end_s=40.0)
+            change = Change(uid=entry.uid, whole=True, entries=(entry,), version=(0, 0.0))
+            keep(opened, person, [change])
             ReceiptChain(opened, KEY).append(
                 Receipt(
                     suggestion_id=f"s-{name}",

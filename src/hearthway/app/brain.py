@@ -30,6 +30,8 @@ from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
 from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import CAPACITY, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
 
+from .calendar import near_entries, with_agenda
+
 LIFE_MODEL = "life"
 LAST_DAYS_S = 30 * 86_400.0
 CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
@@ -225,7 +227,7 @@ class Brain:
 
     def situation(self, now_s: float) -> Situation:
         """What is going on, as far as this node knows; evidence names the sensor a position really came from."""
-        situation = self._life.situation(now_s)
+        situation = with_agenda(self._store, self._life, self._life.situation(now_s))
         prefix, source = self._origin
         if prefix == PHONE_POSITION and not source:
             return situation
@@ -240,6 +242,10 @@ class Brain:
                 for used in situation.evidence
             ),
         )
+
+    def expects(self, now_s: float) -> bool:
+        """Does the calendar have anything in the next hours?"""
+        return bool(near_entries(self._store, self.person.person_id, now_s))
 
     def due(self, now_s: float) -> bool:
         """Is it time to look again? Once in each slot of event time, at its first moment, restarts or not."""

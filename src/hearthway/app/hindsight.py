@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.moment import ago, metres
@@ -26,6 +26,7 @@ from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Silence, Suggestion
 
 from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, feed, history_of
+from .calendar import with_agenda
 from .config import Config
 from .phone import gate_settings
 
@@ -96,7 +97,7 @@ def look_back(
         ],
         atlas,
     )
-    situation = life.situation(at_s)
+    situation = with_agenda(store, life, life.situation(at_s))
     assistant = Assistant(
         person.person_id,
         pois=atlas,
@@ -131,6 +132,8 @@ def hindsight_lines(seen: Hindsight) -> list[str]:
     if seen.needs:
         lines += ["", "Each need:", *_by_need(seen.needs)]
     lines += ["", "From what this phone holds of the time before; waits of venues are not kept."]
+    if situation.agenda is not UNSET:
+        lines.append("The calendar is as this phone holds it now.")
     return lines
 
 

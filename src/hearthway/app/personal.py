@@ -14,8 +14,11 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import PHONE_POSITION, normalise
 from hearthway.sense.fixes import FixAssembler
 
+from .calendar import import_calendar
 from .clock import SystemClock
 from .collecting import check_positions, collected, collected_fixes, left_out
+from .config import Config
+from .maps import open_atlas
 from .recording import read_recording
 
 RECORDING_SUFFIXES = (".jsonl", ".jsonl.gz")
@@ -81,6 +84,22 @@ def _import_recording(
         "signals": kept.added,
         "read": f"{len(read):,} signals read" + left_out(read, signals) + dated.words(),
     }
+
+
+def import_calendar_offline(
+    store: Store, path: Path, name: str, config: Config, rules: Rules
+) -> dict[str, Any]:
+    """Take a calendar file into the store of a phone that is not running."""
+    from .phone import brain_for
+
+    person = store.add_person(name)
+    atlas = open_atlas(config.map)
+    try:
+        life = brain_for(store, person, config, atlas, rules).life
+        return import_calendar(store, path, life, atlas, rules, SystemClock().now_s())
+    finally:
+        if atlas is not None:
+            atlas.close()
 
 
 class _Dated:

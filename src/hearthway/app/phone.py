@@ -44,6 +44,7 @@ from hearthway.sense.fixes import FixAssembler
 
 from .borrow import position_signals
 from .brain import Brain
+from .calendar import import_calendar, is_calendar
 from .clock import EventClock
 from .collecting import collected, collected_fixes
 from .config import Config
@@ -60,6 +61,7 @@ from .witness import stages, told
 from .zones import in_a_child
 
 log = logging.getLogger("hearthway.phone")
+CALENDAR_LOOK_S = 60.0
 CAR_FRESH_S = 30.0  # while the car's position is this young, the phone's own adds nothing
 TRACK_POINTS = 5000
 QUEUE_MAX = 10_000
@@ -86,7 +88,11 @@ class _Relearn(Struct, frozen=True):
     done: asyncio.Future[None]
 
 
-Work = _Heard | _Own | _Relearn | Tick | AnswerGiven  # in the order they came
+class _Look(Struct, frozen=True):
+    """Nothing came in, and the calendar has something soon: time alone may make it worth a word."""
+
+
+Work = _Heard | _Own | _Relearn | _Look | Tick | AnswerGiven  # in the order they came
 
 
 class PhoneNode(Member):
@@ -113,6 +119,8 @@ class PhoneNode(Member):
         self.atlas = await asyncio.to_thread(open_atlas, self.config.map)
         await asyncio.to_thread(self._wake)
         self.spawn(self._work(), "anticipation")
+        if not isinstance(self.clock, EventClock):
+            self.spawn(self._watch_calendar(), "calendar")
         await super().started()
 
     async def stopping(self) -> None:
@@ -253,8 +261,25 @@ class PhoneNode(Member):
         elif isinstance(work, _Relearn):
             await asyncio.to_thread(relearn_after, self)
             work.done.set_result(None)
+        elif isinstance(work, _Look):
+            await self._consider(self.clock.now_s())
         else:
             await self.take_answer(work)
+
+    async def _watch_calendar(self) -> None:
+        """A phone at rest hears nothing for half an hour: while an entry is near, look every minute."""
+        while True:
+            await asyncio.sleep(CALENDAR_LOOK_S)
+            brain = self.brain
+            try:
+                near = brain is not None and await asyncio.to_thread(
+                    brain.expects, self.clock.now_s()
+                )
+            except HearthwayError as why:  # the store is busy: the next minute comes
+                log.warning("calendar not read", extra={"fields": {"why": why.message}})
+                continue
+            if near:
+                self._queue.put_nowait(_Look())
 
     _since: float | None = None
 
@@ -468,6 +493,10 @@ class PhoneNode(Member):
     # verbs -----------------------------------------------------------------------------------------------------
 
     async def _import(self, request: Request) -> Request:
+        if is_calendar(Path(str(request["file"]))):
+            kept = await asyncio.to_thread(self._import_calendar, request)
+            await asyncio.to_thread(give_back, self.store)
+            return kept
         found = await asyncio.to_thread(
             import_file,
             self.store,
@@ -485,6 +514,15 @@ class PhoneNode(Member):
         await asyncio.to_thread(brain.snapshot)
         await asyncio.to_thread(give_back, self.store)
         return {**found, "places": len(brain.life.places()), "trips": brain.life.state.trip_count}
+
+    def _import_calendar(self, request: Request) -> Request:
+        person = self.store.add_person(str(request.get("name", "")), request.get("person_id"))
+        brain = self.brain
+        if brain is None or brain.person.person_id != person.person_id:
+            brain = self.brain_of(person)
+        rules, now_s = self.part(Ruling).rules, self.clock.now_s()
+        path = Path(str(request["file"]))
+        return import_calendar(self.store, path, brain.life, self.atlas, rules, now_s)
 
     async def _sense(self, request: Request) -> Request:
         """The phone's own sensors, from an adapter on this machine."""
@@ -541,10 +579,18 @@ def brain_for(
 def answer_of(suggestion: Suggestion, given: AnswerGiven) -> Answer:
     """The full Answer to a suggestion; InputError where the POI was not in it."""
     option = next((o for o in suggestion.options if o.poi.osm_id == given.osm_id), None)
+    if not suggestion.options and (given.osm_id or given.kind is AnswerKind.NEVER_HERE):
+        raise InputError(
+            "That suggestion named nothing to choose from.", "Answer accept, dismiss or not-now."
+        )
     if given.osm_id and option is None:
         names = ", ".join(o.poi.osm_id for o in suggestion.options)
         raise InputError(f"{given.osm_id} was not suggested.", f"It was one of {names}.")
-    if option is None and given.kind in (AnswerKind.ACCEPT, AnswerKind.NEVER_HERE):
+    if (
+        option is None
+        and suggestion.options
+        and given.kind in (AnswerKind.ACCEPT, AnswerKind.NEVER_HERE)
+    ):
         option = suggestion.options[0]  # the answer is about the first where none is named
     return Answer(
         suggestion_id=suggestion.suggestion_id,

@@ -97,8 +97,7 @@ def _what_would_change(suggestion: Suggestion) -> list[str]:
                 f"would put {rival} first."
             )
     needed = p_needed(suggestion)
-    goal = suggestion.situation.destinations
-    if needed is not None and goal:
+    if needed is not None:
         need = of_topic(suggestion.need)
         useful = need.useful_words if need is not None else "it would help you"
         lines.append(

@@ -113,6 +113,17 @@ class Pois:
         east = north / max(0.01, cos(radians(min(89.0, abs(lat) + north))))
         return self._box(lat - north, lon - east, lat + north, lon + east)
 
+    def named(self, name: str, lat: float, lon: float, within_m: float) -> list[Poi]:
+        """POIs with exactly this name (any case) within `within_m`, by distance then osm_id."""
+        wanted = name.casefold()
+        found = []
+        for stored in self._around(lat, lon, within_m):
+            poi = stored.poi
+            apart_m = distance_m(lat, lon, poi.lat, poi.lon)
+            if poi.name.casefold() == wanted and apart_m <= within_m:
+                found.append((apart_m, poi.osm_id, poi))
+        return [poi for _, _, poi in sorted(found, key=lambda item: item[:2])]
+
     def near(self, lat: float, lon: float, radius_m: float, kinds: Sequence[str]) -> list[Poi]:
         """POIs of `kinds` within `radius_m`, by distance then osm_id; empty off the map."""
         if not valid_point(lat, lon) or not radius_m >= 0:

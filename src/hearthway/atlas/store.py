@@ -168,6 +168,10 @@ class Atlas:
         """See Pois.opening."""
         return self.pois.opening(poi, at_s)
 
+    def named(self, name: str, lat: float, lon: float, within_m: float) -> list[Poi]:
+        """See Pois.named."""
+        return self.pois.named(name, lat, lon, within_m)
+
     def place_name(self, lat: float, lon: float) -> str | None:
         """See Pois.place_name."""
         return self.pois.place_name(lat, lon)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from .calendar import CalendarEntry
 from .chain import Countersign, Enrolment, Entry
 from .forgetting import ForgetOrder
 from .life import Person
@@ -121,6 +122,15 @@ KINDS: tuple[Kind, ...] = (
         Followed,
         "when the person follows one",
         "until unfollowed or forgotten",
+        "phone",
+        personal=True,
+    ),
+    _kind(
+        "calendar entry",
+        "calendar",
+        CalendarEntry,
+        "one an occurrence within a year, when a calendar file is imported",
+        "until its calendar no longer has it, or the owner forgets it",
         "phone",
         personal=True,
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from .life import Place, Routine
 
@@ -37,6 +37,26 @@ class Evidence(Struct, frozen=True, kw_only=True):
     person: str = ""
 
 
+class Planned(Struct, frozen=True, kw_only=True):
+    """What stands in the calendar next. `place` is None where nobody can tell where it is."""
+
+    title: str
+    start_s: float
+    end_s: float
+    all_day: bool = False
+    location: str = ""  # as the calendar has it
+    place: Place | None = None
+    place_from: str = ""  # what told the place: "calendar", "own place", an OSM id
+    trips_s: tuple[float, ...] = ()  # own trips from where one is to there, the latest last
+
+
+class Agenda(Struct, frozen=True, kw_only=True):
+    """The next calendar entries that have begun or begin within half a day, by start."""
+
+    planned: tuple[Planned, ...]
+    farthest_m: float  # the longest trip ever made, by its bee-line
+
+
 class Situation(Struct, frozen=True, kw_only=True):
     """Who, where, doing what, heading where, with what battery. Derived; never stored by another node."""
 
@@ -60,6 +80,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     battery: Battery | None = None
     evidence: tuple[Evidence, ...] = ()
     last_meal_s: float | None = None  # end of the last visit at a food POI
+    agenda: Agenda | UnsetType = UNSET  # where no calendar entry is near, the bytes are as before
 
 
 class MealVisit(Struct, frozen=True, kw_only=True):

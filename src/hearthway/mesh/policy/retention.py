@@ -24,6 +24,7 @@ _TABLES = {
     "suggestion": "suggestions",
     "answer": "answers",
     "event": "events",
+    "calendar": "calendar",
 }
 
 
@@ -36,7 +37,8 @@ def sweep(store: Store, chain: ReceiptChain, rules: Rules, now_s: float) -> dict
             if kind == "receipt":
                 _erase(db, chain, before_s, now_s, counts)
             else:
-                _delete(db, _TABLES[kind], "time_s < ?", (before_s,), counts)
+                column = "end_s" if kind == "calendar" else "time_s"
+                _delete(db, _TABLES[kind], f"{column} < ?", (before_s,), counts)
         for key in _keys(db):
             kept = rules.kept(key=key)
             if kept is not None:

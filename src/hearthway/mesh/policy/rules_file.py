@@ -34,7 +34,7 @@ BY = ("adults", "family", "everyone")
 # About nobody: messages that hold the household together reach every device of it and come from every one.
 KEEPING_TOGETHER = ("witness", "replay", "forget", "household")
 TRAIN_KINDS = ("fix", "answer")
-KEEP_KINDS = ("fix", "signal", "suggestion", "answer", "event", "receipt")
+KEEP_KINDS = ("fix", "signal", "suggestion", "answer", "event", "calendar", "receipt")
 DAYS_MAX = 36_500
 _VERSIONS = (1, 2)
 _TABLES = ("rule", "collect", "train", "keep")

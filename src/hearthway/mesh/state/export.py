@@ -12,6 +12,7 @@ import msgspec
 from hearthway.records.errors import InputError
 from hearthway.records.kinds import EXPORT_VERSION
 
+from .calendar import entries
 from .forget import pending
 from .receipts import ReceiptChain
 from .store import Store
@@ -72,6 +73,7 @@ def sections(
         ("events", events),
         ("models", models),
         ("followed", followed),
+        ("calendar", lambda: entries(store, person_id)),
         ("receipts", receipts),
         ("forget_orders", orders),
     ]

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.mesh.trust.signing import signed_by
+from hearthway.records.calendar import CalendarEntry
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import InputError, StoreError, WireError
 from hearthway.records.forgetting import (
@@ -30,6 +31,7 @@ from hearthway.records.forgetting import (
     Span,
 )
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m, valid_point
+from hearthway.records.situation import Agenda, Planned
 from hearthway.records.suggestion import Suggestion
 
 from .hlc import Hlc
@@ -48,6 +50,7 @@ _OWNED = (
     "events",
     "models",
     "followed",
+    "calendar",
 )
 
 
@@ -331,17 +334,18 @@ def _span(person_id: str, start: float, end: float, half_s: float) -> Span:
 
 
 def _suggestions_in(store: Store, spans: Sequence[Span]) -> set[str]:
-    """Suggestions made in a span, or on a trip that was under way in it."""
+    """Suggestions made in a span, on a trip that was under way in it, or before a calendar entry that lies in it."""
     found: set[str] = set()
     if not spans:
         return found
     for suggestion in _all_suggestions(store, None):
         begin = suggestion.situation.trip_start_s
         first = suggestion.time_s if begin is None else min(begin, suggestion.time_s)
+        last = max([suggestion.time_s, *(p.end_s for p in _planned(suggestion))])
         if any(
             span.person_id in ("", suggestion.person)
             and first < span.until_s
-            and suggestion.time_s >= span.since_s
+            and last >= span.since_s
             for span in spans
         ):
             found.add(suggestion.suggestion_id)
@@ -357,6 +361,7 @@ def _mentions(store: Store, scope: PlaceScope) -> tuple[set[str], set[str]]:
         points = [(now.lat, now.lon)]
         points += [(place.lat, place.lon) for place in (now.origin, now.home) if place is not None]
         points += [(one.place.lat, one.place.lon) for one in now.destinations]
+        points += [(p.place.lat, p.place.lon) for p in _planned(suggestion) if p.place is not None]
         if any(within(scope, lat, lon) for lat, lon in points):
             ids.add(suggestion.suggestion_id)
         for option in suggestion.options:
@@ -364,6 +369,11 @@ def _mentions(store: Store, scope: PlaceScope) -> tuple[set[str], set[str]]:
                 ids.add(suggestion.suggestion_id)
                 osm_ids.add(option.poi.osm_id)
     return ids, osm_ids
+
+
+def _planned(suggestion: Suggestion) -> tuple[Planned, ...]:
+    agenda = suggestion.situation.agenda
+    return agenda.planned if isinstance(agenda, Agenda) else ()
 
 
 def _all_suggestions(store: Store, person_id: str | None) -> Iterator[Suggestion]:
@@ -456,9 +466,27 @@ def _delete_span(todo: _Deleter, span: Span, numbers: dict[str, int], *, fixes: 
         for table in tables:
             todo.delete(table, "person_no = ? AND time_s >= ? AND time_s < ?", (number, *both))
         todo.erase("person_no = ? AND time_s >= ? AND time_s < ?", (number, *both))
+        _delete_planned(todo, number, span, visited=not fixes)
     for number in sorted({0, *mine}):
         for table in ("signals", "registers", "events"):
             todo.delete(table, "person_no = ? AND time_s >= ? AND time_s < ?", (number, *both))
+
+
+def _delete_planned(todo: _Deleter, number: int, span: Span, *, visited: bool) -> None:
+    """Calendar entries that lie in a span. `visited`: it is a visit at a place to forget.
+
+    Then it is those of which nobody can tell where they were: the others go by their coordinates.
+    """
+    for uid, occurs_s, lat, body in todo.db.execute(
+        "SELECT uid, occurs_s, lat, body FROM calendar"
+        " WHERE person_no = ? AND start_s < ? AND end_s >= ? AND (end_s > ? OR start_s = end_s)",
+        (number, span.until_s, span.since_s, span.since_s),
+    ).fetchall():
+        if visited and (lat is not None or unpack(body, CalendarEntry).all_day):
+            continue
+        todo.delete(
+            "calendar", "person_no = ? AND uid = ? AND occurs_s = ?", (number, uid, occurs_s)
+        )
 
 
 def _delete_place(
@@ -481,6 +509,16 @@ def _delete_place(
             ]
             for hit in hits:
                 todo.delete(table, f"person_no = ? AND {key} = ?", (number, hit))
+        for uid, occurs_s, lat, lon in todo.db.execute(
+            "SELECT uid, occurs_s, lat, lon FROM calendar WHERE person_no = ? AND lat IS NOT NULL",
+            (number,),
+        ).fetchall():
+            if within(scope, lat, lon):
+                todo.delete(
+                    "calendar",
+                    "person_no = ? AND uid = ? AND occurs_s = ?",
+                    (number, uid, occurs_s),
+                )
         for osm_id in osm_ids:
             todo.delete("followed", "person_no = ? AND osm_id = ?", (number, osm_id))
     for osm_id in osm_ids:

@@ -105,5 +105,15 @@ _V3 = (
     "CREATE INDEX parties_by_time ON parties (came_s)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2, _V3)  # index + 1 is the number
+_V4 = (
+    # occurs_s is the start its series gave an entry, also once it was moved
+    """CREATE TABLE calendar (
+        person_no INTEGER NOT NULL REFERENCES persons, uid TEXT NOT NULL, occurs_s REAL NOT NULL,
+        start_s REAL NOT NULL, end_s REAL NOT NULL, calendar TEXT NOT NULL,
+        sequence INTEGER NOT NULL, stamped_s REAL NOT NULL, lat REAL, lon REAL,
+        body BLOB NOT NULL, PRIMARY KEY (person_no, uid, occurs_s)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX calendar_by_end ON calendar (person_no, end_s)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2, _V3, _V4)  # index + 1 is the number
 SCHEMA_VERSION = len(MIGRATIONS)

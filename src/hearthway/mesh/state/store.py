@@ -238,6 +238,17 @@ class Store(Registers):
         ):
             yield Fix(time_s=row[0], lat=row[1], lon=row[2], accuracy_m=row[3], speed_mps=row[4])
 
+    def last_fix(self, person_id: str) -> Fix | None:
+        """The newest fix of a person."""
+        row = self.database.row(
+            "SELECT time_s, lat, lon, accuracy_m, speed_mps FROM fixes WHERE person_no ="
+            " (SELECT person_no FROM persons WHERE person_id = ?) ORDER BY time_s DESC LIMIT 1",
+            (person_id,),
+        )
+        if row is None:
+            return None
+        return Fix(time_s=row[0], lat=row[1], lon=row[2], accuracy_m=row[3], speed_mps=row[4])
+
     def _paged(
         self, sql: str, person_id: str, since_s: float | None, until_s: float | None
     ) -> Iterator[tuple[Any, ...]]:

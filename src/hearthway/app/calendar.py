@@ -1,0 +1,148 @@
+"""A person's calendar: a file comes in, its places are looked up where that needs no guess, the next entries go out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from hearthway.atlas.store import Atlas
+from hearthway.context.life import Life
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.calendar import Change, entries, keep
+from hearthway.mesh.state.store import Store
+from hearthway.records.calendar import CalendarEntry
+from hearthway.records.errors import InputError
+from hearthway.records.household import Role
+from hearthway.records.life import Person, Place
+from hearthway.records.localtime import clock, local_day, utc_offset_s, zone_at
+from hearthway.records.situation import Evidence, Situation
+
+CALENDAR_KEY = "Person.Calendar"  # what the owner's rules call it; it is on no wire
+AGENDA_S = 12 * 3600.0  # nobody gets ready for what is later
+REACH_M = 50_000.0  # a name farther off than this may be anybody's namesake
+
+
+def is_calendar(path: Path) -> bool:
+    """Is this a calendar, by its name?"""
+    return path.name.lower().endswith(".ics")
+
+
+def import_calendar(
+    store: Store, path: Path, life: Life, atlas: Atlas | None, rules: Rules, now_s: float
+) -> dict[str, Any]:
+    """Take a calendar file into a phone's store; what is there of it already is replaced unless it is newer."""
+    from hearthway.history.calendar import read_calendar
+
+    if not rules.collects(CALENDAR_KEY, Role.PHONE):
+        raise InputError(
+            "Your rules collect no calendar here, so it cannot be taken in.",
+            f'Name "{CALENDAR_KEY}" in a [[collect]] of rules.toml that is at the phone.',
+        )
+    here = _home_or_here(life)
+    if here is None:
+        raise InputError(
+            "It is not known where this person lives, so times without a zone cannot be read.",
+            "Import a location history first, or let the phone send a position.",
+        )
+    read = read_calendar(path, zone=zone_at(*here), now_s=now_s)
+    places = life.places()
+    changes = [
+        Change(
+            uid=series.uid,
+            whole=series.whole,
+            entries=tuple(_placed(entry, places, here, atlas) for entry in series.entries),
+            version=(series.sequence, series.stamped_s),
+        )
+        for series in read.series
+    ]
+    mirrors = read.name if read.mirrors else ""
+    kept = keep(store, life.person, changes, mirrors=mirrors, now_s=now_s)
+    coming = [e for e in entries(store, life.person, now_s) if not e.cancelled]
+    return {
+        "person_id": life.person,
+        "calendar": read.name,
+        "entries": kept.entries,
+        "older": kept.older,
+        "gone": kept.gone,
+        "unreadable": read.unreadable,
+        "coming": len(coming),
+        "place_unknown": sum(e.lat is None for e in coming),
+    }
+
+
+def _home_or_here(life: Life) -> tuple[float, float] | None:
+    home = next((place for place in life.places() if place.label == "home"), None)
+    if home is not None:
+        return home.lat, home.lon
+    last = life.state.last
+    return None if last is None else (last.lat, last.lon)
+
+
+def _placed(
+    entry: CalendarEntry, places: Sequence[Place], here: tuple[float, float], atlas: Atlas | None
+) -> CalendarEntry:
+    """With coordinates, where the calendar has them, or its words name one own place or one thing on the map."""
+    if entry.lat is not None or not entry.location:
+        return entry
+    for words in dict.fromkeys((entry.location, entry.location.split(",")[0].strip())):
+        own = [p for p in places if p.label and p.label.casefold() == words.casefold()]
+        if len(own) == 1:
+            return replace(entry, lat=own[0].lat, lon=own[0].lon, place_from="own place")
+        named = [] if atlas is None or not words else atlas.named(words, *here, REACH_M)
+        if len(named) == 1:
+            poi = named[0]
+            return replace(entry, lat=poi.lat, lon=poi.lon, place_from=poi.osm_id)
+    return entry
+
+
+def near_entries(store: Store, person_id: str, now_s: float) -> list[CalendarEntry]:
+    """What is under way or begins within `AGENDA_S`."""
+    return entries(store, person_id, now_s, now_s + AGENDA_S)
+
+
+def with_agenda(store: Store, life: Life, situation: Situation) -> Situation:
+    """The situation with what the calendar has next, and since when that is known; unchanged where it has nothing."""
+    now_s = situation.time_s
+    near = near_entries(store, life.person, now_s)
+    agenda = life.agenda(near)
+    if agenda is None:
+        return situation
+    used = Evidence(
+        key=CALENDAR_KEY,
+        source=near[0].calendar or "calendar file",
+        age_s=max(0.0, now_s - max(entry.read_s for entry in near)),
+        person=life.person,
+    )
+    return replace(situation, agenda=agenda, evidence=(*situation.evidence, used))
+
+
+def coming(store: Store, person: Person, now_s: float, days: int) -> list[CalendarEntry]:
+    """What the calendar has from now on, cancelled entries left out."""
+    until_s = now_s + days * 86_400.0
+    return [e for e in entries(store, person.person_id, now_s, until_s) if not e.cancelled]
+
+
+def calendar_lines(found: Sequence[CalendarEntry], here: tuple[float, float]) -> list[str]:
+    """One line an entry: the local day and time at `here`, the title, and where, or "place unknown"."""
+    lines = []
+    for entry in found:
+        offset_s = utc_offset_s(*here, entry.start_s)
+        day = datetime.fromtimestamp(local_day(entry.start_s, offset_s) * 86_400.0, UTC)
+        when = "all day    "
+        if not entry.all_day:
+            end_offset_s = utc_offset_s(*here, entry.end_s)
+            when = f"{clock(entry.start_s, offset_s)}-{clock(entry.end_s, end_offset_s)}"
+        title = entry.title or "without a title"
+        lines.append(f"{day:%a %d %b}  {when}  {title} · {_where(entry)}")
+    return lines
+
+
+def _where(entry: CalendarEntry) -> str:
+    if entry.lat is None:
+        return f"{entry.location} (place unknown)" if entry.location else "place unknown"
+    at = entry.location or f"{entry.lat:.5f}, {entry.lon:.5f}"
+    return f"{at} ({entry.place_from})"

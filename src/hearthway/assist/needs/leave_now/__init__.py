@@ -1,0 +1,1 @@
+"""When to leave for what the calendar has next."""

@@ -1,0 +1,63 @@
+"""How long this person takes to what the calendar has: own trips tell, else the map's roads by car."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from msgspec import Struct
+
+from hearthway.assist.shape import Scene, Unfit
+from hearthway.records.geo import distance_m
+from hearthway.records.life import Place
+from hearthway.records.situation import Agenda, Planned
+
+from .settings import DOOR_MIN, MAP_ERROR, OWN_TRIPS, READY_MIN, SLOWEST_MPS
+
+OFTEN_ENOUGH = 0.8  # in so many of ten trips one is not late
+
+
+class Travel(Struct, frozen=True, kw_only=True):
+    """Seconds to allow for, and where they come from."""
+
+    seconds: float
+    words: str
+
+
+def by_own_trips(trips_s: tuple[float, ...]) -> Travel | None:
+    """What four of five own trips did not exceed; None where there are too few of them."""
+    if len(trips_s) < OWN_TRIPS:
+        return None
+    ordered = sorted(trips_s)
+    seconds = ordered[ceil(OFTEN_ENOUGH * len(ordered)) - 1]
+    between = f"{ordered[0] / 60:.0f}-{ordered[-1] / 60:.0f}"
+    words = f"{seconds / 60:.0f} min ({len(ordered)} own trips from here took {between})"
+    return Travel(seconds=seconds, words=words)
+
+
+def travel(
+    scene: Scene, agenda: Agenda, place: Place, trips_s: tuple[float, ...]
+) -> Travel | Unfit:
+    """How long to allow; a bee-line over what nobody knows is no answer."""
+    own = by_own_trips(trips_s)
+    if own is not None:
+        return own
+    now = scene.situation
+    if distance_m(now.lat, now.lon, place.lat, place.lon) > agenda.farthest_m:
+        return Unfit(code="farther-than-ever")
+    seconds, route = scene.way(place)
+    if not route.on_road:
+        return Unfit(code="way-unknown")
+    allowed = seconds * (1.0 + MAP_ERROR)
+    words = f"{allowed / 60:.0f} min by car ({seconds / 60:.0f} by the map, {MAP_ERROR:.0%} allowed for traffic)"
+    return Travel(seconds=allowed, words=words)
+
+
+def surely_later(scene: Scene, planned: Planned) -> bool:
+    """Is there time yet, however slow the way is? Cheap: without looking it up."""
+    place, now = planned.place, scene.situation
+    if place is None:
+        return True
+    slow_s = distance_m(now.lat, now.lon, place.lat, place.lon) / SLOWEST_MPS
+    slow_s = max(slow_s, *planned.trips_s) if planned.trips_s else slow_s
+    ready_s = (READY_MIN + DOOR_MIN) * 60.0 + scene.settings.max_lead_s
+    return planned.start_s - now.time_s > slow_s + ready_s

@@ -1,0 +1,55 @@
+"""`hearthway calendar`: what this phone holds of a person's calendar, and which places it knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hearthway.app.calendar import calendar_lines, coming
+from hearthway.app.clock import SystemClock
+from hearthway.app.config import load_config
+from hearthway.mesh.state.store import Store
+from hearthway.records.errors import InputError
+from hearthway.records.life import Person
+
+from .common import data_option, json_option, node, write_json
+
+
+@click.command("calendar")
+@click.option("--person", metavar="NAME", help="Whose. Default: the only one on this phone.")
+@click.option(
+    "--days", type=click.IntRange(1, 366), default=7, show_default=True, help="How far ahead."
+)
+@data_option
+@json_option
+def command(person: str | None, days: int, data: Path | None, json_to: Path | None) -> None:
+    """What the calendar on this phone has next. `hearthway import FILE.ics --person NAME` brings it in.
+
+    An entry whose place is unknown is never spoken of.
+    """
+    paths = node(data, "phone")
+    config = load_config(paths.config)
+    with Store.open(paths.database, node_id=config.node.id) as store:
+        whose = _whose(store.persons() if person is None else [store.person(person)])
+        found = coming(store, whose, SystemClock().now_s(), days)
+        fix = store.last_fix(whose.person_id)
+    if json_to is not None:
+        write_json(found, json_to)
+        return
+    for line in calendar_lines(found, (0.0, 0.0) if fix is None else (fix.lat, fix.lon)):
+        click.echo(line)
+    if not found:
+        click.echo(f"nothing in the next {days} days")
+
+
+def _whose(persons: list[Person]) -> Person:
+    if len(persons) != 1:
+        names = ", ".join(one.name or one.person_id for one in persons)
+        raise InputError(
+            f"Several people live on this phone: {names}." if persons else "Nobody lives here yet.",
+            "Say whose calendar with --person NAME."
+            if persons
+            else "Run `hearthway import FILE --person NAME`.",
+        )
+    return persons[0]

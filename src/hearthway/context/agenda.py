@@ -1,0 +1,64 @@
+"""Calendar entries -> what a situation says of them: where they are in this life, and own trips from here to there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hearthway.records.calendar import CalendarEntry
+from hearthway.records.life import Place
+from hearthway.records.situation import Agenda, Planned
+
+from .flat import gap_m
+from .places import PlaceBook
+from .state import LifeState
+
+MAX_TRIPS = 20  # the latest own trips of a pair of places
+MAX_PLANNED = 16
+
+
+def agenda_of(state: LifeState, book: PlaceBook, entries: Iterable[CalendarEntry]) -> Agenda | None:
+    """The agenda of entries given by start; None where there are none that were not called off."""
+    planned = [_planned(state, book, entry) for entry in entries if not entry.cancelled]
+    if not planned:
+        return None
+    return Agenda(planned=tuple(planned[:MAX_PLANNED]), farthest_m=_farthest_m(state))
+
+
+def _planned(state: LifeState, book: PlaceBook, entry: CalendarEntry) -> Planned:
+    place: Place | None = None
+    trips_s: tuple[float, ...] = ()
+    if entry.lat is not None and entry.lon is not None:
+        known = book.nearest(entry.lat, entry.lon)
+        if known is None:
+            place = Place(place_id="", lat=entry.lat, lon=entry.lon, visits=0)
+        else:
+            place = book.record(known)
+            trips_s = _trips_s(state, known.index)
+    return Planned(
+        title=entry.title,
+        start_s=entry.start_s,
+        end_s=entry.end_s,
+        all_day=entry.all_day,
+        location=entry.location,
+        place=place,
+        place_from=entry.place_from,
+        trips_s=trips_s,
+    )
+
+
+def _trips_s(state: LifeState, there: int) -> tuple[float, ...]:
+    """How long own trips from the place where one is, or was last, to `there` took."""
+    here = state.here if state.here is not None else state.previous_place
+    if here is None:
+        return ()
+    found = [t.duration_s for t in state.trips if t.origin == here and t.destination == there]
+    return tuple(found[-MAX_TRIPS:])
+
+
+def _farthest_m(state: LifeState) -> float:
+    ends = {(t.origin, t.destination) for t in state.trips if t.origin >= 0}
+    places = state.places
+    return max(
+        (gap_m(places[a].lat, places[a].lon, places[b].lat, places[b].lon) for a, b in ends),
+        default=0.0,
+    )

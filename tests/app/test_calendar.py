@@ -1,0 +1,194 @@
+"""`hearthway import FILE.ics` and `hearthway calendar`: places are looked up and never guessed; the owner's rules hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hearthway.app.calendar import calendar_lines, import_calendar
+from hearthway.atlas.store import Atlas
+from hearthway.cli.main import main
+from hearthway.context.life import Life
+from hearthway.mesh.policy.rules import Rules, template
+from hearthway.mesh.state.calendar import entries
+from hearthway.mesh.state.store import Store
+from hearthway.records.errors import InputError
+from hearthway.records.poi import FOOD
+from hearthway.records.signals import Fix
+
+NOW_S = datetime(2025, 10, 1, 9, tzinfo=UTC).timestamp()
+CENTRE = (60.1699, 24.9384)
+
+
+def ics(*events: tuple[str, ...], start: str = "20251110T180000Z") -> bytes:
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0"]
+    for number, event in enumerate(events):
+        lines += ["BEGIN:VEVENT", f"UID:{number}", f"DTSTART:{start}", *event, "END:VEVENT"]
+    return "\r\n".join([*lines, "END:VCALENDAR", ""]).encode()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "node.db", node_id="phone") as opened:
+        opened.add_person("Anna", "anna")
+        yield opened
+
+
+@pytest.fixture
+def atlas() -> Iterator[Atlas]:
+    bundled = Atlas.bundled()
+    yield bundled
+    bundled.close()
+
+
+def life(labels: tuple[str, ...] = ("Gran",)) -> Life:
+    """A life of one place in the centre for each label, a kilometre apart."""
+    found = Life("anna")
+    for number, _ in enumerate(labels):
+        for minute in range(0, 60, 5):
+            time_s = NOW_S - 86_400.0 + number * 7200.0 + minute * 60.0
+            found.observe(Fix(time_s=time_s, lat=CENTRE[0] + 0.01 * number, lon=CENTRE[1]))
+    for place, label in zip(found.places(), labels, strict=True):
+        found.rename(place.place_id, label)
+    return found
+
+
+def taken(
+    store: Store, tmp_path: Path, lived: Life, atlas: Atlas | None, *events: tuple[str, ...]
+) -> dict[str, Any]:
+    file = tmp_path / "a.ics"
+    file.write_bytes(ics(*events))
+    return import_calendar(store, file, lived, atlas, Rules(()), NOW_S)
+
+
+def test_an_own_place_by_its_label(store: Store, tmp_path: Path) -> None:
+    lived = life()
+    found = taken(store, tmp_path, lived, None, ("LOCATION:GRAN",), ("LOCATION:gran\\, 2nd floor",))
+    for entry in entries(store, "anna"):
+        assert (entry.lat, entry.lon) == (lived.places()[0].lat, lived.places()[0].lon)
+        assert entry.place_from == "own place"
+    assert (found["entries"], found["coming"], found["place_unknown"]) == (2, 2, 0)
+
+
+def test_two_own_places_of_one_name_are_not_guessed_between(store: Store, tmp_path: Path) -> None:
+    taken(store, tmp_path, life(("Gran", "Gran")), None, ("LOCATION:Gran",))
+    assert entries(store, "anna")[0].lat is None
+
+
+def test_the_maps_name_where_there_is_one_and_no_other(
+    store: Store, tmp_path: Path, atlas: Atlas
+) -> None:
+    named = [p for p in atlas.near(*CENTRE, 3000.0, FOOD) if p.name and "," not in p.name]
+    count = {p.name.casefold(): 0 for p in named}
+    for poi in named:
+        count[poi.name.casefold()] += 1
+    one = next(
+        p for p in named if len(atlas.named(p.name, *CENTRE, 50_000.0)) == 1 and p.name.isascii()
+    )
+    chain = next(name for name, number in sorted(count.items()) if number > 1)
+    taken(
+        store,
+        tmp_path,
+        life(),
+        atlas,
+        (f"LOCATION:{one.name}\\, some street 3",),
+        (f"LOCATION:{chain}",),
+        ("LOCATION:no such house",),
+        ("LOCATION:no such house", "GEO:60.2;24.9"),
+    )
+    first, twice, unknown, geo = entries(store, "anna")
+    assert (first.lat, first.lon, first.place_from) == (one.lat, one.lon, one.osm_id)
+    assert (twice.lat, twice.place_from) == (None, "")
+    assert (unknown.lat, unknown.place_from) == (None, "")
+    assert (geo.lat, geo.lon, geo.place_from) == (60.2, 24.9, "calendar")
+
+
+def test_rules_that_do_not_collect_it_keep_it_out(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "a.ics"
+    file.write_bytes(ics(("SUMMARY:x",)))
+    strict = Rules.parse(template("strict"), "strict")
+    with pytest.raises(InputError, match="collect no calendar") as refused:
+        import_calendar(store, file, life(), None, strict, NOW_S)
+    assert "Person.Calendar" in refused.value.next_step
+    assert entries(store, "anna") == []
+    family = Rules.parse(template("family"), "family")
+    assert import_calendar(store, file, life(), None, family, NOW_S)["entries"] == 1
+
+
+def test_without_any_position_times_are_not_guessed(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "a.ics"
+    file.write_bytes(ics(("SUMMARY:x",)))
+    with pytest.raises(InputError, match="where this person lives") as refused:
+        import_calendar(store, file, Life("anna"), None, Rules(()), NOW_S)
+    assert refused.value.next_step
+
+
+def test_the_lines(store: Store, tmp_path: Path) -> None:
+    taken(
+        store,
+        tmp_path,
+        life(),
+        None,
+        ("SUMMARY:Dinner", "DURATION:PT2H", "LOCATION:Gran"),
+        ("SUMMARY:Call", "LOCATION:online"),
+        ("DTEND:20251110T190000Z", "GEO:60.2;24.9"),
+    )
+    assert calendar_lines(entries(store, "anna"), CENTRE) == [
+        "Mon 10 Nov  20:00-22:00  Dinner · Gran (own place)",
+        "Mon 10 Nov  20:00-20:00  Call · online (place unknown)",
+        "Mon 10 Nov  20:00-21:00  without a title · 60.20000, 24.90000 (calendar)",
+    ]
+
+
+@pytest.fixture
+def hearthway(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["hearthway", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
+
+
+def test_the_verbs_from_end_to_end(hearthway: Any, tmp_path: Path) -> None:
+    root = tmp_path / "phone"
+    root.mkdir()
+    (root / "node.toml").write_text('[node]\nid = "phone"\nrole = "phone"\n[map]\natlas = "none"\n')
+    tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    calendar = tmp_path / "a.ics"
+    calendar.write_bytes(
+        ics(("SUMMARY:Dentist-Xyzzy", "GEO:60.2;24.9"), start=f"{tomorrow:%Y%m%dT%H%M%SZ}")
+    )
+    code, _, err = hearthway("import", calendar, "--person", "Anna", "--data", root)
+    assert code == 2
+    assert "Import a location history first" in err
+    history = tmp_path / "h.csv"
+    rows = [
+        f"60.17,24.94,{datetime(2025, 10, 1, 8, m, tzinfo=UTC):%Y-%m-%d %H:%M:%S}"
+        for m in range(40)
+    ]
+    history.write_text("\n".join(["lat,lng,datetime", *rows]) + "\n")
+    assert hearthway("import", history, "--person", "Anna", "--data", root)[0] == 0
+    code, out, err = hearthway("import", calendar, "--person", "Anna", "--data", root)
+    assert code == 0, err
+    assert out == "1 entry kept\nto come: 1, of which 0 without a known place\n"
+    code, out, _ = hearthway("calendar", "--data", root)
+    assert "Dentist-Xyzzy · 60.20000, 24.90000 (calendar)" in out
+    code, out, _ = hearthway("calendar", "--json", "--data", root)
+    assert json.loads(out)[0]["title"] == "Dentist-Xyzzy"
+    assert hearthway("forget", "60.2,24.9", "--yes", "--data", root)[0] == 0
+    code, out, _ = hearthway("calendar", "--data", root)
+    assert out == "nothing in the next 7 days\n"
+    assert b"Xyzzy" not in (root / "node.db").read_bytes()
+    code, _, err = hearthway("calendar", "--person", "Bo", "--data", root)
+    assert code == 2
+    assert "There is no 'Bo'" in err

@@ -1,0 +1,231 @@
+"""A calendar in the store: newer replaces older, what is gone goes, and forgetting, export and keeping reach it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hearthway.mesh.policy.retention import sweep
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.calendar import Change, Kept, entries, keep
+from hearthway.mesh.state.export import export
+from hearthway.mesh.state.forget import forget
+from hearthway.mesh.state.receipts import ReceiptChain
+from hearthway.mesh.state.store import Store
+from hearthway.records.calendar import CalendarEntry
+from hearthway.records.forgetting import PersonScope, PlaceScope, RangeScope, Scope
+from hearthway.records.life import Place
+from hearthway.records.signals import Fix
+from hearthway.records.situation import Agenda, Planned, Situation
+from hearthway.records.suggestion import Suggestion
+
+ANNA, BO = "a" * 16, "b" * 16
+HALL = (60.1738123, 24.9354456)
+NOW_S = 1_000_000.0
+
+
+def entry(uid: str = "u1", start_s: float = NOW_S + 3600.0, **changes: object) -> CalendarEntry:
+    facts = {"title": f"Secret-{uid}", "occurs_s": start_s, "end_s": start_s + 3600.0}
+    return CalendarEntry(uid=uid, start_s=start_s, **{**facts, **changes})  # type: ignore[arg-type]  # as the test names them
+
+
+def whole(*found: CalendarEntry, version: tuple[int, float] = (0, 0.0)) -> Change:
+    return Change(uid=found[0].uid, whole=True, entries=found, version=version)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "node.db", node_id="phone") as opened:
+        opened.add_person("Anna", ANNA)
+        opened.add_person("Bo", BO)
+        yield opened
+
+
+@pytest.fixture
+def chain(store: Store) -> ReceiptChain:
+    return ReceiptChain(store, Ed25519PrivateKey.from_private_bytes(b"n" * 32))
+
+
+def titles(store: Store, person: str = ANNA) -> list[str]:
+    return [one.title for one in entries(store, person)]
+
+
+def test_what_was_kept_is_there_by_start_and_only_for_its_person(store: Store) -> None:
+    late, early = entry("late", NOW_S + 9000.0), entry("early")
+    assert keep(store, ANNA, [whole(late), whole(early)]) == Kept(entries=2, older=0, gone=0)
+    assert entries(store, ANNA) == [early, late]
+    assert entries(store, BO) == []
+    assert entries(store, ANNA, early.end_s, late.start_s) == []
+    assert entries(store, ANNA, early.end_s - 1.0, late.start_s + 1.0) == [early, late]
+
+
+@pytest.mark.parametrize(
+    ("version", "title"),
+    [((2, 5.0), "new"), ((2, 6.0), "new"), ((3, 0.0), "new"), ((2, 4.0), "old"), ((1, 9.0), "old")],
+)
+def test_an_older_version_changes_nothing(
+    store: Store, version: tuple[int, float], title: str
+) -> None:
+    keep(store, ANNA, [whole(entry(title="old"), version=(2, 5.0))])
+    moved = entry(start_s=NOW_S + 7200.0, title="new")
+    kept = keep(store, ANNA, [whole(moved, version=version)])
+    assert titles(store) == [title]
+    assert kept.older == (title == "old")
+
+
+def test_called_off_stays_called_off_when_an_old_file_comes_again(store: Store) -> None:
+    keep(store, ANNA, [whole(entry(cancelled=True), version=(3, 0.0))])
+    keep(store, ANNA, [whole(entry(), version=(2, 0.0))])
+    assert [one.cancelled for one in entries(store, ANNA)] == [True]
+
+
+def test_one_occurrence_is_changed_and_the_others_stay(store: Store) -> None:
+    first, second = entry(), entry(start_s=NOW_S + 90_000.0)
+    keep(store, ANNA, [whole(first, second)])
+    moved = entry(start_s=NOW_S + 99_000.0, occurs_s=second.occurs_s, title="moved", sequence=1)
+    single = Change(uid="u1", whole=False, entries=(moved,), version=(1, 0.0))
+    assert keep(store, ANNA, [single]).entries == 1
+    assert entries(store, ANNA) == [first, moved]
+    old = entry(start_s=second.start_s, title="older again")
+    assert keep(store, ANNA, [Change(uid="u1", whole=False, entries=(old,), version=(0, 0.0))]) == (
+        Kept(entries=0, older=1, gone=0)
+    )
+    assert entries(store, ANNA) == [first, moved]
+
+
+def test_a_whole_calendar_takes_along_what_it_no_longer_has(store: Store) -> None:
+    mine: dict[str, Any] = {"calendar": "Anna"}
+    over = entry("over", NOW_S - 9000.0, **mine)
+    keep(store, ANNA, [whole(over), whole(entry("gone", **mine)), whole(entry("stays", **mine))])
+    keep(store, ANNA, [whole(entry("other", calendar="Work"))])
+    kept = keep(store, ANNA, [whole(entry("stays", **mine))], mirrors="Anna", now_s=NOW_S)
+    assert kept.gone == 1
+    assert titles(store) == ["Secret-over", "Secret-other", "Secret-stays"]
+
+
+def test_a_file_that_fails_half_way_changes_nothing(store: Store) -> None:
+    keep(store, ANNA, [whole(entry(title="before"))])
+
+    def failing() -> Iterator[Change]:
+        yield whole(entry(title="after"), version=(9, 0.0))
+        raise RuntimeError("pulled out")
+
+    with pytest.raises(RuntimeError):
+        keep(store, ANNA, failing())
+    assert titles(store) == ["before"]
+
+
+PLACED: dict[str, Any] = {"lat": HALL[0], "lon": HALL[1]}
+
+
+@pytest.mark.parametrize(
+    ("scope", "left"),
+    [
+        (PersonScope(person_id=ANNA), []),
+        (PlaceScope(lat=HALL[0], lon=HALL[1], radius_m=100.0), ["Secret-far", "Secret-nowhere"]),
+        (PlaceScope(lat=HALL[0], lon=HALL[1], radius_m=100.0, person_id=BO), None),
+        (RangeScope(since_s=NOW_S + 7000.0, until_s=NOW_S + 8000.0), ["Secret-nowhere"]),
+        (RangeScope(since_s=NOW_S + 7200.0, until_s=NOW_S + 8000.0, person_id=ANNA), None),
+        (RangeScope(since_s=0.0, until_s=NOW_S), None),
+    ],
+)
+def test_forgetting_reaches_it(
+    store: Store, chain: ReceiptChain, scope: Scope, left: list[str] | None
+) -> None:
+    near, far = entry("near", **PLACED), entry("far", lat=61.0, lon=25.0)
+    nowhere = entry("nowhere", NOW_S + 90_000.0)
+    keep(store, ANNA, [whole(near), whole(far), whole(nowhere)])
+    keep(store, BO, [whole(entry("bo", NOW_S + 90_000.0))])
+    before = titles(store)
+    report = forget(store, chain, scope, NOW_S)
+    after = before if left is None else left
+    assert titles(store) == after
+    assert report.counts.get("calendar", 0) == 3 - len(after)
+    assert titles(store, BO) == ["Secret-bo"]
+    for title in set(before) - set(after):
+        assert title.encode() not in store.path.read_bytes()
+
+
+def test_a_forgotten_visit_takes_along_what_was_planned_then_and_is_nowhere(
+    store: Store, chain: ReceiptChain
+) -> None:
+    store.add_fixes(
+        ANNA,
+        [Fix(time_s=NOW_S + s, lat=HALL[0], lon=HALL[1]) for s in (0.0, 600.0)]
+        + [Fix(time_s=NOW_S + 9000.0, lat=61.0, lon=25.0)],
+        "a",
+    )
+    during = entry("during", NOW_S + 300.0)
+    day = entry("day", NOW_S - 9000.0, end_s=NOW_S + 70_000.0, all_day=True)
+    placed = entry("placed", NOW_S + 300.0, lat=61.0, lon=25.0)
+    keep(store, ANNA, [whole(during), whole(day), whole(placed)])
+    forget(store, chain, PlaceScope(lat=HALL[0], lon=HALL[1], radius_m=100.0), NOW_S)
+    assert titles(store) == ["Secret-day", "Secret-placed"]
+
+
+def said(planned: Planned) -> Suggestion:
+    return Suggestion(
+        suggestion_id="1" * 32,
+        need="leave",
+        person=ANNA,
+        time_s=NOW_S,
+        utc_offset_s=0,
+        headline="Leave by 12:00 to be at Secret-Hall at 12:45",
+        lines=(),
+        options=(),
+        reasons=(),
+        p_useful=0.9,
+        utility=1.0,
+        threshold=0.5,
+        propensity=1.0,
+        situation=Situation(
+            time_s=NOW_S,
+            utc_offset_s=0,
+            person=ANNA,
+            mode="staying",
+            lat=61.0,
+            lon=25.0,
+            agenda=Agenda(planned=(planned,), farthest_m=1.0),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("scope", "stays"),
+    [
+        (PlaceScope(lat=HALL[0], lon=HALL[1], radius_m=100.0), False),
+        (RangeScope(since_s=NOW_S + 3700.0, until_s=NOW_S + 3800.0), False),
+        (PlaceScope(lat=HALL[0], lon=HALL[1] + 1.0, radius_m=100.0), True),
+        (RangeScope(since_s=NOW_S + 9000.0, until_s=NOW_S + 9100.0), True),
+    ],
+)
+def test_what_was_said_of_it_is_forgotten_with_it(
+    store: Store, chain: ReceiptChain, scope: Scope, stays: bool
+) -> None:
+    hall = Place(place_id="", lat=HALL[0], lon=HALL[1], visits=0)
+    planned = Planned(title="x", start_s=NOW_S + 3600.0, end_s=NOW_S + 7200.0, place=hall)
+    store.add_suggestion(said(planned))
+    forget(store, chain, scope, NOW_S + 100.0)
+    assert bool(store.suggestions(ANNA)) is stays
+
+
+def test_an_export_holds_it(store: Store, chain: ReceiptChain) -> None:
+    keep(store, ANNA, [whole(entry(**PLACED))])
+    (one,) = export(store, chain, ANNA)["calendar"]
+    assert (one["title"], one["lat"]) == ("Secret-u1", HALL[0])
+    assert export(store, chain, BO)["calendar"] == []
+
+
+def test_a_keep_rule_deletes_what_is_long_over(store: Store, chain: ReceiptChain) -> None:
+    keep(
+        store, ANNA, [whole(entry("old", NOW_S - 9 * 86_400.0)), whole(entry("new", NOW_S - 60.0))]
+    )
+    text = 'version = 2\n[[keep]]\nid = "week"\nkinds = ["calendar"]\ndays = 7\n'
+    assert sweep(store, chain, Rules.parse(text, "r"), NOW_S) == {"calendar": 1}
+    assert titles(store) == ["Secret-new"]
+    assert entries(store, ANNA, -math.inf, NOW_S - 86_400.0) == []

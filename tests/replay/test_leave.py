@@ -1,0 +1,151 @@
+"""A calendar file on the phone's real path: parsed, stored, looked at every minute of an evening, spoken of once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hearthway.app.brain import Brain
+from hearthway.app.calendar import import_calendar
+from hearthway.app.config import Config, NodeTable
+from hearthway.app.hindsight import hindsight_lines, look_back
+from hearthway.assist.engine import Proposal
+from hearthway.assist.explain import why
+from hearthway.assist.moment import render
+from hearthway.assist.settings import GateSettings
+from hearthway.atlas.store import Atlas
+from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.store import Store
+from hearthway.records.household import Role
+from hearthway.records.suggestion import Silence, Suggestion
+from hearthway.sense.catalogue import normalise
+
+AHEAD_S = 7200.0
+
+
+class Home:
+    """The phone of a synthetic person who sits where the history ends."""
+
+    def __init__(self, folder: Path, household: Any, atlas: Atlas, store: Store) -> None:
+        member = household.person(household.driver_id)
+        self.person = store.add_person(member.name, member.person_id)
+        store.add_fixes(self.person.person_id, member.fixes, "recording")
+        store.add_signals(self.person.person_id, [normalise(s) for s in member.car_signals])
+        self.folder, self.atlas, self.store = folder, atlas, store
+        self.brain = Brain(
+            store,
+            self.person,
+            pois=atlas,
+            roads=atlas,
+            name_of=atlas.place_name,
+            settings=GateSettings(),
+            synthetic=True,
+        )
+        last = self.brain.life.state.last
+        assert last is not None
+        self.now_s = last.time_s + 600.0
+        self.start_s = (self.now_s + AHEAD_S) // 300 * 300
+
+    def planned(self, *lines: str, start_s: float | None = None, all_day: bool = False) -> None:
+        begin = datetime.fromtimestamp(start_s or self.start_s, UTC)
+        begins = f";VALUE=DATE:{begin:%Y%m%d}" if all_day else f":{begin:%Y%m%dT%H%M%SZ}"
+        event = ("BEGIN:VEVENT", "UID:u1", f"DTSTART{begins}", "SUMMARY:Concert", *lines)
+        file = self.folder / "a.ics"
+        text = ("BEGIN:VCALENDAR", "VERSION:2.0", *event, "END:VEVENT", "END:VCALENDAR", "")
+        file.write_text("\r\n".join(text))
+        import_calendar(self.store, file, self.brain.life, self.atlas, Rules(()), self.now_s)
+
+    def evening(self, step_s: float = 60.0) -> tuple[list[Suggestion], list[Silence]]:
+        """Every minute until long after the beginning, as a phone at rest looks."""
+        said: list[Suggestion] = []
+        silent: list[Silence] = []
+        now_s = self.now_s
+        while now_s < self.start_s + 3600.0:
+            outcome: Proposal | Suggestion | Silence = self.brain.propose(self.brain.look(now_s))
+            if isinstance(outcome, Proposal):
+                outcome = self.brain.decide(outcome, {})
+            (said if isinstance(outcome, Suggestion) else silent).append(outcome)  # type: ignore[arg-type]  # by its class
+            now_s += step_s
+        return said, silent
+
+
+@pytest.fixture
+def home(tmp_path: Path, household: Callable[..., Any], atlas: Atlas) -> Iterator[Home]:
+    with Store.open(tmp_path / "node.db", node_id="phone") as store:
+        yield Home(tmp_path, household(drive_at="08:00"), atlas, store)
+
+
+def elsewhere(home: Home) -> str:
+    """GEO of home: the history ends at work."""
+    situation = home.brain.situation(home.now_s)
+    assert situation.origin is not None
+    assert situation.origin.label == "work"
+    assert situation.home is not None
+    return f"GEO:{situation.home.lat:.6f};{situation.home.lon:.6f}"
+
+
+def test_its_day_speaks_once_before_it_is_too_late(home: Home) -> None:
+    home.planned(elsewhere(home), "LOCATION:Musiikkitalo\\, big hall")
+    said, _ = home.evening()
+    assert [one.need for one in said] == ["leave"]
+    (one,) = said
+    lines = render(one)
+    assert "Leave by " in lines[0]
+    assert "to be at Musiikkitalo at " in lines[0]
+    assert "Concert · your calendar has the place" in lines[1]
+    assert "10 min to get ready (assumed)" in lines[2]
+    agenda = one.situation.agenda
+    assert agenda.planned[0].title == "Concert"  # type: ignore[union-attr]  # it was said of it
+    trips = agenda.planned[0].trips_s  # type: ignore[union-attr]  # the same
+    assert len(trips) == 20
+    allowed_s = (
+        sorted(trips)[15] + 15 * 60.0
+    )  # 16 of 20 took no longer; the door, and getting ready
+    assert 0.0 <= home.start_s - allowed_s - one.time_s <= 5 * 60.0
+    assert f"20 own trips from here took {min(trips) / 60:.0f}-{max(trips) / 60:.0f}" in lines[2]
+    said_why = "\n".join(why(one))
+    assert "not coming late is worth 20 min" in said_why
+    assert "Person.Calendar from calendar file" in said_why
+    assert "you were going there and had not left yet" in said_why
+
+
+@pytest.mark.parametrize(
+    ("lines", "all_day", "code"),
+    [
+        ((), False, "place-unknown"),
+        (("LOCATION:Somewhere nobody knows",), False, "place-unknown"),
+        (("GEO:{geo}", "STATUS:CANCELLED"), False, "nothing-planned"),
+        (("GEO:{geo}",), True, "nothing-planned"),
+        (("GEO:61.4978;23.7610",), False, "farther-than-ever"),  # one reaches it by train
+        (("GEO:{here}",), False, "there-already"),
+    ],
+)
+def test_days_without_a_word(home: Home, lines: tuple[str, ...], all_day: bool, code: str) -> None:
+    here = home.brain.situation(home.now_s)
+    geo = elsewhere(home).removeprefix("GEO:")
+    filled = [line.format(geo=geo, here=f"{here.lat};{here.lon}") for line in lines]
+    home.planned(*filled, all_day=all_day)
+    said, _ = home.evening()
+    assert said == []
+    situation = home.brain.situation(home.start_s - 1800.0)
+    needs = home.brain._assistant.silences(situation, home.brain.memory)
+    assert needs["leave_now"].code == code
+
+
+def test_what_is_over_is_spoken_of_no_more(home: Home) -> None:
+    home.planned(elsewhere(home), start_s=home.now_s - 3600.0)
+    said, _ = home.evening()
+    assert said == []
+
+
+def test_why_silent_tells_it(home: Home) -> None:
+    home.planned("LOCATION:Somewhere nobody knows")
+    config = Config(node=NodeTable(id="phone", role=Role.PHONE))
+    seen = look_back(home.store, home.person, config, home.atlas, Rules(()), home.now_s)
+    said = "\n".join(hindsight_lines(seen))
+    assert "leave_now  place-unknown: Your calendar does not tell where that is" in said
+    assert "The calendar is as this phone holds it now." in said
