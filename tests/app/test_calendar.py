@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,13 +12,14 @@ from typing import Any
 import pytest
 
 from hearthway.app.calendar import calendar_lines, import_calendar
+from hearthway.app.handoff import Tasks
 from hearthway.atlas.store import Atlas
 from hearthway.cli.main import main
 from hearthway.context.life import Life
 from hearthway.mesh.policy.rules import Rules, template
 from hearthway.mesh.state.calendar import entries
 from hearthway.mesh.state.store import Store
-from hearthway.records.errors import InputError
+from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.poi import FOOD
 from hearthway.records.signals import Fix
 
@@ -170,7 +172,8 @@ def test_the_verbs_from_end_to_end(hearthway: Any, tmp_path: Path) -> None:
     )
     code, _, err = hearthway("import", calendar, "--person", "Anna", "--data", root)
     assert code == 2
-    assert "Import a location history first" in err
+    assert "Import a location history with --person first" in err
+    assert b"Anna" not in (root / "node.db").read_bytes()
     history = tmp_path / "h.csv"
     rows = [
         f"60.17,24.94,{datetime(2025, 10, 1, 8, m, tzinfo=UTC):%Y-%m-%d %H:%M:%S}"
@@ -192,3 +195,49 @@ def test_the_verbs_from_end_to_end(hearthway: Any, tmp_path: Path) -> None:
     code, _, err = hearthway("calendar", "--person", "Bo", "--data", root)
     assert code == 2
     assert "There is no 'Bo'" in err
+
+
+def _between_two_places(now_s: float) -> Iterator[Fix]:
+    """Four days to and fro, each way 20 min, a fix a minute; since 50 min at the first place."""
+    far = (CENTRE[0] + 0.08, CENTRE[1])
+    begin_s = now_s - 50 * 60.0 - 4 * 86_400.0
+    for day in range(4):
+        for minute in range(0, 1440, 1):
+            share = 0.0 if minute < 600 else min(1.0, (minute - 600) / 20.0)
+            if minute >= 1000:
+                share = max(0.0, 1.0 - (minute - 1000) / 20.0)
+            lat = CENTRE[0] + (far[0] - CENTRE[0]) * share
+            yield Fix(time_s=begin_s + day * 86_400.0 + minute * 60.0, lat=lat, lon=CENTRE[1])
+    for minute in range(50):
+        yield Fix(time_s=begin_s + 4 * 86_400.0 + minute * 60.0, lat=CENTRE[0], lon=CENTRE[1])
+
+
+def test_a_phone_at_rest_looks_by_itself(household: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No signal comes after the import: the minute alone, shortened here, makes the phone look and speak, once."""
+    monkeypatch.setattr("hearthway.app.phone.CALENDAR_LOOK_S", 0.05)
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            phone = nodes["phone"]
+            now_s = phone.clock.now_s()
+            phone.store.add_person("Anna", "anna")
+            phone.store.add_fixes("anna", _between_two_places(now_s), "t")
+            start = datetime.fromtimestamp(now_s + 37 * 60.0, UTC)
+            file = nodes.path / "a.ics"
+            event = ("SUMMARY:Concert", f"GEO:{CENTRE[0] + 0.08};{CENTRE[1]}", "LOCATION:Hall")
+            file.write_bytes(ics(event, start=f"{start:%Y%m%dT%H%M%SZ}"))
+            kept = await nodes.ask("phone", "import", file=str(file), name="Anna")
+            assert (kept["entries"], kept["coming"], kept["place_unknown"]) == (1, 1, 0)
+            await nodes.until(lambda: phone.suggestion is not None)
+            assert phone.suggestion.need == "leave"
+            assert "to be at Hall at" in phone.suggestion.headline
+            await nodes.until(lambda: phone.silence is not None)
+            assert phone.silence.code == "said-already"
+            assert phone.part(Tasks).held() == []  # nothing of it waits to go to a car
+            said = phone.store.suggestions("anna")
+            assert len(said) == 1
+            await nodes.ask("phone", "answer", id=said[0].suggestion_id, kind="accept")
+            with pytest.raises(HearthwayError, match="nothing to choose"):
+                await nodes.ask("phone", "answer", id=said[0].suggestion_id, kind="never-here")
+
+    asyncio.run(main())

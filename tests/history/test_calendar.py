@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -311,3 +312,14 @@ def test_whatever_comes_it_is_entries_or_a_clear_error(
         assert entry.end_s >= NOW_S - reading.PAST_S
         assert (entry.lat is None) == (entry.lon is None)
         assert entry.uid
+
+
+def test_the_file_of_the_how_to(read: Any) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "calendar.md"
+    text = page.read_text("utf-8").partition("<<END\n")[2].partition("\nEND\n")[0]
+    found = read(re.sub(r"\$\(date[^)]*\)", "20251114", text).encode())
+    assert (found.name, found.mirrors, found.unreadable) == ("Mine", True, 0)
+    concert, team = found.series
+    assert (concert.entries[0].title, concert.entries[0].lat) == ("Concert", 60.17382)
+    assert concert.entries[0].location == "Musiikkitalo, Mannerheimintie 13a"
+    assert len(team.entries) > 40

@@ -31,6 +31,15 @@ def is_calendar(path: Path) -> bool:
     return path.name.lower().endswith(".ics")
 
 
+def owner_of_calendar(store: Store, name: str) -> Person:
+    """Who is meant; InputError where nothing of that person is here: a calendar alone makes nobody."""
+    try:
+        return store.person(name)
+    except InputError as why:
+        step = f"Import a location history with --person first. {why.next_step}"
+        raise InputError(why.message, step) from None
+
+
 def import_calendar(
     store: Store, path: Path, life: Life, atlas: Atlas | None, rules: Rules, now_s: float
 ) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import PHONE_POSITION, normalise
 from hearthway.sense.fixes import FixAssembler
 
-from .calendar import import_calendar
+from .calendar import import_calendar, owner_of_calendar
 from .clock import SystemClock
 from .collecting import check_positions, collected, collected_fixes, left_out
 from .config import Config
@@ -92,7 +92,7 @@ def import_calendar_offline(
     """Take a calendar file into the store of a phone that is not running."""
     from .phone import brain_for
 
-    person = store.add_person(name)
+    person = owner_of_calendar(store, name)
     atlas = open_atlas(config.map)
     try:
         life = brain_for(store, person, config, atlas, rules).life

@@ -44,7 +44,7 @@ from hearthway.sense.fixes import FixAssembler
 
 from .borrow import position_signals
 from .brain import Brain
-from .calendar import import_calendar, is_calendar
+from .calendar import import_calendar, is_calendar, owner_of_calendar
 from .clock import EventClock
 from .collecting import collected, collected_fixes
 from .config import Config
@@ -372,7 +372,9 @@ class PhoneNode(Member):
     async def _speak(self, suggestion: Suggestion, started: float | None) -> None:
         self.suggestion, self.answered, self.silence = suggestion, None, None
         lines = render(suggestion)
-        await self._show_elsewhere(self._surface(suggestion, lines))
+        if suggestion.situation.mode == "driving":
+            # What is said at home is for who has the phone in hand: a car is anybody's to look at.
+            await self._show_elsewhere(self._surface(suggestion, lines))
         await self._write_receipt(suggestion, started)
         self.control.emit(
             "suggestion",
@@ -516,7 +518,9 @@ class PhoneNode(Member):
         return {**found, "places": len(brain.life.places()), "trips": brain.life.state.trip_count}
 
     def _import_calendar(self, request: Request) -> Request:
-        person = self.store.add_person(str(request.get("name", "")), request.get("person_id"))
+        person = owner_of_calendar(self.store, str(request.get("name", "")))
+        if self.brain is None:
+            self._wake()
         brain = self.brain
         if brain is None or brain.person.person_id != person.person_id:
             brain = self.brain_of(person)

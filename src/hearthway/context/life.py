@@ -18,13 +18,8 @@ from hearthway.records.life import STAY_MIN_S, TRIP_MIN_M, Place, Stay, Trip
 from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
 from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.signals import Fix, Signal
-<<<<<<< HEAD
-from hearthway.records.situation import MealVisit, Situation
-from hearthway.sense.catalogue import CAPACITY, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
-=======
 from hearthway.records.situation import Agenda, MealVisit, Situation
-from hearthway.sense.catalogue import ODOMETER, PHONE_POSITION, SOC
->>>>>>> e6b9de7 (A calendar file is taken into the phone, and the word to leave comes from it)
+from hearthway.sense.catalogue import CAPACITY, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
 from hearthway.sense.fixes import FixAssembler
 
 from .agenda import agenda_of
@@ -127,15 +122,11 @@ class Life:
         """What is going on at `now_s`, from what was observed so far."""
         return situation_of(self.state, self._book, self.posterior(), now_s)
 
-<<<<<<< HEAD
-    def posterior(self) -> Posterior | None:
-=======
     def agenda(self, entries: Iterable[CalendarEntry]) -> Agenda | None:
         """What calendar entries, by start, mean from where this person is; None without any."""
         return agenda_of(self.state, self._book, entries)
 
-    def posterior(self, now_s: float) -> Posterior | None:
->>>>>>> e6b9de7 (A calendar file is taken into the phone, and the word to leave comes from it)
+    def posterior(self) -> Posterior | None:
         """Where this trip leads; None while staying."""
         state = self.state
         if state.here is not None or state.departure is None or state.last is None:
