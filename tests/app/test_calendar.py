@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from hearthway.app.brain import IGNORED_AFTER_S
 from hearthway.app.calendar import calendar_lines, import_calendar
 from hearthway.app.handoff import Tasks
 from hearthway.atlas.store import Atlas
@@ -237,6 +239,10 @@ def test_a_phone_at_rest_looks_by_itself(household: Any, monkeypatch: pytest.Mon
             said = phone.store.suggestions("anna")
             assert len(said) == 1
             await nodes.ask("phone", "answer", id=said[0].suggestion_id, kind="accept")
+            assert phone.suggestion is not None
+            long_ago_s = phone.suggestion.time_s - IGNORED_AFTER_S - 1.0
+            phone.suggestion = replace(phone.suggestion, time_s=long_ago_s)
+            await nodes.until(lambda: phone.suggestion is None)  # what is over is shown no more
             with pytest.raises(HearthwayError, match="nothing to choose"):
                 await nodes.ask("phone", "answer", id=said[0].suggestion_id, kind="never-here")
 

@@ -43,7 +43,7 @@ from hearthway.sense.catalogue import CAR_POSITION, normalise
 from hearthway.sense.fixes import FixAssembler
 
 from .borrow import position_signals
-from .brain import Brain
+from .brain import IGNORED_AFTER_S, Brain
 from .calendar import import_calendar, is_calendar, owner_of_calendar
 from .clock import EventClock
 from .collecting import collected, collected_fixes
@@ -278,7 +278,10 @@ class PhoneNode(Member):
             except HearthwayError as why:  # the store is busy: the next minute comes
                 log.warning("calendar not read", extra={"fields": {"why": why.message}})
                 continue
-            if near:
+            driving = self.situation is not None and self.situation.mode == "driving"
+            if (
+                near and not driving
+            ):  # on a drive positions come all the time, and bring a look with them
                 self._queue.put_nowait(_Look())
 
     _since: float | None = None
@@ -346,6 +349,9 @@ class PhoneNode(Member):
         started = self._since
         situation = await asyncio.to_thread(brain.look, now_s)
         self.situation = situation
+        if self.suggestion is not None and now_s - self.suggestion.time_s >= IGNORED_AFTER_S:
+            self.suggestion = self.answered = None  # it is over, and no page shows it any more
+            self._changed("moment")
         self.control.emit(
             "situation", mode=situation.mode, p_new=round(situation.p_new, 3), time_s=now_s
         )

@@ -156,7 +156,7 @@ class Assistant:
             lines=(
                 *saying.lines,
                 *([moment.SYNTHETIC] if self._synthetic else []),
-                moment.ANSWERS,
+                moment.ANSWERS if saying.options else moment.ANSWERS_TO_NO_PLACE,
             ),
             options=saying.options,
             reasons=verdict.reasons,

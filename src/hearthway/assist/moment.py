@@ -19,6 +19,7 @@ from .shape import NameOf
 
 INDENT = " " * 10
 ANSWERS = "why · not now · never here"
+ANSWERS_TO_NO_PLACE = "why · not now"
 SYNTHETIC = "synthetic household: this is nobody's real life"
 ON_THE_WAY_S = 60.0
 MAX_NAME = 40

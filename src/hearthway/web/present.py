@@ -6,7 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hearthway.assist.moment import ANSWERS, SYNTHETIC, called, home_words, reach, wait_minutes
+from hearthway.assist.moment import (
+    ANSWERS,
+    ANSWERS_TO_NO_PLACE,
+    SYNTHETIC,
+    called,
+    home_words,
+    reach,
+    wait_minutes,
+)
 from hearthway.records.household import Peer
 from hearthway.records.localtime import clock
 from hearthway.records.page import MapShapes, PageState, Point, Why
@@ -19,6 +27,7 @@ View = dict[str, Any]
 
 MAX_TRACK = 400
 # "1.4 km before arrival · heading to Forum (p 0.81 of 214 places)": each part has its own place on the card.
+_BUTTONS = (ANSWERS, ANSWERS_TO_NO_PLACE)
 _HEADLINE = re.compile(
     r"(?:(?P<before>[^·]*) · )?(?P<title>.*?)(?: \((?P<odds>p [^()]*)\))?", re.DOTALL
 )
@@ -68,11 +77,11 @@ def moment_view(suggestion: Suggestion, state: PageState) -> View:
         "lines": [
             _sentence(line.removesuffix(":"))
             for line in lines
-            if line not in (ANSWERS, SYNTHETIC, suggestion.headline)
+            if line not in (*_BUTTONS, SYNTHETIC, suggestion.headline)
             and not line.startswith("battery ")
             and not line.endswith(tuple(ids))
         ],
-        "spoken": ". ".join((suggestion.headline, *(x for x in lines if x != ANSWERS))),
+        "spoken": ". ".join((suggestion.headline, *(x for x in lines if x not in _BUTTONS))),
         "options": [
             _option(option, number, suggestion.utc_offset_s)
             for number, option in enumerate(suggestion.options, 1)
