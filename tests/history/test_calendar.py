@@ -176,6 +176,12 @@ def test_an_invitation_changes_one_and_mirrors_nothing(read: Any) -> None:
     "lines",
     [
         ("DTSTART:garbage",),
+        ("DTSTART;TZID=Nowhere/Land:20251110T080000",),  # another zone would be a guess
+        (
+            "DTSTART:20251110T080000Z",
+            "RRULE:FREQ=DAILY",
+            "EXDATE;TZID=Nowhere/Land:20251110T080000",
+        ),
         ("SUMMARY:no start",),
         ("DTSTART:20251110T080000Z", "DTEND:20251109T080000Z"),
         ("DTSTART:20251110T080000Z", "DTEND:20351109T080000Z"),
@@ -191,7 +197,7 @@ def test_an_invitation_changes_one_and_mirrors_nothing(read: Any) -> None:
 def test_what_is_not_understood_is_left_out_and_counted(read: Any, lines: tuple[str, ...]) -> None:
     found = read(calendar(event(*lines), event("DTSTART:20251110T080000Z", uid="good")))
     assert [series.uid for series in found.series] == ["good"]
-    assert found.unreadable == 1
+    assert (found.unreadable, found.unread) == (1, {"u1"})
 
 
 @pytest.mark.parametrize("geo", ["0;0", "91;0", "nan;1", "1;inf", "99999;1"])

@@ -105,6 +105,8 @@ def test_a_whole_calendar_takes_along_what_it_no_longer_has(store: Store) -> Non
     keep(store, ANNA, [whole(entry("other", calendar="Work"))])
     kept = keep(store, ANNA, [whole(entry("stays", **mine))], mirrors="Anna", now_s=NOW_S)
     assert kept.gone == 1
+    unread = keep(store, ANNA, [], mirrors="Anna", unread=["stays"], now_s=NOW_S)
+    assert unread.gone == 0  # it is in the file still, and only not understood
     assert titles(store) == ["Secret-over", "Secret-other", "Secret-stays"]
 
 

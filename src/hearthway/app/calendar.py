@@ -69,7 +69,7 @@ def import_calendar(
         for series in read.series
     ]
     mirrors = read.name if read.mirrors else ""
-    kept = keep(store, life.person, changes, mirrors=mirrors, now_s=now_s)
+    kept = keep(store, life.person, changes, mirrors=mirrors, unread=read.unread, now_s=now_s)
     coming = [e for e in entries(store, life.person, now_s) if not e.cancelled]
     return {
         "person_id": life.person,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.life import Place
-from hearthway.records.situation import Agenda, Planned
+from hearthway.records.situation import Agenda, OwnTrip, Planned
 
 from .flat import gap_m
 from .places import PlaceBook
@@ -14,6 +14,8 @@ from .state import LifeState
 
 MAX_TRIPS = 20  # the latest own trips of a pair of places
 MAX_PLANNED = 16
+MAX_WAYS = 10  # ways whose latest trip tells how this person's time compares with the map's
+WAY_MIN_M = 1500.0  # on a shorter way parking is most of the time
 
 
 def agenda_of(state: LifeState, book: PlaceBook, entries: Iterable[CalendarEntry]) -> Agenda | None:
@@ -21,7 +23,11 @@ def agenda_of(state: LifeState, book: PlaceBook, entries: Iterable[CalendarEntry
     planned = [_planned(state, book, entry) for entry in entries if not entry.cancelled]
     if not planned:
         return None
-    return Agenda(planned=tuple(planned[:MAX_PLANNED]), farthest_m=_farthest_m(state))
+    return Agenda(
+        planned=tuple(planned[:MAX_PLANNED]),
+        farthest_m=_farthest_m(state),
+        own_trips=_own_trips(state),
+    )
 
 
 def _planned(state: LifeState, book: PlaceBook, entry: CalendarEntry) -> Planned:
@@ -62,3 +68,17 @@ def _farthest_m(state: LifeState) -> float:
         (gap_m(places[a].lat, places[a].lon, places[b].lat, places[b].lon) for a, b in ends),
         default=0.0,
     )
+
+
+def _own_trips(state: LifeState) -> tuple[OwnTrip, ...]:
+    found: dict[tuple[int, int], OwnTrip] = {}
+    for trip in reversed(state.trips):
+        way = trip.origin, trip.destination
+        if trip.origin < 0 or way in found:
+            continue
+        a, b = state.places[trip.origin], state.places[trip.destination]
+        if gap_m(a.lat, a.lon, b.lat, b.lon) >= WAY_MIN_M:
+            found[way] = OwnTrip(a.lat, a.lon, b.lat, b.lon, trip.duration_s)
+        if len(found) == MAX_WAYS:
+            break
+    return tuple(found.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from math import isfinite
 from pathlib import Path
@@ -46,6 +46,7 @@ class CalendarFile(Struct, frozen=True, kw_only=True):
     mirrors: bool
     series: tuple[Series, ...]
     unreadable: int  # entries left out
+    unread: frozenset[str] = frozenset()  # their UIDs: the calendar has them, whatever they say
 
 
 def read_calendar(path: Path, *, zone: str, now_s: float) -> CalendarFile:
@@ -67,6 +68,7 @@ def read_calendar(path: Path, *, zone: str, now_s: float) -> CalendarFile:
         mirrors=bool(name) and methods <= {"", "PUBLISH"},
         series=tuple(reader.series()),
         unreadable=reader.unreadable,
+        unread=frozenset(reader.unread),
     )
 
 
@@ -124,6 +126,7 @@ class _Reader:
         self._parts: dict[str, list[_Part]] = {}
         self._count = 0
         self.unreadable = 0
+        self.unread: set[str] = set()
 
     def take(self, calendar: Any, name: str, cancelled: bool) -> None:
         """Every VEVENT of one calendar."""
@@ -134,6 +137,7 @@ class _Reader:
                 raise
             except Exception:  # noqa: BLE001  # the library raises what it likes on values that do not parse
                 self.unreadable += 1
+                self.unread.add(_words(event.get("UID")))
                 continue
             self._count += len(part.starts)
             if self._count > MAX_ENTRIES:
@@ -261,12 +265,19 @@ def _listed(value: Any) -> Sequence[Any]:
 def _dates(event: Any, name: str) -> Iterator[Any]:
     for listed in _listed(event.get(name)):
         for one in listed.dts:
-            yield one.dt
+            yield _zoned(one.dt, listed.params)
 
 
 def _value(event: Any, name: str) -> Any:
     value = event.get(name)
-    return None if value is None else value.dt
+    return None if value is None else _zoned(value.dt, value.params)
+
+
+def _zoned(value: Any, params: Mapping[str, Any]) -> Any:
+    """UnreadableError for a zone that nobody here knows: another would be a guess."""
+    if isinstance(value, datetime) and value.tzinfo is None and "TZID" in params:
+        raise UnreadableError(f"zone {params['TZID']}")
+    return value
 
 
 def _params(event: Any, name: str) -> Any:

@@ -50,11 +50,22 @@ class Planned(Struct, frozen=True, kw_only=True):
     trips_s: tuple[float, ...] = ()  # own trips from where one is to there, the latest last
 
 
+class OwnTrip(Struct, frozen=True):
+    """Where a past trip began and ended, and how long it took."""
+
+    lat: float
+    lon: float
+    to_lat: float
+    to_lon: float
+    seconds: float
+
+
 class Agenda(Struct, frozen=True, kw_only=True):
     """The next calendar entries that have begun or begin within half a day, by start."""
 
     planned: tuple[Planned, ...]
     farthest_m: float  # the longest trip ever made, by its bee-line
+    own_trips: tuple[OwnTrip, ...] = ()  # the latest between each two of several places
 
 
 class Situation(Struct, frozen=True, kw_only=True):

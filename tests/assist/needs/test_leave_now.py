@@ -17,7 +17,7 @@ from hearthway.learn.outcome import learn_said
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.life import Place
 from hearthway.records.poi import Route
-from hearthway.records.situation import Agenda, Evidence, Planned
+from hearthway.records.situation import Agenda, Evidence, OwnTrip, Planned
 from hearthway.records.suggestion import Silence, Suggestion
 
 HALL = offset(60.1690, 24.9380, 0.0, 9000.0)
@@ -131,6 +131,37 @@ def test_without_own_trips_the_map_tells_with_its_doubt(world: Any) -> None:
     )
     ready_s = world.at(START_H) - way_s * 1.25 - 15.0 * 60.0
     assert ready_s - 300.0 <= one.time_s <= ready_s
+
+
+@pytest.mark.parametrize(
+    ("times", "factor", "words"),
+    [
+        ((1.1, 1.2, 1.3, 1.4, 1.6), 1.4, "5 own ways took 1.1-1.6 times the map's"),
+        ((1.1, 1.2, 1.3, 1.4, 1.6, 9.0, 0.1), 1.4, "5 own ways took 1.1-1.6 times the map's"),
+        ((1.1, 1.2, 1.3, 1.4), 1.25, "25% allowed for traffic"),
+        ((1.1, 1.2, 1.3, 1.4, 9.0), 1.25, "25% allowed for traffic"),  # one was no drive
+    ],
+)
+def test_own_ways_tell_how_long_the_map_takes_for_this_person(
+    world: Any, times: tuple[float, ...], factor: float, words: str
+) -> None:
+    here = world.home.lat, world.home.lon
+    map_s = distance_m(*here, *HALL) / 10.0
+    ways = tuple(OwnTrip(*here, *HALL, one * map_s) for one in times)
+    situation = at_home(world, planned(world, trips_s=()), hour=18.0)
+    agenda = msgspec.structs.replace(situation["agenda"], own_trips=ways)
+    told = []
+    for minute in range(70):
+        now = {**situation, "agenda": agenda, "time_s": world.at(17.5) + minute * 60.0}
+        result = look(world, now)
+        if isinstance(result, Suggestion):
+            told.append(result)
+    assert (
+        f"{map_s * factor / 60:.0f} min by car ({map_s / 60:.0f} by the map, {words})"
+        in told[0].lines[1]
+    )
+    ready_s = world.at(START_H) - map_s * factor - 15.0 * 60.0
+    assert ready_s - 300.0 <= told[0].time_s <= ready_s
 
 
 class NoWay:

@@ -39,14 +39,16 @@ def keep(
     changes: Iterable[Change],
     *,
     mirrors: str = "",
+    unread: Iterable[str] = (),
     now_s: float = 0.0,
 ) -> Kept:
     """Keep what a file says, all of it or nothing. `mirrors` names the calendar that the file has wholly.
 
-    Then what it had that is not over at `now_s` and is no longer in the file goes.
+    Then what it had that is not over at `now_s` and is no longer in the file goes. `unread`: UIDs that are in
+    the file and were not understood.
     """
     kept = older = gone = 0
-    named = set()
+    named = set(unread)
     with store.database.transaction() as db:
         number = store.person_no(person_id)
         for change in changes:

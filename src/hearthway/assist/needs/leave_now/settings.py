@@ -10,10 +10,13 @@ LATE_MIN = 15.0  # somebody who comes later than this missed it, and a word is o
 LATE_COST_MIN = 20.0  # coming late: others wait, or the beginning is missed
 GO_P = 0.9  # of what one writes down with a place, some is not gone to, and some needs no word
 OWN_TRIPS = 3  # so many own trips from here to there tell better than the map
-# One trip against the map's time, one sigma: traffic, lights, weather. As much is added to the map's time.
+# One trip against the map's time, one sigma: traffic, lights, weather. As much is added to the map's time as
+# long as fewer than `OWN_WAYS` own ways tell how this person's time compares with it.
 MAP_ERROR = 0.25
+OWN_WAYS = 5
+DRIVEN = (0.6, 2.5)  # times the map's: whoever took less or more did not drive there without a stop
 POSITION_S = 3 * 3600.0  # at rest a phone tells where it is every half hour, or when it moves
 NEAR_M = 200.0  # as far as a stay reaches: walking about there is not being under way
-SLOWEST_MPS = 3.0  # the bee-line is never slower: before, no way need be looked up
+SLOWEST_MPS = 1.5  # the bee-line is never slower: before, no way need be looked up
 # No word twice about one entry: from the first moment to the last there are READY, LATE and 4 min for the gate.
 REPEAT_S = 3600.0
