@@ -8,14 +8,15 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hearthway.history import calendar as reading
+from hearthway.history import recurring
 from hearthway.history.calendar import CalendarFile, read_calendar
-from hearthway.history.recurring import Steps
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.errors import InputError
 
@@ -243,9 +244,15 @@ def test_a_file_that_is_not_there_or_too_large(
 
 
 def test_more_repetitions_than_any_life_has(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    daily = [event("DTSTART:00010101T080000Z", "RRULE:FREQ=DAILY", uid=str(n)) for n in range(4)]
+    daily = [event("DTSTART:20240101T080000Z", "RRULE:FREQ=DAILY", uid=str(n)) for n in range(2)]
+    monkeypatch.setattr(recurring, "MAX_STEPS", 2 * 1010)
+    assert len(read(calendar(*daily)).series) == 2  # 1,005 days each
+    monkeypatch.setattr(recurring, "MAX_STEPS", 2 * 1000)
     with pytest.raises(InputError, match="too many to work out"):
         read(calendar(*daily))
+    many = "RRULE:FREQ=YEARLY;BYYEARDAY=" + ",".join(map(str, range(1, 367)))
+    with pytest.raises(InputError, match="too many to work out"):
+        read(calendar(event("DTSTART:20150101T080000Z", many)))
     monkeypatch.setattr(reading, "MAX_ENTRIES", 300)
     with pytest.raises(InputError, match="more than 300 entries"):
         read(calendar(event("DTSTART:20251001T080000Z", "RRULE:FREQ=DAILY")))
@@ -254,13 +261,6 @@ def test_more_repetitions_than_any_life_has(read: Any, monkeypatch: pytest.Monke
 def test_a_day_that_never_comes_ends(read: Any) -> None:
     rule = "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"
     assert len(entries(read(calendar(event("DTSTART:20251110T080000Z", rule))))) == 1
-
-
-def test_steps_are_bounded() -> None:
-    steps = Steps(3)
-    steps.spend(3)
-    with pytest.raises(InputError):
-        steps.spend(1)
 
 
 def test_without_the_library_it_says_what_to_install(
@@ -318,6 +318,36 @@ def test_whatever_comes_it_is_entries_or_a_clear_error(
         assert entry.end_s >= NOW_S - reading.PAST_S
         assert (entry.lat is None) == (entry.lon is None)
         assert entry.uid
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    zone=st.sampled_from(["Europe/Helsinki", "America/New_York", "Australia/Lord_Howe", "UTC"]),
+    start=st.datetimes(datetime(2025, 10, 2), datetime(2026, 4, 30)),  # local
+    step=st.sampled_from(["DAILY", "WEEKLY", "DAILY;INTERVAL=3", "WEEKLY;BYDAY=MO,SU"]),
+    count=st.integers(1, 200),
+)
+def test_a_repetition_keeps_its_local_time_where_the_clock_has_it(
+    read: Any, zone: str, start: datetime, step: str, count: int
+) -> None:
+    start = start.replace(microsecond=0)
+    begins = f"DTSTART;TZID={zone}:{start:%Y%m%dT%H%M%S}"
+    found = entries(read(calendar(event(begins, f"RRULE:FREQ={step};COUNT={count}"))))
+    times = [entry.start_s for entry in found]
+    assert times == sorted(set(times))
+    assert times[0] == start.replace(tzinfo=ZoneInfo(zone)).timestamp()
+    assert len(times) <= count + 1  # a start that the rule does not name counts beside it
+    assert times[-1] <= NOW_S + reading.AHEAD_S
+    for time_s in times:
+        local = datetime.fromtimestamp(time_s, ZoneInfo(zone))
+        meant = local.replace(hour=start.hour, minute=start.minute)
+        skipped = datetime.fromtimestamp(meant.timestamp(), ZoneInfo(zone)) == local != meant
+        assert local.time() == start.time() or skipped
 
 
 def test_the_file_of_the_how_to(read: Any) -> None:
