@@ -217,6 +217,7 @@ def _between_two_places(now_s: float) -> Iterator[Fix]:
 def test_a_phone_at_rest_looks_by_itself(household: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No signal comes after the import: the minute alone, shortened here, makes the phone look and speak, once."""
     monkeypatch.setattr("hearthway.app.phone.CALENDAR_LOOK_S", 0.05)
+    monkeypatch.setattr("hearthway.app.brain.CONSIDER_EVERY_S", 0.05)  # as a look later
 
     async def main() -> None:
         async with household(phone="phone") as nodes:
@@ -224,7 +225,8 @@ def test_a_phone_at_rest_looks_by_itself(household: Any, monkeypatch: pytest.Mon
             now_s = phone.clock.now_s()
             phone.store.add_person("Anna", "anna")
             phone.store.add_fixes("anna", _between_two_places(now_s), "t")
-            start = datetime.fromtimestamp(now_s + 37 * 60.0, UTC)
+            # 18 min of travel and 15 for door and shoes: it is time, by day and by night
+            start = datetime.fromtimestamp(now_s + 33.5 * 60.0, UTC)
             file = nodes.path / "a.ics"
             event = ("SUMMARY:Concert", f"GEO:{CENTRE[0] + 0.08};{CENTRE[1]}", "LOCATION:Hall")
             file.write_bytes(ics(event, start=f"{start:%Y%m%dT%H%M%SZ}"))
