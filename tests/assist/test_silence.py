@@ -12,10 +12,11 @@ import pytest
 
 import hearthway.assist
 from hearthway.assist import needs
-from hearthway.assist.memory import Answered, Said
+from hearthway.assist.memory import Answered, Memory, Said
 from hearthway.assist.settings import Dial, GateSettings
 from hearthway.assist.shape import AnyNeed
 from hearthway.assist.silences import SILENCES
+from hearthway.records.geo import offset
 from hearthway.records.localtime import local_day
 from hearthway.records.poi import OpenState
 from hearthway.records.situation import Destination
@@ -221,3 +222,28 @@ def test_broken_facts_are_silence_and_not_a_crash(world: Any, field: str) -> Non
         "destinations": (Destination(place=world.mall, p=0.0),),
     }
     assert isinstance(consider(world, **{field: broken[field]}), Silence)
+
+
+def beside_a(world: Any, north_m: float, meals: int = 12, elsewhere: int = 0) -> Any:
+    """Dinners that were all so far north of Ravintola A, and some at Ravintola B."""
+    moved = [
+        msgspec.structs.replace(m, lat=offset(m.lat, m.lon, north_m, 0)[0])
+        for m in world.dining({"node/1": meals}).meals
+    ]
+    others = world.dining({"node/2": elsewhere}).meals if elsewhere else ()
+    memory = Memory(person="anna")
+    for note in (*moved, *others):
+        memory = memory.meal(note)
+    return memory
+
+
+def test_a_habit_next_door_to_a_table_is_no_meal(world: Any) -> None:
+    """Always on one spot, and the map has no table there: a pool, a church. At the table itself it speaks."""
+    assert isinstance(consider(world, beside_a(world, 0.0)), Suggestion)
+    assert code_of(consider(world, beside_a(world, 45.0))) == "next-door-to-a-table"
+
+
+def test_here_and_there_is_a_choice_and_few_are_no_habit(world: Any) -> None:
+    assert isinstance(consider(world, beside_a(world, 45.0, elsewhere=6)), Suggestion)
+    few = consider(world, beside_a(world, 45.0, meals=2))
+    assert code_of(few) == "too-early", "worth a word, later"

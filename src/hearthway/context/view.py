@@ -20,6 +20,7 @@ from .state import LifeState
 
 SHOWN = 24  # candidates in a situation; the rest of the mass is spread over many
 ENOUGH_TRIPS = 5
+MOST_A_DAY = 2.0  # meals out: nobody has three on an average day
 
 
 def situation_of(
@@ -69,9 +70,14 @@ def situation_of(
 
 
 def eaten_out(state: LifeState, book: PlaceBook) -> list[Meal]:
-    """Meal visits that do not stand at home or work: living above a restaurant is no dinner."""
+    """Meal visits that do not stand at home or work: living above a restaurant is no dinner.
+
+    None where there are more than `MOST_A_DAY` on the average day with any: who stops near tables all day, as one
+    does who works in a town's middle, tells nothing of meals by it.
+    """
     labels = book.labels()
-    return [meal for meal in state.meals if labels.get(meal.place) not in ("home", "work")]
+    meals = [meal for meal in state.meals if labels.get(meal.place) not in ("home", "work")]
+    return meals if len(meals) <= MOST_A_DAY * len({meal.day for meal in meals}) else []
 
 
 def _last_meal(state: LifeState, meals: list[Meal]) -> float | None:

@@ -19,7 +19,7 @@ from hearthway.records.life import Place, Routine
 from hearthway.records.localtime import local_day, local_second
 from hearthway.records.situation import Situation
 
-from .settings import PLACE_REACH_M
+from .settings import ALWAYS, MIN_MEALS, NEWEST_MEALS, ONE_SPOT_M, PLACE_REACH_M
 
 LIVED = ("home", "work")
 MEALS = ("breakfast", "lunch", "dinner")
@@ -108,6 +108,31 @@ def meals_by_place(places: Sequence[Place], meals: Sequence[Meal]) -> dict[str, 
     return found
 
 
+def quarter_of(situation: Situation, time_s: float) -> int:
+    """Its quarter hour of the local day."""
+    return int(local_second(time_s, situation.utc_offset_s) // 900)
+
+
+def slots_at(situation: Situation, arrive_s: float) -> set[int]:
+    """The quarter hours in which a meal on that arrival would begin."""
+    quarter = quarter_of(situation, arrive_s)
+    return {q % QUARTERS for q in range(quarter - BEFORE_Q, quarter + AFTER_Q)}
+
+
+def one_spot(meals: Sequence[Meal]) -> tuple[float, float] | None:
+    """Where (nearly) all of the newest of these stand; None where there is a choice among them, or too few."""
+    newest = sorted(meals)[-NEWEST_MEALS:]
+    if len(newest) < MIN_MEALS:
+        return None
+    around = [
+        [n for n in newest if distance_m(m.lat, m.lon, n.lat, n.lon) <= ONE_SPOT_M] for m in newest
+    ]
+    most = max(around, key=len)
+    if len(most) <= ALWAYS * len(newest):
+        return None
+    return sum(m.lat for m in most) / len(most), sum(m.lon for m in most) / len(most)
+
+
 def usable(situation: Situation, settings: GateSettings) -> list[Routine]:
     """The meal routines of this person with enough days of evidence."""
     return [
@@ -127,9 +152,8 @@ def hunger_at(
     hungry: float = 1.0,
 ) -> Hunger:
     """How probably the person wants this meal on arriving at `place`, where they had `meals` before."""
-    quarter = int(local_second(arrive_s, situation.utc_offset_s) // 900)
-    chance, window = hazard(routine, quarter)
-    slots = {q % QUARTERS for q in range(quarter - BEFORE_Q, quarter + AFTER_Q)}
+    chance, window = hazard(routine, quarter_of(situation, arrive_s))
+    slots = slots_at(situation, arrive_s)
     here = sum(m.quarter in slots for m in meals)
     other = max(0, place.visits - len(meals)) * len(slots) / WAKING_Q
     p = (here + PRIOR_ARRIVALS * chance) / (here + other + PRIOR_ARRIVALS)

@@ -8,12 +8,14 @@ from hearthway.assist import moment
 from hearthway.assist.options import best
 from hearthway.assist.settings import DECIDING_MIN
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
-from hearthway.records.poi import OpenState
+from hearthway.records.geo import distance_m
+from hearthway.records.poi import MEAL, OpenState, PoiIndex
 from hearthway.records.venue import Wait
 
 from .candidates import Candidate, find
 from .hunger import MEALS, living, usable, words_of
 from .rank import BEST_OPTION_MIN, option_of
+from .settings import AT_TABLE_M
 from .silences import SILENCES
 from .target import Target, find_target
 from .taste import Taste, taste_of
@@ -66,10 +68,24 @@ def _taste(scene: Scene) -> Taste:
     return taste_of(scene.memory, scene.situation.time_s, living(scene.situation))
 
 
+def next_door(target: Target, pois: PoiIndex) -> bool:
+    """Do they always stay on one spot there that is not clearly a table of the kind we name?
+
+    Then it may be anything beside one, or a cafe, for which a restaurant is no other choice.
+    """
+    if target.spot is None:
+        return False
+    usual = [poi for osm_id in sorted(target.usual) if (poi := pois.get(osm_id)) is not None]
+    at_spot = [p for p in usual if distance_m(*target.spot, p.lat, p.lon) <= AT_TABLE_M]
+    return len(at_spot) != 1 or at_spot[0].kind not in MEAL
+
+
 def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
     """Places to eat that are open or of unknown hours when one comes."""
     if scene.pois is None:
         return Unfit(code="needs-a-map")
+    if next_door(aim.target, scene.pois):
+        return Unfit(code="next-door-to-a-table")
     place, taste = aim.target.place, _taste(scene)
     seconds, route = scene.way(place)
     found = find(

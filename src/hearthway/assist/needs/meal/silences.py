@@ -2,7 +2,7 @@
 
 SILENCES = {
     "not-driving": "You are not driving.",
-    "no-routine-yet": "There are too few days of your life here to know when you eat.",
+    "no-routine-yet": "Too little of your life here tells when you eat out.",
     "unknown-destination": "It is not clear where you are heading.",
     "needs-a-map": "There is no map here, so no place to eat is known.",
     "off-map": "Where you are heading lies off the map.",
@@ -10,6 +10,7 @@ SILENCES = {
     "ate-recently": "You have eaten not long ago.",
     "heading-home": "You are heading home, and such a drive of yours rarely ends at a table.",
     "not-an-eating-drive": "Your visits there at this time are rarely for a meal.",
+    "next-door-to-a-table": "At this time you always stay on one spot there, and it may be something else than a table.",
     "said-already": "It has been said already for this meal.",
     "no-places-near": "The map knows no place to eat near there.",
     "nothing-open": "Nothing there is open when you arrive.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct
 
 from hearthway.assist.memory import Memory
@@ -12,7 +13,17 @@ from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.situation import Situation
 
-from .hunger import MIN_APPETITE, Hunger, appetite, hunger_at, living, meals_by_place, usable
+from .hunger import (
+    MIN_APPETITE,
+    Hunger,
+    appetite,
+    hunger_at,
+    living,
+    meals_by_place,
+    one_spot,
+    slots_at,
+    usable,
+)
 
 MIN_CONSIDERED_P, MAX_CONSIDERED = 0.02, 12  # destinations looked at: the rest carry no word
 
@@ -26,6 +37,8 @@ class Target(Struct, frozen=True, kw_only=True):
     p_area: float  # of every destination within `AREA_M`: they share their options
     p_useful: float  # one of these is the destination, and the meal is wanted there
     area: tuple[Place, ...]  # these destinations, the weightiest first
+    spot: tuple[float, float] | None = None  # where they always stay then; None: here and there
+    usual: frozenset[str] = frozenset()  # the POIs that the meals there may have been at
 
 
 def _apart_m(a: Place, b: Place) -> float:
@@ -90,4 +103,7 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
         return Unfit(code="heading-home" if homeward else "unknown-destination")
     if target.hunger.p < settings.min_need_p:
         return Unfit(code="heading-home" if homeward else "not-an-eating-drive")
-    return target
+    then = slots_at(situation, arrivals[target.place.place_id])
+    there = [m for p in target.area for m in meals.get(p.place_id, []) if m.quarter in then]
+    usual = frozenset(osm_id for meal in there for osm_id, _ in meal.pois)
+    return msgspec.structs.replace(target, spot=one_spot(there), usual=usual)
