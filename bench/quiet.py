@@ -1,0 +1,438 @@
+"""Is it silent where nobody needs a word, and does it speak, once and in time, where somebody does?
+
+    python bench/quiet.py --data ../shared/data
+
+Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map two
+generators make lives that nobody lived: `hearthway.synthetic` ("household": both adults), and `bench/_lives.py`, written from
+another description and sharing none of its code ("other": shift, pensioner, parent, technician), on which nothing was tuned.
+A phone of the person (`hearthway.app.brain`, its settings as installed; venues told no waits) has kept 60 days. Then it lives
+the next days as they come, fix by fix, looking every five seconds, until 30 days without a need are over. What is without need
+the generator says, not the gate: nobody ate out that day, the charge brings the car home, and it stands where it always
+does. Every word on such a day is a false interruption. The peer, in the same looks, is the rule that a hand would write: at
+mealtimes, on a drive that leads to a place near which one can eat, say so once a meal (on the same days).
+
+Then every installed need has days of its own in lives of the other generator: what it speaks of is true then. Counted are the
+days on which it is said exactly once, at a calm moment (driving load within the gate's bound), before it is too late, and those
+on which it is said otherwise; the rest are silent. A need without such a day is an error.
+Returns 1 where anything false was said, or anything badly, or where a need was told on none of its days. The last line is JSON for scripts/bench.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hearthway.app.config import Config, NodeTable
+from hearthway.app.phone import brain_for, gate_settings
+from hearthway.assist import needs
+from hearthway.assist.engine import Proposal
+from hearthway.assist.gate import driving_load
+from hearthway.assist.settings import GateSettings
+from hearthway.assist.shape import AnyNeed
+from hearthway.atlas.build import build
+from hearthway.atlas.store import Atlas
+from hearthway.mesh.state.store import Store
+from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.geo import distance_m
+from hearthway.records.household import Role
+from hearthway.records.localtime import local_day, local_second, utc_offset_s
+from hearthway.records.poi import MEAL
+from hearthway.records.signals import Fix, Signal
+from hearthway.records.situation import Situation
+from hearthway.records.suggestion import Suggestion
+from hearthway.sense.catalogue import SOC, normalise
+from hearthway.synthetic.almanac import Calendar, Day
+from hearthway.synthetic.drives import DrivePool
+from hearthway.synthetic.household import generate
+from hearthway.synthetic.settings import Settings
+
+if TYPE_CHECKING:
+    from bench import _lives
+    from bench._lives import Leg, Lived
+else:  # run as a script, its own folder is on the path
+    import _lives
+    from _lives import Leg, Lived
+
+LEARN_DAYS, QUIET_DAYS = 60, 30
+WEEKS = 18  # of a household: on more than half of its days somebody eats out
+LOW_PCT = 15.0
+CONFIG = Config(node=NodeTable(id="phone", role=Role.PHONE))
+MEALTIMES_S = ((11 * 3600, 13.5 * 3600), (17 * 3600, 20 * 3600))
+PEER_REACH_M = 400.0
+PEER_REPEAT_S = 2 * 3600.0
+FALSE = "false interruptions"
+TOLD, WRONG = "told once, calmly, in time", "told twice, under load or too late"
+Item = Fix | Signal
+
+
+@dataclass
+class Heard:
+    """What was said in one life, and how often the phone looked."""
+
+    said: list[Suggestion] = field(default_factory=list)
+    peer_s: list[float] = field(default_factory=list)
+    looks: int = 0
+
+
+class Peer:
+    """The hand's rule: a mealtime, a drive, and a table near where it leads."""
+
+    def __init__(self, atlas: Atlas) -> None:
+        self._atlas, self._last_s = atlas, float("-inf")
+
+    def speaks(self, situation: Situation, settings: GateSettings) -> bool:
+        """Would it say something now?"""
+        if situation.mode != "driving" or situation.time_s - self._last_s < PEER_REPEAT_S:
+            return False
+        second = local_second(situation.time_s, situation.utc_offset_s)
+        if not any(begin <= second < end for begin, end in MEALTIMES_S):
+            return False
+        goal = next(iter(situation.destinations), None)
+        if goal is None or goal.p < settings.min_destination_p or goal.place.label == "home":
+            return False
+        if not self._atlas.near(goal.place.lat, goal.place.lon, PEER_REACH_M, MEAL):
+            return False
+        self._last_s = situation.time_s
+        return True
+
+
+def hear(path: Path, atlas: Atlas, learned: Iterable[Item], lived: Iterable[Item]) -> Heard:
+    """A phone that has kept `learned` takes in `lived` as it comes, and says what it says."""
+    heard, peer, settings = Heard(), Peer(atlas), gate_settings(CONFIG)
+    with Store.open(path, node_id="phone") as store:
+        person = store.add_person("Somebody")
+        kept = list(learned)
+        store.add_fixes(person.person_id, [i for i in kept if isinstance(i, Fix)], "recording")
+        store.add_signals(person.person_id, [i for i in kept if isinstance(i, Signal)])
+        brain = brain_for(store, person, CONFIG, atlas)
+        for item in lived:
+            if isinstance(item, Fix):
+                brain.observe([item], [], "phone")
+            else:
+                brain.observe([], [item], item.source)
+            if not brain.due(item.time_s):
+                continue
+            heard.looks += 1
+            situation = brain.look(item.time_s)
+            if peer.speaks(situation, settings):
+                heard.peer_s.append(item.time_s)
+            found = brain.propose(situation)
+            outcome = brain.decide(found, {}) if isinstance(found, Proposal) else found
+            if isinstance(outcome, Suggestion):
+                heard.said.append(outcome)
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    return heard
+
+
+# -- days without a need -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Life:
+    """A life to be heard: what was kept, what comes, and which local days hold no need."""
+
+    name: str
+    learned: list[Item]
+    lived: list[Item]
+    quiet: set[int]
+    offset: Callable[[float], int]  # local day of a time
+
+
+def households(atlas: Atlas, seed: int) -> Iterator[Life]:
+    """Both adults of a household of the first generator."""
+    settings = Settings(seed=seed, weeks=WEEKS)
+    made = generate(settings, atlas, atlas, DrivePool.bundled(), atlas.place_name)
+    calendar = Calendar(settings, middle(atlas), 1)
+    begin_s = calendar.unix(calendar.first + LEARN_DAYS, 3 * 3600.0)
+    for who, member in zip("ab", made.people, strict=False):
+        signals = [normalise(signal) for signal in member.car_signals]
+        low = {
+            day
+            for day in (on_day(calendar, s.time_s) for s in signals if low_charge(s))
+            if day is not None
+        }
+        quiet = [
+            day.number
+            for day in calendar.days[LEARN_DAYS:-1]
+            if without_need(day, who) and not low & {day.number - 1, day.number}
+        ][:QUIET_DAYS]
+        if len(quiet) < QUIET_DAYS:
+            raise InputError(
+                f"Adult {who} of household {seed} has {len(quiet)} days without a need.",
+                "Raise WEEKS in bench/quiet.py.",
+            )
+        fixes: Iterable[Item] = member.fixes
+        items = list(heapq.merge(signals, fixes, key=lambda item: item.time_s))
+        end_s = calendar.unix(quiet[-1] + 1, 0.0)
+        yield Life(
+            f"household, {who}",
+            [i for i in items if i.time_s < begin_s],
+            [i for i in items if begin_s <= i.time_s < end_s],
+            set(quiet),
+            lambda time_s: on_day(calendar, time_s),
+        )
+
+
+def middle(atlas: Atlas) -> tuple[float, float]:
+    """Of the map."""
+    south, west, north, east = atlas.bounds
+    return (south + north) / 2, (west + east) / 2
+
+
+def low_charge(signal: Signal) -> bool:
+    """Is it a charge that may not bring one home?"""
+    value = signal.value
+    return signal.key == SOC and isinstance(value, float) and value < LOW_PCT
+
+
+def on_day(calendar: Calendar, time_s: float) -> int:
+    """The calendar's local day of a time."""
+    day = int(time_s // 86_400.0)
+    return day + 1 if time_s >= calendar.unix(day + 1, 0.0) else day
+
+
+def without_need(day: Day, who: str) -> bool:
+    """Does this adult eat at home, and the car stand where it always does?"""
+    return who not in day.evenings and day.family_out is None and not day.away
+
+
+def others(atlas: Atlas, seed: int) -> Iterator[Life]:
+    """The four people of the other description."""
+    for kind in _lives.KINDS:
+        life = _lives.begun(kind, atlas, seed)
+        begin_s = life.now_s
+        life.live(LEARN_DAYS, quiet=False)
+        middle_s, first = life.now_s, life.day
+        life.live(QUIET_DAYS, quiet=True)
+        if any(leg.eats or leg.low or leg.new for leg in life.legs if leg.start_s >= middle_s):
+            raise InputError(f"The quiet days of {kind} hold a need.", "Mend bench/_lives.py.")
+        yield Life(
+            f"other, {kind}",
+            list(life.items(begin_s, middle_s)),
+            list(life.items(middle_s, life.now_s)),
+            set(range(first, life.day + 1)),
+            day_of(life),
+        )
+
+
+def day_of(life: Lived) -> Callable[[float], int]:
+    """Local days of that life's map."""
+    at = life.town.middle
+    return lambda time_s: local_day(time_s, utc_offset_s(*at, time_s))
+
+
+# -- days of a need ----------------------------------------------------------------------------------------------------
+
+
+def usual_meal(life: Lived) -> Leg:
+    """The next of the days on which this person has always eaten out, and does again."""
+    before = len(life.legs)
+    while not any(leg.eats for leg in life.legs[before:]):
+        life.live(1, quiet=False)
+    return next(leg for leg in life.legs[::-1] if leg.eats)
+
+
+def to_the_pool(life: Lived) -> Leg:
+    """Saturday: nobody plugged the car in. It gets to the pool, and not home again."""
+    life.live(1, quiet=True)
+    life.rest(life.unix(10 * 3600.0))
+    pool, home = life.spots["pool"], life.town.home
+    rate = _lives.USES_PCT_PER_KM / 1000.0
+    there_m, back_m = (
+        sum(distance_m(*a, *b) for a, b in pairwise(way))
+        for way in (life.town.way(home, pool), life.town.way(pool, home))
+    )
+    life.soc_pct = 5.0 + rate * (there_m + 0.4 * back_m)
+    leg = life.go(pool)
+    life.rest(life.now_s + 1.5 * 3600.0)
+    leg.low = life.soc_pct < 5.0 + rate * back_m
+    return leg
+
+
+def to_the_fair(life: Lived) -> Leg:
+    """Sunday: the fair again, where one has been twice in two months."""
+    life.live(2, quiet=True)
+    life.rest(life.unix(14 * 3600.0))
+    leg = life.go(life.spots["fair"], new=True)
+    life.rest(life.now_s + 3600.0)
+    return leg
+
+
+# Each need's own days: what is true then, and who lives them after 60 days of such a life; day 60 is a Friday.
+NEEDS_OF_MAP = {
+    "battery": "charger",
+    "parking": "parking",
+}  # of a map without these nobody can be told
+OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
+    "meal": ("eats", dict.fromkeys(("shift", "pensioner", "parent"), usual_meal)),
+    "battery": ("low", {"parent": to_the_pool}),
+    "parking": ("new", {"parent": to_the_fair}),
+}
+
+
+@dataclass
+class OwnDay:
+    """How a need did on its day: its words, anybody else's, and of its one word the driving load and the time left."""
+
+    words: int
+    others: int
+    load: float = 1.0
+    lead_s: float = 0.0
+
+    def fits(self, settings: GateSettings) -> bool:
+        """Once, calm, and not too late?"""
+        calm, early = self.load <= settings.max_load, self.lead_s >= settings.min_lead_s
+        return (self.words, self.others) == (1, 0) and calm and early
+
+
+def days_of(need: AnyNeed) -> tuple[str, dict[str, Callable[[Lived], Leg]]]:
+    """What is true on its own days, and these; InputError where it has none."""
+    if need.name not in OWN_DAYS:
+        raise InputError(
+            f"The need {need.name} has no day of its own.", "Add one to OWN_DAYS in bench/quiet.py."
+        )
+    return OWN_DAYS[need.name]
+
+
+def own_day(need: AnyNeed, kind: str, atlas: Atlas, seed: int, path: Path) -> OwnDay:
+    """One own day of a need, in the life of somebody of that kind."""
+    fact, days = days_of(need)
+    life = _lives.begun(kind, atlas, seed)
+    begin_s = life.now_s
+    life.live(LEARN_DAYS, quiet=False)
+    leg = days[kind](life)
+    middle_s = _lives.unix(day_of(life)(leg.start_s), 0.0, life.town.middle)
+    if not getattr(leg, fact):
+        raise InputError(f"The day of {need.name} holds no such need.", "Mend bench/quiet.py.")
+    learned, lived = life.items(begin_s, middle_s), life.items(middle_s, life.now_s)
+    heard = hear(path, atlas, learned, lived)
+    mine = [s for s in heard.said if s.need in need.topics]
+    found = OwnDay(len(mine), len(heard.said) - len(mine))
+    if mine:
+        found.load = driving_load(mine[0].situation)
+        found.lead_s = leg.end_s - mine[0].time_s
+    return found
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
+
+def row(case: str, metric: str, unit: str, ours: float, peer: str, theirs: float) -> dict[str, Any]:
+    """One line."""
+    return {
+        "case": case,
+        "metric": metric,
+        "unit": unit,
+        "ours": round(ours, 3),
+        "peer": peer,
+        "theirs": round(theirs, 3),
+        "ratio": round(ours / theirs, 3) if theirs else None,
+    }
+
+
+def quiet_rows(
+    name: str, lives: Iterable[Life], atlas: Atlas, path: Path
+) -> Iterator[dict[str, Any]]:
+    """What was said in these lives on days without a need: one row of each."""
+    for life in lives:
+        heard = hear(path, atlas, life.learned, life.lived)
+        false = [s for s in heard.said if life.offset(s.time_s) in life.quiet]
+        for said in false:
+            print(f"false: {name}, {life.name}: {said.need}: {said.headline}", file=sys.stderr)
+        peer = sum(life.offset(time_s) in life.quiet for time_s in heard.peer_s)
+        case = f"{name}, {life.name}: {QUIET_DAYS} quiet days, {heard.looks} looks"
+        print(f"{case}: false {len(false)}, the hand's rule {peer}", flush=True)
+        yield row(case, FALSE, "words", len(false), "hand rule", peer)
+
+
+def need_rows(name: str, atlas: Atlas, seeds: range, path: Path) -> Iterator[dict[str, Any]]:
+    """Each need's own days on this map."""
+    settings = gate_settings(CONFIG)
+    for need in needs.found():
+        kinds = days_of(need)[1]
+        kind_of_poi = NEEDS_OF_MAP.get(need.name)
+        if kind_of_poi is not None and not atlas.near(*middle(atlas), 1e6, (kind_of_poi,)):
+            print(f"{name}: no day of {need.name}: the map has no {kind_of_poi}", flush=True)
+            continue
+        days = [own_day(need, kind, atlas, seed, path) for kind in kinds for seed in seeds]
+        case = f"{name}, days of {need.name}"
+        for day in days:
+            print(
+                f"{case}: {day.words} words (others: {day.others}), load {day.load:.2f}, "
+                f"{day.lead_s:.0f} s before arrival",
+                flush=True,
+            )
+        right = [day for day in days if day.fits(settings)]
+        wrong = [day for day in days if day.words and not day.fits(settings)]
+        yield row(case, TOLD, "days", len(right), "days", len(days))
+        yield row(case, WRONG, "days", len(wrong), "asked", 0)
+        if right:
+            load = max(day.load for day in right)
+            lead_s = min(day.lead_s for day in right)
+            yield row(case, "highest load", "0-1", load, "bound", settings.max_load)
+            yield row(case, "least time left", "s", lead_s, "bound", settings.min_lead_s)
+
+
+def on_map(name: str, atlas: Atlas, seeds: range, folder: Path) -> Iterator[dict[str, Any]]:
+    """All rows of one map."""
+    path = folder / "quiet.db"
+    for seed in seeds:
+        for made in (households, others):
+            yield from quiet_rows(f"{name}, seed {seed}", made(atlas, seed), atlas, path)
+    yield from need_rows(name, atlas, seeds, path)
+
+
+def measured(data: Path, split: str, seeds: range) -> list[dict[str, Any]]:
+    """All rows."""
+    if not data.is_dir():
+        raise InputError(f"There is no directory {data}.", "Give one with --data.")
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        maps = {"bundled": Atlas.bundled()}
+        for pbf in sorted(p for p in data.glob("**/*.osm.pbf") if split in p.name):
+            target = Path(scratch) / pbf.name
+            build(pbf, target)
+            maps[pbf.name.removesuffix(".osm.pbf")] = Atlas.open(target)
+        for name, atlas in maps.items():
+            rows += on_map(name, atlas, seeds, Path(scratch))
+            atlas.close()
+    return rows
+
+
+def failed(rows: list[dict[str, Any]]) -> bool:
+    """Was anything false said, or badly, or was a need told on none of its days?"""
+    told = {need.name: 0 for need in needs.found()}
+    for each in rows:
+        if each["metric"] == TOLD:
+            told[each["case"].rsplit(" ", 1)[1]] += each["ours"]
+    bad = any(r["ours"] > 0 for r in rows if r["metric"] in (FALSE, WRONG))
+    return bad or not all(told.values())
+
+
+def main() -> int:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", default="")
+    parser.add_argument("--seeds", type=int, default=1, help="of each generator, on each map")
+    given = parser.parse_args()
+    try:
+        rows = measured(given.data, given.split, range(1, given.seeds + 1))
+    except HearthwayError as why:
+        print(why, file=sys.stderr)
+        return 2
+    print(json.dumps({"bench": "quiet", "rows": rows}))
+    return 1 if failed(rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""bench/quiet.py in small: a life from another description is left in peace, and a need is told on its own day."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+from hearthway.app.phone import gate_settings
+from hearthway.assist import needs
+from hearthway.atlas.store import Atlas
+from hearthway.context import view
+from hearthway.records.errors import InputError
+
+BENCH = Path(__file__).parents[2] / "bench"
+DAYS, QUIET_DAYS = 21, 7
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[ModuleType]:
+    """The script as a module."""
+    sys.path.insert(0, str(BENCH))
+    module = import_module("quiet")
+    yield module
+    sys.path.remove(str(BENCH))
+    for name in ("quiet", "_lives"):
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def technician(quiet: ModuleType) -> Any:
+    """Three weeks of stops next door to tables in the middle of Helsinki, and a week in which nobody eats out."""
+    atlas = Atlas.bundled()
+    life = quiet._lives.begun("technician", atlas, 1)
+    begin_s = life.now_s
+    life.live(DAYS, quiet=False)
+    middle_s = life.now_s
+    life.live(QUIET_DAYS, quiet=True)
+    assert not any(leg.eats for leg in life.legs if leg.start_s >= middle_s)
+    yield list(life.items(begin_s, middle_s)), list(life.items(middle_s, life.now_s)), atlas
+    atlas.close()
+
+
+def test_who_stops_near_tables_all_day_is_left_in_peace(
+    quiet: ModuleType, technician: Any, tmp_path: Path
+) -> None:
+    learned, lived, atlas = technician
+    heard = quiet.hear(tmp_path / "a.db", atlas, learned, lived)
+    assert heard.said == []
+    assert heard.looks > 500
+    assert heard.peer_s, "the hand's rule must speak: there are drives at mealtimes"
+
+
+def test_without_that_bound_it_would_be_told_of_breakfast(
+    quiet: ModuleType, technician: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above: the same days, one fact changed."""
+    monkeypatch.setattr(view, "MOST_A_DAY", 1e9)
+    learned, lived, atlas = technician
+    assert quiet.hear(tmp_path / "a.db", atlas, learned, lived).said
+
+
+def test_the_car_that_was_not_plugged_in_is_told_once_calmly_in_time(
+    quiet: ModuleType, tmp_path: Path
+) -> None:
+    battery = next(need for need in needs.found() if "charge" in need.topics)
+    atlas = Atlas.bundled()
+    try:
+        day = quiet.own_day(battery, "parent", atlas, 1, tmp_path / "a.db")
+    finally:
+        atlas.close()
+    assert day.fits(gate_settings(quiet.CONFIG)), day
+
+
+def test_lives_are_reproducible(quiet: ModuleType) -> None:
+    atlas = Atlas.bundled()
+    fixes = []
+    for seed in (1, 1, 2):
+        life = quiet._lives.begun("shift", atlas, seed)
+        life.live(3, quiet=False)
+        fixes.append(life.phone.fixes)
+    atlas.close()
+    assert fixes[0] == fixes[1] != fixes[2]
+
+
+def test_every_need_has_a_day_and_one_without_is_an_error(quiet: ModuleType) -> None:
+    for need in needs.found():
+        assert quiet.days_of(need)[1]
+    stranger = msgspec.structs.replace(needs.found()[0], name="stranger")
+    with pytest.raises(InputError, match="Add one to OWN_DAYS"):
+        quiet.days_of(stranger)
+
+
+def test_what_fails(quiet: ModuleType) -> None:
+    told = [
+        quiet.row(f"a map, days of {need.name}", quiet.TOLD, "days", 1, "days", 2)
+        for need in needs.found()
+    ]
+    assert not quiet.failed(told)
+    assert quiet.failed(told[1:]), "a need that was told on none of its days"
+    assert quiet.failed([*told, quiet.row("a life", quiet.FALSE, "words", 1, "hand rule", 9)])
+    assert quiet.failed([*told, quiet.row("a map", quiet.WRONG, "days", 1, "asked", 0)])
