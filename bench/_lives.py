@@ -77,6 +77,7 @@ class Leg:
     eats: bool
     low: bool = False  # the charge would not have brought the car home from there
     new: bool = False  # where one does not know where to park
+    planned: bool = False  # to something that begins five minutes after its end, in the calendar
 
 
 class Town:

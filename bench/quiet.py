@@ -26,12 +26,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hearthway.app.calendar import import_calendar
 from hearthway.app.config import Config, NodeTable
-from hearthway.app.phone import brain_for, gate_settings
+from hearthway.app.phone import CALENDAR_LOOK_S, brain_for, gate_settings
 from hearthway.assist import needs
 from hearthway.assist.engine import Proposal
 from hearthway.assist.gate import driving_load
@@ -39,6 +41,7 @@ from hearthway.assist.settings import GateSettings
 from hearthway.assist.shape import AnyNeed
 from hearthway.atlas.build import build
 from hearthway.atlas.store import Atlas
+from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.geo import distance_m
@@ -70,6 +73,7 @@ PEER_REACH_M = 400.0
 PEER_REPEAT_S = 2 * 3600.0
 FALSE = "false interruptions"
 TOLD, WRONG = "told once, calmly, in time", "told twice, under load or too late"
+EARLY_S = 300.0  # between arriving and what stands in the calendar
 Item = Fix | Signal
 
 
@@ -104,8 +108,17 @@ class Peer:
         return True
 
 
-def hear(path: Path, atlas: Atlas, learned: Iterable[Item], lived: Iterable[Item]) -> Heard:
-    """A phone that has kept `learned` takes in `lived` as it comes, and says what it says."""
+def hear(
+    path: Path,
+    atlas: Atlas,
+    learned: Iterable[Item],
+    lived: Iterable[Item],
+    calendar: str = "",
+) -> Heard:
+    """A phone that has kept `learned` takes in `lived` as it comes, and says what it says.
+
+    With a `calendar` (an .ics file's text, imported before `lived`) it also looks every minute while nothing comes.
+    """
     heard, peer, settings = Heard(), Peer(atlas), gate_settings(CONFIG)
     with Store.open(path, node_id="phone") as store:
         person = store.add_person("Somebody")
@@ -113,21 +126,33 @@ def hear(path: Path, atlas: Atlas, learned: Iterable[Item], lived: Iterable[Item
         store.add_fixes(person.person_id, [i for i in kept if isinstance(i, Fix)], "recording")
         store.add_signals(person.person_id, [i for i in kept if isinstance(i, Signal)])
         brain = brain_for(store, person, CONFIG, atlas)
-        for item in lived:
-            if isinstance(item, Fix):
-                brain.observe([item], [], "phone")
-            else:
-                brain.observe([], [item], item.source)
-            if not brain.due(item.time_s):
-                continue
+
+        def look(time_s: float) -> None:
             heard.looks += 1
-            situation = brain.look(item.time_s)
+            situation = brain.look(time_s)
             if peer.speaks(situation, settings):
-                heard.peer_s.append(item.time_s)
+                heard.peer_s.append(time_s)
             found = brain.propose(situation)
             outcome = brain.decide(found, {}) if isinstance(found, Proposal) else found
             if isinstance(outcome, Suggestion):
                 heard.said.append(outcome)
+
+        looked_s = max((item.time_s for item in kept), default=0.0)
+        if calendar:
+            file = path.with_suffix(".ics")
+            file.write_text(calendar)
+            import_calendar(store, file, brain.life, atlas, Rules(()), looked_s)
+        for item in lived:
+            while calendar and looked_s + CALENDAR_LOOK_S < item.time_s:
+                looked_s += CALENDAR_LOOK_S
+                look(looked_s)
+            looked_s = max(looked_s, item.time_s)
+            if isinstance(item, Fix):
+                brain.observe([item], [], "phone")
+            else:
+                brain.observe([], [item], item.source)
+            if brain.due(item.time_s):
+                look(item.time_s)
     for file in path.parent.glob(f"{path.name}*"):
         file.unlink()
     return heard
@@ -258,6 +283,32 @@ def to_the_pool(life: Lived) -> Leg:
     return leg
 
 
+def to_an_appointment(life: Lived) -> Leg:
+    """Saturday: something at the pool stands in the calendar, and the person leaves in time for it."""
+    life.live(1, quiet=True)
+    life.rest(life.unix(10 * 3600.0))
+    leg = life.go(life.spots["pool"])
+    leg.planned = True
+    life.rest(life.now_s + 3600.0)
+    return leg
+
+
+def in_calendar(leg: Leg) -> str:
+    """The appointment that a leg leads to, as a calendar program writes it; nothing for another leg."""
+    if not leg.planned:
+        return ""
+    begin = datetime.fromtimestamp(leg.end_s + EARLY_S, UTC)
+    event = (
+        "BEGIN:VEVENT",
+        "UID:swim",
+        f"DTSTART:{begin:%Y%m%dT%H%M%SZ}",
+        "SUMMARY:Swimming lesson",
+        f"GEO:{leg.to[0]:.6f};{leg.to[1]:.6f}",
+        "END:VEVENT",
+    )
+    return "\r\n".join(("BEGIN:VCALENDAR", "VERSION:2.0", *event, "END:VCALENDAR", ""))
+
+
 def to_the_fair(life: Lived) -> Leg:
     """Sunday: the fair again, where one has been twice in two months."""
     life.live(2, quiet=True)
@@ -276,6 +327,7 @@ OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
     "meal": ("eats", dict.fromkeys(("shift", "pensioner", "parent"), usual_meal)),
     "battery": ("low", {"parent": to_the_pool}),
     "parking": ("new", {"parent": to_the_fair}),
+    "leave_now": ("planned", {"parent": to_an_appointment}),
 }
 
 
@@ -314,12 +366,13 @@ def own_day(need: AnyNeed, kind: str, atlas: Atlas, seed: int, path: Path) -> Ow
     if not getattr(leg, fact):
         raise InputError(f"The day of {need.name} holds no such need.", "Mend bench/quiet.py.")
     learned, lived = life.items(begin_s, middle_s), life.items(middle_s, life.now_s)
-    heard = hear(path, atlas, learned, lived)
+    heard = hear(path, atlas, learned, lived, in_calendar(leg))
     mine = [s for s in heard.said if s.need in need.topics]
     found = OwnDay(len(mine), len(heard.said) - len(mine))
     if mine:
         found.load = driving_load(mine[0].situation)
-        found.lead_s = leg.end_s - mine[0].time_s
+        until_s = leg.start_s if leg.planned else leg.end_s  # when one leaves, or is there
+        found.lead_s = until_s - mine[0].time_s
     return found
 
 
@@ -368,7 +421,7 @@ def need_rows(name: str, atlas: Atlas, seeds: range, path: Path) -> Iterator[dic
         for day in days:
             print(
                 f"{case}: {day.words} words (others: {day.others}), load {day.load:.2f}, "
-                f"{day.lead_s:.0f} s before arrival",
+                f"{day.lead_s:.0f} s before it is too late",
                 flush=True,
             )
         right = [day for day in days if day.fits(settings)]
