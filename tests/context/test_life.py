@@ -21,7 +21,7 @@ from hearthway.context.range_model import RangeModel
 from hearthway.records.codec import to_json
 from hearthway.records.errors import InputError, StoreError
 from hearthway.records.geo import distance_m
-from hearthway.records.poi import Opening, OpenState, PoiIndex
+from hearthway.records.poi import PoiIndex
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
 from hearthway.sense.catalogue import CAPACITY, OUTSIDE, SOC
@@ -211,18 +211,6 @@ def test_dinner_is_learned_from_evenings_out(six_weeks: list[Fix], diner: PoiInd
     assert sum(dinner.density) == pytest.approx(1.0)
     assert 17 * 3600 < dinner.start_s <= dinner.mean_s <= dinner.end_s < 19 * 3600
     assert situation.last_meal_s == visits[-1].end_s
-
-
-@pytest.mark.parametrize("state", list(OpenState))
-def test_a_stay_at_a_closed_door_is_no_meal(
-    six_weeks: list[Fix], diner: PoiIndex, monkeypatch: pytest.MonkeyPatch, state: OpenState
-) -> None:
-    """Closed half-way through: nobody ate there. Unknown hours hide nothing."""
-    monkeypatch.setattr(diner, "opening", lambda poi, at_s: Opening(state=state))
-    life, events = _live(six_weeks, diner)
-    meals = sum(isinstance(event, MealVisited) for event in events)
-    assert meals == (0 if state is OpenState.CLOSED else 6)
-    assert bool(life.situation(six_weeks[-1].time_s).routines) is (meals > 0)
 
 
 @pytest.mark.parametrize(("stops", "known"), [(1, True), (4, False)])

@@ -16,7 +16,7 @@ from hearthway.records.codec import pack
 from hearthway.records.errors import InputError, StoreError
 from hearthway.records.life import STAY_MIN_S, TRIP_MIN_M, Place, Stay, Trip
 from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
-from hearthway.records.poi import FOOD, OpenState, Poi, PoiIndex
+from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Agenda, MealVisit, Situation
 from hearthway.sense.catalogue import CAPACITY, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
@@ -446,20 +446,14 @@ class Life:
             if visit is not None:
                 events.append(MealVisited(visit))
         if outcome.started is not None:
-            state.dwell_at_food = bool(self._tables(self._pois, outcome.started))
+            near = self._pois.near(outcome.started.lat, outcome.started.lon, NEAR_FOOD_M, FOOD)
+            state.dwell_at_food = bool(near)
         return events
-
-    @staticmethod
-    def _tables(pois: PoiIndex, stay: Stay) -> list[Poi]:
-        """Where this stay may have been a meal: nobody eats behind a door that is closed half-way through."""
-        at_s = (stay.start_s + stay.end_s) / 2.0
-        near = pois.near(stay.lat, stay.lon, NEAR_FOOD_M, FOOD)
-        return [poi for poi in near if pois.opening(poi, at_s).state is not OpenState.CLOSED]
 
     def _meal(self, stay: Stay) -> MealVisit | None:
         if self._pois is None or not MIN_MEAL_S <= stay.end_s - stay.start_s <= MAX_MEAL_S:
             return None
-        pois = self._tables(self._pois, stay)
+        pois = self._pois.near(stay.lat, stay.lon, NEAR_FOOD_M, FOOD)
         if not pois:
             return None
         away = [gap_m(stay.lat, stay.lon, poi.lat, poi.lon) for poi in pois]
