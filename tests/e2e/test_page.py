@@ -65,6 +65,7 @@ def drive(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         finally:
             running.send_signal(signal.SIGINT)
             out, _ = running.communicate(timeout=30)
+            print(out)  # shown where the test fails: how far the drive came
             assert "Traceback" not in out
 
 
