@@ -6,8 +6,8 @@ Home, phone and car are `hearthway up` processes on loopback. Two members whose 
 and a second car, with valid keys, streams and sessions) send each of them `--frames` frames: wrong content under
 good seals, wrong seals, greetings, link and relay words, lists of devices, repeats (`tests/attack/fuzz_*.py`). Every
 1,000 frames a member greets as no honest one does: anew, twice, too often, or otherwise than it was asked.
-10,000 frames or more come in ten parts, and the resident memory of each node is looked at after each: `growth` is what
-the second half added to the most, for each 10,000 frames. With `--storms 2` the same nodes go through it again.
+10,000 frames or more come in ten parts, and the resident memory that each node keeps is looked at after each: `growth` is
+what the second half added to the most, for each 10,000 frames. `peak` is the kernel's own mark of the most there ever was. With `--storms 2` the same nodes go through it again.
 With `--coverage` so many more go to nodes under coverage.py, and the branches of the decoders are counted.
 Settings are compared afterwards row by row; `--data` is not used. The last line is JSON.
 """
@@ -45,19 +45,19 @@ def _samples(
     """One storm in parts: what the rogues said, and each node's MB before the first part and after each."""
     parts = PARTS if frames >= SAMPLED_FROM else 1
     rogues: list[dict[str, Any]] = []
-    rss = {name: [node.rss_mb] for name, node in household.nodes.items()}
+    rss = {name: [mb] for name, mb in household.kept_mb().items()}
     for part in range(parts):
         rogues += household.storm(-(-frames // parts), seed + 2 * part)
         if any(not node.process.alive() for node in household.nodes.values()):
             break
-        for name, node in household.nodes.items():
-            rss[name].append(node.rss_mb)
+        for name, mb in household.kept_mb().items():
+            rss[name].append(mb)
     return rogues, rss
 
 
 def growth_mb(rss_mb: list[float], frames: int) -> float | None:
     """What the second half of a storm added to the most that was seen, MB for 10,000 frames; None where it was not
-    looked at on the way. Of the most: pages go back to the system and come again, some 3 MB from one look to the next.
+    looked at on the way. Of the most: pages go back to the system and come again.
     """
     if len(rss_mb) != PARTS + 1:
         return None
@@ -97,6 +97,7 @@ def storm(frames: int, seed: int, storms: int = 1) -> dict[str, Any]:
             name: {
                 "frames": sum(r["frames"] for r in rogues if r["target"] == name),
                 "rss_mb": seen[name],
+                "peak_mb": None if name in crashed else round(node.memory_mb("VmHWM"), 1),
                 "growth_mb": [growth_mb(mb, frames) for mb in seen[name]],
                 "faults": node.faults(),
                 "changed": node.changed(),
@@ -157,6 +158,7 @@ def main() -> None:
             row(name, "faults_in_log", "", len(node["faults"])),
             row(name, "rss_before", "MB", node["rss_mb"][0][0]),
             *(row(name, "rss_after", "MB", mb[-1]) for mb in node["rss_mb"]),
+            *(row(name, "peak", "MB", mb) for mb in [node["peak_mb"]] if mb is not None),
             *(
                 row(name, "growth", "MB/10k", round(mb, 2))
                 for mb in node["growth_mb"]
