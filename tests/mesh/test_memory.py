@@ -148,6 +148,39 @@ def test_a_signal_with_a_key_of_any_length_is_refused_unread(make_household: Any
     asyncio.run(scenario())
 
 
+def test_a_frame_of_tens_of_thousands_is_refused_before_anything_is_made_of_it(
+    make_household: Any,
+) -> None:
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _pair(household) as (car, phone):
+            heard: list[int] = []
+            phone.on_signals(lambda _meta, batch: heard.append(len(batch)))
+            head = env.Head(env.SIGNALS, "", "anticipate")
+            speed = Signal(key="Vehicle.Speed", value=1.0, time_s=1.0)
+            many = codec.pack([speed] * 20_000)
+            await _say(car, phone, [head], codec.pack([speed] * env.SIGNALS_MAX))  # the control
+            tick = env.Head(env.RECORD, "Replay.Tick", "replay")
+            session = car._sessions.get("phone")
+            assert session is not None
+            for heads, body in (([head], many), ([tick] * 20_000, b"\x80")):
+                at = list(range(len(heads)))
+                frame = env.Frame(time.time(), tuple(heads), at, [body] * len(heads))
+                _, data = car._sessions.seal(session, env.RELIABLE, frame)
+                with _held():
+                    tracemalloc.reset_peak()
+                    before = tracemalloc.get_traced_memory()[0]
+                    phone._hearing.hear("car", data)
+                    await _until(lambda: phone._hearing._idle and not phone._hearing._inbox)
+                    taken = tracemalloc.get_traced_memory()[1] - before
+                assert taken < 2.5 * len(data)
+            assert phone.refused_frames == 2
+            assert heard == [env.SIGNALS_MAX]
+
+    asyncio.run(scenario())
+
+
 def test_reading_a_stream_takes_no_more_room_than_what_came(make_household: Any) -> None:
     """asyncio takes 256 KiB for a read of TLS by a plain protocol: with small frames in its holes, a heap twice as large."""
     household = make_household(phone="phone", car="car")

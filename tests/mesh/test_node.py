@@ -17,7 +17,7 @@ from hearthway.mesh.links.memory import MemoryHub
 from hearthway.mesh.links.zenoh_link import ZenohLink
 from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.wire import envelope as env
-from hearthway.mesh.wire.envelope import Meta
+from hearthway.mesh.wire.envelope import SIGNALS_MAX, Meta
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.records import codec
 from hearthway.records.errors import MeshError, RuleDeniedError, WireError
@@ -179,6 +179,25 @@ def test_of_a_batch_only_what_is_let_leaves(make_household: Any) -> None:
             await _until(lambda: got != [])
             assert got == [["Vehicle.Speed", "Vehicle.CurrentLocation.Latitude"]]
             assert [c.key for c in _refused(nodes["car"])] == ["Vehicle.Cabin.Microphone"]
+
+    asyncio.run(scenario())
+
+
+def test_more_signals_than_one_message_holds_come_in_several(make_household: Any) -> None:
+    household = make_household(**ALL)
+
+    async def scenario() -> None:
+        async with _nodes(household, MemoryHub()) as nodes:
+            got: list[list[float]] = []
+            nodes["phone"].on_signals(
+                lambda _m, batch: got.append([float(s.value or 0) for s in batch])
+            )
+            batch = [_speed(float(n)) for n in range(SIGNALS_MAX * 2 + 5)]
+            crossings = await nodes["car"].publish_signals(batch, "anticipate", reliable=True)
+            assert len(crossings) == len(batch)
+            await _until(lambda: sum(map(len, got)) == len(batch))
+            assert [len(some) for some in got] == [SIGNALS_MAX, SIGNALS_MAX, 5]
+            assert [value for some in got for value in some] == [s.value for s in batch]
 
     asyncio.run(scenario())
 

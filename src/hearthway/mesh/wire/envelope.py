@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from typing import Annotated
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +29,8 @@ UNRELIABLE, RELIABLE, ASKS, REPLIES = 0, 1, 2, 3
 LANES = (UNRELIABLE, RELIABLE, ASKS, REPLIES)
 _HELLO_CONTEXT = b"hearthway hello 2\0"
 MESSAGES_MAX = 256  # of one frame; a sender puts 64 into one
+SIGNALS_MAX = 1024  # of one message: a sender splits what is more
+_MOST = msgspec.Meta(max_length=MESSAGES_MAX)  # refused before anything is made of it
 KEY_MAX_CHARS, PURPOSE_MAX_CHARS, ABOUT_MAX_CHARS = 256, 32, 128
 GRANT_MAX_BYTES = 4096
 _HEADER = struct.Struct(">cBIQ")
@@ -74,9 +77,9 @@ class Frame(Struct, frozen=True, array_like=True):
     """Messages in order: body n has the head `heads[of[n]]`. `time_s` is real time at the sender."""
 
     time_s: float
-    heads: tuple[Head, ...]
-    of: list[int]
-    bodies: list[bytes]
+    heads: Annotated[tuple[Head, ...], _MOST]
+    of: Annotated[list[int], _MOST]
+    bodies: Annotated[list[bytes], _MOST]
     held_s: float = 0.0  # a reply's: how long the answerer took
 
 
@@ -121,8 +124,6 @@ def unpack_frame(data: bytes) -> Frame:
     else:
         if len(of) != len(bodies) or (of and not 0 <= min(of) <= max(of) < len(heads)):
             raise WireError("A frame's messages and heads do not match.", _NEXT_STEP)
-        if len(bodies) > MESSAGES_MAX or len(heads) > MESSAGES_MAX:
-            raise WireError("A frame holds too many messages.", _NEXT_STEP)
         for head in heads:
             _check_head(head)
     if not math.isfinite(frame.time_s):

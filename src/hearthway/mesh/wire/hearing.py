@@ -15,7 +15,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, cast
+
+import msgspec
 
 from hearthway.mesh.policy.rules import compile_pattern
 from hearthway.mesh.trust.roster import ForgetfulRosterError
@@ -32,6 +34,7 @@ from .envelope import (
     ROSTER,
     ROSTER_ASK,
     SIGNALS,
+    SIGNALS_MAX,
     Frame,
     Head,
     Meta,
@@ -51,6 +54,8 @@ _SIGNALS_A_TURN = 512
 _LINES_A_S = 20  # refusals in the log; the rest of that second is one number
 _TURN_S = 0.005  # the loop turns at least so often while an inbox is worked off
 _ROUTES_MAX = 4096
+# More are refused before one is made of them: a frame has room for 80,000.
+_SIGNALS = cast(type[list[Signal]], Annotated[list[Signal], msgspec.Meta(max_length=SIGNALS_MAX)])
 _Handler = tuple[Any, Callable[[Meta, Any], Any]]
 
 
@@ -339,7 +344,7 @@ class Hearing:
     async def _take_signals(
         self, session: Session, head: Head, body: bytes, time_s: float, seq: int
     ) -> None:
-        signals = codec.unpack(body, list[Signal])
+        signals = codec.unpack(body, _SIGNALS)
         if any(
             len(s.key) > KEY_MAX_CHARS or len(s.person) > ABOUT_MAX_CHARS for s in signals
         ):  # each is decided, remembered and counted

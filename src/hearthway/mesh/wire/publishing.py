@@ -17,7 +17,7 @@ from hearthway.records.errors import MeshError
 from hearthway.records.receipts import Crossing
 from hearthway.records.signals import Signal
 
-from .envelope import RECORD, RELIABLE, SIGNALS, UNRELIABLE, Frame, Head
+from .envelope import RECORD, RELIABLE, SIGNALS, SIGNALS_MAX, UNRELIABLE, Frame, Head
 from .gate import EXACT, Gate, Tally
 from .lanes import Session
 from .outbox import Outbox
@@ -130,7 +130,15 @@ class Publisher:
         reliable: bool = False,
         to: str | None = None,
     ) -> list[Crossing]:
-        """Send signals in one message a peer; each needs a rule for its key and its person, the others stay here."""
+        """Send signals in one message a peer, more than 1,024 in several; each needs a rule for its key and its person,
+        the others stay here."""
+        if len(signals) > SIGNALS_MAX:
+            parts = (signals[at : at + SIGNALS_MAX] for at in range(0, len(signals), SIGNALS_MAX))
+            return [
+                crossing
+                for part in parts
+                for crossing in await self.publish_signals(part, purpose, reliable=reliable, to=to)
+            ]
         lane = RELIABLE if reliable else UNRELIABLE
         head = self._signal_heads.get(purpose)
         if head is None:
