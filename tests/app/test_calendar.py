@@ -22,6 +22,7 @@ from hearthway.mesh.policy.rules import Rules, template
 from hearthway.mesh.state.calendar import entries
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.life import PlaceWord
 from hearthway.records.poi import FOOD
 from hearthway.records.signals import Fix
 
@@ -58,7 +59,7 @@ def life(labels: tuple[str, ...] = ("Gran",)) -> Life:
             time_s = NOW_S - 86_400.0 + number * 7200.0 + minute * 60.0
             found.observe(Fix(time_s=time_s, lat=CENTRE[0] + 0.01 * number, lon=CENTRE[1]))
     for place, label in zip(found.places(), labels, strict=True):
-        found.rename(place.place_id, label)
+        found.hear(PlaceWord(kind="name", time_s=NOW_S, lat=place.lat, lon=place.lon, name=label))
     return found
 
 

@@ -19,7 +19,7 @@ from hearthway.context.life import Life
 from hearthway.context.presence import is_home, somebody_home
 from hearthway.context.range_model import RangeModel
 from hearthway.records.codec import to_json
-from hearthway.records.errors import InputError, StoreError
+from hearthway.records.errors import StoreError
 from hearthway.records.geo import distance_m
 from hearthway.records.poi import PoiIndex
 from hearthway.records.signals import Fix, Signal
@@ -43,8 +43,9 @@ def _heading(life: Life, situation: Situation) -> str:
 def test_places_and_labels_come_by_habit(six_weeks: list[Fix], spots: Spots) -> None:
     life, _ = _live(six_weeks)
     labelled = {place.label: place for place in life.places() if place.label}
-    assert sorted(labelled) == ["home", "work"]
-    for label, place in labelled.items():
+    assert sorted(labelled) == ["home", "regular", "work"]
+    assert distance_m(labelled["regular"].lat, labelled["regular"].lon, *spots["diner"]) < 30.0
+    for label, place in ((label, labelled[label]) for label in ("home", "work")):
         assert distance_m(place.lat, place.lon, *spots[label]) < 30.0
     assert len(life.places()) == 4
 
@@ -310,16 +311,6 @@ def test_a_battery_of_known_size_is_surer_at_first() -> None:
         way = [20.0, 8_000.0, 0.0, 2_000.0, 0.3, 0.0, 0.0, 0.0, 0.0]
         sizes.append(life.state.battery.range.use.variance(way))
     assert sizes[1] < 0.4 * sizes[0]
-
-
-def test_the_owner_names_a_place(six_weeks: list[Fix]) -> None:
-    life, _ = _live(six_weeks[:3000])
-    place = life.places()[1]
-    life.rename(place.place_id, "office")
-    assert life.places()[1].label == "office"
-    assert Life.load(life.dump()).places()[1].label == "office"
-    with pytest.raises(InputError):
-        life.rename("p999", "nowhere")
 
 
 def test_presence_is_known_or_unknown(six_weeks: list[Fix]) -> None:

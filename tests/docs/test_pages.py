@@ -130,11 +130,11 @@ def test_commands_parse(page: Path, line: str, in_a_fence: bool) -> None:
     if words in (["--version"], ["--help"]):
         return
     command: click.Command = cli
-    while isinstance(command, click.Group) and words:
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         name, found, words = command.resolve_command(context, words)
         assert found is not None
         command, context = found, click.Context(found, parent=context, info_name=name)
-    if isinstance(command, click.Group):
+    if isinstance(command, click.Group) and not words:
         return
     try:
         command.make_context(context.info_name, words)

@@ -17,7 +17,7 @@ from hearthway.learn.backtest import backtest, backtest_file
 from hearthway.learn.baselines import MARKOV, MOST_FREQUENT, SAME_HOUR, Leaving, Went, baselines
 from hearthway.learn.bootstrap import mean_interval
 from hearthway.learn.report import NEEDS_MAP, BacktestReport, report_lines
-from hearthway.learn.trips import find_trips
+from hearthway.learn.trips import Peers, find_trips
 from hearthway.records.codec import to_json
 from hearthway.records.errors import InputError
 from hearthway.records.geo import distance_m, offset
@@ -329,6 +329,24 @@ def test_each_setting_is_asked_at_the_same_moments_and_told_apart(two_houses: Po
     ]
     with pytest.raises(ValueError, match="no speaker for the dial at normal"):
         backtest({"ada": _fixes}, pois=two_houses, speakers=speakers)
+
+
+def test_places_that_were_joined_are_one_for_the_peers_too() -> None:
+    life = Life("ada")
+    peers = Peers(life)
+    at = [offset(60.2, 24.9, 3_000.0, east_m) for east_m in (-115.0, 115.0) * 2]
+    at += [offset(60.2, 24.9, 3_000.0, east_m) for east_m in (-45.0, 45.0) * 4]
+    home, way = (60.2, 24.9), (60.21, 24.9)
+    for day, there in enumerate(at):
+        midnight_s = 1_709_510_400.0 + day * 86_400.0
+        for minute in range(0, 121, 5):
+            lat, lon = home if minute < 60 else way if minute == 60 else there
+            fix = Fix(time_s=midnight_s + minute * 60.0, lat=lat, lon=lon)
+            peers.listen(life.observe(fix), fix)
+    assert [(p.blank, p.into) for p in life.state.places] == [(False, -1), (False, -1), (True, 1)]
+    assert {went.destination for went in peers._went} == {1, 2}
+    assert set(peers.named().values()) <= {0, 1}
+    assert {went.destination for went in peers._went} == {1}
 
 
 def test_baselines_never_name_where_one_is() -> None:

@@ -15,12 +15,14 @@ from hearthway.mesh.state.calendar import Change, keep
 from hearthway.mesh.state.export import export, write_export
 from hearthway.mesh.state.forget import forget
 from hearthway.mesh.state.hlc import Hlc
+from hearthway.mesh.state.place_words import say
 from hearthway.mesh.state.receipts import ReceiptChain
 from hearthway.mesh.state.store import Store
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.errors import InputError
 from hearthway.records.forgetting import PersonScope, RangeScope
 from hearthway.records.kinds import KINDS
+from hearthway.records.life import PlaceWord
 from hearthway.records.receipts import Receipt
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.suggestion import Answer, AnswerKind
@@ -51,6 +53,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
             entry = CalendarEntry(uid=f"u-{name}", occurs_s=30.0, start_s=30.0, end_s=40.0)
             change = Change(uid=entry.uid, whole=True, entries=(entry,), version=(0, 0.0))
             keep(opened, person, [change])
+            word = PlaceWord(kind="name", time_s=5.0, lat=60.0, lon=24.0, name=f"of {name}")
+            say(opened, person, word)
             ReceiptChain(opened, KEY).append(
                 Receipt(
                     suggestion_id=f"s-{name}",

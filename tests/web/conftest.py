@@ -54,7 +54,7 @@ def poi(number: int, name: str, north_m: float, east_m: float, hours: str = "") 
 
 def situation(time_s: float = T0) -> Situation:
     lat, lon = offset(*FORUM, -900.0, -1050.0)
-    forum = Place(place_id="p1", lat=FORUM[0], lon=FORUM[1], visits=31, label="Forum")
+    forum = Place(place_id="p1", lat=FORUM[0], lon=FORUM[1], visits=31, name="Forum")
     return Situation(
         time_s=time_s,
         utc_offset_s=OFFSET_S,

@@ -7,6 +7,7 @@ with event time and gives suggestions; it opens no socket and reads no clock.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -20,9 +21,10 @@ from hearthway.context.state import VERSION as LIFE_VERSION
 from hearthway.learn.outcome import learn_answer, learn_said, learn_visit, relearn
 from hearthway.mesh.policy.retention import learned_under
 from hearthway.mesh.policy.rules import Rules
+from hearthway.mesh.state.place_words import place_words, say, unsay
 from hearthway.mesh.state.store import Store
 from hearthway.records.codec import digest
-from hearthway.records.life import Person
+from hearthway.records.life import Person, PlaceWord
 from hearthway.records.poi import PoiIndex, RoadGraph
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
@@ -38,21 +40,29 @@ CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a drive
 IGNORED_AFTER_S = 90 * 60.0
 KEPT_KEYS = (SOC, ODOMETER, CAPACITY, OUTSIDE)
 KEEP_AGAIN_S = 900.0  # half as long as a temperature may be used
+Item = Fix | Signal | PlaceWord
 
 
 def history_of(
     store: Store, person_id: str, *, since_s: float | None = None, until_s: float | None = None
-) -> Iterator[Fix | Signal]:
-    """Fixes and kept signals after `since_s` and before `until_s`, merged by time (signals first at equal times)."""
-    fixes: Iterable[Fix | Signal] = store.fixes(person_id, since_s, until_s)
-    signals: Iterable[Fix | Signal] = store.signals(person_id, since_s, until_s)
-    for item in heapq.merge(signals, fixes, key=lambda item: item.time_s):
+) -> Iterator[Item]:
+    """Kept signals, fixes and the owner's words of places after `since_s` and before `until_s`, merged by time.
+
+    That is their order at equal times, too.
+    """
+    fixes: Iterable[Item] = store.fixes(person_id, since_s, until_s)
+    signals: Iterable[Item] = store.signals(person_id, since_s, until_s)
+    words: Iterable[Item] = place_words(store, person_id, since_s, until_s)
+    for item in heapq.merge(signals, fixes, words, key=lambda item: item.time_s):
         if since_s is None or item.time_s > since_s:
             yield item
 
 
-def feed(life: Life, item: Fix | Signal, rules: Rules) -> list[LifeEvent]:
+def feed(life: Life, item: Item, rules: Rules) -> list[LifeEvent]:
     """Learn from it, where the owner's rules let that."""
+    if isinstance(item, PlaceWord):
+        life.hear(item)
+        return []
     if isinstance(item, Fix):
         return life.observe(item) if rules.trains(kind="fix") else []
     return life.observe_signal(item) if rules.trains(key=item.key) else []
@@ -141,10 +151,10 @@ class Brain:
         for fix in self._store.fixes(person_id, since_s=until_s - 3600.0):
             self._note_last(fix)
 
-    def _note_last(self, item: Fix | Signal) -> None:
+    def _note_last(self, item: Item) -> None:
         if isinstance(item, Signal):
             self._last_value[item.key] = item.value
-        elif item.time_s > self._fix_times[1]:
+        elif isinstance(item, Fix) and item.time_s > self._fix_times[1]:
             self._fix_times = (self._fix_times[1], item.time_s)
 
     def _relearn(self) -> Memory:
@@ -175,6 +185,28 @@ class Brain:
             self._store.put_model(
                 self.person.person_id, LIFE_MODEL, self._folded_s, self._life.dump()
             )
+
+    # what the owner says of places ------------------------------------------------------------------------------
+
+    def said(self) -> list[PlaceWord]:
+        """What the owner said of places, by time."""
+        return place_words(self._store, self.person.person_id)
+
+    def say(self, word: PlaceWord, instead: Sequence[PlaceWord] = ()) -> None:
+        """Keep a word in place of those, then learn it: just after the last thing that is known."""
+        said = self.said()
+        known_s = max([self._folded_s or 0.0, *(one.time_s for one in said)])
+        word = msgspec.structs.replace(word, time_s=math.nextafter(known_s, math.inf))
+        say(self._store, self.person.person_id, word, instead)
+        self._life.hear(word)
+        self._folded_s = word.time_s
+        self.snapshot()
+
+    def unsay(self, kind: str, place_id: str, words: Sequence[PlaceWord]) -> None:
+        """Those words of a place are taken back: its `name`, or its `label`."""
+        unsay(self._store, self.person.person_id, words)
+        self._life.unsay(kind, place_id)
+        self.snapshot()
 
     # the path of every signal ----------------------------------------------------------------------------------
 

@@ -98,7 +98,8 @@ def _placed(
     if entry.lat is not None or not entry.location:
         return entry
     for words in dict.fromkeys((entry.location, entry.location.split(",")[0].strip())):
-        own = [p for p in places if p.label and p.label.casefold() == words.casefold()]
+        said = words.casefold()
+        own = [p for p in places if said and said in (p.name.casefold(), p.label.casefold())]
         if len(own) == 1:
             return replace(entry, lat=own[0].lat, lon=own[0].lon, place_from="own place")
         named = [] if atlas is None or not words else atlas.named(words, *here, REACH_M)

@@ -154,7 +154,7 @@ def _going_on(situation: Situation) -> str:
             else f"{situation.mode}; heading to: unknown"
         )
     heading = ", ".join(
-        f"{d.place.label or d.place.place_id} {d.p:.2f}"
+        f"{d.place.called or d.place.place_id} {d.p:.2f}"
         f" ({metres(distance_m(situation.lat, situation.lon, d.place.lat, d.place.lon))} away)"
         for d in situation.destinations[:SHOWN]
     )

@@ -171,7 +171,9 @@ def _place(
                 if model is None or person_id not in (None, person.person_id):
                     continue
                 for place in Life.load(model.data).places():
-                    if what in (place.place_id, place.label):
+                    if what in (place.place_id, place.label) or (
+                        what.casefold() == place.name.casefold()
+                    ):
                         return place.lat, place.lon
     return None
 

@@ -54,6 +54,7 @@ from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
 from .personal import AHEAD_MAX_S, import_file, relearn_after
+from .places import act
 from .ruling import Ruling
 from .sensing import signals_of
 from .waits import WaitDesk
@@ -88,11 +89,18 @@ class _Relearn(Struct, frozen=True):
     done: asyncio.Future[None]
 
 
+class _Places(Struct, frozen=True):
+    """What the owner asks or says of places, and who waits for the answer."""
+
+    request: Request
+    done: asyncio.Future[Request]
+
+
 class _Look(Struct, frozen=True):
     """Nothing came in, and the calendar has something soon: time alone may make it worth a word."""
 
 
-Work = _Heard | _Own | _Relearn | _Look | Tick | AnswerGiven  # in the order they came
+Work = _Heard | _Own | _Relearn | _Places | _Look | Tick | AnswerGiven  # in the order they came
 
 
 class PhoneNode(Member):
@@ -160,6 +168,7 @@ class PhoneNode(Member):
         on("follow", self._follow)
         on("answer", self._answer)
         on("relearn", self._relearn)
+        on("places", self._places)
         on("sense", self._sense)
 
     # who lives here --------------------------------------------------------------------------------------------
@@ -234,7 +243,7 @@ class PhoneNode(Member):
             work.stored
             if isinstance(work, _Own)
             else work.done
-            if isinstance(work, _Relearn)
+            if isinstance(work, _Relearn | _Places)
             else None
         )
         if waiting is not None and not waiting.done():
@@ -261,6 +270,9 @@ class PhoneNode(Member):
         elif isinstance(work, _Relearn):
             await asyncio.to_thread(relearn_after, self)
             work.done.set_result(None)
+        elif isinstance(work, _Places):
+            work.done.set_result(await asyncio.to_thread(act, self.brain, self.store, work.request))
+            self._changed("state")
         elif isinstance(work, _Look):
             await self._consider(self.clock.now_s())
         else:
@@ -544,6 +556,12 @@ class PhoneNode(Member):
     async def _follow(self, request: Request) -> Request:
         followed = self._waits.follow(str(request.get("code", "")), self.owner)
         return {"name": followed.name, "osm_id": followed.osm_id}
+
+    async def _places(self, request: Request) -> Request:
+        """Behind the signals that came before: what is said of a place holds from here on."""
+        done: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Places(request, done))
+        return await done
 
     async def _relearn(self, _: Request) -> Request:
         """After `forget` changed the store from outside: learn again, and tell the other nodes."""

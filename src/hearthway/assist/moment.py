@@ -54,11 +54,13 @@ def ago(age_s: float) -> str:
 
 
 def heading_to(name_of: NameOf | None, area: Sequence[Place], place: Place) -> str:
-    """The name of `place` on the map, or "near" the nearest probable one of `area` that has a name; else ""."""
+    """The owner's name of `place`, its name on the map, or "near" the nearest probable one of `area` with one; else ""."""
+    if place.name:
+        return plain(place.name)
     if name_of is None:
         return ""
     here = plain(name_of(place.lat, place.lon) or "")
-    if here or place.label:
+    if here or place.called:
         return here
     names = (plain(name_of(p.lat, p.lon) or "") for p in area)
     return next((f"near {name}" for name in names if name), "")
@@ -76,7 +78,7 @@ def headline(
     """How far before which destination; `p` is of every destination within `AREA_M` where `shared`."""
     within = f" within {metres(AREA_M)}," if shared else ""
     of = f"(p {p:.2f}{within} of {situation.places_known} places)"
-    label = heading or plain(place.label)
+    label = heading or plain(place.called)
     if not label:
         return f"heading to your regular place {metres(distance_m)} ahead {of}"
     if label == "home":

@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "What keeps a node from its household: the one cause, and what to do."),
     "import": ("import_", "Take a location history or a calendar into this phone."),
     "calendar": ("calendar", "What the calendar on this phone has next."),
+    "places": ("places", "The places of your life: list, name and correct them."),
     "backtest": ("backtest", "What Hearthway would have said on your own past days."),
     "why": ("why", "Why a suggestion was made, and what it used: the receipt."),
     "answer": ("answer", "Answer a suggestion: accept, dismiss, not-now or never-here."),

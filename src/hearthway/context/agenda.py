@@ -62,7 +62,7 @@ def _trips_s(state: LifeState, there: int) -> tuple[float, ...]:
 
 
 def _farthest_m(state: LifeState) -> float:
-    ends = {(t.origin, t.destination) for t in state.trips if t.origin >= 0}
+    ends = {(t.origin, t.destination) for t in state.trips if min(t.origin, t.destination) >= 0}
     places = state.places
     return max(
         (gap_m(places[a].lat, places[a].lon, places[b].lat, places[b].lon) for a, b in ends),
@@ -74,7 +74,7 @@ def _own_trips(state: LifeState) -> tuple[OwnTrip, ...]:
     found: dict[tuple[int, int], OwnTrip] = {}
     for trip in reversed(state.trips):
         way = trip.origin, trip.destination
-        if trip.origin < 0 or way in found:
+        if min(way) < 0 or way in found:
             continue
         a, b = state.places[trip.origin], state.places[trip.destination]
         if gap_m(a.lat, a.lon, b.lat, b.lon) >= WAY_MIN_M:

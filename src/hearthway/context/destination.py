@@ -68,6 +68,10 @@ class DestinationModel:
         for at, trip in enumerate(trips):
             self.index.add(at, trip.path)
 
+    def places_changed(self) -> None:
+        """Places were joined, divided or given up, and the trips with them."""
+        self._asked = None
+
     def learn(self, trip: PastTrip) -> None:
         """A trip is over."""
         self._asked = None

@@ -13,8 +13,8 @@ import msgspec
 
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.codec import pack
-from hearthway.records.errors import InputError, StoreError
-from hearthway.records.life import STAY_MIN_S, TRIP_MIN_M, Place, Stay, Trip
+from hearthway.records.errors import StoreError
+from hearthway.records.life import LIVED, STAY_MIN_S, TRIP_MIN_M, Place, PlaceWord, Stay, Trip
 from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
 from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.signals import Fix, Signal
@@ -28,13 +28,16 @@ from .destination import PATH_POINTS, DestinationModel, Posterior
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
 from .motion import implied_speed, remember
-from .places import NOWHERE, KnownPlace, PlaceBook
+from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
+from .remap import move_part, needed, renumber
 from .routes import Follower, Track
 from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
+from .spots import two_of
 from .state import VERSION, LifeState, Moment
 from .stays import StayDetector
 from .view import road_factor, situation_of
+from .words import hear
 
 _STATE = msgspec.msgpack.Decoder(LifeState)
 EQUAL_M = 15.0  # two POIs whose distances differ by less fit a visit equally
@@ -49,6 +52,8 @@ class Life:
         self.state = state if state is not None else LifeState(person=person)
         self.person = person
         self._pois = pois
+        if self.state.here is not None:
+            self.state.places[self.state.here].staying = True
         self._book = PlaceBook(self.state.places)
         self._stays = StayDetector(self.state.window)
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
@@ -107,14 +112,32 @@ class Life:
             return []
         return self.observe(located.fix, source=located.source, prefix=located.prefix)
 
-    def rename(self, place_id: str, label: str) -> None:
-        """The owner names a place; an empty label returns it to habit. InputError for an unknown place."""
-        for place in self.state.places:
-            if f"p{place.index}" == place_id:
-                place.name = label
-                self._book = PlaceBook(self.state.places)
-                return
-        raise InputError(f"There is no place {place_id}.", "`hearthway status` lists the places.")
+    def hear(self, word: PlaceWord) -> bool:
+        """The owner says something of a place, from now on. False: no place is there, and the word waits for one."""
+        if word.kind in LIVED:  # there is one home: an older word that still waits is taken back
+            self.state.words = [w for w in self.state.words if w.kind != word.kind]
+        self.state.words.append(word)
+        self._hear_waiting()
+        return word not in self.state.words
+
+    def unsay(self, kind: str, place_id: str) -> None:
+        """The "name" of a place goes, or the "label" that the owner gave it. Nothing where there is no such place."""
+        place = self.known(place_id)
+        if place is not None and kind == "name":
+            place.name = ""
+        elif place is not None:
+            place.given = ""
+        self._book.changed()
+
+    def known(self, place_id: str) -> KnownPlace | None:
+        """The place of that id, if it was ever stayed at and is still one."""
+        found = (place for place in self._book.visited() if f"p{place.index}" == place_id)
+        return next(found, None)
+
+    def place_at(self, lat: float, lon: float) -> str:
+        """The id of the place stayed at that a word about this point is about; empty where there is none."""
+        place = self._book.at(lat, lon)
+        return "" if place is None else f"p{place.index}"
 
     # --- what is known
 
@@ -213,8 +236,12 @@ class Life:
             return []
         place = state.places[state.here]
         self._book.leave(place, state.began, stay)
+        if state.trips and state.trips[-1].destination == place.index:
+            state.trips[-1].stayed = _rounded(stay.lat, stay.lon)
         state.previous, state.previous_place = stay, state.here
         state.here = state.began = None
+        self._settle(place)
+        place = state.places[state.previous_place]
         state.trip_start_s, state.trip_fixes, state.trip_way_m = fix.time_s, 0, 0.0
         self._set_out(fix, place.index)
         state.battery.depart(fix.time_s)
@@ -222,6 +249,33 @@ class Life:
         state.odometer_start_m = state.odometer_m
         record = self._book.record(place)
         return [StayEnded(stay, record), TripStarted(fix.time_s, record)]
+
+    def _settle(self, place: KnownPlace) -> None:
+        """A stay more shows whether this place and another are one, or whether it is two."""
+        twin = self._book.twin(place)
+        if twin is not None:
+            older, newer = sorted((place, twin), key=lambda p: (p.first_s, p.index))
+            self._book.join(newer, older)
+            renumber(self.state, newer.index, older.index)
+            self.model.places_changed()
+        elif not place.joined and (pair := two_of(spots_of(place))) is not None:
+            other = self._book.divide(place, pair.smaller)
+            move_part(self.state, place, other)
+            self.model.places_changed()
+        self._hear_waiting()
+
+    def _hear_waiting(self) -> None:
+        """The owner's words that wait for their place, in their order."""
+        waiting = self.state.words
+        if waiting:
+            self.state.words = [w for w in waiting if not hear(self.state, self._book, w)]
+            self.model.places_changed()
+
+    def _give_up(self, gone: KnownPlace | None) -> None:
+        """No trace of what makes room for something else."""
+        if gone is not None:
+            renumber(self.state, gone.index, NOWHERE)
+            self.model.places_changed()
 
     def _set_out(self, fix: Fix, origin: int) -> None:
         state = self.state
@@ -257,18 +311,8 @@ class Life:
     def _point(self, time_s: float, lat: float, lon: float) -> tuple[KnownPlace, bool]:
         """The place where the recording broke off or began; the point it is learned instead of leaves no trace."""
         state = self.state
-        shown = state.battery.shown
-        needed = (
-            state.departure.origin if state.departure is not None else None,
-            shown.place if shown is not None else None,
-        )
-        gone = self._book.outlived(lat, lon, needed)
-        if gone is not None:
-            for trip in state.trips:
-                trip.origin = NOWHERE if trip.origin == gone.index else trip.origin
-                trip.destination = NOWHERE if trip.destination == gone.index else trip.destination
-            for meal in state.meals:
-                meal.place = NOWHERE if meal.place == gone.index else meal.place
+        gone = self._book.outlived(lat, lon, needed(state))
+        self._give_up(gone)
         return self._book.presume(time_s, lat, lon, gone)
 
     def _gone_m(self, lat: float, lon: float) -> float:
@@ -318,6 +362,10 @@ class Life:
 
     def _arrive(self, stay: Stay) -> list[LifeEvent]:
         state = self.state
+        gone = self._book.outdone(stay.lat, stay.lon, needed(state))
+        if gone is not None:
+            self._give_up(gone)
+            self._book.give_up(gone)
         place, new = self._book.arrive(stay)
         state.stays += 1
         events: list[LifeEvent] = [StayStarted(stay, self._book.record(place))]
@@ -333,13 +381,14 @@ class Life:
         ):
             events.append(self._end_trip(origin, stay, place, state.departure, way_m, new=new))
         if far:
-            leg = self._end_leg(path, end, place, fixes, new=new)
+            leg = self._end_leg(path, end, place, fixes, new=new, stay=stay)
             events += [leg] if leg is not None else []
         state.here, state.began = place.index, stay
         state.track = Track()
         state.trip_start_s = None
         state.departure = None
         self._follower = Follower(self.model.index)
+        self._hear_waiting()
         return events
 
     def _way_to(self, stay: Stay) -> tuple[list[tuple[float, float]], Moment, int]:
@@ -403,6 +452,7 @@ class Life:
         fixes: int,
         *,
         new: bool,
+        stay: Stay | None = None,
     ) -> LegEnded | None:
         """The model learns a leg; what is told of it, where there is a fix on the way."""
         departure = self.state.departure
@@ -420,7 +470,8 @@ class Life:
                 length_m=length_m,
                 duration_s=max(0.0, end.time_s - departure.time_s),
                 path=_thin(path),
-                end=(round(path[-1][0], 5), round(path[-1][1], 5)) if path else None,
+                end=_rounded(*path[-1]) if path else None,
+                stayed=_rounded(end.lat, end.lon) if stay is None else _rounded(stay.lat, stay.lon),
             )
         )
         if not fixes:
@@ -482,6 +533,10 @@ class Life:
         )
         del self.state.meals[:-MAX_VISITS]
         return visit
+
+
+def _rounded(lat: float, lon: float) -> tuple[float, float]:
+    return round(lat, 5), round(lon, 5)
 
 
 def _path(track: Track) -> list[tuple[float, float]]:

@@ -1,40 +1,56 @@
-"""Places of a life: stays within a stay radius of a place belong to it; labels come from habit."""
+"""Places of a life: stays within a stay radius of a place belong to it. Two that turn out to be one are joined, one that
+turns out to be two is divided; each place keeps its index, and with it its id, as long as it is known.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator, Sequence
 
-from msgspec import Struct
+from msgspec import field
 
 from hearthway.records.life import STAY_RADIUS_M, Place, Stay
-from hearthway.records.localtime import DAY_S, utc_offset_s, weekday
+from hearthway.records.localtime import DAY_S
 
 from .flat import gap_m
+from .habits import Habitual, labels_of
+from .spots import (
+    SPLIT_M,
+    SPOT_M,
+    Spot,
+    Tally,
+    add_stay,
+    as_spot,
+    count,
+    nearest_spot,
+    tidy,
+    total,
+    turn,
+    two_of,
+)
 
 NOWHERE = -1  # the index of what is no place, or none any more
-MIN_HOME_S = 6 * 3600.0  # of night spent there before a place may be called home
-MIN_WORK_DAYS = 3
 MAX_UNSEEN = (
     1_000  # points where nobody was seen to stay; a recording of rare fixes has a new one with each
 )
+MAX_VISITED = 1_000  # places; the least of long ago makes room for a new one
+WORTH_S = 180 * DAY_S  # how much longer ago a place may have been seen for each visit more
+JOIN_STAYS = (
+    2  # at each of two places before they are found to be one: a single stay may have been off
+)
+MAX_BLANK = 100  # indices of places that are no more, before one is used again
 
 
-class KnownPlace(Struct):
+class KnownPlace(Habitual, kw_only=True):
     """A place as it is learned."""
 
-    index: int
-    lat: float
-    lon: float
-    visits: int = 0
-    first_s: float = 0.0
-    last_s: float = 0.0
-    night_s: float = 0.0  # seconds stayed between 22:00 and 06:00
-    office_s: float = 0.0  # seconds stayed on weekdays between 09:00 and 17:00
-    office_days: int = 0
-    last_office_day: int = -1
-    total_s: float = 0.0
     name: str = ""  # given by the owner
     unseen: int = 0  # how often the recording broke off or began here
+    staying: bool = False  # a stay is going on, which counts and is in no spot yet
+    spots: list[Spot] = field(default_factory=list)  # none where it has one
+    joined: bool = False  # by the owner: it is where its spots are, and stays one
+    apart: bool = False  # the owner says that it is a place of its own
+    blank: bool = False  # there is no such place any more
+    into: int = NOWHERE  # of a blank one: what it became a part of
 
 
 class PlaceBook:
@@ -49,12 +65,26 @@ class PlaceBook:
         best, best_m = None, within_m
         band = within_m / 110_000.0
         for place in self.places:
-            if abs(place.lat - lat) > band:
+            if place.blank or (abs(place.lat - lat) > band and not place.joined):
                 continue
-            away = gap_m(place.lat, place.lon, lat, lon)
+            away = _away_m(place, lat, lon)
             if away < best_m or (away == best_m and best is None):
                 best, best_m = place, away
         return best
+
+    def at(self, lat: float, lon: float) -> KnownPlace | None:
+        """The place stayed at that is nearest to the point, within a stay radius."""
+        found = ((_away_m(p, lat, lon), p.index, p) for p in self.visited())
+        away, _, place = min(found, default=(STAY_RADIUS_M + 1.0, 0, None), key=lambda f: f[:2])
+        return place if away <= STAY_RADIUS_M else None
+
+    def visited(self) -> Iterator[KnownPlace]:
+        """The places stayed at."""
+        return (place for place in self.places if place.visits)
+
+    def changed(self) -> None:
+        """Somebody changed a place: its label is found again."""
+        self._labels = None
 
     def arrive(self, stay: Stay) -> tuple[KnownPlace, bool]:
         """The place of a stay that has become certain, and whether it is a new one."""
@@ -66,9 +96,11 @@ class PlaceBook:
         if place.visits == 0:
             place.first_s = stay.start_s
         place.visits += 1
+        place.staying = True
         place.last_s = stay.start_s
-        place.lat += (stay.lat - place.lat) / place.visits
-        place.lon += _turn(stay.lon - place.lon) / place.visits
+        if not place.joined:
+            place.lat += (stay.lat - place.lat) / place.visits
+            place.lon += turn(stay.lon - place.lon) / place.visits
         return place, new
 
     def presume(
@@ -90,20 +122,52 @@ class PlaceBook:
         place.last_s = max(place.last_s, time_s)
         if place.visits == 0:
             place.lat += (lat - place.lat) / place.unseen
-            place.lon += _turn(lon - place.lon) / place.unseen
+            place.lon += turn(lon - place.lon) / place.unseen
         return place, new
 
     def outlived(self, lat: float, lon: float, needed: Container[int | None]) -> KnownPlace | None:
         """The point to give up for a new one here: of `MAX_UNSEEN` the one not come near for longest, save the needed."""
         if self.nearest(lat, lon) is not None:
             return None
-        points = [p for p in self.places if not p.visits and not p.name]
+        points = [p for p in self.places if not (p.visits or p.name or p.blank)]
         if len(points) < MAX_UNSEEN:
             return None
         spare = (p for p in points if p.index not in needed)
         return min(spare, key=lambda p: (p.last_s, p.index), default=None)
 
+    def outdone(self, lat: float, lon: float, needed: Container[int | None]) -> KnownPlace | None:
+        """The place to give up for a new one here: of `MAX_VISITED` the least of long ago, save the needed.
+
+        None that the owner said anything of, nor home or work.
+        """
+        near = self.nearest(lat, lon)
+        if near is not None and near.visits:
+            return None
+        found = list(self.visited())
+        if len(found) < MAX_VISITED:
+            return None
+        kept = {index for index, label in self.labels().items() if label != "regular"}
+        spare = [
+            p
+            for p in found
+            if not (p.name or p.given or p.joined or p.apart or p.index in kept)
+            and p.index not in needed
+        ]
+        return min(spare, key=lambda p: (p.last_s + WORTH_S * p.visits, p.index), default=None)
+
+    def give_up(self, place: KnownPlace, into: int = NOWHERE) -> None:
+        """There is no such place any more; its index is used again after many others."""
+        self._labels = None
+        self.places[place.index] = KnownPlace(
+            index=place.index, lat=place.lat, lon=place.lon, blank=True, into=into
+        )
+
     def _add(self, lat: float, lon: float) -> KnownPlace:
+        blank = [p.index for p in self.places if p.blank]
+        if len(blank) > MAX_BLANK:
+            place = KnownPlace(index=blank[0], lat=lat, lon=lon)
+            self.places[place.index] = place
+            return place
         place = KnownPlace(index=len(self.places), lat=lat, lon=lon)
         self.places.append(place)
         return place
@@ -111,27 +175,84 @@ class PlaceBook:
     def leave(self, place: KnownPlace, began: Stay, stay: Stay) -> None:
         """A stay is over: its final centre replaces the first one, its hours count towards the labels."""
         self._labels = None
-        place.lat += (stay.lat - began.lat) / place.visits
-        place.lon += _turn(stay.lon - began.lon) / place.visits
-        place.last_s = stay.end_s
-        place.total_s += stay.end_s - stay.start_s
-        offset = utc_offset_s(stay.lat, stay.lon, stay.start_s)
-        begin, end = stay.start_s + offset, min(stay.end_s, stay.start_s + 14 * DAY_S) + offset
-        for day in range(int(begin // DAY_S) - 1, int(end // DAY_S) + 1):
-            place.night_s += _overlap(
-                begin, end, day * DAY_S + 22 * 3600, (day + 1) * DAY_S + 21600
-            )
-            if weekday(day) < 5:
-                hours = _overlap(begin, end, day * DAY_S + 9 * 3600, day * DAY_S + 17 * 3600)
-                place.office_s += hours
-                if hours > 3600.0 and day != place.last_office_day:
-                    place.office_days += 1
-                    place.last_office_day = day
+        spots = spots_of(place, began)
+        away = gap_m(spots[0].lat, spots[0].lon, stay.lat, stay.lon) if spots else 0.0
+        place.staying = False
+        if not place.joined:
+            place.lat += (stay.lat - began.lat) / place.visits
+            place.lon += turn(stay.lon - began.lon) / place.visits
+        if not place.spots and away <= SPOT_M:
+            place.scatter_m2 += away * away * (place.visits - 1) / place.visits
+        else:
+            add_stay(spots, stay)
+            place.spots = spots if len(spots) > 1 else []
+            place.scatter_m2 = total(spots).scatter_m2
+        count(place, stay)
+        if place.joined:
+            _settle_at_most_stayed(place, spots)
+
+    # --- joined and divided
+
+    def twin(self, place: KnownPlace) -> KnownPlace | None:
+        """The nearest other place within `SPLIT_M` that is the same one, as their stays show."""
+        best, best_m = None, SPLIT_M
+        for other in self.visited():
+            few = min(place.visits, other.visits) < JOIN_STAYS
+            if other is place or few or place.apart or other.apart or _disagree(place, other):
+                continue
+            away = gap_m(place.lat, place.lon, other.lat, other.lon)
+            if away < best_m and two_of([*spots_of(place), *spots_of(other)]) is None:
+                best, best_m = other, away
+        return best
+
+    def join(self, place: KnownPlace, into: KnownPlace, began: Stay | None = None) -> None:
+        """The first becomes a part of the second. `began`: the stay that is going on, where it is at one of them."""
+        spots = [*spots_of(into, began), *spots_of(place, began)]
+        into.unseen += place.unseen
+        into.name = into.name or place.name
+        into.given = into.given or place.given
+        into.joined = into.joined or place.joined
+        staying = into.staying or place.staying
+        self._compose(into, spots, began if staying else None)
+        self.give_up(place, into=into.index)
+
+    def divide(
+        self, place: KnownPlace, away: Sequence[Spot], began: Stay | None = None
+    ) -> KnownPlace:
+        """The spots `away` become a place of their own; the rest keeps the index, the name and the owner's label."""
+        gone = [(spot.lat, spot.lon) for spot in away]
+        rest = [spot for spot in spots_of(place, began) if (spot.lat, spot.lon) not in gone]
+        other = self._add(away[0].lat, away[0].lon)
+        place.joined = False
+        here = began if place.staying else None
+        self._compose(other, list(away), None)
+        self._compose(place, rest, None)
+        if here is not None:
+            near = min((place, other), key=lambda p: gap_m(p.lat, p.lon, here.lat, here.lon))
+            _stay_on(near, here)
+        return other
+
+    def _compose(self, place: KnownPlace, spots: list[Spot], began: Stay | None) -> None:
+        """A place anew from its spots, and the stay that is going on there."""
+        self._labels = None
+        if spots:
+            whole = total(spots)
+            for name in Tally.__struct_fields__:
+                setattr(place, name, getattr(whole, name))
+            tidy(spots)
+        else:
+            place.visits = 0
+        place.spots = spots if len(spots) > 1 else []
+        place.staying = False
+        if began is not None:
+            _stay_on(place, began)
+        if place.joined:
+            _settle_at_most_stayed(place, spots)
 
     def labels(self) -> dict[int, str]:
-        """Labels by place index: the owner's name, else home (most nights), else work (most office hours)."""
+        """home, work or regular by place index, from habit or from what the owner said."""
         if self._labels is None:
-            self._labels = self._habits()
+            self._labels = labels_of(self.places)
         return self._labels
 
     def home(self) -> KnownPlace | None:
@@ -150,27 +271,57 @@ class PlaceBook:
             visits=place.visits,
             label=self.labels().get(place.index, ""),
             last_s=place.last_s,
+            name=place.name,
         )
 
-    def _habits(self) -> dict[int, str]:
-        labels: dict[int, str] = {}
-        nights = [p for p in self.places if p.night_s >= MIN_HOME_S]
-        if nights:
-            labels[max(nights, key=lambda p: (p.night_s, -p.index)).index] = "home"
-        offices = [
-            p for p in self.places if p.office_days >= MIN_WORK_DAYS and p.index not in labels
-        ]
-        if offices:
-            labels[max(offices, key=lambda p: (p.office_s, -p.index)).index] = "work"
-        for place in self.places:
-            if place.name:
-                labels[place.index] = place.name
-        return labels
+
+def became(places: Sequence[KnownPlace], index: int) -> int:
+    """The place that the one of this index is a part of by now: itself, unless it was joined to another."""
+    while places[index].blank and places[index].into != NOWHERE:
+        index = places[index].into
+    return index
 
 
-def _overlap(a: float, b: float, c: float, d: float) -> float:
-    return max(0.0, min(b, d) - max(a, c))
+def spots_of(place: KnownPlace, began: Stay | None = None) -> list[Spot]:
+    """The spots of a place: one that keeps no list is its one spot itself, without the stay that is going on."""
+    if place.spots:
+        return place.spots
+    one = as_spot(place)
+    one.visits -= place.staying
+    if not one.visits:
+        return []
+    if place.staying and began is not None and not place.joined:
+        one.lat += (one.lat - began.lat) / one.visits
+        one.lon = turn(one.lon + turn(one.lon - began.lon) / one.visits)
+    return [one]
 
 
-def _turn(degrees: float) -> float:
-    return (degrees + 180.0) % 360.0 - 180.0
+def _stay_on(place: KnownPlace, began: Stay) -> None:
+    """The stay that is going on is at this place."""
+    place.first_s = place.first_s if place.visits else began.start_s
+    place.visits += 1
+    place.staying = True
+    place.last_s = max(place.last_s, began.start_s)
+    if not place.joined:
+        place.lat += (began.lat - place.lat) / place.visits
+        place.lon = turn(place.lon + turn(began.lon - place.lon) / place.visits)
+
+
+def _settle_at_most_stayed(place: KnownPlace, spots: Sequence[Spot]) -> None:
+    """What the owner joined may lie far apart: it is shown where it was stayed at most, not in the middle."""
+    if spots:
+        most = max(spots, key=lambda spot: spot.visits)
+        place.lat, place.lon = most.lat, most.lon
+
+
+def _disagree(a: KnownPlace, b: KnownPlace) -> bool:
+    """Did the owner say different things of the two?"""
+    return (a.name != b.name and bool(a.name and b.name)) or (
+        a.given != b.given and bool(a.given and b.given)
+    )
+
+
+def _away_m(place: KnownPlace, lat: float, lon: float) -> float:
+    if place.joined and (spots := spots_of(place)):
+        return nearest_spot(spots, lat, lon)[1]
+    return gap_m(place.lat, place.lon, lat, lon)

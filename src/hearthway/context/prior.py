@@ -56,6 +56,7 @@ class PastTrip(Struct):
     duration_s: float
     path: list[tuple[float, float]] = field(default_factory=list)
     end: tuple[float, float] | None = None  # its last fix on the way, where it had one
+    stayed: tuple[float, float] | None = None  # where the stay was that it led to
 
 
 class Departure(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from hearthway.records.life import Stay
+from hearthway.records.life import PlaceWord, Stay
 from hearthway.sense.fixes import Open
 
 from .battery import BatteryState
@@ -46,6 +46,7 @@ class LifeState(Struct, kw_only=True):
     dwell: Window = field(default_factory=Window)
     dwell_at_food: bool = False
     places: list[KnownPlace] = field(default_factory=list)
+    words: list[PlaceWord] = field(default_factory=list)  # of the owner, that fit no place so far
     here: int | None = None  # place of the stay that is going on
     began: Stay | None = None  # that stay when it became certain
     previous: Stay | None = None  # the last finished stay: a trip's origin

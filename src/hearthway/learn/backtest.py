@@ -285,7 +285,7 @@ def _person(
         days=state.days,
         stays=state.stays,
         places=len(found.life.places()),
-        unseen=len(state.places) - len(found.life.places()),
+        unseen=sum(not place.visits and not place.blank for place in state.places),
         trips=len(walk.legs.told),
         trips_unrecorded=found.unrecorded,
         trips_with_hole=holes.count,

@@ -43,7 +43,9 @@ def baselines(
     """Place index by baseline name; None only where no place can be named at all."""
     here = places[departure.origin]
     allowed = [
-        place for place in places if gap_m(here.lat, here.lon, place.lat, place.lon) > TRIP_MIN_M
+        place
+        for place in places
+        if not place.blank and gap_m(here.lat, here.lon, place.lat, place.lon) > TRIP_MIN_M
     ]
     open_to = {place.index for place in allowed}
     past = [trip for trip in trips if trip.destination in open_to]

@@ -6,13 +6,15 @@ somewhere. A whole trip runs from stay to stay, whatever was not recorded betwee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from math import log
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf, log
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hearthway.context.events import LegEnded, LifeEvent, TripEnded
 from hearthway.context.life import Life
+from hearthway.context.places import KnownPlace, became
 from hearthway.records.geo import distance_m
 from hearthway.records.life import HIT_RADIUS_M, STAY_MIN_S
 from hearthway.records.localtime import local_day, utc_offset_s
@@ -121,7 +123,10 @@ class Asker:
         situation = life.situation(now_s)
         here_m = distance_m(situation.lat, situation.lon, truth.lat, truth.lon)
         if percent == FRACTIONS[0]:
-            away = [distance_m(p.lat, p.lon, truth.lat, truth.lon) for p in life.state.places]
+            away = [
+                inf if p.blank else distance_m(p.lat, p.lon, truth.lat, truth.lon)
+                for p in life.state.places
+            ]
             self._known = any(metres <= HIT_RADIUS_M for metres in away)
             self._peers = {
                 name: here_m if index is None else away[index] for name, index in peers().items()
@@ -158,7 +163,10 @@ class Peers:
         """The place each baseline names for the leg that has begun; all None before the first stay."""
         if self._leaving is None:
             return dict.fromkeys(NAMES, None)
-        return baselines(self._leaving, self._life.state.places, self._went)
+        places = self._life.state.places
+        if any(place.blank for place in places):
+            self._went = [_today(went, places) for went in self._went]
+        return baselines(self._leaving, places, self._went)
 
     def listen(self, events: Iterable[LifeEvent], fix: Fix) -> None:
         """Take what became certain with a fix."""
@@ -173,6 +181,12 @@ class Peers:
                 if origin is not None
                 else None
             )
+
+
+def _today(went: Went, places: Sequence[KnownPlace]) -> Went:
+    """A past trip between the places as they are now: two that were joined are one for the peers as well."""
+    leaving = replace(went.leaving, origin=became(places, went.leaving.origin))
+    return Went(leaving, became(places, went.destination))
 
 
 class Holes:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from .calendar import CalendarEntry
 from .chain import Countersign, Enrolment, Entry
 from .forgetting import ForgetOrder
-from .life import Person
+from .life import Person, PlaceWord
 from .receipts import Receipt
 from .signals import Fix, Signal
 from .suggestion import Answer, Suggestion
@@ -131,6 +131,15 @@ KINDS: tuple[Kind, ...] = (
         CalendarEntry,
         "one an occurrence within a year, when a calendar file is imported",
         "until its calendar no longer has it, or the owner forgets it",
+        "phone",
+        personal=True,
+    ),
+    _kind(
+        "place word",
+        "place_words",
+        PlaceWord,
+        "one a name or correction of a place",
+        "until taken back, or the place is forgotten",
         "phone",
         personal=True,
     ),

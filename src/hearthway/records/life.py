@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 STAY_MIN_S = 20 * 60.0
 STAY_RADIUS_M = 200.0
 TRIP_MIN_M = 500.0
 HIT_RADIUS_M = 300.0
+LIVED = ("home", "work")
+WordKind = Literal["name", "home", "work", "merge", "split"]
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -41,14 +45,36 @@ class Trip(Struct, frozen=True, kw_only=True):
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """A place of a life: where this person stays again and again. `label` is by habit or by the owner."""
+    """A place of a life: where this person stays again and again. `label` is by habit, `name` by the owner."""
 
     place_id: str
     lat: float
     lon: float
     visits: int
-    label: str = ""  # "home", "work", a name the person gave, or empty
+    label: str = ""  # "home", "work", "regular" or empty
     last_s: float = 0.0
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """What it is called to people: the owner's name, else home or work; empty for any other."""
+        return self.name or (self.label if self.label in LIVED else "")
+
+
+class PlaceWord(Struct, frozen=True, kw_only=True):
+    """What the owner says of a place, bound to where it is: ids may move when a part of the history is forgotten.
+
+    `time_s` is just after the last thing that was known when it was said. `merge` makes the place at the first point
+    a part of that at the second; `split` says that the two points belong to two places.
+    """
+
+    kind: WordKind
+    time_s: float
+    lat: float
+    lon: float
+    to_lat: float | None = None
+    to_lon: float | None = None
+    name: str = ""
 
 
 class Routine(Struct, frozen=True, kw_only=True):

@@ -184,7 +184,7 @@ def _doing(situation: Situation | None) -> str:
         doing = "On the way, standing" if speed_kmh < 1 else f"{doing} at {speed_kmh:.0f} km/h"
     if doing and situation.mode != "staying" and situation.destinations:
         likely = situation.destinations[0]
-        name = likely.place.label or "a place of yours"
+        name = likely.place.called or "a place of yours"
         doing += f", likely to {name} ({likely.p:.0%})"
     return doing
 
@@ -246,7 +246,7 @@ def _map(state: PageState, situation: Situation | None) -> View:
         likely = situation.destinations[0]
         destination = {
             "at": _point((likely.place.lat, likely.place.lon)),
-            "label": likely.place.label,
+            "label": likely.place.called,
             "p": round(likely.p, 2),
         }
     return {

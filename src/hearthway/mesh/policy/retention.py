@@ -7,8 +7,10 @@ it is learned again from the rest, and the file's free pages are wiped. A wipe t
 from __future__ import annotations
 
 import sqlite3
+from math import inf
 
 from hearthway.mesh.state.hlc import Hlc
+from hearthway.mesh.state.place_words import drop_words, visited
 from hearthway.mesh.state.receipts import ReceiptChain
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import StoreError
@@ -32,7 +34,9 @@ def sweep(store: Store, chain: ReceiptChain, rules: Rules, now_s: float) -> dict
     """Delete what is older than the rules keep it at `now_s`; how many records of each table went."""
     counts: dict[str, int] = {}
     with store.database.transaction() as db:
-        for kind, days in sorted(_days_of_kinds(rules).items()):
+        kept_days = _days_of_kinds(rules)
+        named = visited(db) if "fix" in kept_days else {}
+        for kind, days in sorted(kept_days.items()):
             before_s = now_s - days * DAY_S
             if kind == "receipt":
                 _erase(db, chain, before_s, now_s, counts)
@@ -45,6 +49,9 @@ def sweep(store: Store, chain: ReceiptChain, rules: Rules, now_s: float) -> dict
                 values = (key, now_s - kept.days * DAY_S)
                 _delete(db, "signals", "key = ? AND time_s < ?", values, counts)
                 _bury(store, db, values, counts)
+        if "fixes" in counts:  # what the owner said of places that are gone goes along
+            gone = drop_words(db, named, [(None, -inf, now_s - kept_days["fix"] * DAY_S)])
+            counts |= {"place_words": gone} if gone else {}
         if counts:
             _after(store, db)
     if _owed(store):

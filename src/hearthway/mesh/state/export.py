@@ -14,6 +14,7 @@ from hearthway.records.kinds import EXPORT_VERSION
 
 from .calendar import entries
 from .forget import pending
+from .place_words import place_words
 from .receipts import ReceiptChain
 from .store import Store
 
@@ -74,6 +75,7 @@ def sections(
         ("models", models),
         ("followed", followed),
         ("calendar", lambda: entries(store, person_id)),
+        ("place_words", lambda: place_words(store, person_id)),
         ("receipts", receipts),
         ("forget_orders", orders),
     ]

@@ -35,6 +35,7 @@ from hearthway.records.situation import Agenda, Planned
 from hearthway.records.suggestion import Suggestion
 
 from .hlc import Hlc
+from .place_words import Visited, drop_words, visited
 from .receipts import ReceiptChain
 from .store import Store
 
@@ -51,6 +52,7 @@ _OWNED = (
     "models",
     "followed",
     "calendar",
+    "place_words",
 )
 
 
@@ -430,10 +432,14 @@ def _delete(
             for table in ("suggestions", "answers", "events"):
                 todo.delete(table, "suggestion_id = ?", (suggestion_id,))
             todo.erase("suggestion_id = ?", (suggestion_id,))
+        of_history = bool(order.spans) or work.place is not None
+        named = visited(db) if of_history else {}
         for span in order.spans:
             _delete_span(todo, span, numbers, fixes=work.place is None)
         if work.place is not None:
             _delete_place(todo, work.place, work.osm_ids, numbers)
+        if of_history:
+            _delete_words(todo, named, work, numbers)
         gone = [numbers[one] for one in order.persons if numbers.get(one)]
         for number in gone:
             for table in _OWNED:
@@ -527,6 +533,26 @@ def _delete_place(
             " AND NOT EXISTS (SELECT 1 FROM followed WHERE osm_id = ?1)",
             (osm_id,),
         )
+
+
+def _delete_words(todo: _Deleter, named: Visited, work: _Work, numbers: dict[str, int]) -> None:
+    """Words of places that were only in what is gone go along; the others lose the moment when they were said."""
+    times = [
+        (numbers.get(span.person_id, 0) if span.person_id else None, span.since_s, span.until_s)
+        for span in work.order.spans
+    ]
+    scope = work.place
+    whose = None if scope is None or scope.person_id is None else numbers.get(scope.person_id, 0)
+    gone = drop_words(
+        todo.db,
+        named,
+        times,
+        lambda number, lat, lon: (
+            scope is not None and whose in (None, number) and within(scope, lat, lon)
+        ),
+    )
+    if gone:
+        todo.counts["place_words"] = todo.counts.get("place_words", 0) + gone
 
 
 def _drop_models(todo: _Deleter, order: ForgetOrder, work: _Work, numbers: dict[str, int]) -> None:

@@ -115,5 +115,13 @@ _V4 = (
     "CREATE INDEX calendar_by_end ON calendar (person_no, end_s)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2, _V3, _V4)  # index + 1 is the number
+_V5 = (
+    # what the owner says of places; time_s is just after the last thing that was known then
+    """CREATE TABLE place_words (
+        person_no INTEGER NOT NULL REFERENCES persons, time_s REAL NOT NULL, kind TEXT NOT NULL,
+        lat REAL NOT NULL, lon REAL NOT NULL, to_lat REAL, to_lon REAL, name TEXT NOT NULL,
+        PRIMARY KEY (person_no, time_s)) STRICT, WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2, _V3, _V4, _V5)  # index + 1 is the number
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -144,7 +144,7 @@ def propose(scene: Scene, aim: LeaveAim) -> LeaveOffer | Unfit:
 
 def _name(scene: Scene, planned: Planned, place: Place) -> str:
     """What the calendar, the person or the map calls it."""
-    said = moment.plain(planned.location.split(",")[0]) or moment.plain(place.label)
+    said = moment.plain(planned.location.split(",")[0]) or moment.plain(place.called)
     on_map = None if said or scene.name_of is None else scene.name_of(place.lat, place.lon)
     return said or moment.plain(on_map or "") or "the place in your calendar"
 

@@ -1,0 +1,70 @@
+"""Every place index that a life holds, changed where places are joined, divided or given up."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from .flat import gap_m
+from .places import NOWHERE, KnownPlace
+from .state import LifeState
+
+
+def renumber(state: LifeState, old: int, new: int) -> None:
+    """What was at the place `old` was at `new`; at no place that is known where that is NOWHERE."""
+    place = None if new == NOWHERE else new
+    for trip in state.trips:
+        trip.origin = new if trip.origin == old else trip.origin
+        trip.destination = new if trip.destination == old else trip.destination
+    for meal in state.meals:
+        meal.place = new if meal.place == old else meal.place
+    state.here = place if state.here == old else state.here
+    state.previous_place = place if state.previous_place == old else state.previous_place
+    if state.departure is not None and state.departure.origin == old:
+        state.departure = replace(state.departure, origin=place)
+    shown = state.battery.shown
+    if shown is not None and shown.place == old:
+        state.battery.shown = None if place is None else replace(shown, place=place)
+
+
+def needed(state: LifeState) -> set[int]:
+    """Places that what is under way names: they are not given up."""
+    shown = state.battery.shown
+    named = (
+        state.here,
+        state.previous_place,
+        state.departure.origin if state.departure is not None else None,
+        shown.place if shown is not None else None,
+    )
+    return {index for index in named if index is not None}
+
+
+def move_part(state: LifeState, place: KnownPlace, other: KnownPlace) -> None:
+    """`other` was divided from `place`: what was nearer to it was there. A trip sets out from where the last one led."""
+
+    def nearer(at: tuple[float, float] | None) -> bool:
+        return at is not None and gap_m(*at, other.lat, other.lon) < gap_m(
+            *at, place.lat, place.lon
+        )
+
+    led = NOWHERE
+    for trip in state.trips:
+        if trip.origin == place.index:
+            start = trip.path[0] if trip.path else None
+            there = led == other.index if led in (place.index, other.index) else nearer(start)
+            trip.origin = other.index if there else place.index
+        if trip.destination == place.index and nearer(trip.stayed or trip.end):
+            trip.destination = other.index
+        led = trip.destination
+    for meal in state.meals:
+        if meal.place == place.index and nearer((meal.visit.lat, meal.visit.lon)):
+            meal.place = other.index
+    if state.here == place.index and not place.staying:
+        state.here = other.index
+    last = state.previous
+    if state.previous_place == place.index and last is not None and nearer((last.lat, last.lon)):
+        state.previous_place = other.index
+        if state.departure is not None and state.departure.origin == place.index:
+            state.departure = replace(state.departure, origin=other.index)
+    shown = state.battery.shown
+    if shown is not None and shown.place == place.index:
+        state.battery.shown = None  # nobody knows which of the two was meant
