@@ -1,14 +1,15 @@
 """Synthetic lives from a description of their own: nobody lived them, and `hearthway.synthetic` made no part of them.
 
-The description. Four people who each keep a car, on the roads and at the things of a real map:
+The description. Five people who each keep a car, on the roads and at the things of a real map:
 
 - *shift*: a nurse on a roster of eight days (two early, two late, two night shifts, two free), so nothing is weekly;
 - *pensioner*: leaves when the morning is right, for one or two of seven places; church on Sunday, lunch out on Thursday;
 - *parent*: a child to daycare on the way to work and fetched on the way home; sometimes the shop; dinner out on Friday,
   the pool on Saturday, and on two Sundays a fair;
+- *commuter*: weekdays as the parent's, the pool on Sunday, and a car that is plugged in at work and never at home;
 - *technician*: a depot, then five to eight customers a day, half of them never seen before; lunch out between two.
 
-All leave the car at the door of wherever they go, as always. The car is plugged in at home and never low.
+All leave the car at the door of wherever they go, as always. But for the commuter's it is plugged in at home. It is never low.
 On *quiet* days nobody eats out: the same errands, without the meal (the technician has a lunch box). So there is nothing
 that any word could have told them. Sleep, illness and forgetfulness are one thing: some days nobody leaves.
 
@@ -37,7 +38,7 @@ from hearthway.sense.catalogue import ODOMETER, SOC
 
 Point = tuple[float, float]
 FIRST_DAY = (date(2026, 1, 12) - date(1970, 1, 1)).days  # a Monday
-KINDS = ("shift", "pensioner", "parent", "technician")
+KINDS = ("shift", "pensioner", "parent", "technician", "commuter")
 HOUR_S, DAY_S = 3600.0, 86_400.0
 USES_PCT_PER_KM = 0.42
 CAR = "bench-car"
@@ -75,7 +76,7 @@ class Leg:
     end_s: float
     to: Point
     eats: bool
-    low: bool = False  # the charge would not have brought the car home from there
+    low: bool = False  # the charge would not have brought the car home from there, or on the next day's first trip
     new: bool = False  # where one does not know where to park
     planned: bool = False  # to something that begins five minutes after its end, in the calendar
 
@@ -293,6 +294,7 @@ class Lived:
     driven_m: float = 21_000_000.0
     signals: list[Signal] = field(default_factory=list)
     legs: list[Leg] = field(default_factory=list)
+    charges_at: Point | None = None  # None: at home
     plan: Callable[[Lived, bool], list[Stop]] = lambda _life, _quiet: []
     spots: dict[str, Point] = field(default_factory=dict)
 
@@ -318,11 +320,11 @@ class Lived:
         self.day += 1
 
     def rest(self, until_s: float) -> None:
-        """Where one is; at home the car charges."""
+        """Where one is; where it is plugged in the car charges."""
         if until_s <= self.now_s:
             return
         self.phone.rest(self.now_s, until_s, self.at)
-        if self.at == self.town.home and self.soc_pct < 60.0:
+        if self.at == (self.charges_at or self.town.home) and self.soc_pct < 60.0:
             self.soc_pct = min(85.0, self.soc_pct + (until_s - self.now_s) / HOUR_S * 14.0)
         self.now_s = until_s
 
@@ -503,6 +505,22 @@ def _parent(life: Lived) -> Callable[[Lived, bool], list[Stop]]:
     return plan
 
 
+def _commuter(life: Lived) -> Callable[[Lived, bool], list[Stop]]:
+    weekdays, rng = _parent(life), life.rng
+    life.charges_at = life.spots["work"]
+
+    def plan(life: Lived, quiet: bool) -> list[Stop]:
+        weekday = (life.day + 3) % 7
+        if weekday < 5:
+            return weekdays(life, quiet)
+        if weekday == 6 and rng.random() < 0.7:
+            leave = 10 * HOUR_S + rng.gauss(0, 1800)
+            return [Stop(life.spots["pool"], leave, rng.uniform(60, 120) * 60)]
+        return []
+
+    return plan
+
+
 def _technician(life: Lived) -> Callable[[Lived, bool], list[Stop]]:
     town, rng = life.town, life.rng
     tables = [town.table(12.0) for _ in range(2)]
@@ -542,6 +560,7 @@ MAKERS = {
     "pensioner": (_pensioner, "sparse", False),
     "parent": (_parent, "steady", True),
     "technician": (_technician, "bursts", False),
+    "commuter": (_commuter, "steady", True),
 }
 
 

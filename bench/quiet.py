@@ -231,7 +231,7 @@ def without_need(day: Day, who: str) -> bool:
 
 
 def others(atlas: Atlas, seed: int) -> Iterator[Life]:
-    """The four people of the other description."""
+    """The people of the other description."""
     for kind in _lives.KINDS:
         life = _lives.begun(kind, atlas, seed)
         begin_s = life.now_s
@@ -283,6 +283,25 @@ def to_the_pool(life: Lived) -> Leg:
     return leg
 
 
+def before_monday(life: Lived) -> Leg:
+    """Sunday: the pool, and home again, but not to work on Monday: there the car is charged, and never at home."""
+    life.live(2, quiet=True)
+    life.rest(life.unix(10 * 3600.0))
+    pool, home, town = life.spots["pool"], life.town.home, life.town
+    ways = ((home, pool), (pool, home), (home, life.spots["daycare"]))
+    legs = (*ways, (life.spots["daycare"], life.spots["work"]))
+    there_m, back_m, *monday_m = (
+        sum(distance_m(*a, *b) for a, b in pairwise(town.way(*leg))) for leg in legs
+    )
+    rate = _lives.USES_PCT_PER_KM / 1000.0
+    life.soc_pct = 5.0 + rate * (there_m + back_m + 0.25 * sum(monday_m))
+    leg = life.go(pool)
+    life.rest(life.now_s + 1.5 * 3600.0)
+    home_pct = life.soc_pct - rate * back_m
+    leg.low = 0.0 < home_pct < 5.0 + rate * sum(monday_m)
+    return leg
+
+
 def to_an_appointment(life: Lived) -> Leg:
     """Saturday: something at the pool stands in the calendar, and the person leaves in time for it."""
     life.live(1, quiet=True)
@@ -325,7 +344,7 @@ NEEDS_OF_MAP = {
 }  # of a map without these nobody can be told
 OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
     "meal": ("eats", dict.fromkeys(("shift", "pensioner", "parent"), usual_meal)),
-    "battery": ("low", {"parent": to_the_pool}),
+    "battery": ("low", {"parent": to_the_pool, "commuter": before_monday}),
     "parking": ("new", {"parent": to_the_fair}),
     "leave_now": ("planned", {"parent": to_an_appointment}),
 }

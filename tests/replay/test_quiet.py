@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -76,6 +77,27 @@ def test_the_car_that_was_not_plugged_in_is_told_once_calmly_in_time(
     finally:
         atlas.close()
     assert day.fits(gate_settings(quiet.CONFIG)), day
+
+
+def test_the_car_that_never_charges_at_home_is_told_before_monday_and_one_that_does_is_not(
+    quiet: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same Sunday, one fact changed: where the car is plugged in."""
+    battery = next(need for need in needs.found() if "charge" in need.topics)
+    monkeypatch.setattr(quiet, "LEARN_DAYS", 46)  # a Friday as well
+    begun = quiet._lives.begun
+
+    def at_home(*given: Any) -> Any:
+        life = begun(*given)
+        life.charges_at = None
+        return life
+
+    with closing(Atlas.bundled()) as atlas:
+        told = quiet.own_day(battery, "commuter", atlas, 1, tmp_path / "a.db")
+        monkeypatch.setattr(quiet._lives, "begun", at_home)
+        silent = quiet.own_day(battery, "commuter", atlas, 1, tmp_path / "b.db")
+    assert told.fits(gate_settings(quiet.CONFIG)), told
+    assert silent.words == 0
 
 
 def test_lives_are_reproducible(quiet: ModuleType) -> None:

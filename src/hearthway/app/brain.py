@@ -30,15 +30,15 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
 from hearthway.records.venue import Wait
-from hearthway.sense.catalogue import CAPACITY, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
+from hearthway.sense.catalogue import CAPACITY, CHARGING, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
 
-from .calendar import near_entries, with_agenda
+from .calendar import near_entries, situation_at
 
 LIFE_MODEL = "life"
 LAST_DAYS_S = 30 * 86_400.0
 CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
 IGNORED_AFTER_S = 90 * 60.0
-KEPT_KEYS = (SOC, ODOMETER, CAPACITY, OUTSIDE)
+KEPT_KEYS = (SOC, ODOMETER, CAPACITY, OUTSIDE, CHARGING)
 KEEP_AGAIN_S = 900.0  # half as long as a temperature may be used
 Item = Fix | Signal | PlaceWord
 
@@ -259,7 +259,7 @@ class Brain:
 
     def situation(self, now_s: float) -> Situation:
         """What is going on, as far as this node knows; evidence names the sensor a position really came from."""
-        situation = with_agenda(self._store, self._life, self._life.situation(now_s))
+        situation = situation_at(self._store, self._life, now_s)
         prefix, source = self._origin
         if prefix == PHONE_POSITION and not source:
             return situation

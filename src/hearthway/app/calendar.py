@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from hearthway.atlas.store import Atlas
 from hearthway.context.life import Life
+from hearthway.context.tomorrow import hours_of
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.calendar import Change, entries, keep
 from hearthway.mesh.state.store import Store
@@ -114,20 +116,39 @@ def near_entries(store: Store, person_id: str, now_s: float) -> list[CalendarEnt
     return entries(store, person_id, now_s, now_s + AGENDA_S)
 
 
-def with_agenda(store: Store, life: Life, situation: Situation) -> Situation:
-    """The situation with what the calendar has next, and since when that is known; unchanged where it has nothing."""
-    now_s = situation.time_s
+def situation_at(store: Store, life: Life, now_s: float) -> Situation:
+    """What is going on, with what the calendar has next and tomorrow, and since when that is known."""
+    tomorrow = of_tomorrow(store, life, now_s)
+    situation = life.situation(now_s, tomorrow)
     near = near_entries(store, life.person, now_s)
     agenda = life.agenda(near)
-    if agenda is None:
+    used = near if agenda is not None else []
+    battery = situation.battery
+    if battery is not None and battery.tomorrow is not UNSET:
+        used = [*used, *(tomorrow if battery.tomorrow.source == "calendar" else ())]
+    if not used:
         return situation
-    used = Evidence(
+    read = Evidence(
         key=CALENDAR_KEY,
-        source=near[0].calendar or "calendar file",
-        age_s=max(0.0, now_s - max(entry.read_s for entry in near)),
+        source=used[0].calendar or "calendar file",
+        age_s=max(0.0, now_s - max(entry.read_s for entry in used)),
         person=life.person,
     )
-    return replace(situation, agenda=agenda, evidence=(*situation.evidence, used))
+    return replace(
+        situation,
+        agenda=UNSET if agenda is None else agenda,
+        evidence=(*situation.evidence, read),
+    )
+
+
+def of_tomorrow(store: Store, life: Life, now_s: float) -> list[CalendarEntry]:
+    """What begins tomorrow, by start; asked only of a car on its way, whose charge may have to do for it."""
+    last, charge = life.state.last, life.state.battery.soc_pct
+    if last is None or charge is None or life.state.here is not None:
+        return []
+    begin_s, end_s = hours_of(now_s, last.lat, last.lon)
+    found = entries(store, life.person, begin_s, end_s)
+    return [entry for entry in found if entry.start_s >= begin_s]
 
 
 def coming(store: Store, person: Person, now_s: float, days: int) -> list[CalendarEntry]:

@@ -26,7 +26,7 @@ from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Silence, Suggestion
 
 from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, feed, history_of
-from .calendar import with_agenda
+from .calendar import situation_at
 from .config import Config
 from .phone import gate_settings
 
@@ -97,7 +97,7 @@ def look_back(
         ],
         atlas,
     )
-    situation = with_agenda(store, life, life.situation(at_s))
+    situation = situation_at(store, life, at_s)
     assistant = Assistant(
         person.person_id,
         pois=atlas,

@@ -25,7 +25,7 @@ def agenda_of(state: LifeState, book: PlaceBook, entries: Iterable[CalendarEntry
         return None
     return Agenda(
         planned=tuple(planned[:MAX_PLANNED]),
-        farthest_m=_farthest_m(state),
+        farthest_m=farthest_m(state),
         own_trips=_own_trips(state),
     )
 
@@ -61,7 +61,8 @@ def _trips_s(state: LifeState, there: int) -> tuple[float, ...]:
     return tuple(found[-MAX_TRIPS:])
 
 
-def _farthest_m(state: LifeState) -> float:
+def farthest_m(state: LifeState) -> float:
+    """The longest trip so far, by its bee-line."""
     ends = {(t.origin, t.destination) for t in state.trips if min(t.origin, t.destination) >= 0}
     places = state.places
     return max(

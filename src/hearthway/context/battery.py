@@ -44,6 +44,12 @@ class BatteryState(Struct, kw_only=True):
         """How many trips were learned from."""
         return self.range.trips
 
+    @property
+    def fell(self) -> bool:
+        """Has the charge fallen on this trip? Then the car went along."""
+        start_pct, soc_pct = self.start_pct, self.soc_pct
+        return start_pct is not None and soc_pct is not None and start_pct > soc_pct
+
     def reading(self, soc_pct: float, time_s: float, source: str) -> None:
         """Take a state of charge."""
         if time_s < self.soc_time_s:

@@ -6,7 +6,7 @@ learned then. `dump` and `load` carry everything, so that stopping and going on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -19,11 +19,12 @@ from hearthway.records.localtime import local_day, local_second, utc_offset_s, w
 from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Agenda, MealVisit, Situation
-from hearthway.sense.catalogue import CAPACITY, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
+from hearthway.sense.catalogue import CAPACITY, CHARGING, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
 from hearthway.sense.fixes import FixAssembler
 
 from .agenda import agenda_of
 from .aim import Aim, best_point
+from .charging import SETTING_OUT_M
 from .destination import PATH_POINTS, DestinationModel, Posterior
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
@@ -96,8 +97,12 @@ class Life:
     def observe_signal(self, signal: Signal) -> list[LifeEvent]:
         """Take a normalised signal: charge, odometer, or a part of a position (which may complete a fix)."""
         value = signal.value
-        if isinstance(value, float | int) and not isinstance(value, bool):
+        if isinstance(value, bool):
+            if signal.key == CHARGING:
+                self.state.car.charging(signal.time_s, self._beside(), on=value)
+        elif isinstance(value, float | int):
             if signal.key == SOC:
+                self.state.car.reading(float(value), self._beside())
                 self.state.battery.reading(float(value), signal.time_s, signal.source)
             elif signal.key == OUTSIDE:
                 self.state.battery.air(float(value), signal.time_s, signal.source)
@@ -141,9 +146,9 @@ class Life:
 
     # --- what is known
 
-    def situation(self, now_s: float) -> Situation:
-        """What is going on at `now_s`, from what was observed so far."""
-        return situation_of(self.state, self._book, self.posterior(), now_s)
+    def situation(self, now_s: float, tomorrow: Sequence[CalendarEntry] = ()) -> Situation:
+        """What is going on at `now_s`, from what was observed so far; `tomorrow`: what the calendar has then, by start."""
+        return situation_of(self.state, self._book, self.posterior(), now_s, tomorrow)
 
     def agenda(self, entries: Iterable[CalendarEntry]) -> Agenda | None:
         """What calendar entries, by start, mean from where this person is; None without any."""
@@ -229,6 +234,14 @@ class Life:
         if day != state.last_day:
             state.days += 1
             state.last_day = day
+
+    def _beside(self) -> int | None:
+        """The place where this person is, or which they are just leaving; None on the way."""
+        state = self.state
+        if state.here is not None:
+            return state.here
+        gone_m = state.trip_way_m + state.track.length_m
+        return state.previous_place if gone_m < SETTING_OUT_M else None
 
     def _leave(self, stay: Stay, fix: Fix) -> list[LifeEvent]:
         state = self.state
@@ -419,11 +432,16 @@ class Life:
         state.way_m += way_m
         state.direct_m += direct_m
         state.trip_count += 1
+        driven_m = 0.0
         if state.odometer_m is not None and state.odometer_start_m is not None:
             driven_m = state.odometer_m - state.odometer_start_m
             way_m = driven_m if driven_m > 0.0 else way_m
-        state.battery.arrive(way_m, place.index)
         origin_index = state.previous_place if state.previous_place is not None else place.index
+        if driven_m > 0.0 or state.battery.fell:
+            state.car.parked(state.places, place.index, state.battery.soc_pct, start_s)
+            at = origin.lat, origin.lon
+            state.car.drove(start_s, at, origin_index, place.index, way_m)
+        state.battery.arrive(way_m, place.index)
         before = state.window.before
         fixes = max(0, state.trip_fixes - stay.fixes) if before is not None else 0
         end_s, last_lat, last_lon = (

@@ -38,6 +38,7 @@ JOIN_STAYS = (
     2  # at each of two places before they are found to be one: a single stay may have been off
 )
 MAX_BLANK = 100  # indices of places that are no more, before one is used again
+MAX_STAYS = 20  # the latest lengths of stay that tell how long one usually stays
 
 
 class KnownPlace(Habitual, kw_only=True):
@@ -51,6 +52,9 @@ class KnownPlace(Habitual, kw_only=True):
     apart: bool = False  # the owner says that it is a place of its own
     blank: bool = False  # there is no such place any more
     into: int = NOWHERE  # of a blank one: what it became a part of
+    stays_s: list[float] = field(default_factory=list)  # how long the latest stays were
+    car_stood: int = 0  # how often the car stood here and told of its charge before it left; faded
+    car_charged: int = 0  # of these, how often it was charged
 
 
 class PlaceBook:
@@ -188,6 +192,8 @@ class PlaceBook:
             place.spots = spots if len(spots) > 1 else []
             place.scatter_m2 = total(spots).scatter_m2
         count(place, stay)
+        place.stays_s.append(round(stay.end_s - stay.start_s, 1))
+        del place.stays_s[:-MAX_STAYS]
         if place.joined:
             _settle_at_most_stayed(place, spots)
 
@@ -209,6 +215,9 @@ class PlaceBook:
         """The first becomes a part of the second. `began`: the stay that is going on, where it is at one of them."""
         spots = [*spots_of(into, began), *spots_of(place, began)]
         into.unseen += place.unseen
+        into.stays_s = [*place.stays_s, *into.stays_s][-MAX_STAYS:]
+        into.car_stood += place.car_stood
+        into.car_charged += place.car_charged
         into.name = into.name or place.name
         into.given = into.given or place.given
         into.joined = into.joined or place.joined
@@ -224,6 +233,8 @@ class PlaceBook:
         rest = [spot for spot in spots_of(place, began) if (spot.lat, spot.lon) not in gone]
         other = self._add(away[0].lat, away[0].lon)
         place.joined = False
+        # Nobody knows which of the two these were of: they are learned again.
+        place.stays_s, place.car_stood, place.car_charged = [], 0, 0
         here = began if place.staying else None
         self._compose(other, list(away), None)
         self._compose(place, rest, None)

@@ -21,6 +21,16 @@ def renumber(state: LifeState, old: int, new: int) -> None:
     state.previous_place = place if state.previous_place == old else state.previous_place
     if state.departure is not None and state.departure.origin == old:
         state.departure = replace(state.departure, origin=place)
+    car = state.car
+    car.at = place if car.at == old else car.at
+    car.firsts = [
+        replace(
+            first,
+            origin=new if first.origin == old else first.origin,
+            destination=new if first.destination == old else first.destination,
+        )
+        for first in car.firsts
+    ]
     shown = state.battery.shown
     if shown is not None and shown.place == old:
         state.battery.shown = None if place is None else replace(shown, place=place)
@@ -65,6 +75,8 @@ def move_part(state: LifeState, place: KnownPlace, other: KnownPlace) -> None:
         state.previous_place = other.index
         if state.departure is not None and state.departure.origin == place.index:
             state.departure = replace(state.departure, origin=other.index)
+    if state.car.at == place.index:
+        state.car.at = None  # nobody knows at which of the two it stands; past first trips stay with the larger
     shown = state.battery.shown
     if shown is not None and shown.place == place.index:
         state.battery.shown = None  # nobody knows which of the two was meant

@@ -8,6 +8,7 @@ from hearthway.records.life import PlaceWord, Stay
 from hearthway.sense.fixes import Open
 
 from .battery import BatteryState
+from .charging import CarState
 from .places import KnownPlace
 from .prior import Departure, PastTrip
 from .routes import Track
@@ -61,6 +62,7 @@ class LifeState(Struct, kw_only=True):
     way_m: float = 0.0  # of all trips, along the way
     direct_m: float = 0.0  # of all trips, bee-line
     battery: BatteryState = field(default_factory=BatteryState)
+    car: CarState = field(default_factory=CarState)
     odometer_m: float | None = None
     odometer_start_m: float | None = None
     meals: list[Meal] = field(default_factory=list)

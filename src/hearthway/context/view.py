@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from msgspec import UNSET
+
+from hearthway.records.calendar import CalendarEntry
 from hearthway.records.localtime import utc_offset_s
 from hearthway.records.situation import Battery, Destination, Evidence, Situation
 from hearthway.sense.catalogue import OUTSIDE, SOC
@@ -13,10 +16,11 @@ from .battery import ROAD_FACTOR
 from .destination import Posterior
 from .flat import gap_m
 from .motion import SILENT_S, mode_of
-from .places import PlaceBook
+from .places import KnownPlace, PlaceBook
 from .range_model import Forecast
 from .routines import Meal, routines_of
 from .state import LifeState
+from .tomorrow import stand_of, tomorrow_of
 
 SHOWN = 24  # candidates in a situation; the rest of the mass is spread over many
 ENOUGH_TRIPS = 5
@@ -24,9 +28,13 @@ MOST_A_DAY = 2.0  # meals out: nobody has three on an average day
 
 
 def situation_of(
-    state: LifeState, book: PlaceBook, posterior: Posterior | None, now_s: float
+    state: LifeState,
+    book: PlaceBook,
+    posterior: Posterior | None,
+    now_s: float,
+    tomorrow: Sequence[CalendarEntry] = (),
 ) -> Situation:
-    """The situation at `now_s`; None and empty where something is not known."""
+    """The situation at `now_s`; None and empty where something is not known. `tomorrow`: what the calendar has then."""
     last = state.last
     if last is None:
         return Situation(
@@ -41,6 +49,7 @@ def situation_of(
             for index, p in posterior.places[:SHOWN]
         )
         p_new = posterior.new
+    goal = state.places[posterior.places[0][0]] if posterior and posterior.places else None
     origin = state.here if staying else state.previous_place
     home = book.home()
     fresh = now_s - last.time_s <= SILENT_S
@@ -63,7 +72,7 @@ def situation_of(
         days_known=state.days,
         routines=routines_of(meals, state.days),
         home=book.record(home) if home is not None else None,
-        battery=_battery(state, book, destinations, now_s),
+        battery=_battery(state, book, goal, now_s, tomorrow),
         evidence=_evidence(state, now_s),
         last_meal_s=_last_meal(state, meals),
     )
@@ -87,22 +96,29 @@ def _last_meal(state: LifeState, meals: list[Meal]) -> float | None:
 
 
 def _battery(
-    state: LifeState, book: PlaceBook, destinations: tuple[Destination, ...], now_s: float
+    state: LifeState,
+    book: PlaceBook,
+    goal: KnownPlace | None,
+    now_s: float,
+    tomorrow: Sequence[CalendarEntry],
 ) -> Battery | None:
     battery = state.battery
     last, soc = state.last, battery.soc_pct
     if soc is None or last is None:
         return None
     home = book.home()
-    goals = [destinations[0].place] if destinations else []
-    points = [(last.lat, last.lon), *((p.lat, p.lon) for p in goals)]
+    points = [(last.lat, last.lon)]
+    if goal is not None:
+        points.append((goal.lat, goal.lon))
     if home is not None:
         points.append((home.lat, home.lon))
     factor = road_factor(state)
     lengths = [factor * gap_m(*a, *b) for a, b in pairwise(points)]
     told = battery.ahead(now_s, lengths)
-    at_arrival = told[0] if told and goals else None
+    at_arrival = told[0] if told and goal is not None else None
     at_home = told[-1] if told and home is not None else None
+    at = None if home is None else stand_of(state.places, home)
+    uncharged = at is not None and at.charges is False and at_arrival is not None
     return Battery(
         soc_pct=soc,
         age_s=max(0.0, now_s - battery.soc_time_s),
@@ -113,6 +129,9 @@ def _battery(
         pct_per_km=_per_km(soc, told, lengths),
         air_c=battery.outside(now_s),
         trips=battery.trips,
+        there=UNSET if goal is None else stand_of(state.places, goal),
+        home=UNSET if at is None else at,
+        tomorrow=tomorrow_of(state, book, now_s, lengths, factor, tomorrow) if uncharged else UNSET,
     )
 
 

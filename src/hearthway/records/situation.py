@@ -14,6 +14,28 @@ class Destination(Struct, frozen=True, kw_only=True):
     p: float
 
 
+class Stand(Struct, frozen=True, kw_only=True):
+    """One place as a car's: how long one usually stays, and whether it charges there (None: not known)."""
+
+    stays: int  # the latest ones, which tell the usual length
+    usual_s: float | None = None  # the middle one of them
+    stood: int = 0  # how often it is known whether the car was charged; old ones fade
+    charged: int = 0
+    charges: bool | None = None
+
+
+class Tomorrow(Struct, frozen=True, kw_only=True):
+    """The next day's first trip as equally likely ways, and the charge after each where nothing is charged before."""
+
+    source: str  # "calendar", "own trips"
+    kind: str  # "Mondays", "workdays": of which past days
+    days: int  # how many of them tell
+    p_drives: float  # that the car is driven at all
+    ways_m: tuple[float, ...]
+    left_pct: tuple[float, ...]  # below 0 it is not reached
+    high_pct: tuple[float, ...]  # upper end of each 90 % interval
+
+
 class Battery(Struct, frozen=True, kw_only=True):
     """State of charge now and as expected; percentages. None reads "unknown"."""
 
@@ -26,6 +48,9 @@ class Battery(Struct, frozen=True, kw_only=True):
     pct_per_km: float | None = None  # on the way ahead
     air_c: float | None = None  # the outside temperature that was used
     trips: int = 0  # how many past trips the consumption was learned from
+    there: Stand | UnsetType = UNSET  # the likeliest destination
+    home: Stand | UnsetType = UNSET
+    tomorrow: Tomorrow | UnsetType = UNSET
 
 
 class Evidence(Struct, frozen=True, kw_only=True):

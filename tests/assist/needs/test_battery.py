@@ -15,12 +15,20 @@ from hearthway.assist.memory import Answered, Memory
 from hearthway.assist.moment import render
 from hearthway.assist.needs.battery.need import NEED
 from hearthway.assist.needs.battery.settings import RESERVE_PCT
-from hearthway.assist.needs.battery.short import home_short_p, short_p, stranded_p, use_error
+from hearthway.assist.needs.battery.short import (
+    home_short_p,
+    news_p,
+    short_p,
+    stranded_p,
+    tomorrow_p,
+    tomorrow_short_p,
+    use_error,
+)
 from hearthway.atlas.store import Atlas
 from hearthway.learn.outcome import learn_said
 from hearthway.records.geo import offset
 from hearthway.records.poi import OpenState, Poi
-from hearthway.records.situation import Battery, Destination
+from hearthway.records.situation import Battery, Destination, Stand, Tomorrow
 from hearthway.records.suggestion import AnswerKind, Silence, Suggestion
 
 LOW = Battery(
@@ -62,13 +70,14 @@ def test_the_words(world: Any) -> None:
         "          charge there: below 5 % at home with p 0.77 (38 trips of this car):",
         f"          charger without a name  2 min on foot · {unknown} (node/91)",
         f"          charger without a name  5 min on foot · {unknown} (node/92)",
+        "          how long you stay there is not known yet",
         "          battery 22 % -> home with 2 %",
         "          why · not now · never here",
     ]
     said = "\n".join(why(result))
-    assert "no stop to charge on the way home is worth 30 min" in said
+    assert "no stop to charge on the way is worth 30 min" in said
     assert "what 38 trips used, give or take 20%" in said
-    assert "heading there and would not get home without charging (p " in said
+    assert "would not get home, or to tomorrow's first trip, without charging (p " in said
     assert "hours of charger without a name: unknown (node/91, the map)" in said
     for option in result.options:
         assert sum(r.weight for r in option.reasons) == pytest.approx(option.utility)
@@ -269,3 +278,173 @@ def test_the_line_says_how_probably_home_is_short_also_where_arriving_is_not_sur
     assert there > 0.01
     assert f"below 5 % at home with p {home:.2f} (" in result.lines[0]
     assert f"not home from there {home - there:.2f}: " in "\n".join(why(result))
+
+
+# -- tomorrow's first trip ---------------------------------------------------------------------------------------------
+
+NEVER_AT_HOME = Stand(stays=20, usual_s=12 * 3600.0, stood=24, charged=0, charges=False)
+MONDAYS = Tomorrow(
+    source="own trips",
+    kind="Mondays",
+    days=12,
+    p_drives=11 / 12,
+    ways_m=(24_000.0, 25_200.0, 31_400.0),
+    left_pct=(2.0, 1.0, -1.0),
+    high_pct=(3.5, 2.5, 0.5),
+)
+EVENING = Battery(
+    soc_pct=16.0,
+    age_s=2.0,
+    at_arrival_pct=14.0,
+    at_home_pct=11.0,
+    at_home_low_pct=10.0,
+    at_home_high_pct=12.0,
+    pct_per_km=0.2,
+    trips=38,
+    there=Stand(stays=9, usual_s=2.5 * 3600.0, stood=4, charged=0),
+    home=NEVER_AT_HOME,
+    tomorrow=MONDAYS,
+)
+
+
+def evening(**changes: Any) -> Battery:
+    return msgspec.structs.replace(EVENING, **changes)
+
+
+def test_the_words_for_tomorrow(world: Any) -> None:
+    result = consider(world, battery=EVENING)
+    assert isinstance(result, Suggestion), result
+    km = "24-31 km, driven on 11 of 12 Mondays"
+    assert render(result)[1:6] == [
+        f"          charge there: below 5 % after tomorrow's first trip with p 0.92 ({km}):",
+        "          charger without a name  2 min on foot · power, free or taken unknown · hours unknown (node/91)",
+        "          charger without a name  5 min on foot · power, free or taken unknown · hours unknown (node/92)",
+        "          you usually stay 2.5 h (9 stays) · at home the car was charged 0 of 24 times",
+        "          battery 16 % -> home with 11 % (10-12)",
+    ]
+    assert "not on tomorrow's first trip 0.92: what 38 trips used" in "\n".join(why(result))
+
+
+def test_the_calendars_first_entry_is_said_as_that(world: Any) -> None:
+    planned = Tomorrow(
+        source="calendar",
+        kind="",
+        days=0,
+        p_drives=0.9,
+        ways_m=(62_000.0,),
+        left_pct=(-3.0,),
+        high_pct=(0.0,),
+    )
+    result = consider(world, battery=evening(tomorrow=planned))
+    assert isinstance(result, Suggestion), result
+    assert (
+        "with p 0.90 (62 km for what your calendar has first, driven with p 0.90 (assumed)):"
+        in result.lines[0]
+    )
+
+
+ENOUGH = msgspec.structs.replace(MONDAYS, left_pct=(9.0, 8.5, 8.0), high_pct=(10.0, 9.5, 9.0))
+SELDOM = msgspec.structs.replace(MONDAYS, p_drives=1 / 12)
+AT_HOME = Stand(stays=20, usual_s=12 * 3600.0, stood=24, charged=9, charges=True)
+UNSEEN = Stand(stays=3, usual_s=12 * 3600.0, stood=4, charged=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        pytest.param({"tomorrow": ENOUGH}, "battery-enough", "first trip as well", id="enough"),
+        pytest.param({"tomorrow": SELDOM}, "battery-enough", "first trip as well", id="seldom"),
+        pytest.param(
+            {"tomorrow": msgspec.UNSET, "home": AT_HOME},
+            "battery-enough",
+            "The car charges there.",
+            id="charges at home",
+        ),
+        pytest.param(
+            {"tomorrow": msgspec.UNSET, "home": UNSEEN},
+            "battery-enough",
+            "not known yet",
+            id="unknown where it charges",
+        ),
+        pytest.param(
+            {"tomorrow": msgspec.UNSET}, "battery-enough", "first trip is not known", id="no trips"
+        ),
+        pytest.param(
+            {"there": Stand(stays=9, usual_s=9_000.0, stood=20, charged=19, charges=True)},
+            "charges-there",
+            "",
+            id="charged there anyway",
+        ),
+        pytest.param({"at_arrival_pct": 2.0}, "not-even-there", "", id="too low"),
+    ],
+)
+def test_one_fact_of_tomorrow_makes_it_silent(
+    world: Any, changes: dict[str, Any], code: str, words: str
+) -> None:
+    assistant = world.assistant(among=(NEED,), pois=world.town(CHARGERS, {}))
+    situation = world.drive(battery=evening(**changes))
+    result = assistant.consider(situation, Memory(person="anna"))
+    assert code_of(result) == code
+    assert words in result.words
+
+
+def test_heading_home_to_a_charger_near_home_is_where_one_stands_all_night(world: Any) -> None:
+    near = Poi(osm_id="node/94", kind="charger", name="", lat=world.home.lat, lon=world.home.lon)
+    lat, lon = offset(world.home.lat, world.home.lon, 700.0, 0)
+    facts: dict[str, Any] = {
+        "destinations": (Destination(place=world.home, p=0.9),),
+        "battery": evening(there=NEVER_AT_HOME, at_arrival_pct=11.0),
+        "lat": lat,
+        "lon": lon,
+        "p_new": 0.1,
+    }
+    result = consider(world, pois=world.town((near,), {}), **facts)
+    assert isinstance(result, Suggestion), result
+    assert [o.poi.osm_id for o in result.options] == ["node/94"]
+    assert "you usually stay 12.0 h (20 stays)" in result.lines[2]
+
+
+def test_a_long_stay_is_worth_more_than_a_short_one(world: Any) -> None:
+    def worth(minutes: float | None) -> float | None:
+        there = Stand(stays=9, usual_s=None if minutes is None else 60.0 * minutes)
+        sure: dict[str, Any] = {
+            "destinations": (Destination(place=world.mall, p=0.97),),
+            "p_new": 0.03,
+        }
+        result = consider(world, battery=evening(there=there), **sure)
+        if isinstance(result, Silence):
+            return None
+        first = result.options[0]
+        assert sum(r.weight for r in first.reasons) == pytest.approx(first.utility)
+        return float(first.utility)
+
+    assert worth(240.0) == worth(30.0) == worth(None)
+    assert worth(240.0) - worth(25.0) == pytest.approx(5.0)  # type: ignore[operator]  # both are said
+    assert worth(10.0) is None
+
+
+def test_of_both_shortages_the_nearer_one_is_said(world: Any) -> None:
+    both = consider(world, battery=evening(at_home_pct=2.0, at_home_high_pct=3.0))
+    assert "at home with p" in both.lines[0]
+    assert "at home the car was charged" not in "\n".join(both.lines)
+
+
+def test_tomorrows_probability_is_of_the_days_and_their_ways() -> None:
+    assert tomorrow_short_p(EVENING) == pytest.approx(11 / 12, abs=0.002)
+    half = evening(
+        tomorrow=msgspec.structs.replace(MONDAYS, left_pct=(1.0, 9.0), high_pct=(1.5, 9.5))
+    )
+    assert tomorrow_short_p(half) == pytest.approx(11 / 24, abs=0.002)
+    assert tomorrow_p(half) < tomorrow_p(EVENING) <= tomorrow_short_p(EVENING)
+    assert tomorrow_short_p(evening(tomorrow=msgspec.UNSET)) == 0.0
+    exact = evening(
+        tomorrow=msgspec.structs.replace(MONDAYS, left_pct=(4.0, 6.0), high_pct=(4.0, 6.0))
+    )
+    assert tomorrow_short_p(exact) == pytest.approx(11 / 24)
+
+
+def test_what_is_charged_anyway_is_no_news() -> None:
+    assert news_p(evening(there=msgspec.UNSET)) == 1.0
+    assert news_p(EVENING) == 1.0
+    often = evening(there=Stand(stays=9, stood=8, charged=8, charges=True))
+    assert news_p(often) == pytest.approx(0.2)

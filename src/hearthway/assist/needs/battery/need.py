@@ -1,20 +1,23 @@
-"""The need to charge: home is out of reach from where one is heading, and there is a charger on foot from there."""
+"""The need to charge: home, or tomorrow's first trip, is out of reach, and there is a charger on foot from where one will be."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from hearthway.assist import moment
-from hearthway.assist.options import best, on_foot
+from hearthway.assist.options import best, on_foot, utility_of
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.life import Place
-from hearthway.records.situation import Battery
+from hearthway.records.situation import Battery, Stand, Tomorrow
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
-from .settings import RESERVE_PCT, STOP_MIN, TAKEN_MIN
-from .short import home_short_p, stranded_p, use_error
+from .settings import STOP_MIN, TAKEN_MIN, TOMORROW_FIRST
+from .short import home_short_p, news_p, stranded_p, tomorrow_p, tomorrow_short_p, use_error
 from .silences import SILENCES
+from .words import home_line, standing_line, tomorrow_line
 
 UNKNOWN = "power, free or taken unknown"
 TAKEN = Reason(
@@ -29,7 +32,10 @@ class ChargeAim(Aim, frozen=True, kw_only=True):
 
     place: Place
     p_area: float  # of the destination and all that share its chargers
-    p_short: float  # of getting there, and not home
+    p_short: float  # of getting there, and not home, or not on tomorrow's first trip
+    tomorrow: bool  # is it tomorrow's first trip that speaks for it?
+    stay_min: float | None  # how long one usually stays there
+    too_short_min: float  # by so much that is less than a stop: charging meanwhile saves no more
 
 
 class ChargeOffer(Offer, frozen=True, kw_only=True):
@@ -52,8 +58,22 @@ def could_matter(scene: Scene) -> Unfit | None:
     battery = _told(scene)
     if battery is None or battery.at_home_pct is None:
         return None
-    enough = home_short_p(battery) < scene.settings.min_need_p
-    return Unfit(code="battery-enough") if enough else None
+    least_p = scene.settings.min_need_p
+    if max(home_short_p(battery), tomorrow_short_p(battery)) >= least_p:
+        return None
+    return Unfit(code="battery-enough", detail=_of_tomorrow(battery))
+
+
+def _of_tomorrow(battery: Battery) -> str:
+    """What is known of tomorrow where the battery gets one home."""
+    home = battery.home
+    if isinstance(battery.tomorrow, Tomorrow):
+        return "It does for tomorrow's first trip as well."
+    if not isinstance(home, Stand) or home.charges is None:
+        return (
+            "Whether the car charges there is not known yet, so tomorrow's trips are not looked at."
+        )
+    return "The car charges there." if home.charges else "Tomorrow's first trip is not known."
 
 
 def aim(scene: Scene) -> ChargeAim | Unfit:
@@ -64,17 +84,25 @@ def aim(scene: Scene) -> ChargeAim | Unfit:
     place = scene.situation.destinations[0].place
     if scene.pois is None or not scene.pois.covers(place.lat, place.lon):
         return Unfit(code="off-map")
-    p_short = stranded_p(battery)
+    p_home, p_tomorrow = stranded_p(battery), tomorrow_p(battery)
+    p_short = max(p_home, p_tomorrow)
     if p_short < scene.settings.min_need_p:
         return Unfit(code="not-even-there")
+    if p_short * news_p(battery) < scene.settings.min_need_p:
+        return Unfit(code="charges-there")
     p_area = min(1.0, sum(d.p for d in scene.around(place)))
+    stay_s = battery.there.usual_s if isinstance(battery.there, Stand) else None
+    too_short_min = 0.0 if stay_s is None else max(0.0, STOP_MIN - stay_s / 60.0)
     return ChargeAim(
         topic="charge",
-        p_useful=p_area * p_short,
-        at_most_min=-TAKEN_MIN,
+        p_useful=p_area * p_short * news_p(battery),
+        at_most_min=-TAKEN_MIN - too_short_min,
         place=place,
         p_area=p_area,
         p_short=p_short,
+        tomorrow=p_home < TOMORROW_FIRST * p_tomorrow,
+        stay_min=None if stay_s is None else stay_s / 60.0,
+        too_short_min=too_short_min,
     )
 
 
@@ -91,6 +119,7 @@ def propose(scene: Scene, aim: ChargeAim) -> ChargeOffer | Unfit:
     chargers = on_foot(scene, scene.pois, aim.place, "charger", ways=2, unknown=TAKEN, why=why)
     if not chargers:
         return Unfit(code="no-charger-near")
+    chargers = [_for_the_stay(option, aim) for option in chargers]
     return ChargeOffer(
         topic=aim.topic,
         p_useful=aim.p_useful,
@@ -101,9 +130,14 @@ def propose(scene: Scene, aim: ChargeAim) -> ChargeOffer | Unfit:
     )
 
 
-def _charge_line(p_short: float, trips: int) -> str:
-    reserve = f"below {RESERVE_PCT:.0f} % at home with p {p_short:.2f}"
-    return f"charge there: {reserve} ({trips} trips of this car):"
+def _for_the_stay(option: Option, aim: ChargeAim) -> Option:
+    """The option, less what a short stay there cannot save."""
+    if aim.too_short_min <= 0.0 or aim.stay_min is None:
+        return option
+    words = f"you usually stay {aim.stay_min:.0f} min there, less than a stop of {STOP_MIN:.0f}"
+    reason = Reason(feature="stay", weight=-aim.too_short_min, words=words)
+    reasons = (*option.reasons, reason)
+    return replace(option, reasons=reasons, utility=utility_of(reasons))
 
 
 def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Saying | Unfit:
@@ -120,6 +154,10 @@ def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Sayin
         return Unfit(code="no-charger-near")
     around = scene.around(place)
     first = max(options, key=lambda o: o.utility)
+    tomorrow = battery.tomorrow if aim.tomorrow else None
+    line = (
+        tomorrow_line(battery, tomorrow) if isinstance(tomorrow, Tomorrow) else home_line(battery)
+    )
     return Saying(
         headline=moment.headline(
             scene.situation,
@@ -130,15 +168,26 @@ def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Sayin
             shared=len(around) > 1,
         ),
         lines=(
-            _charge_line(home_short_p(battery), battery.trips),
+            line,
             *moment.columns(options, [UNKNOWN] * len(options)),
+            standing_line(battery, tomorrow=aim.tomorrow),
             moment.battery_line(battery),
         ),
         options=options,
         worth_min=first.utility,
         worth_words=f"{moment.called(first.poi)}: {first.utility:+.1f} min",
-        p_words=f" (heading there {aim.p_area:.2f}, not home from there {aim.p_short:.2f}: what "
-        f"{battery.trips} trips used, give or take {use_error(battery):.0%})",
+        p_words=_p_words(battery, aim),
+    )
+
+
+def _p_words(battery: Battery, aim: ChargeAim) -> str:
+    short = "not on tomorrow's first trip" if aim.tomorrow else "not home from there"
+    news, there = "", battery.there
+    if isinstance(there, Stand) and there.charged:
+        news = f"charged there anyway {1.0 - news_p(battery):.2f} ({there.charged} of {there.stood} times), "
+    return (
+        f" (heading there {aim.p_area:.2f}, {news}{short} {aim.p_short:.2f}: what "
+        f"{battery.trips} trips used, give or take {use_error(battery):.0%})"
     )
 
 
@@ -147,8 +196,8 @@ NEED = Need[ChargeAim, ChargeOffer](
     topics=("charge",),
     order=1,
     early_min=STOP_MIN,
-    early_words="no stop to charge on the way home",
-    useful_words="you were heading there and would not get home without charging",
+    early_words="no stop to charge on the way",
+    useful_words="you were heading there, and would not get home, or to tomorrow's first trip, without charging",
     silences=SILENCES,
     must_know=(
         Fact(

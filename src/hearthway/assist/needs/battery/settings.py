@@ -11,3 +11,5 @@ STOP_MIN = 30.0  # a stop for it later: ten minutes of detour and twenty at a fa
 TAKEN_MIN = (
     5.0  # nobody tells whether a charger is free: what finding it taken costs, as often as that is
 )
+# Home's own shortage is said, the nearer one, unless tomorrow's is so much likelier that home's is no half of it.
+TOMORROW_FIRST = 0.5

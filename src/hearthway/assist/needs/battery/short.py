@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from math import erf, sqrt
+from statistics import fmean
 
-from hearthway.records.situation import Battery
+from hearthway.records.situation import Battery, Stand, Tomorrow
 
 from .settings import RESERVE_PCT, USE_ERROR
 
@@ -33,10 +34,7 @@ def short_p(soc_pct: float, left_pct: float | None, error: float = USE_ERROR) ->
         return 0.0
     if soc_pct < RESERVE_PCT:  # driving gives nothing back
         return 1.0
-    sigma = error * (soc_pct - left_pct)
-    if sigma <= 0.0:
-        return 1.0 if left_pct < RESERVE_PCT else 0.0
-    return 0.5 * (1.0 + erf((RESERVE_PCT - left_pct) / (sigma * sqrt(2.0))))
+    return _below_p(left_pct, error * (soc_pct - left_pct))
 
 
 def home_short_p(battery: Battery) -> float:
@@ -50,3 +48,33 @@ def stranded_p(battery: Battery) -> float:
     """Probability of getting to the destination and not home from there: the same doubt holds for both legs."""
     there = short_p(battery.soc_pct, battery.at_arrival_pct, use_error(battery))
     return max(0.0, home_short_p(battery) - there)
+
+
+def tomorrow_short_p(battery: Battery) -> float:
+    """Probability that less than `RESERVE_PCT` is left after tomorrow's first trip, were nothing charged; 0 if unknown."""
+    tomorrow = battery.tomorrow
+    if not isinstance(tomorrow, Tomorrow):
+        return 0.0
+    ways = zip(tomorrow.left_pct, tomorrow.high_pct, strict=True)
+    below = [_below_p(left, (high - left) / _SIGMAS_90) for left, high in ways]
+    return tomorrow.p_drives * fmean(below)
+
+
+def _below_p(left_pct: float, sigma_pct: float) -> float:
+    if sigma_pct <= 0.0:
+        return 1.0 if left_pct < RESERVE_PCT else 0.0
+    return 0.5 * (1.0 + erf((RESERVE_PCT - left_pct) / (sigma_pct * sqrt(2.0))))
+
+
+def tomorrow_p(battery: Battery) -> float:
+    """Probability of getting to the destination, and not on tomorrow's first trip: the same doubt holds for all legs."""
+    there = short_p(battery.soc_pct, battery.at_arrival_pct, use_error(battery))
+    return max(0.0, tomorrow_short_p(battery) - there)
+
+
+def news_p(battery: Battery) -> float:
+    """Probability that the car would not be charged at the destination anyway; 1 where nothing is known of it."""
+    there = battery.there
+    if not isinstance(there, Stand):
+        return 1.0
+    return 1.0 - there.charged / (there.stood + 2.0)

@@ -13,5 +13,6 @@ SILENCES = {
     "off-map": "Where you are heading lies off the map.",
     "not-even-there": "The battery may not get you there: the car itself warns of that.",
     "said-already": "It has been said already that you should charge.",
+    "charges-there": "The car is usually charged there anyway.",
     "no-charger-near": "The map knows no charger near there that may be open.",
 }
