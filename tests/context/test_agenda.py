@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from hearthway.context.agenda import MAX_PLANNED, MAX_TRIPS
+from hearthway.context.kept import MAX_KEPT
 from hearthway.context.life import Life
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.signals import Fix
+from hearthway.records.situation import Kept, about
 
 HOME = (60.17, 24.94)
 AWAY = offset(*HOME, 8000.0, 0.0)
@@ -92,3 +94,75 @@ def test_a_life_of_nothing() -> None:
     agenda = Life("anna").agenda([entry(lat=HOME[0], lon=HOME[1])])
     assert agenda is not None
     assert (agenda.farthest_m, agenda.own_trips) == (0.0, ())
+
+
+# -- how past entries were kept: one leaves home at 600 min of the day, is there at about 620, and is back at 980 --------
+
+
+def gone_to(day: int, minute: float, **changes: object) -> CalendarEntry:
+    return entry(
+        BEGIN_S + day * DAY_S + minute * 60.0, **{"lat": AWAY[0], "lon": AWAY[1], **changes}
+    )
+
+
+def kept(life: Life, *past: CalendarEntry, words: dict[str, float] | None = None) -> list[Kept]:
+    agenda = life.agenda([entry(lat=AWAY[0], lon=AWAY[1])], past, words)
+    assert agenda is not None
+    assert agenda.planned[0].kept == agenda.kept  # all at that place
+    return list(agenda.kept)
+
+
+def test_how_an_entry_was_kept_is_from_the_word_to_leaving_and_when_one_was_there(
+    life: Life,
+) -> None:
+    late, early = gone_to(0, 610.0), gone_to(1, 625.0)
+    word_s = BEGIN_S + DAY_S + 590.0 * 60.0
+    unasked, asked = kept(life, late, early, words={about(early.start_s): word_s})
+    assert unasked.left_s is None
+    assert unasked.arrived_s == pytest.approx(600.0, abs=120.0)
+    assert asked.left_s == pytest.approx(600.0, abs=120.0)
+    assert asked.arrived_s == pytest.approx(-300.0, abs=120.0)
+
+
+@pytest.mark.parametrize(
+    "past",
+    [
+        gone_to(0, 720.0),  # long there
+        gone_to(0, 585.0),  # much too late for it
+        gone_to(7, 610.0),  # nobody went
+        gone_to(0, 610.0, cancelled=True),
+        gone_to(0, 610.0, all_day=True),
+        gone_to(0, 610.0, lat=None, lon=None),
+        gone_to(0, 610.0, lat=60.5, lon=25.5),  # never seen
+    ],
+)
+def test_what_was_not_gone_to_tells_nothing(life: Life, past: CalendarEntry) -> None:
+    assert kept(life, gone_to(0, 610.0), past) == kept(life, gone_to(0, 610.0))
+
+
+def test_a_word_said_once_one_was_under_way_was_none_about_leaving(life: Life) -> None:
+    past = gone_to(0, 610.0)
+    words = {about(past.start_s): BEGIN_S + 615.0 * 60.0}
+    assert kept(life, past, words=words) == []
+
+
+def test_an_entry_elsewhere_counts_for_all_and_not_for_this_place(life: Life) -> None:
+    back = entry(BEGIN_S + 985.0 * 60.0, lat=HOME[0], lon=HOME[1])
+    agenda = life.agenda([entry(lat=AWAY[0], lon=AWAY[1])], [back])
+    assert agenda is not None
+    assert (len(agenda.kept), agenda.planned[0].kept) == (1, ())
+
+
+def test_own_trips_from_the_place_of_the_entry_before(life: Life) -> None:
+    first = entry(1.0, lat=AWAY[0], lon=AWAY[1])
+    agenda = life.agenda([first, entry(2.0), entry(3.0, lat=HOME[0], lon=HOME[1])])
+    assert agenda is not None
+    begins, unknown, ends = agenda.planned
+    assert (begins.from_before_s, unknown.from_before_s) == ((), ())
+    assert len(ends.from_before_s) == 4  # the way home, though one is at home
+    assert ends.trips_s == ()
+
+
+def test_so_many_are_kept() -> None:
+    life, past = lived(MAX_KEPT + 4), [gone_to(day, 610.0) for day in range(MAX_KEPT + 4)]
+    assert len(kept(life, *past)) == MAX_KEPT

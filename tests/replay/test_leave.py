@@ -59,6 +59,20 @@ class Home:
         file.write_text("\r\n".join(text))
         import_calendar(self.store, file, self.brain.life, self.atlas, Rules(()), self.now_s)
 
+    def kept_late(self, minutes: float, count: int) -> None:
+        """The calendar had something at the end of each of the last trips, and one came so late for it."""
+        trips = [t for t in self.brain.life.trips if t.origin >= 0 and t.destination >= 0][-count:]
+        text = ["BEGIN:VCALENDAR", "VERSION:2.0"]
+        for number, trip in enumerate(trips):
+            place = self.brain.life.place(trip.destination)
+            start_s = trip.depart_s + trip.duration_s - 60.0 * minutes
+            begin = datetime.fromtimestamp(start_s, UTC)
+            text += ["BEGIN:VEVENT", f"UID:past{number}", f"DTSTART:{begin:%Y%m%dT%H%M%SZ}"]
+            text += ["SUMMARY:Past", f"GEO:{place.lat:.6f};{place.lon:.6f}", "END:VEVENT"]
+        file = self.folder / "past.ics"
+        file.write_text("\r\n".join([*text, "END:VCALENDAR", ""]))
+        import_calendar(self.store, file, self.brain.life, self.atlas, Rules(()), self.now_s)
+
     def evening(self, step_s: float = 60.0) -> tuple[list[Suggestion], list[Silence]]:
         """Every minute until long after the beginning, as a phone at rest looks."""
         said: list[Suggestion] = []
@@ -111,6 +125,42 @@ def test_its_day_speaks_once_before_it_is_too_late(home: Home) -> None:
     assert "not coming late is worth 20 min" in said_why
     assert "Person.Calendar from calendar file" in said_why
     assert "you were going there and had not left yet" in said_why
+
+
+def test_who_came_late_without_a_word_has_it_earlier(home: Home) -> None:
+    home.planned(elsewhere(home))
+    (assumed,), _ = home.evening()
+    home.kept_late(8.0, 6)
+    home.start_s += 300.0  # moved: another one
+    home.planned(elsewhere(home))
+    (one,), _ = home.evening()
+    taken = 10.0 + 5.0 + 8.0
+    there = len(one.situation.agenda.planned[0].kept)  # type: ignore[union-attr]  # it was said of it
+    assert 0 < there < 6
+    minutes = (4 * (4 * 10.0 + 6 * taken) / 10 + there * taken) / (4 + there)
+    assert (
+        f"{minutes:.0f} min to get ready (10 assumed, as 4 times; without a word you were there "
+        "8 min late, 6 times)" in one.lines[1]
+    )
+    earlier_s = assumed.time_s + 300.0 - one.time_s
+    assert earlier_s == pytest.approx((minutes - 10.0) * 60.0, abs=120.0)
+
+
+def test_two_entries_within_an_hour_have_their_word_each(home: Home) -> None:
+    """One sits at work and goes to neither: the second is told of once it is too late for the first."""
+    geo = elsewhere(home).removeprefix("GEO:")
+    text = ["BEGIN:VCALENDAR", "VERSION:2.0"]
+    for uid, after_s in (("u1", 0.0), ("u2", 1800.0)):
+        begin = datetime.fromtimestamp(home.start_s + after_s, UTC)
+        text += ["BEGIN:VEVENT", f"UID:{uid}", f"DTSTART:{begin:%Y%m%dT%H%M%SZ}", f"GEO:{geo}"]
+        text += ["DURATION:PT20M", f"SUMMARY:{uid}", "END:VEVENT"]
+    file = home.folder / "two.ics"
+    file.write_text("\r\n".join([*text, "END:VCALENDAR", ""]))
+    import_calendar(home.store, file, home.brain.life, home.atlas, Rules(()), home.now_s)
+    said, _ = home.evening()
+    assert [one.lines[0].split(" · ")[0] for one in said] == ["u1", "u2"]
+    assert said[1].time_s - said[0].time_s < 3600.0
+    assert len({one.about for one in said}) == 2
 
 
 @pytest.mark.parametrize(

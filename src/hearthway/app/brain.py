@@ -259,7 +259,7 @@ class Brain:
 
     def situation(self, now_s: float) -> Situation:
         """What is going on, as far as this node knows; evidence names the sensor a position really came from."""
-        situation = situation_at(self._store, self._life, now_s)
+        situation = situation_at(self._store, self._life, now_s, self._memory.said_about())
         prefix, source = self._origin
         if prefix == PHONE_POSITION and not source:
             return situation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from hearthway.records.situation import Evidence, Situation
 
 CALENDAR_KEY = "Person.Calendar"  # what the owner's rules call it; it is on no wire
 AGENDA_S = 12 * 3600.0  # nobody gets ready for what is later
+RECENT_S = 1800.0  # what is over so long may be what one comes from
+PAST_S = 90 * 86_400.0  # how far back what was kept, and how, tells of habits
 REACH_M = 50_000.0  # a name farther off than this may be anybody's namesake
 
 
@@ -116,13 +118,25 @@ def near_entries(store: Store, person_id: str, now_s: float) -> list[CalendarEnt
     return entries(store, person_id, now_s, now_s + AGENDA_S)
 
 
-def situation_at(store: Store, life: Life, now_s: float) -> Situation:
-    """What is going on, with what the calendar has next and tomorrow, and since when that is known."""
+def situation_at(
+    store: Store, life: Life, now_s: float, words: Mapping[str, float] | None = None
+) -> Situation:
+    """What is going on, with what the calendar has next and tomorrow, and since when that is known.
+
+    `words`: when something was said about each entry, by its mark (`Memory.said_about`).
+    """
     tomorrow = of_tomorrow(store, life, now_s)
     situation = life.situation(now_s, tomorrow)
-    near = near_entries(store, life.person, now_s)
-    agenda = life.agenda(near)
-    used = near if agenda is not None else []
+    recent = entries(store, life.person, now_s - RECENT_S, now_s + AGENDA_S)
+    used = [entry for entry in recent if entry.end_s > now_s and not entry.cancelled]
+    agenda = None
+    if used:
+        resting = situation.mode != "driving"  # on a drive nobody is told when to leave
+        past = entries(store, life.person, now_s - PAST_S, now_s) if resting else []
+        over = (entry for entry in past if entry.start_s < now_s - RECENT_S)
+        agenda = life.agenda(recent, over, words)
+    if agenda is None:
+        used = []
     battery = situation.battery
     if battery is not None and battery.tomorrow is not UNSET:
         used = [*used, *(tomorrow if battery.tomorrow.source == "calendar" else ())]

@@ -97,7 +97,7 @@ def look_back(
         ],
         atlas,
     )
-    situation = situation_at(store, life, at_s)
+    situation = situation_at(store, life, at_s, memory.said_about())
     assistant = Assistant(
         person.person_id,
         pois=atlas,

@@ -167,5 +167,6 @@ class Assistant:
             propensity=1.0,  # the gate is a rule: in this situation it always speaks
             situation=situation,
             synthetic=self._synthetic,
+            about=best.offer.about or msgspec.UNSET,
         )
         return msgspec.structs.replace(suggestion, suggestion_id=codec.digest(suggestion))

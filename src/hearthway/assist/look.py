@@ -13,7 +13,7 @@ from hearthway.records.venue import Wait
 from . import gate
 from .memory import first_kind
 from .settings import ONE_AT_A_TIME_S
-from .shape import AnyNeed, Offer, Saying, Scene, Unfit
+from .shape import Aim, AnyNeed, Offer, Saying, Scene, Unfit
 from .silences import silence
 
 
@@ -79,7 +79,7 @@ class Look:
         aim = need.aim(self.scene)
         if isinstance(aim, Unfit):
             return self._refusal(need, Step.AIMS, aim)
-        repeated = self._repeated(need, aim.topic)
+        repeated = self._repeated(need, aim)
         if repeated is not None:
             return repeated
         lead_s = need.lead_s(self.scene, aim)
@@ -96,7 +96,7 @@ class Look:
 
     def weighed(self, need: AnyNeed, offer: Offer, waits: Mapping[str, Wait]) -> Weighed | Refusal:
         """What the need says with the waits known, if the gate lets it speak now."""
-        repeated = self._repeated(need, offer.topic)
+        repeated = self._repeated(need, offer)
         if repeated is not None:
             return repeated
         saying: Saying | Unfit = need.decide(self.scene, offer, waits)
@@ -115,14 +115,15 @@ class Look:
         unfit = self._not_now(need, verdict, offer.lead_s)
         return unfit or Weighed(need=need, offer=offer, saying=saying, verdict=verdict)
 
-    def _repeated(self, need: AnyNeed, topic: str) -> Refusal | None:
+    def _repeated(self, need: AnyNeed, word: Aim | Offer) -> Refusal | None:
         situation = self.scene.situation
         start_s = situation.trip_start_s
         repeat_s = self.settings.repeat_s if need.repeat_s is None else need.repeat_s
         for note in self.scene.memory.said:
             age_s = situation.time_s - note.time_s
             this_trip = start_s is not None and start_s <= note.time_s <= situation.time_s
-            if note.need == topic and (0 <= age_s < repeat_s or this_trip):
+            same = note.need == word.topic and note.about == word.about
+            if same and (0 <= age_s < repeat_s or this_trip):
                 return self._refusal(need, Step.WEIGHED, Unfit(code="said-already"))
             if note.need not in need.topics and 0 <= age_s < ONE_AT_A_TIME_S:
                 return self._refusal(need, Step.WEIGHED, Unfit(code="one-at-a-time"))

@@ -68,6 +68,7 @@ class Said(Struct, frozen=True, kw_only=True, order=True):
         None  # before the person's own offset; None in what older versions stored
     )
     kind: str = ""  # of the POI it put first
+    about: str = ""  # the one thing it was about; empty where its need speaks of one thing only
 
     @property
     def believed(self) -> float:
@@ -168,6 +169,10 @@ class Memory(Struct, frozen=True, kw_only=True, dict=True):
             if note.suggestion_id == suggestion_id:
                 return note.osm_ids
         return ()
+
+    def said_about(self) -> dict[str, float]:
+        """When something was first said about each one thing (Unix seconds)."""
+        return {note.about: note.time_s for note in reversed(self.said) if note.about}
 
     def unwanted(self) -> frozenset[str]:
         """POIs never to be shown again; a "never here" without a POI means the first one shown."""

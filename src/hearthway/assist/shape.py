@@ -93,6 +93,7 @@ class Aim(Struct, frozen=True, kw_only=True):
     topic: str  # one of the need's topics
     p_useful: float  # that it would help, before the person's own offset
     at_most_min: float  # no option is worth more: what the gate is asked before the map is
+    about: str = ""  # of several things under one topic the one meant: each is said once
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -102,6 +103,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     p_useful: float
     lead_s: float
     at_best_min: float  # the best option's own minutes with no wait at all
+    about: str = ""  # as in the aim
     arrivals: dict[str, float] = {}  # POIs whose waits to fetch -> when one would be there (Unix s)
 
 
@@ -140,7 +142,9 @@ class Need(Struct, Generic[AimT, OfferT], frozen=True, kw_only=True):
     lead_s: Callable[[Scene, AimT], float]  # seconds until it is too late to act on
     propose: Callable[[Scene, AimT], OfferT | Unfit]
     decide: Callable[[Scene, OfferT, Mapping[str, Wait]], Saying | Unfit]
-    repeat_s: float | None = None  # the same topic again after so long; None: as the gate has it
+    repeat_s: float | None = (
+        None  # the same topic (about the same thing) again after so long; None: as the gate has it
+    )
 
 
 AnyNeed = Need[Any, Any]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.life import Place
-from hearthway.records.situation import Agenda, OwnTrip, Planned
+from hearthway.records.situation import Agenda, Kept, OwnTrip, Planned
 
 from .flat import gap_m
+from .kept import MAX_KEPT, kept_of
 from .places import PlaceBook
 from .state import LifeState
 
@@ -18,28 +19,55 @@ MAX_WAYS = 10  # ways whose latest trip tells how this person's time compares wi
 WAY_MIN_M = 1500.0  # on a shorter way parking is most of the time
 
 
-def agenda_of(state: LifeState, book: PlaceBook, entries: Iterable[CalendarEntry]) -> Agenda | None:
-    """The agenda of entries given by start; None where there are none that were not called off."""
-    planned = [_planned(state, book, entry) for entry in entries if not entry.cancelled]
-    if not planned:
+def agenda_of(
+    state: LifeState,
+    book: PlaceBook,
+    entries: Iterable[CalendarEntry],
+    past: Iterable[CalendarEntry] = (),
+    words: Mapping[str, float] | None = None,
+) -> Agenda | None:
+    """The agenda of entries given by start; None where there are none that were not called off.
+
+    `past` entries tell how such are kept, with the time of the word about each, by its mark.
+    """
+    coming = [entry for entry in entries if not entry.cancelled][:MAX_PLANNED]
+    if not coming:
         return None
+    kept = kept_of(state, book, past, words or {})
+    planned, before = [], None
+    for entry in coming:
+        planned.append(_planned(state, book, entry, before, kept))
+        if entry.lat is not None and not entry.all_day:
+            before = entry
     return Agenda(
-        planned=tuple(planned[:MAX_PLANNED]),
+        planned=tuple(planned),
         farthest_m=farthest_m(state),
         own_trips=_own_trips(state),
+        kept=tuple(one for _, one in kept[-MAX_KEPT:]),
     )
 
 
-def _planned(state: LifeState, book: PlaceBook, entry: CalendarEntry) -> Planned:
+def _planned(
+    state: LifeState,
+    book: PlaceBook,
+    entry: CalendarEntry,
+    before: CalendarEntry | None,
+    kept: Sequence[tuple[int, Kept]],
+) -> Planned:
     place: Place | None = None
     trips_s: tuple[float, ...] = ()
+    from_before_s: tuple[float, ...] = ()
+    here: tuple[Kept, ...] = ()
     if entry.lat is not None and entry.lon is not None:
         known = book.nearest(entry.lat, entry.lon)
         if known is None:
             place = Place(place_id="", lat=entry.lat, lon=entry.lon, visits=0)
         else:
             place = book.record(known)
-            trips_s = _trips_s(state, known.index)
+            at = state.here if state.here is not None else state.previous_place
+            trips_s = _trips_s(state, at, known.index)
+            from_before_s = _trips_s(state, _index_at(book, before), known.index)
+            here = tuple([one for index, one in kept if index == known.index][-MAX_KEPT:])
     return Planned(
         title=entry.title,
         start_s=entry.start_s,
@@ -49,12 +77,20 @@ def _planned(state: LifeState, book: PlaceBook, entry: CalendarEntry) -> Planned
         place=place,
         place_from=entry.place_from,
         trips_s=trips_s,
+        from_before_s=from_before_s,
+        kept=here,
     )
 
 
-def _trips_s(state: LifeState, there: int) -> tuple[float, ...]:
-    """How long own trips from the place where one is, or was last, to `there` took."""
-    here = state.here if state.here is not None else state.previous_place
+def _index_at(book: PlaceBook, entry: CalendarEntry | None) -> int | None:
+    if entry is None or entry.lat is None or entry.lon is None:
+        return None
+    known = book.nearest(entry.lat, entry.lon)
+    return None if known is None else known.index
+
+
+def _trips_s(state: LifeState, here: int | None, there: int) -> tuple[float, ...]:
+    """How long own trips from one place to another took."""
     if here is None:
         return ()
     found = [t.duration_s for t in state.trips if t.origin == here and t.destination == there]

@@ -6,7 +6,7 @@ learned then. `dump` and `load` carry everything, so that stopping and going on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -150,9 +150,14 @@ class Life:
         """What is going on at `now_s`, from what was observed so far; `tomorrow`: what the calendar has then, by start."""
         return situation_of(self.state, self._book, self.posterior(), now_s, tomorrow)
 
-    def agenda(self, entries: Iterable[CalendarEntry]) -> Agenda | None:
-        """What calendar entries, by start, mean from where this person is; None without any."""
-        return agenda_of(self.state, self._book, entries)
+    def agenda(
+        self,
+        entries: Iterable[CalendarEntry],
+        past: Iterable[CalendarEntry] = (),
+        words: Mapping[str, float] | None = None,
+    ) -> Agenda | None:
+        """What calendar entries, by start, mean from where this person is, and how past ones were kept; None without any."""
+        return agenda_of(self.state, self._book, entries, past, words)
 
     def posterior(self) -> Posterior | None:
         """Where this trip leads; None while staying."""

@@ -93,6 +93,7 @@ def learn_said(memory: Memory, suggestion: Suggestion) -> Memory:
             osm_ids=tuple(o.poi.osm_id for o in suggestion.options),
             p_before=suggestion.p_before,
             kind=first_kind(suggestion.options),
+            about=suggestion.about if isinstance(suggestion.about, str) else "",
         )
     )
 

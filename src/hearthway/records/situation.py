@@ -62,6 +62,13 @@ class Evidence(Struct, frozen=True, kw_only=True):
     person: str = ""
 
 
+class Kept(Struct, frozen=True):
+    """How a past entry of the calendar was kept. Durations only: when it was is not kept here."""
+
+    left_s: float | None  # from the word to leave until one left; None where no word was said
+    arrived_s: float  # after its beginning; below 0 before it
+
+
 class Planned(Struct, frozen=True, kw_only=True):
     """What stands in the calendar next. `place` is None where nobody can tell where it is."""
 
@@ -73,6 +80,18 @@ class Planned(Struct, frozen=True, kw_only=True):
     place: Place | None = None
     place_from: str = ""  # what told the place: "calendar", "own place", an OSM id
     trips_s: tuple[float, ...] = ()  # own trips from where one is to there, the latest last
+    from_before_s: tuple[float, ...] = ()  # the same from the place of the entry before it
+    kept: tuple[Kept, ...] = ()  # past entries there, the latest last
+
+    @property
+    def about(self) -> str:
+        """By this what was said of it is remembered: moved to another time it is another one."""
+        return about(self.start_s)
+
+
+def about(start_s: float) -> str:
+    """The mark of what begins then, in what was said of it."""
+    return f"{start_s:.0f}"
 
 
 class OwnTrip(Struct, frozen=True):
@@ -86,11 +105,12 @@ class OwnTrip(Struct, frozen=True):
 
 
 class Agenda(Struct, frozen=True, kw_only=True):
-    """The next calendar entries that have begun or begin within half a day, by start."""
+    """The next calendar entries that have begun or begin within half a day, by start, and those just over."""
 
     planned: tuple[Planned, ...]
     farthest_m: float  # the longest trip ever made, by its bee-line
     own_trips: tuple[OwnTrip, ...] = ()  # the latest between each two of several places
+    kept: tuple[Kept, ...] = ()  # past entries anywhere, the latest last
 
 
 class Situation(Struct, frozen=True, kw_only=True):

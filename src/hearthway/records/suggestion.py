@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from .poi import Opening, Poi
 from .situation import Situation
@@ -51,6 +51,7 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     situation: Situation
     synthetic: bool = False
     p_before: float | None = None  # `p_useful` before this person's own answers moved it
+    about: str | UnsetType = UNSET  # the one thing it is about, where its need tells several apart
 
 
 class Silence(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+from statistics import fmean
 from typing import Any
 
 import msgspec
@@ -12,12 +14,13 @@ from hearthway.assist.memory import Memory
 from hearthway.assist.moment import render
 from hearthway.assist.needs.leave_now import settings
 from hearthway.assist.needs.leave_now.need import NEED
+from hearthway.assist.needs.leave_now.ready import ready
 from hearthway.assist.needs.leave_now.travel import by_own_trips
 from hearthway.learn.outcome import learn_said
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.life import Place
 from hearthway.records.poi import Route
-from hearthway.records.situation import Agenda, Evidence, OwnTrip, Planned
+from hearthway.records.situation import Agenda, Evidence, Kept, OwnTrip, Planned
 from hearthway.records.suggestion import Silence, Suggestion
 
 HALL = offset(60.1690, 24.9380, 0.0, 9000.0)
@@ -236,16 +239,201 @@ def test_of_two_entries_the_one_to_leave_for_first(world: Any) -> None:
     near = planned(world, title="Near", start_s=world.at(18.5), trips_s=(60.0,) * 3)
     unknown = planned(world, title="Call", start_s=world.at(18.2), **NOWHERE)
     told, _ = evening(world, unknown, near, planned(world))
-    assert [one.lines[0].split(" · ")[0] for one in told] == ["Concert"]
+    assert titles(told) == ["Concert", "Near"]  # both at once: each has its word, and one decides
     alone, _ = evening(world, unknown, near)
-    assert [one.lines[0].split(" · ")[0] for one in alone] == ["Near"]
+    assert titles(alone) == ["Near"]
 
 
 def test_the_next_entry_has_its_own_word(world: Any) -> None:
     first = planned(world, title="First", start_s=world.at(18.0), trips_s=(60.0,) * 3)
     second = planned(world, title="Second", start_s=world.at(19.9), trips_s=(60.0,) * 3)
     told, _ = evening(world, first, second)
-    assert [one.lines[0].split(" · ")[0] for one in told] == ["First", "Second"]
+    assert titles(told) == ["First", "Second"]
+
+
+def titles(told: list[Suggestion]) -> list[str]:
+    return [one.lines[0].split(" · ")[0] for one in told]
+
+
+# -- two entries within an hour ----------------------------------------------------------------------------------------
+
+CAFE = offset(60.1690, 24.9380, 0.0, 4000.0)
+
+
+def two(world: Any, **second: Any) -> tuple[Planned, Planned]:
+    """A coffee at six, and the concert 24 min later, reached from there in 10 min and from home in 27."""
+    cafe = Place(place_id="p8", lat=CAFE[0], lon=CAFE[1], visits=4)
+    first = planned(
+        world, title="Coffee", start_s=world.at(18.0), end_s=world.at(18.1), place=cafe,
+        trips_s=(900.0,) * 3,
+    )  # fmt: skip
+    facts = {"start_s": world.at(18.4), "from_before_s": (600.0,) * 3, **second}
+    return first, planned(world, **facts)
+
+
+def through(
+    world: Any, entries: tuple[Planned, ...], *, goes: bool, **there: Any
+) -> tuple[list[Suggestion], list[str]]:
+    """From five to eight; who `goes` is under way from the word's time on, and then at the first entry until told."""
+    memory, told, codes = Memory(person="anna"), [], []
+    leaves_h, arrives_h = 18.0 - 20.0 / 60.0, 18.0 - 5.0 / 60.0
+    for minute in range(180):
+        hour = 17.0 + minute / 60.0
+        changes: dict[str, Any] = {}
+        if goes and leaves_h <= hour < arrives_h:
+            changes = {"mode": "driving", "trip_start_s": world.at(leaves_h), "speed_mps": 9.0}
+        elif goes and hour >= arrives_h:
+            changes = {"lat": CAFE[0], "lon": CAFE[1], "trip_start_s": world.at(leaves_h), **there}
+        result = look(world, at_home(world, *entries, hour=hour, **changes), memory)
+        if isinstance(result, Suggestion):
+            told.append(result)
+            memory = learn_said(memory, result)
+        else:
+            codes.append(result.code)
+    return told, codes
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        pytest.param({"mode": "walking", "speed_mps": 1.0}, id="arrived a moment ago"),
+        pytest.param({"mode": "unknown", "speed_mps": None}, id="sits there since a moment"),
+    ],
+)
+def test_a_second_entry_is_reached_from_the_first(world: Any, there: dict[str, Any]) -> None:
+    told, _ = through(world, two(world, trips_s=(2100.0,) * 3), goes=True, **there)
+    assert titles(told) == ["Coffee", "Concert"]
+    assert "10 min (3 own trips from here took 10-10)" in told[1].lines[1]
+    ready_s = world.at(18.4) - (10.0 + 5.0 + 10.0) * 60.0
+    assert ready_s - 300.0 <= told[1].time_s <= ready_s
+    from_home_s = world.at(18.4) - (35.0 + 5.0 + 10.0) * 60.0
+    assert told[0].time_s < from_home_s < world.at(18.0 - 20.0 / 60.0), "one was at home then"
+
+
+def test_known_to_stay_at_the_first_the_trips_from_there_are_those_from_here(world: Any) -> None:
+    stays = {"mode": "staying", "origin": two(world)[0].place, "trip_start_s": None}
+    told, _ = through(world, two(world, trips_s=(660.0,) * 3), goes=True, **stays)
+    assert titles(told) == ["Coffee", "Concert"]
+    assert "11 min (3 own trips from here took 11-11)" in told[1].lines[1]
+
+
+def test_without_own_trips_from_the_first_the_map_tells_from_there(world: Any) -> None:
+    walking = {"mode": "walking", "speed_mps": 1.0}
+    told, _ = through(world, two(world, from_before_s=()), goes=True, **walking)
+    assert titles(told) == ["Coffee", "Concert"]
+    map_min = distance_m(*CAFE, *HALL) / 10.0 / 60.0
+    assert f"({map_min:.0f} by the map" in told[1].lines[1]
+
+
+def test_who_does_not_go_to_the_first_is_told_of_the_second_from_here(world: Any) -> None:
+    told, _ = through(world, two(world), goes=False)
+    assert titles(told) == ["Coffee", "Concert"]
+    assert "27 min (6 own trips from here took 24-33)" in told[1].lines[1]
+    given_up_s = world.at(18.0) - (15.0 + 5.0) * 60.0 + settings.LATE_MIN * 60.0
+    assert given_up_s < told[1].time_s <= given_up_s + 60.0
+    assert "min late for 18:24" in told[1].headline
+
+
+def test_three_entries_from_a_place_that_is_not_the_one_before(world: Any) -> None:
+    """Who is still at the first when the second begins has no own trips from the second to the third."""
+    first, concert = two(world)
+    missed = planned(
+        world, title="Missed", start_s=world.at(18.4), end_s=world.at(18.6), trips_s=(60.0,) * 3
+    )
+    agenda = Agenda(planned=(first, missed, concert), farthest_m=20_000.0)
+    at_first = {"mode": "walking", "lat": CAFE[0], "lon": CAFE[1], "speed_mps": 1.0}
+    result = look(world, at_home(world, hour=18.55, agenda=agenda, **at_first))
+    assert isinstance(result, Silence) or "by the map" in result.lines[1]
+
+
+# -- how long it takes to get ready ------------------------------------------------------------------------------------
+
+
+def kept(*left_min: float, early_min: float = 3.0) -> tuple[Kept, ...]:
+    return tuple(Kept(60.0 * one, -60.0 * early_min) for one in left_min)
+
+
+def minutes(anywhere: tuple[Kept, ...], there: tuple[Kept, ...], world: Any) -> float:
+    agenda = Agenda(planned=(), farthest_m=0.0, kept=anywhere)
+    return ready(agenda, planned(world, kept=there)).minutes
+
+
+def test_the_assumed_minutes_count_as_four_entries(world: Any) -> None:
+    assert minutes((), (), world) == 10.0
+    assert minutes(kept(20.0), (), world) == pytest.approx((40.0 + 20.0) / 5)
+    assert minutes(kept(*[20.0] * 4), (), world) == pytest.approx(15.0)
+    assert minutes(kept(*[17.0] * 20), (), world) == pytest.approx(17.0, abs=1.2)
+
+
+def test_a_place_has_its_own_and_backs_off_to_all(world: Any) -> None:
+    slow, quick = kept(*[20.0] * 12), kept(*[6.0] * 4)
+    anywhere = minutes(slow + quick, (), world)
+    there = minutes(slow + quick, quick, world)
+    assert 6.0 < there < anywhere < 20.0
+    assert there == pytest.approx((4 * anywhere + 4 * 6.0) / 8)
+
+
+def test_one_odd_evening_is_bounded(world: Any) -> None:
+    assert minutes(kept(500.0), (), world) == minutes(kept(settings.READY_MOST_MIN), (), world)
+    assert minutes(kept(*[0.0] * 200), (), world) >= settings.READY_LEAST_MIN
+
+
+def test_without_a_word_being_late_tells_that_it_takes_longer(world: Any) -> None:
+    late, early = (tuple(Kept(None, 60.0 * by) for _ in range(6)) for by in (8.0, -12.0))
+    assert minutes(late, (), world) > 14.0
+    assert minutes(early, (), world) < 8.0
+
+
+def test_who_leaves_at_once_is_told_so_late_that_it_is_just_in_time(world: Any) -> None:
+    """Told, ready in 16 min, away: the word comes ever nearer to 16 min before one has to leave, and stays there."""
+    past: tuple[Kept, ...] = ()
+    for _ in range(40):
+        past = (*past, *kept(16.0))[-20:]
+    assert minutes(past, (), world) == pytest.approx(15.0)  # of 24: the assumed four stay
+
+
+@pytest.mark.parametrize("usual_min", [5.0, 14.0, 20.0, 28.0])
+def test_somebody_who_gets_ready_when_told_leaves_nearer_to_the_right_time(
+    world: Any, usual_min: float
+) -> None:
+    """Forty entries of an invented person: how far from the right time one leaves, against the minutes assumed."""
+    rng = Random(f"ready/{usual_min}")
+    past: tuple[Kept, ...] = ()
+    learned, assumed = [], []
+    for _ in range(40):
+        takes_min = max(1.0, rng.gauss(usual_min, 3.0))
+        learned.append(abs(takes_min - minutes(past, past, world)))
+        assumed.append(abs(takes_min - settings.READY_MIN))
+        past = (*past, *kept(takes_min))[-20:]
+    assert fmean(learned[20:]) < 3.5
+    assert fmean(learned) < fmean(assumed)
+
+
+def test_the_word_comes_earlier_for_who_takes_longer_and_says_why(world: Any) -> None:
+    agenda = Agenda(planned=(planned(world),), farthest_m=20_000.0, kept=kept(*[18.0] * 6))
+    memory, told = Memory(person="anna"), []
+    for minute in range(120):
+        situation = at_home(world, hour=17.0 + minute / 60.0, agenda=agenda)
+        result = look(world, situation, memory)
+        if isinstance(result, Suggestion):
+            told.append(result)
+            memory = learn_said(memory, result)
+    (one,) = told
+    expected = (4 * 10.0 + 6 * 18.0) / 10
+    ready_s = world.at(leave_h(world)) - expected * 60.0
+    assert ready_s - 300.0 <= one.time_s <= ready_s
+    assert one.lines[1].endswith(
+        "15 min to get ready (10 assumed, as 4 times; you usually leave 18 min after the word, "
+        "6 times; on time by 3 min, 6 times)"
+    )
+
+
+def test_the_words_of_one_who_was_never_told(world: Any) -> None:
+    agenda = Agenda(planned=(), farthest_m=0.0, kept=(Kept(None, 240.0),))
+    words = ready(agenda, planned(world)).words
+    assert words.endswith(
+        "(10 assumed, as 4 times; without a word you were there 4 min late, once)"
+    )
 
 
 def test_hostile_words_of_a_calendar_stay_one_line(world: Any) -> None:
@@ -272,5 +460,5 @@ def test_own_trips(trips: tuple[float, ...], minutes: float | None) -> None:
 
 
 def test_no_second_word_about_the_same_entry_fits_into_its_time() -> None:
-    longest_min = settings.READY_MIN + settings.LATE_MIN + 5.0
+    longest_min = settings.READY_MOST_MIN + settings.LATE_MIN + 5.0
     assert longest_min * 60.0 < settings.REPEAT_S

@@ -13,14 +13,15 @@ from hearthway.records.situation import Agenda, Planned
 from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
 
+from .ready import Ready, longest_ready_min, ready
 from .settings import (
     DOOR_MIN,
+    EARLY_S,
     GO_P,
     LATE_COST_MIN,
     LATE_MIN,
     NEAR_M,
     POSITION_S,
-    READY_MIN,
     REPEAT_S,
 )
 from .silences import SILENCES
@@ -35,6 +36,7 @@ class LeaveAim(Aim, frozen=True, kw_only=True):
     planned: Planned
     place: Place
     travel: Travel
+    ready: Ready
 
     @property
     def leave_by_s(self) -> float:
@@ -63,13 +65,24 @@ def _away_m(scene: Scene, place: Place) -> float:
     return distance_m(scene.situation.lat, scene.situation.lon, place.lat, place.lon)
 
 
+def _at_entry(scene: Scene) -> Planned | None:
+    """The entry at whose place one is, before that is known for a stay; None where one is at none that has begun or is over."""
+    now = scene.situation
+    if now.mode in ("driving", "staying"):
+        return None
+    begun = [p for p in _agenda(scene).planned if p.start_s <= now.time_s + EARLY_S]
+    there = (p for p in begun if p.place is not None and _away_m(scene, p.place) <= HIT_RADIUS_M)
+    return next(there, None)
+
+
 def _under_way(scene: Scene) -> bool:
-    """Driving, or on foot and away from where one stayed last."""
+    """Driving, or on foot and away from where one stayed last, and from what the calendar had there."""
     situation = scene.situation
     if situation.mode == "driving":
         return True
     origin = situation.origin
-    return situation.mode == "walking" and (origin is None or _away_m(scene, origin) > NEAR_M)
+    away = origin is None or _away_m(scene, origin) > NEAR_M
+    return situation.mode == "walking" and away and _at_entry(scene) is None
 
 
 def could_matter(scene: Scene) -> Unfit | None:
@@ -78,7 +91,8 @@ def could_matter(scene: Scene) -> Unfit | None:
         return Unfit(code="nothing-planned")
     if _under_way(scene):
         return Unfit(code="under-way")
-    return Unfit(code="whereabouts-unknown") if scene.situation.mode == "unknown" else None
+    lost = scene.situation.mode == "unknown" and _at_entry(scene) is None
+    return Unfit(code="whereabouts-unknown") if lost else None
 
 
 def _position_fresh(scene: Scene) -> bool:
@@ -88,38 +102,65 @@ def _position_fresh(scene: Scene) -> bool:
 
 
 def aim(scene: Scene) -> LeaveAim | Unfit:
-    """Of all entries the one for which one has to leave first."""
+    """Of all entries not spoken of yet the one for which one has to leave first."""
     aims: list[LeaveAim] = []
     reasons: list[Unfit] = []
-    for planned in _timed(scene):
-        found = _aim_at(scene, planned)
-        if isinstance(found, Unfit):
-            reasons.append(found)
-        else:
-            aims.append(found)
+    timed = _timed(scene)
+    found = [(planned, _aim_at(scene, planned)) for planned in timed]
+    for planned, one in found:
+        if isinstance(one, Unfit):
+            reasons.append(one)
+        elif not any(_goes_to(to) for first, to in found if _reached_from(first, planned)):
+            aims.append(one)
+    said = scene.memory.said_about()
+    fresh = [one for one in aims if one.about not in said]
     if aims:
-        return min(aims, key=lambda one: one.leave_by_s)
+        return min(fresh or aims, key=lambda one: one.leave_by_s)
     return reasons[0]  # of what comes first; `could_matter` saw that something comes
 
 
+def _reached_from(first: Planned, planned: Planned) -> bool:
+    """Is `first` over before `planned` begins, at another place? Then one comes from there."""
+    if first.start_s >= planned.start_s or max(first.start_s, first.end_s) > planned.start_s:
+        return False
+    return first.place is not None and planned.place is not None
+
+
+def _goes_to(found: LeaveAim | Unfit) -> bool:
+    """May one still go to it? Not where one is there, or it is too late, or nobody knows the way."""
+    return isinstance(found, LeaveAim) or found.code == "too-far"
+
+
+def _own_trips_s(scene: Scene, planned: Planned) -> tuple[float, ...]:
+    """Own trips there from where one is: as long as no stay is known at an entry's place, from that place."""
+    at = _at_entry(scene)
+    if at is None:
+        return planned.trips_s
+    placed = [p for p in _agenda(scene).planned if p.place is not None and not p.all_day]
+    before = [p for p in placed if p.start_s < planned.start_s]
+    return planned.from_before_s if before and before[-1] == at else ()
+
+
 def _aim_at(scene: Scene, planned: Planned) -> LeaveAim | Unfit:
-    place = planned.place
+    place, agenda = planned.place, _agenda(scene)
     if place is None:
         return Unfit(code="place-unknown")
     if _away_m(scene, place) <= HIT_RADIUS_M:
         return Unfit(code="there-already")
-    if surely_later(scene, planned):
+    if surely_later(scene, planned, longest_ready_min(agenda)):
         return Unfit(code="too-far")
-    found = travel(scene, _agenda(scene), place, planned.trips_s)
+    found = travel(scene, agenda, place, _own_trips_s(scene, planned))
     if isinstance(found, Unfit):
         return found
     aim = LeaveAim(
         topic="leave",
+        about=planned.about,
         p_useful=GO_P,
         at_most_min=0.0,
         planned=planned,
         place=place,
         travel=found,
+        ready=ready(agenda, planned),
     )
     late = scene.situation.time_s > aim.leave_by_s + LATE_MIN * 60.0
     return Unfit(code="too-late") if late else aim
@@ -127,7 +168,7 @@ def _aim_at(scene: Scene, planned: Planned) -> LeaveAim | Unfit:
 
 def lead_s(scene: Scene, aim: LeaveAim) -> float:
     """Until one has to get ready; from then on there is a minute left until it is missed."""
-    ready_s = aim.leave_by_s - READY_MIN * 60.0 - scene.situation.time_s
+    ready_s = aim.leave_by_s - aim.ready.minutes * 60.0 - scene.situation.time_s
     return max(ready_s, URGENT_S)
 
 
@@ -135,6 +176,7 @@ def propose(scene: Scene, aim: LeaveAim) -> LeaveOffer | Unfit:
     """Nothing more to look up."""
     return LeaveOffer(
         topic=aim.topic,
+        about=aim.about,
         p_useful=aim.p_useful,
         lead_s=lead_s(scene, aim),
         at_best_min=0.0,
@@ -170,7 +212,7 @@ def decide(scene: Scene, offer: LeaveOffer, waits: Mapping[str, Wait]) -> Saying
         headline=_headline(scene, aim),
         lines=(
             f"{moment.plain(aim.planned.title) or 'without a title'} · {where}",
-            f"{parts} · {READY_MIN:.0f} min to get ready (assumed)",
+            f"{parts} · {aim.ready.words}",
         ),
         worth_min=0.0,
         worth_words="there is nothing to choose",

@@ -17,7 +17,6 @@ from .settings import (
     MAP_ERROR,
     OWN_TRIPS,
     OWN_WAYS,
-    READY_MIN,
     SLOWEST_MPS,
 )
 
@@ -79,12 +78,12 @@ def _pace(scene: Scene, agenda: Agenda) -> tuple[float, str]:
     return factor, f"{len(times)} own ways took {times[0]:.1f}-{times[-1]:.1f} times the map's"
 
 
-def surely_later(scene: Scene, planned: Planned) -> bool:
+def surely_later(scene: Scene, planned: Planned, ready_min: float) -> bool:
     """Is there time yet, however slow the way is? Cheap: without looking it up."""
     place, now = planned.place, scene.situation
     if place is None:
         return True
     slow_s = distance_m(now.lat, now.lon, place.lat, place.lon) / SLOWEST_MPS
     slow_s = max(slow_s, *planned.trips_s) if planned.trips_s else slow_s
-    ready_s = (READY_MIN + DOOR_MIN) * 60.0 + scene.settings.max_lead_s
+    ready_s = (ready_min + DOOR_MIN) * 60.0 + scene.settings.max_lead_s
     return planned.start_s - now.time_s > slow_s + ready_s
