@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from hearthway.atlas import extract
 from hearthway.atlas.build import build
 from hearthway.atlas.store import BUNDLED, Atlas
 from hearthway.records.errors import MapError
+from hearthway.records.poi import Poi
 
 Writer = Callable[..., Path]
 ROAD = {"highway": "residential"}
@@ -62,6 +64,31 @@ def test_every_kind_of_poi_is_kept(write_map: Writer, tmp_path: Path) -> None:
     summary = atlas.summary()
     assert summary["food"] == 3
     assert (summary["charger"], summary["parking"], summary["mall"]) == (1, 1, 1)
+
+
+def test_what_a_charger_gives_is_kept_where_it_is_told_and_old_atlases_read_on(
+    write_map: Writer, tmp_path: Path
+) -> None:
+    charging = {"amenity": "charging_station"}
+    nodes = [
+        (11, 47.001, 9.001, {**charging, "socket:type2:output": "22 kW"}),
+        (12, 47.002, 9.001, {**charging, "socket:chademo:output": "50 kW;50,5kW"}),
+        (13, 47.003, 9.001, charging),
+        (14, 47.004, 9.001, {"amenity": "parking", "socket:type2:output": "22 kW"}),
+    ]
+    atlas = open_built(write_map([*SQUARE, *nodes], [RING]), tmp_path)
+    powers = [getattr(atlas.get(f"node/{n}"), "power_kw", None) for n in (11, 12, 13, 14)]
+    assert powers == [22.0, 50.5, UNSET, UNSET]
+    atlas.close()
+    (tmp_path / "mute").mkdir()
+    mute = open_built(write_map([*SQUARE, nodes[2]], [RING]), tmp_path / "mute")
+    assert mute.get("node/13") == Poi(
+        osm_id="node/13", kind="charger", name="", lat=47.003, lon=9.001
+    )
+    mute.close()
+    with contextlib.closing(sqlite3.connect(tmp_path / "mute" / "town.atlas")) as db:
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    assert "power" not in tables  # byte for byte what it was before powers were kept
 
 
 def test_areas_get_their_centre_and_relations_their_outline(

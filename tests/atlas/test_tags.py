@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hearthway.atlas.tags import barrier_blocks, clean, maxspeed_kmh, road
+from hearthway.atlas.tags import barrier_blocks, clean, maxspeed_kmh, power_kw, road
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,24 @@ def test_names_keep_their_script_and_lose_their_tricks() -> None:
     assert clean("می\u200cخواهم") == "می\u200cخواهم"  # a joiner that Persian needs
     assert clean("a\x1b[31m\u202eb\n c\u2028d") == "a [31mb c d"
     assert len(clean("x" * 10_000)) == 200
+
+
+@pytest.mark.parametrize(
+    ("told", "kw"),
+    [
+        ({"socket:type2:output": "22 kW"}, 22.0),
+        ({"socket:type2:output": "22kw", "socket:type2_combo:output": "150 kW"}, 150.0),
+        ({"charging_station:output": "11000 W"}, 11.0),
+        ({"socket:type2:output": "11 kW;22 kW"}, 22.0),
+        ({"socket:type2:output": "22"}, None),  # without a unit nobody knows
+        ({"socket:type2:output": "22 kVA"}, None),
+        ({"socket:type2:output": "fast"}, None),
+        ({"socket:type2:output": "22000 kW"}, None),
+        ({"socket:type2:output": "0 kW"}, None),
+        ({"socket:type2": "2", "capacity": "4"}, None),
+        ({"socket:type2:output:note": "22 kW"}, None),
+        ({"socket:type2:output": "9" * 5000 + " kW"}, None),
+    ],
+)
+def test_power(told: dict[str, str], kw: float | None) -> None:
+    assert power_kw(told) == kw

@@ -191,6 +191,10 @@ def _write_pois(db: sqlite3.Connection, rows: list[places.PoiRow]) -> None:
         for ring_number, ring in enumerate(row.rings):
             points = np.array(ring, dtype="<i4").tobytes()
             db.execute("INSERT INTO outline VALUES (?, ?, ?)", (number, ring_number, points))
+    powers = [(n, row.power_kw) for n, row in enumerate(rows, 1) if row.power_kw is not None]
+    if powers:
+        db.execute(schema.POWER)
+        db.executemany("INSERT INTO power VALUES (?, ?)", powers)
 
 
 def _cells(roads: Roads, rows: list[places.PoiRow]) -> list[tuple[int, int]]:

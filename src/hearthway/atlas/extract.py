@@ -95,7 +95,7 @@ def _tags(element: Any) -> dict[str, str]:
 
 
 def _kept(tags: dict[str, str]) -> dict[str, str]:
-    return {key: tags[key] for key in meaning.USED if key in tags}
+    return {key: tags[key] for key in tags if key in meaning.USED or meaning.tells_power(key)}
 
 
 def _areas(

@@ -33,6 +33,7 @@ class PoiRow(NamedTuple):
     reach_m: float
     area_m2: float
     rings: tuple[Ring, ...]
+    power_kw: float | None = None  # of a charger that tells it
 
 
 def _rings(extract: Extract, thing: Thing) -> list[Ring]:
@@ -101,6 +102,7 @@ def _row(extract: Extract, thing: Thing) -> PoiRow | None:
         round(reach_m, 1),
         round(area_m2, 1),
         tuple(rings) if outlined and thing.kind != "parking" else (),
+        meaning.power_kw(tags) if thing.kind == "charger" else None,
     )
 
 

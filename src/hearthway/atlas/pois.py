@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import ceil, cos, floor, radians
 from struct import iter_unpack
 
 import msgspec
+from msgspec import UNSET
 
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m, valid_point
 from hearthway.records.poi import Opening, Poi
@@ -23,6 +24,8 @@ BIG_SHOP_M2 = 1_500.0
 NAME_HANDICAP_M = {"mall": 0.0, "department_store": 20.0, "supermarket": 60.0, "shop": 60.0}
 IN_CELL = "SELECT * FROM poi WHERE cell_y = ? AND cell_x = ? ORDER BY osm_id"
 IN_BOX = "SELECT * FROM poi WHERE cell_y BETWEEN ? AND ? AND cell_x BETWEEN ? AND ? ORDER BY osm_id"
+POWERS = "SELECT poi, kw FROM power"
+HAS_POWERS = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'power'"
 BY_ID = "SELECT * FROM poi WHERE osm_id = ?"
 
 
@@ -60,9 +63,16 @@ class Pois:
         except sqlite3.Error as why:
             raise damaged(why) from None
 
+    @cached_property
+    def _powers(self) -> dict[int, float]:
+        if not self._rows(HAS_POWERS, ()):
+            return {}
+        return {int(str(poi)): float(str(kw)) for poi, kw in self._rows(POWERS, ())}
+
     def _stored(self, row: tuple[object, ...]) -> Stored:
         number, osm_id, kind, name, lat, lon, _, _, cuisines, opening_hours, brand = row[:11]
         reach_m, area_m2 = row[11:]
+        known_kw = self._powers.get(int(str(number))) if kind == "charger" else None
         poi = Poi(
             osm_id=str(osm_id),
             kind=str(kind),
@@ -72,6 +82,7 @@ class Pois:
             cuisines=tuple(part for part in str(cuisines).split(";") if part),
             opening_hours=self._corrected.get(str(osm_id), str(opening_hours)),
             brand=str(brand),
+            power_kw=UNSET if known_kw is None else known_kw,
         )
         return Stored(poi, int(str(number)), float(str(reach_m)), float(str(area_m2)))
 

@@ -42,6 +42,9 @@ CREATE TABLE cell (y INTEGER NOT NULL, x INTEGER NOT NULL, PRIMARY KEY (y, x)) S
 CREATE TABLE road (name TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
 
+# Only in an atlas of which any charger tells its power: those made before read on, and the same extract gives the same bytes.
+POWER = "CREATE TABLE power (poi INTEGER PRIMARY KEY REFERENCES poi (id), kw REAL NOT NULL) STRICT"
+
 
 def cell_of(coordinate: int) -> int:
     """The cell of a coordinate in 1e-7 degrees."""

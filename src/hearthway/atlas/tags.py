@@ -57,6 +57,9 @@ NO_ENTRY = (
 BLOCKING = ("block", "bollard", "jersey_barrier", "log", "debris", "planter", "sump_buster")
 _OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 USED = ("name", "brand", "cuisine", "opening_hours", "type")  # of a POI: the rest is let go at once
+_OUTPUT = re.compile(r"socket:[a-z0-9_]+:output|charging_station:output")
+_POWER = re.compile(r"(\d{1,7}(?:[.,]\d{1,3})?)\s*(kw|w)", re.IGNORECASE)
+MAX_KW = 1000.0  # more is a slip of a unit
 PASSABLE = ("yes", "permissive", "designated", "destination", "customers")
 
 
@@ -108,6 +111,25 @@ def cuisines(tags: Mapping[str, str]) -> tuple[str, ...]:
     parts = re.split(r"[;,]", tags.get("cuisine", "").lower())
     cleaned = (clean(part, 40).replace(" ", "_") for part in parts)
     return tuple(dict.fromkeys(part for part in cleaned if part))[:8]
+
+
+def tells_power(key: str) -> bool:
+    """Is this the key of what a charger gives?"""
+    return _OUTPUT.fullmatch(key) is not None
+
+
+def power_kw(tags: Mapping[str, str]) -> float | None:
+    """The most that any plug of a charger gives (Key:socket); None where no output has a unit, for then it is a guess."""
+    found = []
+    for key, value in tags.items():
+        if not tells_power(key):
+            continue
+        for part in value[:MAX_TEXT].split(";"):
+            match = _POWER.fullmatch(part.strip())
+            if match is not None:
+                number = float(match[1].replace(",", "."))
+                found.append(number if match[2].lower() == "kw" else number / 1000.0)
+    return max((kw for kw in found if 0.0 < kw <= MAX_KW), default=None)
 
 
 def _entry(tags: Mapping[str, str]) -> str | None:

@@ -129,6 +129,7 @@ def _battery(
         pct_per_km=_per_km(soc, told, lengths),
         air_c=battery.outside(now_s),
         trips=battery.trips,
+        capacity_kwh=battery.range.capacity_kwh or UNSET,
         there=UNSET if goal is None else stand_of(state.places, goal),
         home=UNSET if at is None else at,
         tomorrow=tomorrow_of(state, book, now_s, lengths, factor, tomorrow) if uncharged else UNSET,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 FOOD = ("restaurant", "fast_food", "cafe", "food_court", "pub", "bar", "biergarten")
 MEAL = ("restaurant", "fast_food", "food_court", "biergarten", "pub")
@@ -32,6 +32,7 @@ class Poi(Struct, frozen=True, kw_only=True):
     cuisines: tuple[str, ...] = ()
     opening_hours: str = ""  # as tagged; empty is unknown
     brand: str = ""
+    power_kw: float | UnsetType = UNSET  # of a charger: the most that any of its plugs gives
 
 
 class Opening(Struct, frozen=True, kw_only=True):

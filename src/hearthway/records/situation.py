@@ -48,6 +48,7 @@ class Battery(Struct, frozen=True, kw_only=True):
     pct_per_km: float | None = None  # on the way ahead
     air_c: float | None = None  # the outside temperature that was used
     trips: int = 0  # how many past trips the consumption was learned from
+    capacity_kwh: float | UnsetType = UNSET  # usable, as the car told
     there: Stand | UnsetType = UNSET  # the likeliest destination
     home: Stand | UnsetType = UNSET
     tomorrow: Tomorrow | UnsetType = UNSET

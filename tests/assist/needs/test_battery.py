@@ -448,3 +448,47 @@ def test_what_is_charged_anyway_is_no_news() -> None:
     assert news_p(EVENING) == 1.0
     often = evening(there=Stand(stays=9, stood=8, charged=8, charges=True))
     assert news_p(often) == pytest.approx(0.2)
+
+
+# -- power -------------------------------------------------------------------------------------------------------------
+
+
+def shown(world: Any, power_kw: Any, **changes: Any) -> Any:
+    sure: dict[str, Any] = {
+        "destinations": (Destination(place=world.mall, p=0.97),),
+        "p_new": 0.03,
+    }
+    poi = msgspec.structs.replace(charger(91, 150.0), power_kw=power_kw)
+    return consider(world, pois=world.town((poi,), {}), battery=evening(**changes), **sure)
+
+
+@pytest.mark.parametrize(
+    ("power_kw", "changes", "words"),
+    [
+        (msgspec.UNSET, {"capacity_kwh": 60.0}, "power, free or taken unknown"),
+        (11.0, {}, "up to 11 kW · free or taken unknown"),
+        (11.0, {"capacity_kwh": 60.0, "there": msgspec.UNSET}, "up to 11 kW · free or taken"),
+        (11.0, {"capacity_kwh": 60.0}, "up to 11 kW, at most 28 kWh while you stay · free or"),
+        (150.0, {"capacity_kwh": 60.0}, "up to 150 kW, at most 52 kWh while you stay · free"),
+    ],
+)
+def test_kilowatt_hours_are_of_the_power_the_stay_and_what_is_missing(
+    world: Any, power_kw: Any, changes: dict[str, Any], words: str
+) -> None:
+    result = shown(world, power_kw, **changes)
+    assert isinstance(result, Suggestion), result
+    assert f" · {words}" in result.lines[1]
+
+
+def test_a_plug_that_gives_less_than_is_missing_is_worth_less(world: Any) -> None:
+    """Missing for tomorrow are 2.6 kWh of 60; a stay of 30 min gives half of them at 2.6 kW, all at 11."""
+    there = Stand(stays=9, usual_s=1800.0)
+    tomorrow = msgspec.structs.replace(
+        MONDAYS, left_pct=(5.0 - 100.0 * 2.6 / 60.0,), high_pct=(1.5,), ways_m=(24_000.0,)
+    )
+    facts = {"there": there, "capacity_kwh": 60.0, "tomorrow": tomorrow}
+    enough, weak = shown(world, 11.0, **facts), shown(world, 3.9, **facts)
+    first, second = enough.options[0], weak.options[0]
+    assert first.utility - second.utility == pytest.approx(30.0 * (1.0 - 1.95 / 2.6))
+    assert "gives at most 1.9 of the 2.6 kWh that are missing" in second.reasons[-1].words
+    assert isinstance(shown(world, 1.0, **facts), Silence)

@@ -15,11 +15,19 @@ from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
 from .settings import STOP_MIN, TAKEN_MIN, TOMORROW_FIRST
-from .short import home_short_p, news_p, stranded_p, tomorrow_p, tomorrow_short_p, use_error
+from .short import (
+    charged_kwh,
+    home_short_p,
+    news_p,
+    short_kwh,
+    stranded_p,
+    tomorrow_p,
+    tomorrow_short_p,
+    use_error,
+)
 from .silences import SILENCES
-from .words import home_line, standing_line, tomorrow_line
+from .words import home_line, power_words, standing_line, tomorrow_line
 
-UNKNOWN = "power, free or taken unknown"
 TAKEN = Reason(
     feature="taken",
     weight=-TAKEN_MIN,
@@ -113,13 +121,14 @@ def lead_s(scene: Scene, aim: ChargeAim) -> float:
 
 def propose(scene: Scene, aim: ChargeAim) -> ChargeOffer | Unfit:
     """The chargers on foot from there."""
-    if scene.pois is None:
-        return Unfit(code="needs-a-map")
+    battery = _told(scene)
+    if scene.pois is None or battery is None:
+        return Unfit(code="needs-a-map" if scene.pois is None else "battery-unknown")
     why = "Nobody tells whether it is free."
     chargers = on_foot(scene, scene.pois, aim.place, "charger", ways=2, unknown=TAKEN, why=why)
     if not chargers:
         return Unfit(code="no-charger-near")
-    chargers = [_for_the_stay(option, aim) for option in chargers]
+    chargers = [_for_the_stay(option, aim, battery) for option in chargers]
     return ChargeOffer(
         topic=aim.topic,
         p_useful=aim.p_useful,
@@ -130,13 +139,20 @@ def propose(scene: Scene, aim: ChargeAim) -> ChargeOffer | Unfit:
     )
 
 
-def _for_the_stay(option: Option, aim: ChargeAim) -> Option:
-    """The option, less what a short stay there cannot save."""
-    if aim.too_short_min <= 0.0 or aim.stay_min is None:
+def _for_the_stay(option: Option, aim: ChargeAim, battery: Battery) -> Option:
+    """The option, less what a short stay there, or so little power, cannot save."""
+    parts = [(aim.too_short_min, f"you usually stay {aim.stay_min or 0.0:.0f} min there")]
+    power_kw = option.poi.power_kw
+    if isinstance(power_kw, float):
+        gives_kwh, lacks_kwh = charged_kwh(battery, power_kw), short_kwh(battery, aim.tomorrow)
+        if gives_kwh is not None and lacks_kwh is not None and gives_kwh < lacks_kwh:
+            words = f"gives at most {gives_kwh:.1f} of the {lacks_kwh:.1f} kWh that are missing"
+            parts.append((STOP_MIN * (1.0 - gives_kwh / lacks_kwh), words))
+    less_min, words = max(parts)
+    if less_min <= 0.0:
         return option
-    words = f"you usually stay {aim.stay_min:.0f} min there, less than a stop of {STOP_MIN:.0f}"
-    reason = Reason(feature="stay", weight=-aim.too_short_min, words=words)
-    reasons = (*option.reasons, reason)
+    words = f"{words}: saves less than a stop of {STOP_MIN:.0f} min"
+    reasons = (*option.reasons, Reason(feature="stay", weight=-less_min, words=words))
     return replace(option, reasons=reasons, utility=utility_of(reasons))
 
 
@@ -169,7 +185,7 @@ def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Sayin
         ),
         lines=(
             line,
-            *moment.columns(options, [UNKNOWN] * len(options)),
+            *moment.columns(options, [power_words(battery, o.poi) for o in options]),
             standing_line(battery, tomorrow=aim.tomorrow),
             moment.battery_line(battery),
         ),

@@ -78,3 +78,24 @@ def news_p(battery: Battery) -> float:
     if not isinstance(there, Stand):
         return 1.0
     return 1.0 - there.charged / (there.stood + 2.0)
+
+
+def charged_kwh(battery: Battery, power_kw: float) -> float | None:
+    """The most that fits into the usual stay and into the battery; None where either is unknown."""
+    there, left_pct = battery.there, battery.at_arrival_pct
+    if not isinstance(there, Stand) or there.usual_s is None or left_pct is None:
+        return None
+    if not isinstance(battery.capacity_kwh, float):
+        return None
+    missing_kwh = battery.capacity_kwh * (100.0 - left_pct) / 100.0
+    return min(power_kw * there.usual_s / 3600.0, missing_kwh)
+
+
+def short_kwh(battery: Battery, tomorrow: bool) -> float | None:
+    """What at least is missing at home, or after tomorrow's first trip; None where the battery's size is unknown."""
+    left_pct, ahead = battery.at_home_pct, battery.tomorrow
+    if tomorrow and isinstance(ahead, Tomorrow):
+        left_pct = fmean(ahead.left_pct)
+    if left_pct is None or not isinstance(battery.capacity_kwh, float):
+        return None
+    return battery.capacity_kwh * max(0.0, RESERVE_PCT - left_pct) / 100.0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from hearthway.records.poi import Poi
 from hearthway.records.situation import Battery, Stand, Tomorrow
 
 from .settings import RESERVE_PCT
-from .short import home_short_p, tomorrow_short_p
+from .short import charged_kwh, home_short_p, tomorrow_short_p
 
 
 def home_line(battery: Battery) -> str:
@@ -40,6 +41,17 @@ def standing_line(battery: Battery, *, tomorrow: bool) -> str:
     if tomorrow and isinstance(home, Stand):
         stay += f" · at home the car was charged {home.charged} of {home.stood} times"
     return stay
+
+
+def power_words(battery: Battery, poi: Poi) -> str:
+    """What a charger gives, in the time one usually stays where that is known; nobody tells whether it is free."""
+    if not isinstance(poi.power_kw, float):
+        return "power, free or taken unknown"
+    words = f"up to {poi.power_kw:.0f} kW"
+    kwh = charged_kwh(battery, poi.power_kw)
+    if kwh is not None:
+        words += f", at most {kwh:.0f} kWh while you stay"
+    return f"{words} · free or taken unknown"
 
 
 def _long(seconds: float) -> str:
