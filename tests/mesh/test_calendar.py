@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,7 +22,7 @@ from hearthway.records.calendar import CalendarEntry
 from hearthway.records.forgetting import PersonScope, PlaceScope, RangeScope, Scope
 from hearthway.records.life import Place
 from hearthway.records.signals import Fix
-from hearthway.records.situation import Agenda, Planned, Situation
+from hearthway.records.situation import Agenda, OwnTrip, Planned, Situation
 from hearthway.records.suggestion import Suggestion
 
 ANNA, BO = "a" * 16, "b" * 16
@@ -213,6 +214,30 @@ def test_what_was_said_of_it_is_forgotten_with_it(
     planned = Planned(title="x", start_s=NOW_S + 3600.0, end_s=NOW_S + 7200.0, place=hall)
     store.add_suggestion(said(planned))
     forget(store, chain, scope, NOW_S + 100.0)
+    assert bool(store.suggestions(ANNA)) is stays
+
+
+@pytest.mark.parametrize(
+    ("trip", "stays"),
+    [
+        ((HALL, (61.0, 25.0)), False),
+        (((61.0, 25.0), HALL), False),
+        (((61.0, 25.0), (61.5, 25.5)), True),
+    ],
+)
+def test_what_names_an_own_trip_there_is_forgotten_with_the_place(
+    store: Store,
+    chain: ReceiptChain,
+    trip: tuple[tuple[float, float], tuple[float, float]],
+    stays: bool,
+) -> None:
+    far = Place(place_id="", lat=60.0, lon=20.0, visits=0)
+    planned = Planned(title="x", start_s=NOW_S + 3600.0, end_s=NOW_S + 7200.0, place=far)
+    ways = (OwnTrip(*trip[0], *trip[1], 600.0),)
+    one, agenda = said(planned), Agenda(planned=(planned,), farthest_m=1.0, own_trips=ways)
+    situation = msgspec.structs.replace(one.situation, agenda=agenda)
+    store.add_suggestion(msgspec.structs.replace(one, situation=situation))
+    forget(store, chain, PlaceScope(lat=HALL[0], lon=HALL[1], radius_m=100.0), NOW_S + 100.0)
     assert bool(store.suggestions(ANNA)) is stays
 
 

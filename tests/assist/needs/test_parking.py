@@ -163,3 +163,8 @@ def test_every_visit_makes_it_less_of_a_question() -> None:
     assert chances == sorted(chances, reverse=True)
     assert question_p(0) == 1.0
     assert question_p(5) == 0.5
+
+
+def test_a_point_where_a_recording_broke_off_is_nowhere_to_park(world: Any) -> None:
+    alone = {"among": (NEED,)}
+    assert code_of(consider(world, hardly_known(world, visits=0), **alone)) == "no-stay-there"

@@ -364,6 +364,7 @@ def _mentions(store: Store, scope: PlaceScope) -> tuple[set[str], set[str]]:
         points += [(place.lat, place.lon) for place in (now.origin, now.home) if place is not None]
         points += [(one.place.lat, one.place.lon) for one in now.destinations]
         points += [(p.place.lat, p.place.lon) for p in _planned(suggestion) if p.place is not None]
+        points += _own_ends(suggestion)
         if any(within(scope, lat, lon) for lat, lon in points):
             ids.add(suggestion.suggestion_id)
         for option in suggestion.options:
@@ -376,6 +377,13 @@ def _mentions(store: Store, scope: PlaceScope) -> tuple[set[str], set[str]]:
 def _planned(suggestion: Suggestion) -> tuple[Planned, ...]:
     agenda = suggestion.situation.agenda
     return agenda.planned if isinstance(agenda, Agenda) else ()
+
+
+def _own_ends(suggestion: Suggestion) -> list[tuple[float, float]]:
+    """Where own trips began and ended by which the way was judged."""
+    agenda = suggestion.situation.agenda
+    trips = agenda.own_trips if isinstance(agenda, Agenda) else ()
+    return [end for t in trips for end in ((t.lat, t.lon), (t.to_lat, t.to_lon))]
 
 
 def _all_suggestions(store: Store, person_id: str | None) -> Iterator[Suggestion]:

@@ -58,9 +58,10 @@ def could_matter(scene: Scene) -> Unfit | None:
     place = situation.destinations[0].place
     if place.label in OWN:
         return Unfit(code="own-parking")
-    return (
-        None if question_p(_visits(scene, place)) >= ASKED_P else Unfit(code="parked-there-often")
-    )
+    visits = _visits(scene, place)
+    if visits == 0:
+        return Unfit(code="no-stay-there")
+    return None if question_p(visits) >= ASKED_P else Unfit(code="parked-there-often")
 
 
 def aim(scene: Scene) -> ParkingAim | Unfit:
