@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from hearthway.context.charging import FADE_STOOD, MAX_FIRSTS, CarState
+from hearthway.context.charging import FADE_STOOD, MAX_FIRSTS, CarState, FirstTrip
 from hearthway.context.life import Life
-from hearthway.context.places import MAX_STAYS, KnownPlace
+from hearthway.context.places import MAX_STAYS, NOWHERE, KnownPlace, PlaceBook
+from hearthway.context.remap import move_part, renumber
+from hearthway.context.spots import Spot
 from hearthway.context.state import LifeState
 from hearthway.context.tomorrow import hours_of
 from hearthway.records.calendar import CalendarEntry
@@ -231,8 +233,12 @@ def test_stopping_and_going_on_changes_nothing_and_an_old_state_opens(at_work: L
     assert battery_of(life).tomorrow is msgspec.UNSET
 
 
+def place_at(index: int, point: tuple[float, float], **facts: int) -> KnownPlace:
+    return KnownPlace(index=index, lat=point[0], lon=point[1], **facts)  # type: ignore[arg-type]  # as the test names them
+
+
 def test_what_is_told_elsewhere_counts_for_no_place() -> None:
-    places = [KnownPlace(0, *HOME), KnownPlace(1, *WORK)]
+    places = [place_at(0, HOME), place_at(1, WORK)]
     car = CarState()
     car.parked(places, 0, 50.0, 0.0)
     car.reading(80.0, beside=1)  # the person is at another place: who knows where that was
@@ -250,7 +256,7 @@ def test_what_is_told_elsewhere_counts_for_no_place() -> None:
 
 
 def test_bounds() -> None:
-    places = [KnownPlace(0, *HOME)]
+    places = [place_at(0, HOME)]
     car = CarState()
     for day in range(3 * FADE_STOOD):
         car.parked(places, 0, 50.0, day * DAY_S)
@@ -261,6 +267,41 @@ def test_bounds() -> None:
     assert places[0].car_charged == places[0].car_stood
     assert len(car.firsts) == MAX_FIRSTS
     assert {first.way_m for first in car.firsts} == {1_000.0}
+
+
+def test_two_places_that_are_found_to_be_one_have_the_counts_of_both() -> None:
+    state = LifeState()
+    state.places += [place_at(0, HOME, visits=5, car_stood=9, car_charged=1), place_at(1, WORK)]
+    state.places.append(place_at(2, HOME, visits=2, car_stood=2, car_charged=1))
+    state.places[0].stays_s, state.places[2].stays_s = [5.0] * MAX_STAYS, [7.0]
+    state.car.at = 2
+    state.car.firsts = [FirstTrip(1, 0, 2.0, 2, 1, 9_000.0), FirstTrip(2, 1, 2.0, 0, 2, 9_000.0)]
+    book = PlaceBook(state.places)
+    book.join(state.places[2], state.places[0])
+    renumber(state, 2, 0)
+    one = state.places[0]
+    assert (one.car_stood, one.car_charged, len(one.stays_s)) == (11, 2, MAX_STAYS)
+    assert [state.car.at] == [0]
+    assert [(first.origin, first.destination) for first in state.car.firsts] == [(0, 1), (0, 0)]
+    renumber(state, 0, NOWHERE)
+    assert [state.car.at] == [None]
+    assert [(first.origin, first.destination) for first in state.car.firsts] == [(-1, 1), (-1, -1)]
+
+
+def test_a_place_that_is_divided_learns_its_counts_again() -> None:
+    """Nobody knows of which of the two they were."""
+    near, next_door = offset(*HOME, 0.0, 40.0), offset(*HOME, 0.0, 260.0)
+    state = LifeState()
+    state.places.append(place_at(0, HOME, visits=8, car_stood=12, car_charged=6))
+    state.places[0].stays_s = [5.0] * 8
+    spots = [Spot(lat=p[0], lon=p[1], visits=4) for p in (near, next_door)]
+    state.places[0].spots = list(spots)
+    state.car.at = 0
+    other = PlaceBook(state.places).divide(state.places[0], [spots[1]])
+    move_part(state, state.places[0], other)
+    for place in state.places:
+        assert (place.visits, place.car_stood, place.car_charged, place.stays_s) == (4, 0, 0, [])
+    assert state.car.at is None
 
 
 def test_who_drives_after_midnight_has_not_slept_yet() -> None:
