@@ -44,6 +44,7 @@ class Hindsight(Struct, frozen=True, kw_only=True):
     would: Suggestion | None
     silence: Silence | None  # of the need that came nearest to speaking
     needs: dict[str, Silence]  # each need's own reason
+    changes: tuple[str, ...] = ()  # which home or work then seemed to be another, and since when
 
 
 def moment_of(text: str, store: Store, person: Person) -> float:
@@ -116,6 +117,7 @@ def look_back(
         would=outcome if isinstance(outcome, Suggestion) else None,
         silence=outcome if isinstance(outcome, Silence) else None,
         needs=assistant.silences(situation, memory),
+        changes=life.changes,
     )
 
 
@@ -127,6 +129,7 @@ def hindsight_lines(seen: Hindsight) -> list[str]:
     lines = [f"{when}: {_outcome(seen)}", f"  {_going_on(situation)}"]
     if seen.position_age_s > STALE_S:
         lines.append(f"  The last position then known was from {ago(seen.position_age_s)}.")
+    lines += [f"  {change}" for change in seen.changes]
     if seen.silence is not None and seen.said is None:
         lines.append(f"  Why: {seen.silence.words}")
     if seen.needs:

@@ -131,6 +131,11 @@ class PhoneNode(Member):
             self.spawn(self._watch_calendar(), "calendar")
         await super().started()
 
+    def status(self) -> Request:
+        """As of any node, and whether the owner's home or work seems to be another."""
+        brain = self.brain
+        return super().status() | {"changes": list(brain.life.changes) if brain else []}
+
     async def stopping(self) -> None:
         if self.brain is not None:
             await asyncio.to_thread(self.brain.snapshot)

@@ -80,6 +80,7 @@ def lines_of(state: dict[str, Any]) -> list[str]:
     position = state.get("position")
     if position and position.get("lent"):
         lines.append(f"  position lent by {position['source']}, {position['age_s']:.0f} s old")
+    lines += [f"  {change}" for change in state.get("changes", [])]
     trouble = state.get("last_trouble")
     if trouble:
         lines.append(

@@ -15,6 +15,7 @@ one recorded life (GeoLife 001), which therefore cannot serve as their test.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import exp, log
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from .flat import gap_m
 from .places import KnownPlace
 from .prior import Departure, PastTrip, Prior, prior_of
 from .routes import Follower, RouteIndex, Track, point_behind
+from .settling import Change
 
 MAX_TRIPS = 4_000
 MAX_PATHS = 400
@@ -63,7 +65,7 @@ class DestinationModel:
     def __init__(self, trips: list[PastTrip], *, tuning: Tuning = TUNING) -> None:
         self.trips = trips
         self.tuning = tuning
-        self._asked: tuple[Departure, Prior] | None = None
+        self._asked: tuple[tuple[Departure, tuple[Change, ...]], Prior] | None = None
         self.index = RouteIndex()
         for at, trip in enumerate(trips):
             self.index.add(at, trip.path)
@@ -94,9 +96,10 @@ class DestinationModel:
         places: list[KnownPlace],
         track: Track | None = None,
         follower: Follower | None = None,
+        changes: Sequence[Change] = (),
     ) -> Posterior:
         """The posterior after the last fix; without a track it is the prior."""
-        prior = self._prior(departure, places)
+        prior = self._prior(departure, places, changes)
         if not prior.places:
             return Posterior((), 1.0)
         scores = {place: log(p) for place, p in prior.places.items()}
@@ -120,10 +123,13 @@ class DestinationModel:
         )
         return Posterior(tuple(ranked), new_weight / total)
 
-    def _prior(self, departure: Departure, places: list[KnownPlace]) -> Prior:
-        """The prior of this departure; it holds until a leg is learned."""
-        if self._asked is None or self._asked[0] != departure:
-            self._asked = (departure, prior_of(departure, places, self.trips))
+    def _prior(
+        self, departure: Departure, places: list[KnownPlace], changes: Sequence[Change]
+    ) -> Prior:
+        """The prior of this departure after these changes; it holds until a leg is learned."""
+        asked = departure, tuple(changes)
+        if self._asked is None or self._asked[0] != asked:
+            self._asked = asked, prior_of(departure, places, self.trips, changes)
         return self._asked[1]
 
     def _ramp(self, follower: Follower) -> float:

@@ -37,7 +37,7 @@ from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
 from .spots import two_of
 from .state import VERSION, LifeState, Moment
 from .stays import StayDetector
-from .view import road_factor, situation_of
+from .view import changes_told, road_factor, situation_of
 from .words import hear
 
 _STATE = msgspec.msgpack.Decoder(LifeState)
@@ -55,7 +55,7 @@ class Life:
         self._pois = pois
         if self.state.here is not None:
             self.state.places[self.state.here].staying = True
-        self._book = PlaceBook(self.state.places)
+        self._book = PlaceBook(self.state.places, self.state.settling)
         self._stays = StayDetector(self.state.window)
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
         self.model = DestinationModel(self.state.trips)
@@ -169,6 +169,7 @@ class Life:
             state.places,
             state.track,
             self._follower,
+            state.settling.changes,
         )
 
     def aim(self) -> Aim | None:
@@ -187,6 +188,11 @@ class Life:
     def place(self, index: int) -> Place:
         """One place by its index in `trips`."""
         return self._book.record(self.state.places[index])
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What seems to have changed lately: "home seems to be at p12 since 3 November 2025, before that at p0"."""
+        return changes_told(self.state, self._book)
 
     @property
     def trips(self) -> list[PastTrip]:

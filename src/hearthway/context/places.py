@@ -9,10 +9,12 @@ from collections.abc import Container, Iterator, Sequence
 from msgspec import field
 
 from hearthway.records.life import STAY_RADIUS_M, Place, Stay
-from hearthway.records.localtime import DAY_S
+from hearthway.records.localtime import DAY_S, utc_offset_s
 
 from .flat import gap_m
 from .habits import Habitual, labels_of
+from .settling import NOWHERE as NOWHERE
+from .settling import Settler, Settling
 from .spots import (
     SPLIT_M,
     SPOT_M,
@@ -28,7 +30,6 @@ from .spots import (
     two_of,
 )
 
-NOWHERE = -1  # the index of what is no place, or none any more
 MAX_UNSEEN = (
     1_000  # points where nobody was seen to stay; a recording of rare fixes has a new one with each
 )
@@ -60,8 +61,11 @@ class KnownPlace(Habitual, kw_only=True):
 class PlaceBook:
     """All places of one person, in the order in which they were first stayed at."""
 
-    def __init__(self, places: list[KnownPlace] | None = None) -> None:
+    def __init__(
+        self, places: list[KnownPlace] | None = None, settling: Settling | None = None
+    ) -> None:
         self.places = places if places is not None else []
+        self._settler = Settler(settling if settling is not None else Settling(), self.places)
         self._labels: dict[int, str] | None = None
 
     def nearest(self, lat: float, lon: float, within_m: float = STAY_RADIUS_M) -> KnownPlace | None:
@@ -194,6 +198,9 @@ class PlaceBook:
         count(place, stay)
         place.stays_s.append(round(stay.end_s - stay.start_s, 1))
         del place.stays_s[:-MAX_STAYS]
+        zone_s = utc_offset_s(stay.lat, stay.lon, stay.start_s)
+        until_s = min(stay.end_s, stay.start_s + 14 * DAY_S)
+        self._settler.learn(place.index, stay.start_s + zone_s, until_s + zone_s, zone_s)
         if place.joined:
             _settle_at_most_stayed(place, spots)
 
@@ -263,7 +270,7 @@ class PlaceBook:
     def labels(self) -> dict[int, str]:
         """home, work or regular by place index, from habit or from what the owner said."""
         if self._labels is None:
-            self._labels = labels_of(self.places)
+            self._labels = labels_of(self.places, self._settler.kept)
         return self._labels
 
     def home(self) -> KnownPlace | None:

@@ -11,6 +11,7 @@ are not known, so the person of a raw history may be among them) and of every fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import cos, exp, log, pi
 
 from msgspec import Struct, field
@@ -20,6 +21,7 @@ from hearthway.records.localtime import DAY_S
 
 from .flat import gap_m
 from .places import KnownPlace
+from .settling import Change
 
 HALF_LIFE_DAYS = 40.0
 TIME_SIGMA_S = 5_400.0
@@ -30,6 +32,7 @@ NEW_BACKOFF = 4.0
 NEW_DAYS = (
     14.0  # half-life of what speaks for somewhere new: who has just moved explores, and then less
 )
+OLD_LIFE_DAYS = 14.0  # half-life, after a change of home or work, of what was before it
 UNSEEN = 0.5  # an unseen stay, in visits
 UNSEEN_DAYS = 90.0  # after which a point where nobody was seen to stay is no candidate any more
 NEVER = 0.2  # what every place has, in visits
@@ -76,8 +79,16 @@ class Prior(Struct, frozen=True):
     votes: list[float]
 
 
-def prior_of(departure: Departure, places: list[KnownPlace], trips: list[PastTrip]) -> Prior:
-    """What past legs say of the one that begins; only somewhere new where no other place is known."""
+def prior_of(
+    departure: Departure,
+    places: list[KnownPlace],
+    trips: list[PastTrip],
+    changes: Sequence[Change] = (),
+) -> Prior:
+    """What past legs say of the one that begins; only somewhere new where no other place is known.
+
+    After a change of home or work, what led to the old one or from it speaks for the new one, as probably as it changed.
+    """
     start = places[departure.origin] if departure.origin is not None else None
     allowed = [
         p
@@ -90,7 +101,7 @@ def prior_of(departure: Departure, places: list[KnownPlace], trips: list[PastTri
     count = {p.index: p.visits + UNSEEN * p.unseen + NEVER for p in allowed}
     whole = sum(count.values())
     base = {index: visits / whole for index, visits in count.items()}
-    ballot = _Ballot(departure, base, trips)
+    ballot = _Ballot(departure, base, trips, changes)
     new = ballot.rate_of_new()
     scores = ballot.scores(places)
     top = max(scores.values())
@@ -110,10 +121,17 @@ def prior_of(departure: Departure, places: list[KnownPlace], trips: list[PastTri
 class _Ballot:
     """The votes of past legs at each level."""
 
-    def __init__(self, departure: Departure, base: dict[int, float], trips: list[PastTrip]) -> None:
+    def __init__(
+        self,
+        departure: Departure,
+        base: dict[int, float],
+        trips: list[PastTrip],
+        changes: Sequence[Change],
+    ) -> None:
         self.votes: list[float] = []
         self._departure = departure
         self._base = base
+        self._changes = changes
         self._seen = [0.0] * LEVELS
         self._fresh = [0.0] * LEVELS
         self._levels: list[dict[int, float]] = [{} for _ in range(LEVELS)]
@@ -124,20 +142,42 @@ class _Ballot:
     def _vote(self, trip: PastTrip) -> None:
         leaving = self._departure
         days = max(0.0, leaving.time_s - trip.depart_s) / DAY_S
-        age = 0.5 ** (days / HALF_LIFE_DAYS)
+        age = 0.5 ** (days / HALF_LIFE_DAYS) * self._outdated(trip.depart_s)
         lately = 0.5 ** (days / NEW_DAYS) / age
         when = age * _clock(trip, leaving)
-        same = leaving.origin is not None and trip.origin == leaving.origin
-        self.votes.append((0.1 * age + when) * (1.0 if same else 0.15))
+        same = 0.0
+        if leaving.origin is not None:
+            same = self._heirs(trip.origin, trip.depart_s).get(leaving.origin, 0.0)
+        self.votes.append((0.1 * age + when) * (0.15 + 0.85 * same))
         weights = (age, age * same, when, when * same)
-        known = trip.destination in self._base
+        heirs = self._heirs(trip.destination, trip.depart_s)
         for level, weight in enumerate(weights):
             if weight > 0.0:
                 self._seen[level] += weight * lately
                 self._fresh[level] += weight * lately * trip.new
-                if known:
-                    votes = self._levels[level]
-                    votes[trip.destination] = votes.get(trip.destination, 0.0) + weight
+                votes = self._levels[level]
+                for index, share in heirs.items():
+                    if index in self._base:
+                        votes[index] = votes.get(index, 0.0) + weight * share
+
+    def _outdated(self, time_s: float) -> float:
+        """What a leg from before a change still says: the longer after it, the less."""
+        said = 1.0
+        for change in self._changes:
+            if time_s < change.since_s:
+                since_days = max(0.0, self._departure.time_s - change.since_s) / DAY_S
+                said *= 1.0 - change.p * (1.0 - 0.5 ** (since_days / OLD_LIFE_DAYS))
+        return said
+
+    def _heirs(self, index: int, time_s: float) -> dict[int, float]:
+        """The places for which a place of a past leg stands now, and how probably."""
+        heirs = {index: 1.0}
+        for change in self._changes:
+            if time_s < change.since_s and change.before in heirs:
+                moved = heirs[change.before] * change.p
+                heirs[change.before] -= moved
+                heirs[change.now] = heirs.get(change.now, 0.0) + moved
+        return heirs
 
     def rate_of_new(self) -> float:
         """How often such legs lead somewhere new: the level of all, then by origin, by hour and by both."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from . import settling
 from .flat import gap_m
 from .places import NOWHERE, KnownPlace
 from .state import LifeState
@@ -17,6 +18,7 @@ def renumber(state: LifeState, old: int, new: int) -> None:
         trip.destination = new if trip.destination == old else trip.destination
     for meal in state.meals:
         meal.place = new if meal.place == old else meal.place
+    settling.renumber(state.settling, old, new)
     state.here = place if state.here == old else state.here
     state.previous_place = place if state.previous_place == old else state.previous_place
     if state.departure is not None and state.departure.origin == old:
@@ -56,6 +58,7 @@ def move_part(state: LifeState, place: KnownPlace, other: KnownPlace) -> None:
             *at, place.lat, place.lon
         )
 
+    settling.divide(state.settling, place, other)
     led = NOWHERE
     for trip in state.trips:
         if trip.origin == place.index:

@@ -13,6 +13,7 @@ from .places import KnownPlace
 from .prior import Departure, PastTrip
 from .routes import Track
 from .routines import Meal
+from .settling import Settling
 from .stays import Window
 
 VERSION = 3
@@ -48,6 +49,7 @@ class LifeState(Struct, kw_only=True):
     dwell_at_food: bool = False
     places: list[KnownPlace] = field(default_factory=list)
     words: list[PlaceWord] = field(default_factory=list)  # of the owner, that fit no place so far
+    settling: Settling = field(default_factory=Settling)
     here: int | None = None  # place of the stay that is going on
     began: Stay | None = None  # that stay when it became certain
     previous: Stay | None = None  # the last finished stay: a trip's origin

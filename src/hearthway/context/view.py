@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from msgspec import UNSET
 
 from hearthway.records.calendar import CalendarEntry
-from hearthway.records.localtime import utc_offset_s
+from hearthway.records.localtime import DAY_S, utc_offset_s
 from hearthway.records.situation import Battery, Destination, Evidence, Situation
 from hearthway.sense.catalogue import OUTSIDE, SOC
 
@@ -24,6 +25,7 @@ from .tomorrow import stand_of, tomorrow_of
 
 SHOWN = 24  # candidates in a situation; the rest of the mass is spread over many
 ENOUGH_TRIPS = 5
+TOLD_DAYS = 90.0  # for so long a change is told where people look
 MOST_A_DAY = 2.0  # meals out: nobody has three on an average day
 
 
@@ -70,7 +72,9 @@ def situation_of(
         places_known=sum(place.visits > 0 for place in state.places),
         stays_known=state.stays,
         days_known=state.days,
-        routines=routines_of(meals, state.days),
+        routines=routines_of(
+            meals, state.days, [change.since_s for change in state.settling.changes]
+        ),
         home=book.record(home) if home is not None else None,
         battery=_battery(state, book, goal, now_s, tomorrow),
         evidence=_evidence(state, now_s),
@@ -79,14 +83,35 @@ def situation_of(
 
 
 def eaten_out(state: LifeState, book: PlaceBook) -> list[Meal]:
-    """Meal visits that do not stand at home or work: living above a restaurant is no dinner.
+    """Meal visits that do not stand at home or work, nor where these were: living above a restaurant is no dinner.
 
     None where there are more than `MOST_A_DAY` on the average day with any: who stops near tables all day, as one
     does who works in a town's middle, tells nothing of meals by it.
     """
     labels = book.labels()
-    meals = [meal for meal in state.meals if labels.get(meal.place) not in ("home", "work")]
+    lived = {index for index, label in labels.items() if label in ("home", "work")}
+    lived.update(change.before for change in state.settling.changes)
+    meals = [meal for meal in state.meals if meal.place not in lived]
     return meals if len(meals) <= MOST_A_DAY * len({meal.day for meal in meals}) else []
+
+
+def changes_told(state: LifeState, book: PlaceBook) -> tuple[str, ...]:
+    """Which home or work seems to be another lately, and since when, one line each; not where the owner said it."""
+    last = state.last
+    latest = {change.what: change for change in state.settling.changes}
+    lines = []
+    for change in latest.values():
+        owned = any(place.given == change.what for place in book.places)
+        if owned or last is None or last.time_s - change.since_s > TOLD_DAYS * DAY_S:
+            continue
+        now, before = (book.places[index] for index in (change.now, change.before))
+        local_s = change.since_s + utc_offset_s(now.lat, now.lon, change.since_s)
+        day = datetime.fromtimestamp(local_s, UTC)
+        lines.append(
+            f"{change.what} seems to be at {now.name or f'p{now.index}'} since "
+            f"{day.day} {day:%B %Y}, before that at {before.name or f'p{before.index}'}"
+        )
+    return tuple(lines)
 
 
 def _last_meal(state: LifeState, meals: list[Meal]) -> float | None:
