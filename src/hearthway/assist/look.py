@@ -171,9 +171,18 @@ class Look:
             code = "high-driving-load"
         elif verdict.wait_gain_min > 0:
             code = "too-early"
+        elif (turn_s := self._turn_s()) is not None:
+            code, detail = "high-driving-load", f"The way turns in {turn_s:.0f} s."
         if code is None:
             return None
         return self._refusal(need, Step.WEIGHED, Unfit(code=code, detail=detail), verdict)
+
+    def _turn_s(self) -> float | None:
+        """Seconds to a turn of the way ahead that is too near for a word."""
+        seconds = self.scene.turn_s(gate.TURN_FAR_S)
+        if seconds is None or gate.load_before_turn(seconds) <= self.settings.max_load:
+            return None
+        return seconds
 
     def _refusal(
         self, need: AnyNeed, step: Step, unfit: Unfit, verdict: gate.Verdict | None = None

@@ -21,7 +21,7 @@ from hearthway.records.venue import Wait
 
 from .memory import Memory
 from .settings import AREA_M, GateSettings
-from .way import eta_s
+from .way import eta_s, turn_m
 
 NameOf = Callable[[float, float], "str | None"]
 
@@ -70,6 +70,16 @@ class Scene:
         if there not in self._ways:
             self._ways[there] = eta_s(self.situation, place, self.roads)
         return self._ways[there]
+
+    def turn_s(self, within_s: float) -> float | None:
+        """Seconds to the next turn of the way to where this drive probably leads; None where none is so near or known."""
+        situation = self.situation
+        mps = situation.speed_mps or 0.0
+        if situation.mode != "driving" or not situation.destinations or mps <= 0.0:
+            return None
+        _, route = self.way(situation.destinations[0].place)
+        metres = turn_m(route, within_s * mps)
+        return None if metres is None or metres > within_s * mps else metres / mps
 
 
 class Unfit(Struct, frozen=True, kw_only=True):

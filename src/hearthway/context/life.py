@@ -237,7 +237,8 @@ class Life:
         state.had_speed = speed is not None
         if speed is None:
             speed = implied_speed(state.recent, fix.time_s, fix.lat, fix.lon)
-        moment = Moment(fix.time_s, fix.lat, fix.lon, speed)
+        told = fix.speed_mps is not None
+        moment = Moment(fix.time_s, fix.lat, fix.lon, speed, fix.accuracy_m, told)
         remember(state.recent, moment)
         state.last = moment
         state.source, state.prefix, state.accuracy_m = source, prefix, fix.accuracy_m

@@ -20,12 +20,14 @@ VERSION = 3
 
 
 class Moment(Struct, frozen=True, array_like=True):
-    """A recent fix, with its own speed or the one it implies."""
+    """A recent fix, with its own speed (`told`) or the one it implies."""
 
     time_s: float
     lat: float
     lon: float
     speed_mps: float | None = None
+    accuracy_m: float | None = None
+    told: bool = False
 
 
 class LifeState(Struct, kw_only=True):

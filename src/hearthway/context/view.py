@@ -16,6 +16,7 @@ from hearthway.sense.catalogue import OUTSIDE, SOC
 from .battery import ROAD_FACTOR
 from .destination import Posterior
 from .flat import gap_m
+from .manoeuvre import manoeuvre_of
 from .motion import SILENT_S, mode_of
 from .places import KnownPlace, PlaceBook
 from .range_model import Forecast
@@ -56,6 +57,7 @@ def situation_of(
     home = book.home()
     fresh = now_s - last.time_s <= SILENT_S
     meals = eaten_out(state, book)
+    manoeuvre = None if staying else manoeuvre_of(state.recent, now_s)
     return Situation(
         time_s=now_s,
         utc_offset_s=utc_offset_s(last.lat, last.lon, now_s),
@@ -79,6 +81,7 @@ def situation_of(
         battery=_battery(state, book, goal, now_s, tomorrow),
         evidence=_evidence(state, now_s),
         last_meal_s=_last_meal(state, meals),
+        manoeuvre=UNSET if manoeuvre is None else manoeuvre,
     )
 
 

@@ -114,6 +114,14 @@ class Agenda(Struct, frozen=True, kw_only=True):
     kept: tuple[Kept, ...] = ()  # past entries anywhere, the latest last
 
 
+class Manoeuvre(Struct, frozen=True, kw_only=True):
+    """What the car does just now; None where the fixes do not tell. All at least 0."""
+
+    lateral_mps2: float | None = None  # speed times the rate of turning
+    braking_mps2: float | None = None
+    uneven_mps: float | None = None  # standard deviation of the speed in the last minute
+
+
 class Situation(Struct, frozen=True, kw_only=True):
     """Who, where, doing what, heading where, with what battery. Derived; never stored by another node."""
 
@@ -137,6 +145,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     battery: Battery | None = None
     evidence: tuple[Evidence, ...] = ()
     last_meal_s: float | None = None  # end of the last visit at a food POI
+    manoeuvre: Manoeuvre | UnsetType = UNSET  # under way, where fixes are frequent enough
     agenda: Agenda | UnsetType = UNSET  # where no calendar entry is near, the bytes are as before
 
 
