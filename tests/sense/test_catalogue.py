@@ -6,7 +6,15 @@ import pytest
 
 from hearthway.records.errors import InputError
 from hearthway.records.signals import Signal, Value
-from hearthway.sense.catalogue import CATALOGUE, SOC, SPEED, is_fresh, normalise
+from hearthway.sense.catalogue import (
+    CATALOGUE,
+    SOC,
+    SPEED,
+    is_fresh,
+    item_of,
+    normalise,
+    row_of,
+)
 
 
 def _signal(key: str, value: Value, unit: str = "", time_s: float = 100.0) -> Signal:
@@ -73,3 +81,33 @@ def test_every_position_is_personal() -> None:
         assert row.freshness_s > 0
         if "Location" in key or key.startswith("Person."):
             assert row.personal, key
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("Home.Items.Sports-bag_2.Present", "Sports-bag_2"),
+        ("Person.Items.Keys.WithPhone", "Keys"),
+        ("Home.Items.Items.Present", "Items"),
+        ("Home.Items.Keys.WithPhone", ""),  # a home sees no phone
+        ("Home.Items.*.Present", ""),
+        ("Home.Items..Present", ""),
+        ("Home.Items.a.b.Present", ""),
+        (f"Home.Items.{'x' * 33}.Present", ""),
+        ("Home.Items.Käse.Present", ""),
+        ("Home.Climate.Temperature", ""),
+    ],
+)
+def test_a_thing_with_a_tag_has_a_name_and_its_row(key: str, name: str) -> None:
+    assert item_of(key) == name
+    row = row_of(key)
+    if name:
+        assert row is not None
+        assert row.key == key.replace(f".{name}.", ".*.") or name == "Items"
+        assert normalise(_signal(key, True)).key == key
+        with pytest.raises(InputError, match="true or false"):
+            normalise(_signal(key, 1.0))
+    elif "Items" in key:
+        assert row is None
+        with pytest.raises(InputError, match="no signal"):
+            normalise(_signal(key, True))

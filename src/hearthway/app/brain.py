@@ -33,6 +33,7 @@ from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import CAPACITY, CHARGING, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
 
 from .calendar import near_entries, situation_at
+from .house import HouseHeard, of_house, with_house
 
 LIFE_MODEL = "life"
 LAST_DAYS_S = 30 * 86_400.0
@@ -97,6 +98,7 @@ class Brain:
             synthetic=synthetic,
         )
         self._last_value: dict[str, object] = {}
+        self._house = HouseHeard()
         self._considered_slot = float("-inf")
         self._fix_times = (float("-inf"), float("-inf"))  # of the last two fixes
         # Kept apart from what is learned: where a fix came from must not change what it teaches.
@@ -154,6 +156,7 @@ class Brain:
     def _note_last(self, item: Item) -> None:
         if isinstance(item, Signal):
             self._last_value[item.key] = item.value
+            self._house.note(item)
         elif isinstance(item, Fix) and item.time_s > self._fix_times[1]:
             self._fix_times = (self._fix_times[1], item.time_s)
 
@@ -172,6 +175,7 @@ class Brain:
     def rebuild(self) -> None:
         """Learn everything again from what the store holds: after an import or a forgetting."""
         self._last_value.clear()
+        self._house.clear()
         self._life = self._load_life(afresh=True)
         self._memory = self._relearn()
         self._open = self._unanswered()
@@ -220,6 +224,7 @@ class Brain:
         """Persist, then learn: what was acknowledged survives a kill. `prefix` is the key's stem of the fixes."""
         if fixes:
             self._origin = (prefix, source)
+        self._house.hear(signals)
         kept = [signal for signal in signals if self._worth_keeping(signal)]
         person_id = self.person.person_id
         if kept:
@@ -229,6 +234,11 @@ class Brain:
         stays_before = self._life.state.stays
         items: list[Fix | Signal] = [*kept, *fixes]
         for item in sorted(items, key=lambda item: item.time_s):
+            if isinstance(item, Signal) and of_house(item):
+                # Another clock than the car's: it is folded in its own order, and never waits or makes others late.
+                self._note_last(item)
+                feed(self._life, item, self._rules)
+                continue
             if self._folded_s is not None and item.time_s < self._folded_s:
                 self._behind = True  # a phone's buffered upload: stored, and learned in order later
                 continue
@@ -242,7 +252,7 @@ class Brain:
 
     def _worth_keeping(self, signal: Signal) -> bool:
         if signal.key not in KEPT_KEYS:
-            return False
+            return self._house.keeps(signal)
         if self._last_value.get(signal.key) != signal.value:
             return True
         # the same temperature, told again on the way: what is known of it must not grow old
@@ -260,6 +270,7 @@ class Brain:
     def situation(self, now_s: float) -> Situation:
         """What is going on, as far as this node knows; evidence names the sensor a position really came from."""
         situation = situation_at(self._store, self._life, now_s, self._memory.said_about())
+        situation = with_house(self._life, self._house.latest, situation)
         prefix, source = self._origin
         if prefix == PHONE_POSITION and not source:
             return situation

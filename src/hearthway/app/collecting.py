@@ -10,7 +10,7 @@ from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.records.errors import InputError
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix, Signal
-from hearthway.sense.catalogue import CATALOGUE, PHONE_POSITION
+from hearthway.sense.catalogue import PHONE_POSITION, row_of
 
 from .paths import NodePaths, write_private
 
@@ -24,7 +24,7 @@ def rules_of(paths: NodePaths) -> Rules:
 
 def collected(rules: Rules, role: Role, signals: Iterable[Signal]) -> list[Signal]:
     """The signals a node of that role may take in. Keys nobody knows pass: `normalise` refuses them in words."""
-    return [s for s in signals if s.key not in CATALOGUE or rules.collects(s.key, role)]
+    return [s for s in signals if row_of(s.key) is None or rules.collects(s.key, role)]
 
 
 def collected_fixes(

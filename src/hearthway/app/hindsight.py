@@ -22,12 +22,14 @@ from hearthway.records.errors import InputError
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Person
 from hearthway.records.localtime import utc_offset_s
+from hearthway.records.signals import Signal
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Silence, Suggestion
 
 from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, feed, history_of
 from .calendar import situation_at
 from .config import Config
+from .house import HouseHeard, with_house
 from .phone import gate_settings
 
 STALE_S = 600.0  # a position older than this is told beside the answer
@@ -79,9 +81,11 @@ def look_back(
     Reads only. A year takes about as long as `hearthway backtest` does.
     """
     until_s = math.nextafter(at_s, math.inf)
-    life = Life(person.person_id, pois=atlas)
+    life, house = Life(person.person_id, pois=atlas), HouseHeard()
     for item in history_of(store, person.person_id, until_s=until_s):
         feed(life, item, rules)
+        if isinstance(item, Signal):
+            house.note(item)
     last = life.state.last
     if last is None or at_s > _last_s(store, person) + IGNORED_AFTER_S:
         words = _unknown(store, person, datetime.fromtimestamp(at_s, UTC).isoformat(" ", "minutes"))
@@ -99,6 +103,7 @@ def look_back(
         atlas,
     )
     situation = situation_at(store, life, at_s, memory.said_about())
+    situation = with_house(life, house.latest, situation)
     assistant = Assistant(
         person.person_id,
         pois=atlas,

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from hearthway.mesh.state.receipts import drop_departed
 from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.errors import ReceiptError
+from hearthway.records.errors import InputError, ReceiptError
 from hearthway.records.household import Role
 from hearthway.records.messages import COUNTERSIGN, HEAD, HeadShown
+from hearthway.records.signals import Signal
 from hearthway.records.situation import Evidence
+from hearthway.sense.catalogue import HOUSE, is_fresh, item_of, normalise
 
+from .collecting import collected
 from .config import Config
 from .member import Member
+from .node import Request
 from .paths import NodePaths
+from .ruling import Ruling
+from .sensing import signals_of
 from .witness import Heads, Witness, stages
 
 log = logging.getLogger("hearthway.home")
+MAX_ITEMS = 64  # things with a tag that one house tells of
+AHEAD_MAX_S = 60.0  # as far as the clocks of sensors may be ahead
 
 
 class HomeNode(Member):
-    """Always on; sees heads of chains, never what they commit to."""
+    """Always on; tells what is sensed of the house; sees heads of chains, never what they commit to."""
 
     _witness: Witness | None = None
 
@@ -44,6 +54,51 @@ class HomeNode(Member):
         mesh.subscribe(HEAD, HeadShown, self._head)
         mesh.on_roster(lambda: self._drop_departed(mesh))
         self._drop_departed(mesh)
+
+    # what is sensed of the house --------------------------------------------------------------------------------
+
+    def _verbs(self) -> None:
+        super()._verbs()
+        self.control.on("sense", self._sense)
+
+    async def _sense(self, request: Request) -> Request:
+        """Signals of the house, from an adapter on this machine; what the rules let is told to phones."""
+        found = collected(self.part(Ruling).rules, self.config.node.role, signals_of(request))
+        plain = [self._checked(normalise(signal)) for signal in found]
+        things = {item_of(key) for key in (*self.latest, *(one.key for one in plain))} - {""}
+        if len(things) > MAX_ITEMS:
+            raise InputError(f"A home tells of {MAX_ITEMS} things at most.", "Take tags away.")
+        for signal in plain:
+            self.latest[signal.key] = signal
+        await self._tell(plain)
+        return {"signals": len(plain)}
+
+    def _checked(self, signal: Signal) -> Signal:
+        """With this node as its source where it names none; InputError for what a house cannot tell of itself."""
+        if not signal.key.startswith(HOUSE):
+            raise InputError(
+                f"{signal.key} is nothing of a house.", f"A home takes {HOUSE}* from its sensors."
+            )
+        if signal.time_s > self.clock.now_s() + AHEAD_MAX_S:
+            raise InputError(f"{signal.key} is dated in the future.", "Set the sensor's clock.")
+        return replace(signal, source=signal.source or self.config.node.id)
+
+    async def _tell(self, signals: Sequence[Signal], to: str | None = None) -> None:
+        if self.mesh is not None and signals:
+            await self.mesh.publish_signals(signals, "anticipate", reliable=True, to=to)
+
+    def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
+        super().peer_changed(device_id, alive)
+        if alive and self.mesh is not None and device_id in self.mesh.ready(Role.PHONE):
+            self.spawn(self._tell_again(device_id), "the house's latest")
+
+    async def _tell_again(self, device_id: str) -> None:
+        """A phone that comes into reach hears the latest of what may still be acted on, as old as it is."""
+        now_s = self.clock.now_s()
+        fresh = [signal for signal in self.latest.values() if is_fresh(signal, now_s)]
+        await self._tell(sorted(fresh, key=lambda signal: signal.time_s), device_id)
+
+    # heads of chains --------------------------------------------------------------------------------------------
 
     def _drop_departed(self, mesh: MeshNode) -> None:
         """At once: a device may be paired under the name of the one that was put out, and both be heard of in one list."""

@@ -39,7 +39,7 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Evidence, Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
 from hearthway.records.tasks import NavigationTarget, WaitingSuggestion
-from hearthway.sense.catalogue import CAR_POSITION, normalise
+from hearthway.sense.catalogue import CAR_POSITION, HOUSE, normalise
 from hearthway.sense.fixes import FixAssembler
 
 from .borrow import position_signals
@@ -66,6 +66,7 @@ CALENDAR_LOOK_S = 60.0
 CAR_FRESH_S = 30.0  # while the car's position is this young, the phone's own adds nothing
 TRACK_POINTS = 5000
 QUEUE_MAX = 10_000
+LATEST_MAX = 256  # keys; of things with a tag anybody can make up more
 
 
 class _Heard(Struct, frozen=True):
@@ -261,8 +262,10 @@ class PhoneNode(Member):
             if self.brain is not None:  # each hop to a thread costs two wake-ups
                 await asyncio.to_thread(self._take, work.signals)
             self._since = work.since
-            if not isinstance(self.clock, EventClock) and work.signals:
-                await self._consider(work.signals[-1].time_s)
+            # What a house says is told at rest as well, and with its own age: it brings no look with it.
+            driven = [s for s in work.signals if not s.key.startswith(HOUSE)]
+            if not isinstance(self.clock, EventClock) and driven:
+                await self._consider(driven[-1].time_s)
         elif isinstance(work, _Own):
             await self._take_own(work)
         elif isinstance(work, Tick):
@@ -316,7 +319,8 @@ class PhoneNode(Member):
                     f"{signal.source or 'The car'} dates its signals in the future.",
                     "Set its clock.",
                 )
-            self.latest[signal.key] = signal
+            if len(self.latest) < LATEST_MAX or signal.key in self.latest:
+                self.latest[signal.key] = signal
         fixes = [located.fix for located in self._assembler.feed_all(plain)]
         if fixes:
             self._car_s = fixes[-1].time_s

@@ -17,7 +17,7 @@ from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import InputError
 from hearthway.records.household import PersonKind, Role
 from hearthway.records.signals import Signal
-from hearthway.sense.catalogue import CATALOGUE
+from hearthway.sense.catalogue import row_of
 
 from .control import ControlServer
 from .part import Part
@@ -97,7 +97,7 @@ class AtWheel(Part):
             return signals
         return [
             msgspec.structs.replace(signal, person=driver)
-            if (row := CATALOGUE.get(signal.key)) is not None and row.personal
+            if (row := row_of(signal.key)) is not None and row.personal
             else signal
             for signal in signals
         ]

@@ -117,9 +117,9 @@ def _limits(rule: Rule) -> str:
 def explain(key: str, data: Path | None, json_to: Path | None) -> None:
     """Who of this household gets KEY, about whom, why and how precisely; is it learned from, how long does it stay."""
     from hearthway.mesh.policy.rules_words import explain as explained
-    from hearthway.sense.catalogue import CATALOGUE
+    from hearthway.sense.catalogue import row_of
 
-    row = CATALOGUE.get(key)
+    row = row_of(key)
     found = {}
     for paths in _members(data):
         who = _household(paths)

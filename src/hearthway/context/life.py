@@ -18,7 +18,7 @@ from hearthway.records.life import LIVED, STAY_MIN_S, TRIP_MIN_M, Place, PlaceWo
 from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
 from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.signals import Fix, Signal
-from hearthway.records.situation import Agenda, MealVisit, Situation
+from hearthway.records.situation import Agenda, HouseHabits, MealVisit, Situation
 from hearthway.sense.catalogue import CAPACITY, CHARGING, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
 from hearthway.sense.fixes import FixAssembler
 
@@ -28,6 +28,7 @@ from .charging import SETTING_OUT_M
 from .destination import PATH_POINTS, DestinationModel, Posterior
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
+from .house import habits, take
 from .motion import implied_speed, remember
 from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
@@ -97,6 +98,7 @@ class Life:
     def observe_signal(self, signal: Signal) -> list[LifeEvent]:
         """Take a normalised signal: charge, odometer, or a part of a position (which may complete a fix)."""
         value = signal.value
+        take(self.state.house, signal)
         if isinstance(value, bool):
             if signal.key == CHARGING:
                 self.state.car.charging(signal.time_s, self._beside(), on=value)
@@ -158,6 +160,10 @@ class Life:
     ) -> Agenda | None:
         """What calendar entries, by start, mean from where this person is, and how past ones were kept; None without any."""
         return agenda_of(self.state, self._book, entries, past, words)
+
+    def house_habits(self, at: tuple[float, float], now_s: float) -> HouseHabits:
+        """What the house's readings taught, for the next hours; `at` is where it stands."""
+        return habits(self.state.house, at, now_s)
 
     def posterior(self) -> Posterior | None:
         """Where this trip leads; None while staying."""

@@ -9,6 +9,7 @@ from hearthway.sense.fixes import Open
 
 from .battery import BatteryState
 from .charging import CarState
+from .house import HouseState
 from .places import KnownPlace
 from .prior import Departure, PastTrip
 from .routes import Track
@@ -69,5 +70,6 @@ class LifeState(Struct, kw_only=True):
     car: CarState = field(default_factory=CarState)
     odometer_m: float | None = None
     odometer_start_m: float | None = None
+    house: HouseState = field(default_factory=HouseState)
     meals: list[Meal] = field(default_factory=list)
     streams: list[Open] = field(default_factory=list)  # positions that wait for their other half

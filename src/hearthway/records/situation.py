@@ -122,6 +122,42 @@ class Manoeuvre(Struct, frozen=True, kw_only=True):
     uneven_mps: float | None = None  # standard deviation of the speed in the last minute
 
 
+class Told(Struct, frozen=True):
+    """A fresh reading: what it says, how old it is, and who says it."""
+
+    value: float | bool
+    age_s: float
+    source: str
+
+
+class Usual(Struct, frozen=True, kw_only=True):
+    """How warm the house usually is at a time with somebody in: the median of so many days."""
+
+    time_s: float
+    celsius: float | None
+    days: int
+
+
+class HouseHabits(Struct, frozen=True, kw_only=True):
+    """What the house's own readings of the last weeks taught."""
+
+    usual: tuple[Usual, ...]  # now and each hour ahead
+    warmings: tuple[tuple[float, float], ...]  # past warmings: degrees, and in how many seconds
+    heated_age_s: float | None  # since the heating was last on
+    alone_days: int  # of the last two weeks' days like this: the heating began about now, nobody in
+
+
+class House(Struct, frozen=True, kw_only=True):
+    """What is freshly known of the house. None: nobody told, or too long ago."""
+
+    room: Told | None = None
+    setpoint: Told | None = None
+    heating: Told | None = None
+    next_heating: Told | None = None
+    occupied: Told | None = None
+    habits: HouseHabits
+
+
 class Situation(Struct, frozen=True, kw_only=True):
     """Who, where, doing what, heading where, with what battery. Derived; never stored by another node."""
 
@@ -147,6 +183,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     last_meal_s: float | None = None  # end of the last visit at a food POI
     manoeuvre: Manoeuvre | UnsetType = UNSET  # under way, where fixes are frequent enough
     agenda: Agenda | UnsetType = UNSET  # where no calendar entry is near, the bytes are as before
+    house: House | UnsetType = UNSET  # where nothing fresh is known of it, the same
 
 
 class MealVisit(Struct, frozen=True, kw_only=True):

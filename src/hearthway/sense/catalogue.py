@@ -6,6 +6,7 @@ state of charge percent, distances metres). `Home.*` follow Matter's cluster att
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 
 from msgspec import Struct
@@ -66,6 +67,12 @@ SPEED = "Vehicle.Speed"
 CAR_POSITION = "Vehicle.CurrentLocation"
 PHONE_POSITION = "Person.Location"
 PRESENCE = "Home.Presence.Occupied"
+HOUSE = "Home."  # the stem of every key that tells of the house
+ROOM = "Home.Climate.Temperature"
+SETPOINT = "Home.Climate.Setpoint"
+HEATING = "Home.Climate.IsHeating"
+NEXT_HEATING = "Home.Climate.NextHeating"
+_ITEM = re.compile(r"(Home|Person)\.Items\.([A-Za-z0-9_-]{1,32})\.(Present|WithPhone)")
 
 _ROWS = (
     _n(f"{CAR_POSITION}.Latitude", "degrees", -90, 90, 30, "the car's latitude", personal=True),
@@ -117,8 +124,20 @@ _ROWS = (
     _b("Person.Presence.Home", 3600, "is this person at home", personal=True),
     _b(PRESENCE, 3600, "is somebody at home", personal=True),
     _n("Home.Presence.Count", "", 0, 1000, 3600, "people at home", personal=True),
-    _n("Home.Climate.Temperature", "celsius", -40, 60, 1800, "room temperature", personal=True),
-    _n("Home.Climate.Setpoint", "celsius", 5, 35, 86400, "wanted temperature", personal=True),
+    _n(ROOM, "celsius", -40, 60, 1800, "room temperature", personal=True),
+    _n(SETPOINT, "celsius", 5, 35, 86400, "wanted temperature", personal=True),
+    _b(HEATING, 3600, "does the heating heat now", personal=True),
+    _n(
+        NEXT_HEATING,
+        "s",
+        0,
+        4.3e9,
+        86400,
+        "when the heating's own schedule heats next (Unix time)",
+        personal=True,
+    ),
+    _b("Home.Items.*.Present", 900, "is that thing at home: its tag is seen there", personal=True),
+    _b("Person.Items.*.WithPhone", 900, "does the phone see that thing's tag", personal=True),
     _b("Home.Light.OnOff", 86400, "is a light on", personal=True),
     _n("Home.Energy.Price", "per kWh", -10, 100, 3600, "price of energy now"),
 )
@@ -141,9 +160,27 @@ _SAME = {"%": "percent", "deg": "degrees", "degree": "degrees", "kmh": "km/h", "
 _SAME |= {"°C": "celsius", "°F": "fahrenheit", "°": "degrees", "kph": "km/h"}
 
 
+def item_of(key: str) -> str:
+    """The name of the thing whose tag `key` is about; "" for every other key."""
+    found = _ITEM.fullmatch(key)
+    return found[2] if found and _family(found) in CATALOGUE else ""
+
+
+def row_of(key: str) -> SignalKind | None:
+    """The row of a key, that of a thing included; None for an unknown one."""
+    found = _ITEM.fullmatch(key)
+    if found is not None:
+        return CATALOGUE.get(_family(found))
+    return None if "*" in key else CATALOGUE.get(key)
+
+
+def _family(found: re.Match[str]) -> str:
+    return f"{found[1]}.Items.*.{found[3]}"
+
+
 def kind_of(key: str) -> SignalKind:
     """The row of a key; InputError for an unknown one."""
-    row = CATALOGUE.get(key)
+    row = row_of(key)
     if row is None:
         raise InputError(
             f'"{key[:80]}" is no signal Hearthway knows.',
