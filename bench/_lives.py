@@ -78,6 +78,7 @@ class Leg:
     eats: bool
     low: bool = False  # the charge would not have brought the car home from there, or on the next day's first trip
     new: bool = False  # where one does not know where to park
+    cold: bool = False  # to a house that nobody heats, with nobody in
     planned: bool = False  # to something that begins five minutes after its end, in the calendar
 
 
@@ -350,6 +351,20 @@ class Lived:
         low = self.electric and self.soc_pct < 5.0 + USES_PCT_PER_KM * 1.2 * back_km
         self.legs.append(Leg(begin_s, self.now_s, to, eats, low, new))
         return self.legs[-1]
+
+    def away(self) -> list[tuple[float, float]]:
+        """When this person was out, from each departure at home until back there."""
+        found, left_s = list[tuple[float, float]](), None
+        for leg in self.legs:
+            left_s = leg.start_s if left_s is None else left_s
+            if leg.to == self.town.home:
+                found.append((left_s, leg.end_s))
+                left_s = None
+        return found
+
+    def hears(self, signals: list[Signal]) -> None:
+        """What the house tells the phone, beside what the car does."""
+        self.signals = sorted([*self.signals, *signals], key=lambda one: one.time_s)
 
     def _tell(self, time_s: float, soc_pct: float, driven_m: float) -> None:
         if self.electric:

@@ -51,16 +51,17 @@ from hearthway.records.poi import MEAL
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Suggestion
-from hearthway.sense.catalogue import SOC, normalise
+from hearthway.sense.catalogue import HOUSE, SOC, normalise
 from hearthway.synthetic.almanac import Calendar, Day
 from hearthway.synthetic.drives import DrivePool
 from hearthway.synthetic.household import generate
 from hearthway.synthetic.settings import Settings
 
 if TYPE_CHECKING:
-    from bench import _lives
+    from bench import _house, _lives
     from bench._lives import Leg, Lived
 else:  # run as a script, its own folder is on the path
+    import _house
     import _lives
     from _lives import Leg, Lived
 
@@ -151,6 +152,8 @@ def hear(
                 brain.observe([item], [], "phone")
             else:
                 brain.observe([], [item], item.source)
+                if item.key.startswith(HOUSE):
+                    continue  # a phone takes it in and does not look
             if brain.due(item.time_s):
                 look(item.time_s)
     for file in path.parent.glob(f"{path.name}*"):
@@ -240,6 +243,8 @@ def others(atlas: Atlas, seed: int) -> Iterator[Life]:
         life.live(QUIET_DAYS, quiet=True)
         if any(leg.eats or leg.low or leg.new for leg in life.legs if leg.start_s >= middle_s):
             raise InputError(f"The quiet days of {kind} hold a need.", "Mend bench/_lives.py.")
+        who = f"{kind}/{seed}"
+        life.hears(_house.told(begin_s, life.now_s, life.unix(0.0), who, life.away()))
         yield Life(
             f"other, {kind}",
             list(life.items(begin_s, middle_s)),
@@ -337,6 +342,22 @@ def to_the_fair(life: Lived) -> Leg:
     return leg
 
 
+def to_a_cold_house(life: Lived) -> Leg:
+    """Saturday: all left at ten and turned the heating down; one comes home in the evening."""
+    begin_s = life.signals[0].time_s
+    life.live(1, quiet=True)
+    life.rest(life.unix(10 * 3600.0))
+    left_s = life.now_s
+    life.go(life.spots["pool"])
+    life.rest(life.unix(18 * 3600.0))
+    leg = life.go(life.town.home)
+    leg.cold = True
+    midnight_s, away = life.unix(0.0), life.away()
+    life.hears(_house.told(begin_s, life.now_s, midnight_s, life.kind, away, left_s))
+    life.rest(life.now_s + 3600.0)
+    return leg
+
+
 # Each need's own days: what is true then, and who lives them after 60 days of such a life; day 60 is a Friday.
 NEEDS_OF_MAP = {
     "battery": "charger",
@@ -347,6 +368,7 @@ OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
     "battery": ("low", {"parent": to_the_pool, "commuter": before_monday}),
     "parking": ("new", {"parent": to_the_fair}),
     "leave_now": ("planned", {"parent": to_an_appointment}),
+    "home_ready": ("cold", {"parent": to_a_cold_house}),
 }
 
 

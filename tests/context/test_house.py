@@ -158,3 +158,19 @@ def test_a_life_kept_before_houses_were_learned_of_opens() -> None:
     assert life.state.house == HouseState()
     life.observe_signal(said(1.0, ROOM, 20.0))
     assert life.house_habits(HERE, MIDNIGHT_S).warmings == ()
+
+
+def test_who_always_comes_home_to_a_cold_house_is_used_to_it() -> None:
+    """So no word every evening: usual is what it was with somebody in, and at half past five that is still cold."""
+    signals = []
+    for day in range(10):
+        signals += [said(hour / 2.0, ROOM, 16.5, day) for hour in range(20, 36)]
+        signals += [said(hour, PRESENCE, False, day) for hour in (10.0, 12.0, 14.0, 16.0)]
+        signals += [said(17.5 + n, PRESENCE, True, day) for n in range(6)]
+        signals += [said(17.5, HEATING, True, day), said(21.0, HEATING, False, day)]
+        signals += [said(17.7 + n / 5.0, ROOM, 16.5 + 0.3 * (n + 1), day) for n in range(15)]
+    (usual, _, _, late) = at(learned(signals), 17.4, 10).usual
+    assert usual.celsius is not None
+    assert usual.celsius - 16.5 < 1.0
+    assert late.celsius is not None
+    assert late.celsius - 16.5 > 3.0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from hearthway.app.control import Control, open_control, running
 from hearthway.app.node import Node, open_node
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.recording import fix_signals, write_recording
+from hearthway.atlas.store import Atlas
 from hearthway.mesh.links.link import Link
 from hearthway.mesh.links.memory import MemoryHub
+from hearthway.mesh.policy.rules import template
 from hearthway.mesh.trust.certificates import request
 from hearthway.mesh.trust.identity import (
     DeviceIdentity,
@@ -28,9 +32,12 @@ from hearthway.mesh.trust.identity import (
     keep_device,
 )
 from hearthway.records.household import Role
+from hearthway.records.signals import Fix, Signal
 from hearthway.records.suggestion import Suggestion
+from hearthway.sense.catalogue import CAR_POSITION, HOUSE, PRESENCE, ROOM
 from hearthway.synthetic.household import SyntheticHousehold
 
+DAYS = 32  # from a Monday on: the next is a Friday
 ROLES = ("home", "car", "phone")
 
 
@@ -200,3 +207,90 @@ async def test_a_phone_that_is_lost_and_returns_is_waited_for(
         said = await replay(nodes, lived, tmp_path, cut)
     assert [msgspec.convert(one, Suggestion) for one in said] == rehearse().suggestions
     assert len([note for note in notes if "out of reach" in note]) == 2
+
+
+@pytest.fixture
+def coming_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[list[Any], list[Any]]]:
+    """(what a phone has kept of a month and an evening, the last drive home): nobody is in, and the house is cold."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "bench"))
+    quiet = import_module("quiet")
+    atlas = Atlas.bundled()
+    life = quiet._lives.begun("parent", atlas, 1)
+    begin_s = life.now_s
+    life.live(DAYS, quiet=False)
+    leg = quiet.OWN_DAYS["home_ready"][1]["parent"](life)
+    atlas.close()
+    items = list(life.items(begin_s, leg.end_s))
+    yield (
+        [i for i in items if i.time_s < leg.start_s],
+        [i for i in items if i.time_s >= leg.start_s],
+    )
+    for name in ("quiet", "_lives", "_house"):
+        del sys.modules[name]
+
+
+def _of_car(item: Any) -> list[Signal]:
+    """What the car tells of a position; nothing else of that drive."""
+    if not isinstance(item, Fix):
+        return []
+    at = {"Latitude": item.lat, "Longitude": item.lon}
+    return [
+        Signal(key=f"{CAR_POSITION}.{axis}", value=value, time_s=item.time_s, source="car")
+        for axis, value in at.items()
+    ]
+
+
+def _of_house(item: Any) -> bool:
+    return isinstance(item, Signal) and item.key.startswith(HOUSE)
+
+
+def _of_phone(item: Any) -> list[Signal]:
+    return fix_signals(item, "anna", "phone") if isinstance(item, Fix) else [item]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("let", [True, False])
+async def test_a_cold_house_is_told_to_who_drives_there_if_a_rule_lets_it(
+    tmp_path: Path, coming_home: tuple[list[Any], list[Any]], let: bool
+) -> None:
+    """Sensed at home, through its rules and the phone's, learned of, and said once on the way with source and age."""
+    kept, driven = coming_home
+    now_s = driven[0].time_s - 60.0
+    house = [i for i in kept if _of_house(i)]
+    latest = {signal.key: signal for signal in house}
+    old = [i for i in kept if not _of_house(i) or i.time_s < now_s - 7200.0]  # nothing fresh of it
+    learned = [signal for item in old for signal in _of_phone(item)]
+    history, drive = tmp_path / "history.jsonl", tmp_path / "drive.jsonl.gz"
+    write_recording(history, learned)
+    write_recording(drive, [s for i in driven for s in _of_car(i)])
+    if not let:
+        text = template("family").replace('keys = ["Home.Climate.*"]', 'keys = ["Home.Never"]')
+        (private_dir(tmp_path / "home") / "rules.toml").write_text(text)
+    said: list[Suggestion] = []
+    async with household(tmp_path, MemoryHub(seed=9)) as nodes:
+        phone = nodes["phone"]
+        await ask(phone, "import", file=str(history), name="Anna", person_id="anna")
+        sensed = [{"key": s.key, "value": s.value, "time_s": now_s - 60.0} for s in latest.values()]
+        await ask(nodes["home"], "sense", signals=sensed)
+        for _ in range(1000):
+            if PRESENCE in phone.latest:  # type: ignore[attr-defined]  # a phone has it
+                break
+            await asyncio.sleep(0.01)
+        reader, writer = await open_control(nodes["car"].paths.socket)
+        writer.write(b'{"do": "events"}\n')
+        await ask(nodes["car"], "replay", file=str(drive))
+        async with asyncio.timeout(60.0):
+            while msgspec.json.decode(await reader.readline()).get("event") != "replay-end":
+                pass
+        writer.close()
+        said = list(phone.store.suggestions("anna"))
+    if not let:
+        assert said == []
+        return
+    (word,) = said
+    assert word.need == "home-ready"
+    assert " (home, " in word.headline
+    assert "if the heating starts now" in word.headline
+    room = next(e for e in word.situation.evidence if e.key == ROOM)
+    assert room.source == "home"
+    assert room.age_s == pytest.approx(word.time_s - now_s + 60.0)
