@@ -78,6 +78,7 @@ class Leg:
     eats: bool
     low: bool = False  # the charge would not have brought the car home from there, or on the next day's first trip
     new: bool = False  # where one does not know where to park
+    left: bool = False  # without what goes along each time
     cold: bool = False  # to a house that nobody heats, with nobody in
     planned: bool = False  # to something that begins five minutes after its end, in the calendar
 
@@ -351,6 +352,10 @@ class Lived:
         low = self.electric and self.soc_pct < 5.0 + USES_PCT_PER_KM * 1.2 * back_km
         self.legs.append(Leg(begin_s, self.now_s, to, eats, low, new))
         return self.legs[-1]
+
+    def monday_s(self) -> float:
+        """The midnight before the first day."""
+        return unix(FIRST_DAY, 0.0, self.town.middle)
 
     def away(self) -> list[tuple[float, float]]:
         """When this person was out, from each departure at home until back there."""

@@ -244,7 +244,8 @@ def others(atlas: Atlas, seed: int) -> Iterator[Life]:
         if any(leg.eats or leg.low or leg.new for leg in life.legs if leg.start_s >= middle_s):
             raise InputError(f"The quiet days of {kind} hold a need.", "Mend bench/_lives.py.")
         who = f"{kind}/{seed}"
-        life.hears(_house.told(begin_s, life.now_s, life.unix(0.0), who, life.away()))
+        for house in (_house.told, _house.tags):
+            life.hears(house(begin_s, life.now_s, life.monday_s(), who, life.away()))
         yield Life(
             f"other, {kind}",
             list(life.items(begin_s, middle_s)),
@@ -352,9 +353,23 @@ def to_a_cold_house(life: Lived) -> Leg:
     life.rest(life.unix(18 * 3600.0))
     leg = life.go(life.town.home)
     leg.cold = True
-    midnight_s, away = life.unix(0.0), life.away()
-    life.hears(_house.told(begin_s, life.now_s, midnight_s, life.kind, away, left_s))
+    house = _house.told(begin_s, life.now_s, life.monday_s(), life.kind, life.away(), left_s)
+    life.hears(house)
     life.rest(life.now_s + 3600.0)
+    return leg
+
+
+def without_the_bag(life: Lived) -> Leg:
+    """The next working day: what goes along each morning stays at home."""
+    begin_s, before = life.signals[0].time_s, len(life.legs)
+    while not life.legs[before:]:
+        life.live(1, quiet=True)
+    leg = life.legs[before]
+    leg.left = True
+    tags = _house.tags(
+        begin_s, life.now_s, life.monday_s(), life.kind, life.away(), stays_s=leg.start_s
+    )
+    life.hears(tags)
     return leg
 
 
@@ -369,6 +384,7 @@ OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
     "parking": ("new", {"parent": to_the_fair}),
     "leave_now": ("planned", {"parent": to_an_appointment}),
     "home_ready": ("cold", {"parent": to_a_cold_house}),
+    "forgotten": ("left", {"parent": without_the_bag}),
 }
 
 

@@ -34,6 +34,7 @@ from hearthway.sense.catalogue import CAPACITY, CHARGING, ODOMETER, OUTSIDE, PHO
 
 from .calendar import near_entries, situation_at
 from .house import HouseHeard, of_house, with_house
+from .things import with_things
 
 LIFE_MODEL = "life"
 LAST_DAYS_S = 30 * 86_400.0
@@ -252,7 +253,7 @@ class Brain:
 
     def _worth_keeping(self, signal: Signal) -> bool:
         if signal.key not in KEPT_KEYS:
-            return self._house.keeps(signal)
+            return self._house.keeps(signal, self._life.state.trip_start_s)
         if self._last_value.get(signal.key) != signal.value:
             return True
         # the same temperature, told again on the way: what is known of it must not grow old
@@ -271,6 +272,7 @@ class Brain:
         """What is going on, as far as this node knows; evidence names the sensor a position really came from."""
         situation = situation_at(self._store, self._life, now_s, self._memory.said_about())
         situation = with_house(self._life, self._house.latest, situation)
+        situation = with_things(self._store, self._life, self._house.latest, situation)
         prefix, source = self._origin
         if prefix == PHONE_POSITION and not source:
             return situation

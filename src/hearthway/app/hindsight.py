@@ -31,6 +31,7 @@ from .calendar import situation_at
 from .config import Config
 from .house import HouseHeard, with_house
 from .phone import gate_settings
+from .things import with_things
 
 STALE_S = 600.0  # a position older than this is told beside the answer
 SHOWN = 3
@@ -104,6 +105,7 @@ def look_back(
     )
     situation = situation_at(store, life, at_s, memory.said_about())
     situation = with_house(life, house.latest, situation)
+    situation = with_things(store, life, house.latest, situation)
     assistant = Assistant(
         person.person_id,
         pois=atlas,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
+from hearthway.context.items import MAX_THINGS
 from hearthway.context.life import Life
 from hearthway.records.signals import Signal
 from hearthway.records.situation import Evidence, House, Situation, Told
@@ -16,10 +17,12 @@ from hearthway.sense.catalogue import (
     ROOM,
     SETPOINT,
     is_fresh,
+    item_of,
     kind_of,
 )
 
 CLIMATE = (ROOM, SETPOINT, HEATING, NEXT_HEATING, PRESENCE)
+MAX_KEYS = 2 * MAX_THINGS + len(CLIMATE)
 ROOM_STEP_C = 0.3  # a smaller change of temperature teaches nothing and would fill the store
 
 
@@ -35,23 +38,31 @@ class HouseHeard:
         """Whatever is told, kept or not: what is known now is as old as the last word of it."""
         for signal in signals:
             last = self.latest.get(signal.key)
-            if signal.key in CLIMATE and (last is None or signal.time_s >= last.time_s):
+            if not of_house(signal) or (last is None and len(self.latest) >= MAX_KEYS):
+                continue
+            if last is None or signal.time_s >= last.time_s:
                 self.latest[signal.key] = signal
 
     def note(self, signal: Signal) -> None:
         """That one is in the store."""
-        if signal.key in CLIMATE:
+        if of_house(signal):
             self.hear([signal])
             self._kept[signal.key] = signal
-            self._kept_s = max(self._kept_s, signal.time_s)
+            if signal.key in CLIMATE:
+                self._kept_s = max(self._kept_s, signal.time_s)
 
-    def keeps(self, signal: Signal) -> bool:
+    def keeps(self, signal: Signal, left_s: float | None = None) -> bool:
         """Is it to be stored? What changed, and what stays the same once in the time it is fresh for.
 
+        Of a thing's tag that stays the same, once after this person left (`left_s`): that is what tells what stayed.
         One from before what is stored already comes too late to be learned from in its order.
         """
         last = self._kept.get(signal.key)
-        if signal.key not in CLIMATE or signal.time_s < self._kept_s:
+        if signal.key not in self.latest:
+            return False
+        if item_of(signal.key):
+            return self._keeps_item(signal, last, left_s)
+        if signal.time_s < self._kept_s:
             return False
         if last is None or signal.time_s - last.time_s >= kind_of(signal.key).freshness_s:
             return True
@@ -59,6 +70,15 @@ class HouseHeard:
         if isinstance(new, float) and isinstance(old, float) and signal.key == ROOM:
             return abs(new - old) >= ROOM_STEP_C
         return new != old
+
+    @staticmethod
+    def _keeps_item(signal: Signal, last: Signal | None, left_s: float | None) -> bool:
+        if last is None:
+            return True
+        if signal.time_s <= last.time_s:
+            return False
+        again = left_s is not None and last.time_s <= left_s < signal.time_s
+        return again or signal.value != last.value
 
     def clear(self) -> None:
         """The store was changed from outside: nothing that was forgotten may be told of from memory."""
@@ -69,7 +89,7 @@ class HouseHeard:
 
 def of_house(signal: Signal) -> bool:
     """Is it learned apart from positions, in its own order?"""
-    return signal.key in CLIMATE
+    return signal.key in CLIMATE or bool(item_of(signal.key))
 
 
 def with_house(life: Life, latest: Mapping[str, Signal], situation: Situation) -> Situation:
@@ -81,13 +101,15 @@ def with_house(life: Life, latest: Mapping[str, Signal], situation: Situation) -
     told = {key: found for key, s in fresh.items() if (found := _told(s, now_s)) is not None}
     if not told:
         return situation
+    occupied = told.get(PRESENCE)
+    empty = ROOM in told and occupied is not None and not occupied.value
     house = House(
         room=told.get(ROOM),
         setpoint=told.get(SETPOINT),
         heating=told.get(HEATING),
         next_heating=told.get(NEXT_HEATING),
-        occupied=told.get(PRESENCE),
-        habits=life.house_habits((home.lat, home.lon), now_s),
+        occupied=occupied,
+        habits=life.house_habits((home.lat, home.lon), now_s) if empty else None,
     )
     used = tuple(
         Evidence(key=key, source=one.source, age_s=one.age_s) for key, one in sorted(told.items())

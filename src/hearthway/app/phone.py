@@ -557,7 +557,9 @@ class PhoneNode(Member):
 
     async def _sense(self, request: Request) -> Request:
         """The phone's own sensors, from an adapter on this machine."""
-        signals = [normalise(signal) for signal in signals_of(request)]
+        me = self.config.node.id
+        plain = [normalise(signal) for signal in signals_of(request)]
+        signals = [msgspec.structs.replace(s, source=s.source or me) for s in plain]
         fixes = [located.fix for located in self._own_fixes.feed_all(signals)]
         await self.take_own(fixes, signals)
         return {"signals": len(signals), "fixes": len(fixes)}

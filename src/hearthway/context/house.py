@@ -7,7 +7,6 @@ come, and what is learned depends on no position: a phone and its store fold the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from statistics import median
 
 from msgspec import Struct, field
@@ -168,33 +167,38 @@ def _live(state: HouseState, until_s: float) -> None:
 def habits(state: HouseState, at: tuple[float, float], now_s: float) -> HouseHabits:
     """What was learned, for now and the next hours at the house's own local time; `at`: where it stands."""
     return HouseHabits(
-        usual=_usual(state, at, [now_s + n * HOUR_S for n in range(AHEAD_HOURS + 1)]),
+        usual=_usual(state, at, now_s),
         warmings=tuple((one.rise_c, one.seconds) for one in state.warmings),
         heated_age_s=None if state.heated_s is None else max(0.0, now_s - state.heated_s),
         alone_days=_alone_days(state, at, now_s),
     )
 
 
-def _usual(
-    state: HouseState, at: tuple[float, float], times_s: Sequence[float]
-) -> tuple[Usual, ...]:
-    """At these times: the median over the days on which somebody was in within an hour of them."""
-    days: list[dict[int, list[float]]] = [{} for _ in times_s]
-    wanted = [local_second(time_s, utc_offset_s(*at, time_s)) for time_s in times_s]
+def _usual(state: HouseState, at: tuple[float, float], now_s: float) -> tuple[Usual, ...]:
+    """Now and each hour ahead: the median over the days on which somebody was in within an hour of that local time."""
+    days: list[dict[int, list[float]]] = [{} for _ in range(AHEAD_HOURS + 1)]
+    now_local_s, shifts = now_s + utc_offset_s(*at, now_s), dict[int, int]()
     for one in state.hours:
-        if one.seconds < MIN_HOUR_S:
-            continue
         mid_s = (one.hour + 0.5) * HOUR_S
-        shift = utc_offset_s(*at, mid_s)
-        second = local_second(mid_s, shift)
-        for by_day, want in zip(days, wanted, strict=True):
-            if _apart_s(second, want) <= AROUND_S:
+        date = one.hour // 24
+        if date not in shifts:
+            shifts[date] = utc_offset_s(*at, mid_s)
+        local_s = mid_s + shifts[date]
+        later_s = (local_s - now_local_s + AROUND_S) % DAY_S - AROUND_S
+        if later_s > AHEAD_HOURS * HOUR_S + AROUND_S or one.seconds < MIN_HOUR_S:
+            continue
+        for n, by_day in enumerate(days):
+            if abs(later_s - n * HOUR_S) <= AROUND_S:
                 celsius = one.sum / one.seconds
-                by_day.setdefault(local_day(mid_s, shift), []).append(celsius)
+                by_day.setdefault(int(local_s // DAY_S), []).append(celsius)
     means = [[sum(day) / len(day) for day in by_day.values()] for by_day in days]
     return tuple(
-        Usual(time_s=time_s, celsius=round(median(each), 2) if each else None, days=len(each))
-        for time_s, each in zip(times_s, means, strict=True)
+        Usual(
+            time_s=now_s + n * HOUR_S,
+            celsius=round(median(each), 2) if each else None,
+            days=len(each),
+        )
+        for n, each in enumerate(means)
     )
 
 

@@ -18,17 +18,17 @@ from hearthway.records.life import LIVED, STAY_MIN_S, TRIP_MIN_M, Place, PlaceWo
 from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
 from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.signals import Fix, Signal
-from hearthway.records.situation import Agenda, HouseHabits, MealVisit, Situation
+from hearthway.records.situation import Agenda, Habit, HouseHabits, MealVisit, Situation
 from hearthway.sense.catalogue import CAPACITY, CHARGING, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
 from hearthway.sense.fixes import FixAssembler
 
+from . import house, items
 from .agenda import agenda_of
 from .aim import Aim, best_point
 from .charging import SETTING_OUT_M
 from .destination import PATH_POINTS, DestinationModel, Posterior
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
-from .house import habits, take
 from .motion import implied_speed, remember
 from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
@@ -98,7 +98,8 @@ class Life:
     def observe_signal(self, signal: Signal) -> list[LifeEvent]:
         """Take a normalised signal: charge, odometer, or a part of a position (which may complete a fix)."""
         value = signal.value
-        take(self.state.house, signal)
+        house.take(self.state.house, signal)
+        items.take(self.state.items, signal)
         if isinstance(value, bool):
             if signal.key == CHARGING:
                 self.state.car.charging(signal.time_s, self._beside(), on=value)
@@ -163,7 +164,21 @@ class Life:
 
     def house_habits(self, at: tuple[float, float], now_s: float) -> HouseHabits:
         """What the house's readings taught, for the next hours; `at` is where it stands."""
-        return habits(self.state.house, at, now_s)
+        return house.habits(self.state.house, at, now_s)
+
+    def along(self) -> dict[str, list[tuple[PastTrip, bool]]]:
+        """By thing: the trips from home of which it is known whether it went along."""
+        home = self._book.home()
+        if home is None:
+            return {}
+        return items.occasions(self.state.items.outings, self.state.trips, home.index)
+
+    def along_to(self, past: list[tuple[PastTrip, bool]]) -> tuple[Habit, ...]:
+        """Of one thing's `along`: how often it went along to each place, on such a day as this trip's."""
+        departure = self.state.departure
+        if departure is None:
+            return ()
+        return items.habits_of(past, departure.weekday, lambda index: f"p{index}")
 
     def posterior(self) -> Posterior | None:
         """Where this trip leads; None while staying."""
@@ -414,6 +429,8 @@ class Life:
         if far:
             leg = self._end_leg(path, end, place, fixes, new=new, stay=stay)
             events += [leg] if leg is not None else []
+        if state.departure is not None and self._from_home(state.departure):
+            items.returned(state.items, state.departure.time_s, stay.start_s)
         state.here, state.began = place.index, stay
         state.track = Track()
         state.trip_start_s = None
@@ -421,6 +438,10 @@ class Life:
         self._follower = Follower(self.model.index)
         self._hear_waiting()
         return events
+
+    def _from_home(self, departure: Departure) -> bool:
+        home = self._book.home()
+        return home is not None and departure.origin == home.index
 
     def _way_to(self, stay: Stay) -> tuple[list[tuple[float, float]], Moment, int]:
         """(the way of this leg, its last fix before the stay, how many fixes lie on it)."""

@@ -10,6 +10,7 @@ from hearthway.sense.fixes import Open
 from .battery import BatteryState
 from .charging import CarState
 from .house import HouseState
+from .items import ItemsState
 from .places import KnownPlace
 from .prior import Departure, PastTrip
 from .routes import Track
@@ -71,5 +72,6 @@ class LifeState(Struct, kw_only=True):
     odometer_m: float | None = None
     odometer_start_m: float | None = None
     house: HouseState = field(default_factory=HouseState)
+    items: ItemsState = field(default_factory=ItemsState)
     meals: list[Meal] = field(default_factory=list)
     streams: list[Open] = field(default_factory=list)  # positions that wait for their other half

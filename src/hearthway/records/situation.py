@@ -155,7 +155,27 @@ class House(Struct, frozen=True, kw_only=True):
     heating: Told | None = None
     next_heating: Told | None = None
     occupied: Told | None = None
-    habits: HouseHabits
+    habits: HouseHabits | None = None  # worked out only where nobody is in
+
+
+class Habit(Struct, frozen=True, kw_only=True):
+    """On how many trips of a kind a thing went along."""
+
+    place_id: str = ""  # where they led to
+    title: str = ""  # or what stood in the calendar
+    like: str  # "on Tuesdays"
+    along: int
+    times: int
+
+
+class Thing(Struct, frozen=True, kw_only=True):
+    """A thing with a tag: who sees it now, and when it went along. None: nobody told, or too long ago."""
+
+    name: str
+    at_home: Told | None = None
+    with_phone: Told | None = None
+    habits: tuple[Habit, ...] = ()  # by where the trip leads
+    planned: Habit | None = None  # by what the calendar has next
 
 
 class Situation(Struct, frozen=True, kw_only=True):
@@ -184,6 +204,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     manoeuvre: Manoeuvre | UnsetType = UNSET  # under way, where fixes are frequent enough
     agenda: Agenda | UnsetType = UNSET  # where no calendar entry is near, the bytes are as before
     house: House | UnsetType = UNSET  # where nothing fresh is known of it, the same
+    things: tuple[Thing, ...] | UnsetType = UNSET  # of the first minutes away from home only
 
 
 class MealVisit(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.geo import distance_m
 from hearthway.records.life import HIT_RADIUS_M, Place
 from hearthway.records.localtime import clock
-from hearthway.records.situation import House, Told, Usual
+from hearthway.records.situation import House, HouseHabits, Told, Usual
 from hearthway.records.venue import Wait
 
 from .settings import (
@@ -37,6 +37,7 @@ class WarmAim(Aim, frozen=True, kw_only=True):
     occupied: Told
     usual: Usual
     usual_c: float
+    warmings: int
     warm_s: float  # from now until it is warm, if the heating begins now
 
     @property
@@ -87,7 +88,9 @@ def _told(scene: Scene, what: str) -> Told | None:
     return None if house is None else getattr(house, what)
 
 
-def _warms_anyway(scene: Scene, house: House, arrive_s: float, usual_c: float) -> Unfit | None:
+def _warms_anyway(
+    scene: Scene, house: House, habits: HouseHabits, arrive_s: float, usual_c: float
+) -> Unfit | None:
     """Is it heated already, or about to be?"""
     heating, planned, wanted = house.heating, house.next_heating, house.setpoint
     if heating is not None and heating.value:
@@ -96,14 +99,14 @@ def _warms_anyway(scene: Scene, house: House, arrive_s: float, usual_c: float) -
         return Unfit(code="heating-set")
     if wanted is not None and wanted.value >= usual_c - AT_SET_C:
         return Unfit(code="heating-set")
-    if house.habits.alone_days >= ALONE_DAYS:
+    if habits.alone_days >= ALONE_DAYS:
         return Unfit(code="heating-by-itself")
     return None
 
 
-def _at(house: House, time_s: float) -> Usual:
+def _at(habits: HouseHabits, time_s: float) -> Usual:
     """What is usual at that time; as near as it was worked out."""
-    return min(house.habits.usual, key=lambda one: abs(one.time_s - time_s))
+    return min(habits.usual, key=lambda one: abs(one.time_s - time_s))
 
 
 def aim(scene: Scene) -> WarmAim | Unfit:
@@ -115,20 +118,23 @@ def aim(scene: Scene) -> WarmAim | Unfit:
         return Unfit(code="presence-unknown")
     if house.occupied.value:
         return Unfit(code="somebody-home")
+    habits = house.habits
+    if habits is None or not habits.usual:
+        return Unfit(code="usual-unknown")
     arrive_s = scene.situation.time_s + scene.way(home)[0]
-    usual = _at(house, arrive_s)
+    usual = _at(habits, arrive_s)
     if usual.celsius is None or usual.days < MIN_DAYS:
         return Unfit(code="usual-unknown")
     lacks_c = usual.celsius - float(house.room.value)
     if lacks_c < LEAST_C:
         return Unfit(code="warm-enough")
-    anyway = _warms_anyway(scene, house, arrive_s, usual.celsius)
+    anyway = _warms_anyway(scene, house, habits, arrive_s, usual.celsius)
     if anyway is not None:
         return anyway
-    last_s = house.habits.heated_age_s
+    last_s = habits.heated_age_s
     if last_s is None or last_s > HEATED_S:
         return Unfit(code="not-heated-lately")
-    slow = seconds_per_degree(house.habits.warmings)
+    slow = seconds_per_degree(habits.warmings)
     if slow is None:
         return Unfit(code="warm-up-unknown")
     return WarmAim(
@@ -140,6 +146,7 @@ def aim(scene: Scene) -> WarmAim | Unfit:
         occupied=house.occupied,
         usual=usual,
         usual_c=usual.celsius,
+        warmings=len(habits.warmings),
         warm_s=lacks_c * slow,
     )
 
@@ -177,8 +184,6 @@ def propose(scene: Scene, aim: WarmAim) -> WarmOffer | Unfit:
 def decide(scene: Scene, offer: WarmOffer, waits: Mapping[str, Wait]) -> Saying | Unfit:
     """How warm it is, who says so, until when it would be warm, and what that is concluded from."""
     aim, situation = offer.aim, scene.situation
-    house = _house(scene)
-    count = 0 if house is None else len(house.habits.warmings)
     shift = situation.utc_offset_s
     warm = clock(situation.time_s + aim.warm_s, shift)
     hours = aim.warm_s / HOUR_S
@@ -191,7 +196,7 @@ def decide(scene: Scene, offer: WarmOffer, waits: Mapping[str, Wait]) -> Saying 
         lines=(
             f"home about {clock(offer.arrive_s, shift)} (p {offer.p_useful:.2f}) · nobody is in ({_from(aim.occupied)})",
             f"usually {aim.usual_c:.1f}° then (median of {aim.usual.days} days with somebody in)",
-            f"{aim.lacks_c:.1f}° take about {_span(hours)} (4 of 5 of the last {count} warmings were no slower)",
+            f"{aim.lacks_c:.1f}° take about {_span(hours)} (4 of 5 of the last {aim.warmings} warmings were no slower)",
         ),
         worth_min=offer.at_best_min,
         worth_words=f"{saved_min:.0f} min less in a house {aim.lacks_c:.1f}° too cold",
