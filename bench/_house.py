@@ -8,7 +8,8 @@ heats again two hours before the first of them is back.
 So a house is without need on all these days: it is as warm as always with somebody in, or being heated. What a need is told of
 is a day on which all left and somebody turned the heating down for good.
 
-Two things have a tag, which the house sees: a bag goes along whenever the person leaves from Monday to Friday, an umbrella three
+Two things have a tag, which the house sees and tells of when it changes, every ten minutes, and every minute of the first quarter of an
+hour after the door closed: a bag goes along whenever the person leaves from Monday to Friday, an umbrella three
 times in ten. Both stay where they are not needed, so that is no need either; one is a morning on which the bag stays.
 """
 
@@ -20,7 +21,7 @@ from hearthway.records.signals import Signal
 from hearthway.sense.catalogue import HEATING, NEXT_HEATING, PRESENCE, ROOM, SETPOINT
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
-STEP_S, TAG_S = 600.0, 180.0
+STEP_S, TAG_S, LEFT_TAG_S = 600.0, 600.0, 60.0
 OUTSIDE_C, LOST_PER_H = 2.0, 1.0 / 20.0
 DAY_C, NIGHT_C, LEFT_C = 21.0, 18.0, 12.0
 SWITCH_C = 0.3
@@ -94,6 +95,7 @@ def tags(
     signals = []
     for name, times in gone.items():
         marks = {from_s + n * TAG_S for n in range(int((until_s - from_s) / TAG_S))}
+        marks |= {left_s + n * LEFT_TAG_S for left_s, _ in away for n in range(1, 15)}
         for at_s in sorted(marks | {mark + 5.0 for both in times for mark in both}):
             at_home = not any(left_s < at_s <= back_s for left_s, back_s in times)
             key = f"Home.Items.{name}.Present"

@@ -19,6 +19,7 @@ from hearthway.records.errors import HearthwayError
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import HEATING, PRESENCE, ROOM
 
+BAG = "Home.Items.Sports_bag.Present"
 ANNA = {"phone": ("anna", "adult")}
 FAMILY = template("family")
 RULE = '[[rule]]\nid = "climate-at-home"\n'
@@ -30,7 +31,7 @@ def told(age_s: float = 0.0, celsius: float = 16.4) -> list[dict[str, Any]]:
     return [
         {"key": ROOM, "value": celsius, "time_s": now_s, "unit": "celsius"},
         {"key": PRESENCE, "value": False, "time_s": now_s},
-        {"key": "Home.Items.Sports_bag.Present", "value": True, "time_s": now_s},
+        {"key": BAG, "value": True, "time_s": now_s},
     ]
 
 
@@ -66,7 +67,7 @@ def test_a_house_tells_a_phone_what_both_their_rules_let(
                 await nodes.until(lambda: any(s.key == ROOM for s in phone.store.signals("anna")))
                 assert 240.0 <= time.time() - phone.latest[ROOM].time_s < 300.0
                 assert phone.latest[ROOM].source == "home"
-                assert phone.latest["Home.Items.Sports_bag.Present"].value is True
+                assert phone.latest[BAG].value is True
                 assert phone.brain.life.state.house.room.value == 16.4
             assert (ROOM in phone.latest) is allowed
             counted = {c.rule for c in home.mesh.crossings() if c.key == ROOM}
@@ -115,6 +116,44 @@ def test_a_guest_hears_nothing_of_the_house(household: Any) -> None:
             await nodes.until(lambda: bool(heard["phone"]))
             await asyncio.sleep(0.2)
             assert heard["other"] == []
+
+    asyncio.run(main())
+
+
+def test_a_thing_of_one_person_is_told_to_that_person_alone(household: Any) -> None:
+    people = {"phone": ("anna", "adult"), "other": ("ben", "adult")}
+
+    async def main() -> None:
+        async with household(people=people, phone="phone", other="phone") as nodes:
+            heard: dict[str, set[str]] = {"phone": set(), "other": set()}
+            for name, keys in heard.items():
+                nodes[name].mesh.on_signals(
+                    lambda meta, batch, keys=keys: keys.update(s.key for s in batch)
+                )
+            bag = {"key": BAG, "value": True, "time_s": time.time(), "person": "anna"}
+            await nodes.ask("home", "sense", signals=[bag])
+            await nodes.ask("home", "sense", signals=told()[:1])  # the control: everybody's
+            await nodes.until(lambda: all(ROOM in keys for keys in heard.values()))
+            assert heard == {"phone": {BAG, ROOM}, "other": {ROOM}}
+
+    asyncio.run(main())
+
+
+def test_a_phone_refuses_a_house_that_is_ahead_of_its_clock(household: Any, tmp_path: Path) -> None:
+    """One such reading would make all that follow look old."""
+
+    async def main() -> None:
+        async with household(people=ANNA, phone="phone") as nodes:
+            file = history(tmp_path / "anna.csv")
+            await nodes.ask("phone", "import", file=str(file), name="Anna", person_id="anna")
+            phone, home = nodes["phone"], nodes["home"].mesh
+            for ahead_s, celsius in ((3600.0, 30.0), (60.0, 20.0)):
+                now_s = time.time() + ahead_s
+                one = Signal(key=ROOM, value=celsius, time_s=now_s, unit="celsius", source="home")
+                await home.publish_signals([one], "anticipate", reliable=True)
+            store = phone.store
+            await nodes.until(lambda: any(s.value == 20.0 for s in store.signals("anna")))
+            assert [s.value for s in store.signals("anna") if s.key == ROOM] == [20.0]
 
     asyncio.run(main())
 

@@ -66,6 +66,7 @@ CALENDAR_LOOK_S = 60.0
 CAR_FRESH_S = 30.0  # while the car's position is this young, the phone's own adds nothing
 TRACK_POINTS = 5000
 QUEUE_MAX = 10_000
+HOUSE_AHEAD_S = 300.0  # a reading from later would make all that follow look old
 LATEST_MAX = 256  # keys; of things with a tag anybody can make up more
 
 
@@ -311,10 +312,11 @@ class PhoneNode(Member):
         brain = self.brain
         if brain is None:
             return
-        latest_s = float("inf") if self.config.replay.clock else self.wall.now_s() + AHEAD_MAX_S
+        now_s = float("inf") if self.config.replay.clock else self.wall.now_s()
         plain = [normalise(signal) for signal in signals]
         for signal in plain:
-            if signal.time_s > latest_s:
+            ahead_s = HOUSE_AHEAD_S if signal.key.startswith(HOUSE) else AHEAD_MAX_S
+            if signal.time_s > now_s + ahead_s:
                 raise InputError(
                     f"{signal.source or 'The car'} dates its signals in the future.",
                     "Set its clock.",
