@@ -196,6 +196,8 @@ def test_why_silent_tells_it(home: Home) -> None:
     home.planned("LOCATION:Somewhere nobody knows")
     config = Config(node=NodeTable(id="phone", role=Role.PHONE))
     seen = look_back(home.store, home.person, config, home.atlas, Rules(()), home.now_s)
-    said = "\n".join(hindsight_lines(seen))
-    assert "leave_now  place-unknown: Your calendar does not tell where that is" in said
+    said = " ".join(
+        " ".join(hindsight_lines(seen)).split()
+    )  # columns are as wide as the longest name
+    assert "leave_now place-unknown: Your calendar does not tell where that is" in said
     assert "The calendar is as this phone holds it now." in said
