@@ -233,6 +233,11 @@ NEED = Need[WarmAim, WarmOffer](
             code="presence-unknown",
             known=lambda scene: _told(scene, "occupied") is not None,
         ),
+        Fact(
+            name="whether the heating is on",
+            code="heating-unknown",
+            known=lambda scene: _told(scene, "heating") is not None,
+        ),
     ),
     could_matter=could_matter,
     aim=aim,

@@ -11,6 +11,7 @@ SILENCES = {
     "usual-unknown": "It is not known yet how warm the house usually is at this time with somebody in.",
     "warm-up-unknown": "It is not known yet how fast the house warms up.",
     "somebody-home": "Somebody is at home.",
+    "heating-unknown": "It is not known whether the heating is on.",
     "heating-already": "The heating is on already.",
     "heating-set": "The heating is set to warm the house by itself.",
     "heating-by-itself": "On days like this the heating begins by itself.",
