@@ -149,7 +149,7 @@ def _line(scene: Scene, left: Left) -> str:
         places = (d.place for d in scene.situation.destinations)
         place = next((p for p in places if p.place_id == habit.place_id), None)
         name = "" if place is None else moment.heading_to(scene.name_of, [place], place)
-        label = name or ("" if place is None else moment.plain(place.label))
+        label = name or ("" if place is None else moment.plain(place.called))
         where = f"on trips from home to {label or 'your regular place'} {habit.like}"
     return f"{called(left.name)}: along {habit.along} of {habit.times} times {where}"
 
