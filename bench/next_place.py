@@ -7,7 +7,8 @@ with any other NAME training and validation parts; the targets are the part NAME
 visit at a time, by weights that saw nothing of him: people are dealt into folds, a fold's weights are fitted on the
 training part of the other folds and their temperature on the other folds' validation part. Targets have three visits
 in the seven days before, within their part, as in the published records; a place never visited counts as wrong for
-everybody. Intervals are 95 %, people drawn with replacement. The last line is JSON for scripts/bench.
+everybody. "As shipped" is what a phone says: constants in the code, nothing fitted. Intervals are 95 %, people drawn
+with replacement. The last line is JSON for scripts/bench.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from hearthway.context.next_place import Visit
 from hearthway.context.next_score import Scorer
+from hearthway.learn.next_early import EARLY, fit_early
 from hearthway.learn.next_fit import calibrate, fit
-from hearthway.learn.next_report import Row, cold_rows, main_rows
+from hearthway.learn.next_report import Row, cold_rows, main_rows, staying_rows
+from hearthway.learn.next_shipped import while_staying, with_shipped
 from hearthway.learn.next_walk import (
     TARGET,
     TRAIN,
@@ -31,6 +36,7 @@ from hearthway.learn.next_walk import (
     Outcome,
     Person,
     Walk,
+    early_told,
     outcomes,
     walk_all,
 )
@@ -65,14 +71,22 @@ def run(case: str, people: list[Person]) -> list[Row]:
         )
         said, spent_s = outcomes(mine, scorer, mix, part=last)
         walk_cpu_s += spent_s
-        found += said
+        early = fit_early(early_told(others, scorer, EARLY))
+        found += [
+            replace(one, early=early(one.visit, one.confidence)) if one.visit <= EARLY else one
+            for one in said
+        ]
         print(f"{case}: fold {fold + 1} of {FOLDS}, temperature {scorer.temperature}", flush=True)
     lines: list[str] = []
     rows = main_rows(case, found, lines) + cold_rows(case, found, lines)
+    began = time.process_time()
+    rows += _as_shipped(case, people, walks, found, lines)
+    shipped_cpu_s = time.process_time() - began
     print("\n".join(lines))
     for metric, spent in (
         ("walk and predict", walk_cpu_s),
         ("fit on others, all folds", fit_cpu_s),
+        ("as shipped", shipped_cpu_s),
     ):
         print(f"{case}: {metric} {spent:.1f} CPU s")
         rows.append(
@@ -87,6 +101,25 @@ def run(case: str, people: list[Person]) -> list[Row]:
             }
         )
     return rows
+
+
+def _as_shipped(
+    case: str, people: list[Person], walks: list[Walk], found: list[Outcome], lines: list[str]
+) -> list[Row]:
+    """Rows of what a phone says, beside the same peers and the fitted model."""
+    name = f"{case}, as shipped"
+    said = with_shipped(found, people)
+    rows = main_rows(name, said, lines) + cold_rows(name, said, lines)
+    targets: dict[int, list[bool]] = defaultdict(list)
+    for one in sorted(found, key=lambda one: (one.who, one.visit)):
+        targets[one.who].append(one.target)
+    stays = [
+        (who, right)
+        for who, asked in targets.items()
+        if any(visit.depart_s > visit.start_s for visit in people[who].visits)
+        for right in while_staying(people[who], asked)
+    ]
+    return rows + staying_rows(name, stays, lines)
 
 
 def _fitted(others: list[Walk]) -> Scorer:

@@ -58,11 +58,17 @@ def test_a_held_out_part_is_predicted_beside_the_peers(data: Path) -> None:
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["bench"] == "next_place"
     first = {(r["case"], r["peer"]): r for r in result["rows"] if r["metric"] == "Acc@1"}
-    assert len(first) == 6
-    for case in ("geolife", "foursquare"):
+    assert len(first) == 2 * 3 + 2 * 4
+    for case in ("geolife", "foursquare", "geolife, as shipped", "foursquare, as shipped"):
         ours = first[case, "most frequent"]["ours"]
         assert 0.45 < ours <= 1.0
         assert ours > first[case, "most frequent"]["theirs"]
+    fitted = first["geolife, as shipped", "fitted on other people"]["theirs"]
+    assert fitted == first["geolife", "most frequent"]["ours"]
+    early = {r["case"] for r in result["rows"] if "calibrated by count: calib" in r["metric"]}
+    assert early == {"geolife", "foursquare"}  # what is shipped is fitted on nobody
+    stays = [r for r in result["rows"] if "into the stay" in r["metric"]]
+    assert [r["case"] for r in stays] == ["geolife, as shipped"]  # a check-in has no end
     # Three visits in the part before it: the first three of each person are no targets.
     assert f"over {PEOPLE * (5 * 3 - 3)} visits" in done.stdout
 

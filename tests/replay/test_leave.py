@@ -201,3 +201,4 @@ def test_why_silent_tells_it(home: Home) -> None:
     )  # columns are as wide as the longest name
     assert "leave_now place-unknown: Your calendar does not tell where that is" in said
     assert "The calendar is as this phone holds it now." in said
+    assert "staying; next, around " in said

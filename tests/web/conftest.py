@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
@@ -25,7 +26,7 @@ from hearthway.records.page import PageEvent, PageState, Why
 from hearthway.records.poi import Opening, OpenState, Poi
 from hearthway.records.receipts import Computation, Crossing, Measured, Receipt
 from hearthway.records.signals import Fix, Signal
-from hearthway.records.situation import Battery, Destination, Evidence, Situation
+from hearthway.records.situation import Battery, Destination, Evidence, NextPlaces, Situation
 from hearthway.records.suggestion import AnswerKind, Option, Reason, Silence, Suggestion
 from hearthway.records.venue import Wait
 from hearthway.web.page import create_app
@@ -67,6 +68,20 @@ def situation(time_s: float = T0) -> Situation:
         p_new=0.05,
         places_known=214,
         battery=Battery(soc_pct=31.0, age_s=4.0, at_arrival_pct=28.0, at_home_pct=12.0),
+    )
+
+
+def staying(time_s: float = T0) -> Situation:
+    """At the mall, from where one mostly goes home."""
+    home = Place(place_id="p0", lat=60.1921, lon=24.9458, visits=60, label="home")
+    return msgspec.structs.replace(
+        situation(time_s),
+        mode="staying",
+        destinations=(),
+        stays_known=80,
+        next_places=NextPlaces(
+            places=(Destination(place=home, p=0.81),), p_new=0.1, leave_s=time_s + 1800.0
+        ),
     )
 
 
@@ -375,6 +390,12 @@ def page() -> Iterator[RunningPage]:
 def open_page() -> Callable[..., Any]:
     """For tests that need a server of their own."""
     return running_page
+
+
+@pytest.fixture
+def parked_state() -> PageState:
+    """Nothing to say, and where one mostly goes from here."""
+    return msgspec.structs.replace(quiet_state(), situation=staying(), track=(), ahead=())
 
 
 @pytest.fixture

@@ -83,6 +83,16 @@ def test_the_moment_appears_live(browser: Any, page: Any, moment_state: Any) -> 
     assert browser.find_element(By.ID, "synthetic").is_displayed()
 
 
+def test_a_parked_phone_shows_where_one_goes_next_and_says_nothing(
+    browser: Any, page: Any, parked_state: Any
+) -> None:
+    assert text(browser, "#onward") == ""
+    page.push(parked_state)
+    until(browser, lambda: text(browser, "#onward").endswith("probably home (p 0.81)"))
+    assert "Nothing to say." in text(browser, "#moment")
+    assert text(browser, "#spoken") == ""
+
+
 def test_what_home_is_reached_with_is_not_torn_apart(
     browser: Any, page: Any, moment_state: Any
 ) -> None:

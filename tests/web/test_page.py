@@ -13,6 +13,7 @@ import pytest
 
 from hearthway.records.suggestion import AnswerKind
 from hearthway.web.page import ASSETS, create_app
+from hearthway.web.present import state_view
 
 JSON = {"content-type": "application/json"}
 
@@ -262,3 +263,15 @@ def wait_for(look: Any, timeout_s: float = 5.0) -> Any:
             return found
         time.sleep(0.02)
     raise AssertionError("it did not come")
+
+
+def test_a_parked_phone_shows_where_one_goes_next_and_nobody_elses_page_does(
+    parked_state: Any, moment_state: Any
+) -> None:
+    view = state_view(parked_state)
+    assert view["onward"].startswith("Next, around ")
+    assert view["onward"].endswith(": probably home (p 0.81)")
+    assert view["doing"] == "Staying"
+    assert state_view(msgspec.structs.replace(parked_state, role="car"))["onward"] == ""
+    assert state_view(moment_state)["onward"] == ""
+    assert state_view(msgspec.structs.replace(parked_state, situation=None))["onward"] == ""

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct
 
 from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.moment import ago, metres
+from hearthway.assist.onward import onward_of, when_words
 from hearthway.atlas.store import Atlas
 from hearthway.context.life import Life
 from hearthway.learn.outcome import relearn
@@ -23,7 +24,7 @@ from hearthway.records.geo import distance_m
 from hearthway.records.life import Person
 from hearthway.records.localtime import utc_offset_s
 from hearthway.records.signals import Signal
-from hearthway.records.situation import Situation
+from hearthway.records.situation import Destination, Situation
 from hearthway.records.suggestion import Silence, Suggestion
 
 from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, feed, history_of
@@ -134,6 +135,9 @@ def hindsight_lines(seen: Hindsight) -> list[str]:
     local = datetime.fromtimestamp(situation.time_s + situation.utc_offset_s, UTC)
     when = f"{local:%A} {local.day} {local:%B %Y, %H:%M}"
     lines = [f"{when}: {_outcome(seen)}", f"  {_going_on(situation)}"]
+    onward = onward_of(situation)
+    if onward is not None:
+        lines.append(f"  On the page: {onward.words}")
     if seen.position_age_s > STALE_S:
         lines.append(f"  The last position then known was from {ago(seen.position_age_s)}.")
     lines += [f"  {change}" for change in seen.changes]
@@ -157,18 +161,29 @@ def _outcome(seen: Hindsight) -> str:
 
 
 def _going_on(situation: Situation) -> str:
+    ahead = situation.next_places
+    if ahead is not UNSET and ahead.places:
+        when = when_words(situation.time_s, ahead.leave_s, situation.utc_offset_s)
+        return (
+            f"{situation.mode}; next, {when}: {_likeliest(situation, ahead.places)};"
+            f" somewhere new {ahead.p_new:.2f}"
+        )
     if not situation.destinations:
         return (
             situation.mode
             if situation.trip_start_s is None
             else f"{situation.mode}; heading to: unknown"
         )
-    heading = ", ".join(
+    heading = _likeliest(situation, situation.destinations)
+    return f"{situation.mode}; heading to: {heading}; somewhere new {situation.p_new:.2f}"
+
+
+def _likeliest(situation: Situation, ranked: Sequence[Destination]) -> str:
+    return ", ".join(
         f"{d.place.called or d.place.place_id} {d.p:.2f}"
         f" ({metres(distance_m(situation.lat, situation.lon, d.place.lat, d.place.lon))} away)"
-        for d in situation.destinations[:SHOWN]
+        for d in ranked[:SHOWN]
     )
-    return f"{situation.mode}; heading to: {heading}; somewhere new {situation.p_new:.2f}"
 
 
 def _by_need(needs: dict[str, Silence]) -> Sequence[str]:

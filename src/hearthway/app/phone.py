@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from hearthway.assist.engine import Proposal
 from hearthway.assist.moment import render
+from hearthway.assist.onward import onward_of
 from hearthway.assist.settings import Dial, GateSettings
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.policy.rules import Rules
@@ -65,6 +66,9 @@ log = logging.getLogger("hearthway.phone")
 CALENDAR_LOOK_S = 60.0
 CAR_FRESH_S = 30.0  # while the car's position is this young, the phone's own adds nothing
 TRACK_POINTS = 5000
+ONWARD_STALE_S = (
+    3600.0  # what was likely next when a position last came: phones at rest send one seldom
+)
 QUEUE_MAX = 10_000
 HOUSE_AHEAD_S = 300.0  # a reading from later would make all that follow look old
 LATEST_MAX = 256  # keys; of things with a tag anybody can make up more
@@ -133,11 +137,6 @@ class PhoneNode(Member):
             self.spawn(self._watch_calendar(), "calendar")
         await super().started()
 
-    def status(self) -> Request:
-        """As of any node, and whether the owner's home or work seems to be another."""
-        brain = self.brain
-        return super().status() | {"changes": list(brain.life.changes) if brain else []}
-
     async def stopping(self) -> None:
         if self.brain is not None:
             await asyncio.to_thread(self.brain.snapshot)
@@ -167,6 +166,17 @@ class PhoneNode(Member):
             if brain is not None:
                 await asyncio.to_thread(brain.snapshot)
             await asyncio.to_thread(self._wake)
+
+    def status(self) -> Request:
+        """As of any node, whether the owner's home or work seems to be another, and where to next while staying."""
+        brain = self.brain
+        state = super().status() | {"changes": list(brain.life.changes) if brain else []}
+        seen = self.situation
+        if seen is not None and self.clock.now_s() - seen.time_s <= ONWARD_STALE_S:
+            onward = onward_of(seen)
+            if onward is not None:
+                state["onward"] = msgspec.to_builtins(onward)
+        return state
 
     def _verbs(self) -> None:
         super()._verbs()

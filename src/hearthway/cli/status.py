@@ -25,6 +25,7 @@ WATCH_S = 1.0
 def command(watch: bool, data: Path | None, json_to: Path | None) -> None:
     """Each node found here: is it up, paired and healthy; whom it reaches, since when and how well.
 
+    A phone whose person stays somewhere also says where that person likely goes next, or asks.
     With --watch and --json one line of JSON is written a second.
     """
     while True:
@@ -73,6 +74,8 @@ def lines_of(state: dict[str, Any]) -> list[str]:
     lines += [_peer_line(peer) for peer in state.get("peers", [])]
     lines += [f"  {router_line(router)}" for router in state.get("routers", [])]
     lines += [f"  runs here: {task['title']} ({task['id']})" for task in state.get("tasks", [])]
+    if state.get("onward"):
+        lines.append(f"  {state['onward']['words']}")
     retention = state.get("retention")
     if retention and retention["deleted"]:
         gone = ", ".join(f"{count:,} {kind}" for kind, count in retention["deleted"].items())

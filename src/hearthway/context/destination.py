@@ -25,6 +25,7 @@ from .places import KnownPlace
 from .prior import Departure, PastTrip, Prior, prior_of
 from .routes import Follower, RouteIndex, Track, point_behind
 from .settling import Change
+from .where_next import WhereNext
 
 MAX_TRIPS = 4_000
 MAX_PATHS = 400
@@ -66,6 +67,7 @@ class DestinationModel:
         self.trips = trips
         self.tuning = tuning
         self._asked: tuple[tuple[Departure, tuple[Change, ...]], Prior] | None = None
+        self.where_next = WhereNext()
         self.index = RouteIndex()
         for at, trip in enumerate(trips):
             self.index.add(at, trip.path)
@@ -73,6 +75,7 @@ class DestinationModel:
     def places_changed(self) -> None:
         """Places were joined, divided or given up, and the trips with them."""
         self._asked = None
+        self.where_next = WhereNext()
 
     def learn(self, trip: PastTrip) -> None:
         """A trip is over."""

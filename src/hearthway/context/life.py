@@ -39,6 +39,7 @@ from .spots import two_of
 from .state import VERSION, LifeState, Moment
 from .stays import StayDetector
 from .view import changes_told, road_factor, situation_of
+from .where_next import SLOT_S, NextPlaces
 from .words import hear
 
 _STATE = msgspec.msgpack.Decoder(LifeState)
@@ -151,7 +152,8 @@ class Life:
 
     def situation(self, now_s: float, tomorrow: Sequence[CalendarEntry] = ()) -> Situation:
         """What is going on at `now_s`, from what was observed so far; `tomorrow`: what the calendar has then, by start."""
-        return situation_of(self.state, self._book, self.posterior(), now_s, tomorrow)
+        ahead = self.next_places(now_s)
+        return situation_of(self.state, self._book, self.posterior(), ahead, now_s, tomorrow)
 
     def agenda(
         self,
@@ -191,6 +193,17 @@ class Life:
             state.track,
             self._follower,
             state.settling.changes,
+        )
+
+    def next_places(self, now_s: float) -> NextPlaces | None:
+        """Where this person will likely go from here; None while under way."""
+        state = self.state
+        if state.here is None or state.last is None:
+            return None
+        slot_s = now_s // SLOT_S * SLOT_S
+        here = self._departing(slot_s, state.last.lat, state.last.lon, state.here)
+        return self.model.where_next.ask(
+            here, state.places, state.trips, state.stays, tuple(state.settling.changes)
         )
 
     def aim(self) -> Aim | None:

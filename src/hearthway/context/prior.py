@@ -36,14 +36,32 @@ OLD_LIFE_DAYS = 14.0  # half-life, after a change of home or work, of what was b
 UNSEEN = 0.5  # an unseen stay, in visits
 UNSEEN_DAYS = 90.0  # after which a point where nobody was seen to stay is no candidate any more
 NEVER = 0.2  # what every place has, in visits
-W_ORIGIN = 0.5  # weights of what each level says beyond the one it backs off into
-W_HOUR = 1.0
-W_BOTH = 1.0
-W_RECENT = 0.2
-W_BACK = 0.15
-IRREGULAR = 0.05  # of the plain frequencies: however regular a life, the next day may differ
-ALL, ORIGIN, HOUR, BOTH = range(4)
-LEVELS = 4
+FAST_DAYS = 7.0  # half-life of what was done lately
+ALL, ORIGIN, HOUR, BOTH, FAST = range(5)
+LEVELS = 5
+
+
+class Weights(Struct, frozen=True, kw_only=True):
+    """What each level counts for beyond the one it backs off into, and what else speaks for a place.
+
+    These are those of a leg that has begun: the route's constants in `destination` were set with them.
+    """
+
+    origin: float = 0.5
+    hour: float = 1.0
+    both: float = 1.0
+    fast: float = 0.0  # what was done in the last week
+    recent: float = 0.2
+    back: float = 0.15  # where the last leg began
+    once: float = 0.0  # a place where one was but once
+    today: float = 0.0  # one where one has been today
+    near: float = 0.0  # one near by: exp(-km)
+    irregular: float = (
+        0.05  # of the plain frequencies: however regular a life, the next day may differ
+    )
+
+
+UNDER_WAY = Weights()
 
 
 class PastTrip(Struct):
@@ -84,38 +102,46 @@ def prior_of(
     places: list[KnownPlace],
     trips: list[PastTrip],
     changes: Sequence[Change] = (),
+    weights: Weights = UNDER_WAY,
+    among: Sequence[KnownPlace] | None = None,
 ) -> Prior:
     """What past legs say of the one that begins; only somewhere new where no other place is known.
 
+    It leads to one of `among` (None: to those a leg can lead to: known, and not where it begins).
     After a change of home or work, what led to the old one or from it speaks for the new one, as probably as it changed.
     """
-    start = places[departure.origin] if departure.origin is not None else None
-    allowed = [
-        p
-        for p in places
-        if (p.visits or departure.time_s - p.last_s < UNSEEN_DAYS * DAY_S)
-        and (start is None or gap_m(start.lat, start.lon, p.lat, p.lon) > TRIP_MIN_M * 0.8)
-    ]
+    allowed = _reachable(departure, places) if among is None else among
     if not allowed:
         return Prior({}, 1.0, [])
     count = {p.index: p.visits + UNSEEN * p.unseen + NEVER for p in allowed}
     whole = sum(count.values())
     base = {index: visits / whole for index, visits in count.items()}
-    ballot = _Ballot(departure, base, trips, changes)
+    ballot = _Ballot(departure, base, trips, changes, weights)
     new = ballot.rate_of_new()
     scores = ballot.scores(places)
     top = max(scores.values())
     masses = {index: exp(score - top) for index, score in scores.items()}
     known = sum(masses.values())
-    new = max(new, IRREGULAR / 2.0)
+    odd = weights.irregular
+    new = max(new, odd / 2.0)
     return Prior(
         {
-            index: (1.0 - new) * ((1.0 - IRREGULAR) * mass / known + IRREGULAR * base[index])
+            index: (1.0 - new) * ((1.0 - odd) * mass / known + odd * base[index])
             for index, mass in masses.items()
         },
         new,
         ballot.votes,
     )
+
+
+def _reachable(departure: Departure, places: list[KnownPlace]) -> list[KnownPlace]:
+    start = places[departure.origin] if departure.origin is not None else None
+    return [
+        p
+        for p in places
+        if (p.visits or departure.time_s - p.last_s < UNSEEN_DAYS * DAY_S)
+        and (start is None or gap_m(start.lat, start.lon, p.lat, p.lon) > TRIP_MIN_M * 0.8)
+    ]
 
 
 class _Ballot:
@@ -127,9 +153,11 @@ class _Ballot:
         base: dict[int, float],
         trips: list[PastTrip],
         changes: Sequence[Change],
+        weights: Weights,
     ) -> None:
         self.votes: list[float] = []
         self._departure = departure
+        self._weights = weights
         self._base = base
         self._changes = changes
         self._seen = [0.0] * LEVELS
@@ -142,14 +170,16 @@ class _Ballot:
     def _vote(self, trip: PastTrip) -> None:
         leaving = self._departure
         days = max(0.0, leaving.time_s - trip.depart_s) / DAY_S
-        age = 0.5 ** (days / HALF_LIFE_DAYS) * self._outdated(trip.depart_s)
+        still = self._outdated(trip.depart_s)
+        age = 0.5 ** (days / HALF_LIFE_DAYS) * still
         lately = 0.5 ** (days / NEW_DAYS) / age
         when = age * _clock(trip, leaving)
         same = 0.0
         if leaving.origin is not None:
             same = self._heirs(trip.origin, trip.depart_s).get(leaving.origin, 0.0)
         self.votes.append((0.1 * age + when) * (0.15 + 0.85 * same))
-        weights = (age, age * same, when, when * same)
+        fast = 0.5 ** (days / FAST_DAYS) * still if self._weights.fast else 0.0
+        weights = (age, age * same, when, when * same, fast)
         heirs = self._heirs(trip.destination, trip.depart_s)
         for level, weight in enumerate(weights):
             if weight > 0.0:
@@ -193,6 +223,7 @@ class _Ballot:
 
     def scores(self, places: list[KnownPlace]) -> dict[int, float]:
         """Unnormalised log-prior by place."""
+        told = self._weights
         overall = self._smooth(ALL, self._base)
         by_origin = self._smooth(ORIGIN, overall)
         by_hour = self._smooth(HOUR, overall)
@@ -201,19 +232,29 @@ class _Ballot:
         norm = sum(product.values())
         product = {p: q / norm for p, q in product.items()}
         joined = (
-            (W_ORIGIN, by_origin, overall),
-            (W_HOUR, by_hour, overall),
-            (W_BOTH, self._smooth(BOTH, product), product),
+            (told.origin, by_origin, overall),
+            (told.hour, by_hour, overall),
+            (told.both, self._smooth(BOTH, product), product),
+            (told.fast, self._smooth(FAST, overall), overall),
         )
+        leaving = self._departure
+        start = places[leaving.origin] if leaving.origin is not None else None
         out = {}
         for p, plain in overall.items():
-            away_days = max(0.0, self._departure.time_s - places[p].last_s) / DAY_S
-            out[p] = (
-                log(plain)
-                + sum(weight * log(said[p] / under[p]) for weight, said, under in joined)
-                - W_RECENT * log(1.0 + away_days)
-                + (W_BACK if p == self._before else 0.0)
-            )
+            place = places[p]
+            away_s = max(0.0, leaving.time_s - place.last_s)
+            score = log(plain) + sum(w * log(said[p] / under[p]) for w, said, under in joined)
+            score -= told.recent * log(1.0 + away_s / DAY_S)
+            if p == self._before:
+                score += told.back
+            if place.visits + place.unseen == 1:
+                score += told.once
+            if away_s < leaving.local_s:
+                score += told.today
+            if told.near and start is not None and place is not start:
+                gap_km = gap_m(start.lat, start.lon, place.lat, place.lon) / 1000.0
+                score += told.near * exp(-gap_km)
+            out[p] = score
         return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -10,7 +10,13 @@ from msgspec import UNSET
 
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.localtime import DAY_S, utc_offset_s
-from hearthway.records.situation import Battery, Destination, Evidence, Situation
+from hearthway.records.situation import (
+    Battery,
+    Destination,
+    Evidence,
+    NextPlaces,
+    Situation,
+)
 from hearthway.sense.catalogue import OUTSIDE, SOC
 
 from .battery import ROAD_FACTOR
@@ -23,8 +29,10 @@ from .range_model import Forecast
 from .routines import Meal, routines_of
 from .state import LifeState
 from .tomorrow import stand_of, tomorrow_of
+from .where_next import NextPlaces as Likely
 
 SHOWN = 24  # candidates in a situation; the rest of the mass is spread over many
+SHOWN_NEXT = 8  # of where one will go from here
 ENOUGH_TRIPS = 5
 TOLD_DAYS = 90.0  # for so long a change is told where people look
 MOST_A_DAY = 2.0  # meals out: nobody has three on an average day
@@ -34,6 +42,7 @@ def situation_of(
     state: LifeState,
     book: PlaceBook,
     posterior: Posterior | None,
+    likely: Likely | None,
     now_s: float,
     tomorrow: Sequence[CalendarEntry] = (),
 ) -> Situation:
@@ -47,10 +56,7 @@ def situation_of(
     destinations: tuple[Destination, ...] = ()
     p_new = 1.0
     if posterior is not None:
-        destinations = tuple(
-            Destination(place=book.record(state.places[index]), p=p)
-            for index, p in posterior.places[:SHOWN]
-        )
+        destinations = _records(state, book, posterior.places[:SHOWN])
         p_new = posterior.new
     goal = state.places[posterior.places[0][0]] if posterior and posterior.places else None
     origin = state.here if staying else state.previous_place
@@ -82,7 +88,20 @@ def situation_of(
         evidence=_evidence(state, now_s),
         last_meal_s=_last_meal(state, meals),
         manoeuvre=UNSET if manoeuvre is None else manoeuvre,
+        next_places=UNSET
+        if likely is None
+        else NextPlaces(
+            places=_records(state, book, likely.places[:SHOWN_NEXT]),
+            p_new=likely.new,
+            leave_s=likely.leave_s,
+        ),
     )
+
+
+def _records(
+    state: LifeState, book: PlaceBook, ranked: Iterable[tuple[int, float]]
+) -> tuple[Destination, ...]:
+    return tuple(Destination(place=book.record(state.places[index]), p=p) for index, p in ranked)
 
 
 def eaten_out(state: LifeState, book: PlaceBook) -> list[Meal]:

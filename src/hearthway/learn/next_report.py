@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
 import numpy as np
 
 from hearthway.records.errors import InputError
 
 from .bootstrap import Interval, pooled_interval
+from .next_early import EARLY as COLD
 from .next_peers import MIX_NAME
 from .next_walk import Outcome
 
 SEED = 2
 BINS = 10
-COLD = 25
 SETTLED = 50
 SURE = (0.65, 0.70, 0.75)
 TOP = 3
@@ -58,7 +59,42 @@ def cold_rows(case: str, found: list[Outcome], lines: list[str]) -> list[Row]:
         ece = _ece([one.confidence for one in some], [one.ours == 1 for one in some])
         lines.append(f"{case}: {name}: ECE {ece:.4f} over {len(some)} stays")
         rows.append(_row(case, f"{name}: calibration error", "probability", ece))
+    return rows + _early_rows(case, cold, lines)
+
+
+def _early_rows(case: str, cold: list[Outcome], lines: list[str]) -> list[Row]:
+    """The same first stays by the confidence that was calibrated by their count, where there is one."""
+    some = [(one, one.early) for one in cold if one.early is not None]
+    if not some:
+        return []
+    name = f"first {COLD} stays, calibrated by count"
+    told = [msgspec.structs.replace(one, confidence=early) for one, early in some]
+    rows: list[Row] = []
+    for part, these in (
+        ("", told),
+        (", half A", [one for one in told if one.who % 2 == 0]),
+        (", half B", [one for one in told if one.who % 2]),
+    ):
+        for least in SURE if these else ():
+            rows += _sure(case, f"{name}{part}", these, least, lambda one: one.confidence, 1, lines)
+    ece = _ece([one.confidence for one in told], [one.ours == 1 for one in told])
+    lines.append(f"{case}: {name}: ECE {ece:.4f} over {len(told)} stays")
+    rows.append(_row(case, f"{name}: calibration error", "probability", ece))
     return rows
+
+
+def staying_rows(
+    case: str, found: list[tuple[int, tuple[bool, bool]]], lines: list[str]
+) -> list[Row]:
+    """(who, right as of the likely departure and as if one left now) of questions asked when a stay is certain."""
+    if not found:
+        return []
+    whom = [who for who, _ in found]
+    likely = _pooled(whom, [float(right) for _, (right, _) in found])
+    now = _pooled(whom, [float(right) for _, (_, right) in found])
+    metric, peer = "Acc@1, asked 20 min into the stay", "as if one left now"
+    lines.append(f"{case}: {metric} {_text(likely)}, {peer} {_text(now)} ({likely.n})")
+    return [_row(case, metric, "share of visits", likely.mean, peer, now.mean)]
 
 
 def _accuracy(case: str, some: list[Outcome], of: str, lines: list[str]) -> list[Row]:
@@ -118,11 +154,16 @@ def _reciprocal(rank: int) -> float:
 
 def _over(some: list[Outcome], values: list[float]) -> Interval:
     """The mean of `values`, one a visit, with whole people drawn."""
-    people = {who: at for at, who in enumerate(dict.fromkeys(one.who for one in some))}
+    return _pooled([one.who for one in some], values)
+
+
+def _pooled(whom: Sequence[int], values: Sequence[float]) -> Interval:
+    """The mean of `values`, one a visit of each of `whom`, with whole people drawn."""
+    people = {who: at for at, who in enumerate(dict.fromkeys(whom))}
     sums, counts = [0.0] * len(people), [0.0] * len(people)
-    for one, value in zip(some, values, strict=True):
-        sums[people[one.who]] += value
-        counts[people[one.who]] += 1.0
+    for who, value in zip(whom, values, strict=True):
+        sums[people[who]] += value
+        counts[people[who]] += 1.0
     interval = pooled_interval(sums, counts, seed=SEED)
     if interval is None:
         raise ValueError("no outcome to average")

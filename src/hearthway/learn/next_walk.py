@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 from msgspec import Struct
@@ -39,6 +40,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     shortlist: float
     peers: dict[str, int]
     mix_confidence: float
+    early: float | None = None  # confidence in the first, calibrated by how many stays are known
 
 
 class Walk:
@@ -90,6 +92,15 @@ def walk_all(people: list[Person]) -> tuple[list[Walk], float]:
     """(the walk of each person, CPU seconds that the peers took of it)."""
     walks = [Walk(who, person) for who, person in enumerate(people)]
     return walks, sum(walk.peer_cpu_s for walk in walks)
+
+
+def early_told(walks: list[Walk], scorer: Scorer, stays: int) -> list[tuple[int, float, bool]]:
+    """(which visit, confidence in the first, was it right) over the first `stays` of these people."""
+    told = []
+    for walk in walks:
+        said = islice(_ours(walk, scorer), stays - 1)
+        told += [(at, p, rank == 1) for at, (rank, p, _) in enumerate(said, 2)]
+    return told
 
 
 def outcomes(

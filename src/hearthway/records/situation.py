@@ -178,6 +178,14 @@ class Thing(Struct, frozen=True, kw_only=True):
     planned: Habit | None = None  # by what the calendar has next
 
 
+class NextPlaces(Struct, frozen=True, kw_only=True):
+    """Where somebody who stays will likely go from here, the most probable first, and when he will likely leave."""
+
+    places: tuple[Destination, ...]
+    p_new: float  # "somewhere new"
+    leave_s: float
+
+
 class Situation(Struct, frozen=True, kw_only=True):
     """Who, where, doing what, heading where, with what battery. Derived; never stored by another node."""
 
@@ -205,6 +213,9 @@ class Situation(Struct, frozen=True, kw_only=True):
     agenda: Agenda | UnsetType = UNSET  # where no calendar entry is near, the bytes are as before
     house: House | UnsetType = UNSET  # where nothing fresh is known of it, the same
     things: tuple[Thing, ...] | UnsetType = UNSET  # of the first minutes away from home only
+    next_places: NextPlaces | UnsetType = (
+        UNSET  # while staying; where one is under way, the bytes are as before
+    )
 
 
 class MealVisit(Struct, frozen=True, kw_only=True):

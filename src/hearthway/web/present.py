@@ -15,6 +15,7 @@ from hearthway.assist.moment import (
     reach,
     wait_minutes,
 )
+from hearthway.assist.onward import onward_of
 from hearthway.records.household import Peer
 from hearthway.records.localtime import clock
 from hearthway.records.page import MapShapes, PageState, Point, Why
@@ -57,6 +58,7 @@ def state_view(state: PageState) -> View:
             if state.silence.time_s
             else "",
         },
+        "onward": _onward(state, situation),
         "map": _map(state, situation),
     }
 
@@ -187,6 +189,12 @@ def _doing(situation: Situation | None) -> str:
         name = likely.place.called or "a place of yours"
         doing += f", likely to {name} ({likely.p:.0%})"
     return doing
+
+
+def _onward(state: PageState, situation: Situation | None) -> str:
+    """Where one goes from here, for a phone's page that has nothing else to say."""
+    onward = None if situation is None or state.role != "phone" else onward_of(situation)
+    return "" if onward is None else onward.words
 
 
 def _option(option: Option, number: int, offset_s: int) -> View:

@@ -1,0 +1,218 @@
+"""Where somebody who stays will go next: as of the likely departure, calibrated, and without anything stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from hearthway.context import where_next
+from hearthway.context.life import Life
+from hearthway.context.places import KnownPlace
+from hearthway.context.prior import Departure, PastTrip, prior_of
+from hearthway.context.where_next import (
+    DAYS_AHEAD,
+    WhereNext,
+    calibrated,
+    leaving_of,
+    likely,
+    likely_wait_s,
+)
+from hearthway.records.geo import offset
+from hearthway.records.localtime import DAY_S
+from hearthway.records.signals import Fix
+
+SPOT = (60.20, 24.90)
+MONDAY_S = 1_709_510_400.0
+HOME, WORK, SHOP, SPORT = range(4)
+
+
+def town() -> list[KnownPlace]:
+    return [
+        KnownPlace(index=i, lat=lat, lon=lon, visits=5, last_s=MONDAY_S)
+        for i, (lat, lon) in enumerate(offset(*SPOT, 3_000.0 * i, 0.0) for i in range(4))
+    ]
+
+
+def leg(day: int, hour: float, origin: int, goal: int, *, new: bool = False) -> PastTrip:
+    return PastTrip(
+        origin=origin,
+        destination=goal,
+        depart_s=MONDAY_S + day * DAY_S + hour * 3600.0,
+        local_s=hour * 3600.0,
+        weekday=day % 7,
+        new=new,
+        length_m=5_000.0,
+        duration_s=600.0,
+    )
+
+
+def at(day: int, hour: float, origin: int | None = HOME) -> Departure:
+    return Departure(origin, MONDAY_S + day * DAY_S + hour * 3600.0, hour * 3600.0, day % 7)
+
+
+def days(numbers: Sequence[int]) -> list[PastTrip]:
+    """To work at 8, back at 17, to the shop at 18:30, back at 19:30."""
+    legs = []
+    for day in numbers:
+        legs += [leg(day, 8.0, HOME, WORK), leg(day, 17.0, WORK, HOME)]
+        legs += [leg(day, 18.5, HOME, SHOP), leg(day, 19.5, SHOP, HOME)]
+    return legs
+
+
+WEEKS = days([day for day in range(28) if day % 7 < 5])
+
+
+@pytest.mark.parametrize(
+    ("here", "wait_h"),
+    [
+        (at(28, 6.0), 2.0),  # the first departure that comes, not the likeliest of the day
+        (at(28, 12.0), 6.5),
+        (at(28, 22.0), 10.0),  # tomorrow's, over midnight
+        (at(28, 9.0, WORK), 8.0),
+        (at(33, 9.0), 47.0),  # on a Saturday, of whose like one never left: Monday's
+        (at(34, 23.0), 9.0),
+    ],
+)
+def test_one_leaves_when_one_mostly_leaves_here_next(here: Departure, wait_h: float) -> None:
+    assert likely_wait_s(here, WEEKS) / 3600.0 == pytest.approx(wait_h)
+
+
+def test_nothing_is_known_of_when_one_leaves_a_place_never_left() -> None:
+    assert likely_wait_s(at(28, 9.0, SPORT), WEEKS) == 0.0
+    assert likely_wait_s(at(28, 9.0, None), WEEKS) == 0.0
+    assert leaving_of(at(28, 9.0, SPORT), WEEKS) == at(28, 9.0, SPORT)
+
+
+def test_a_place_seldom_come_to_is_left_as_soon_as_on_the_days_one_was_there() -> None:
+    weekly = [leg(7 * week + 1, 20.0, SPORT, HOME) for week in range(4)]
+    assert likely_wait_s(at(29, 18.5, SPORT), [*WEEKS, *weekly]) / 3600.0 == pytest.approx(1.5)
+
+
+def test_the_departure_keeps_the_local_day_right() -> None:
+    leaving = leaving_of(at(28, 22.0), WEEKS)
+    assert (leaving.local_s, leaving.weekday) == (8 * 3600.0, 1)
+    assert leaving.time_s == MONDAY_S + 29 * DAY_S + 8 * 3600.0
+
+
+def test_at_night_it_is_asked_as_of_the_morning_and_not_as_if_one_left_now() -> None:
+    asked = WhereNext()
+    night = asked.ask(at(28, 22.0), town(), WEEKS, 1)
+    assert night.places[0][0] == WORK
+    assert night.leave_s == MONDAY_S + 29 * DAY_S + 8 * 3600.0
+    afternoon = asked.ask(at(28, 12.0), town(), WEEKS, 1)
+    assert afternoon.places[0][0] == SHOP
+    assert sum(p for _, p in night.places) + night.new == pytest.approx(1.0)
+    assert HOME not in dict(night.places)
+
+
+def test_who_has_hardly_a_history_goes_somewhere_new_oftener_than_is_counted() -> None:
+    few = [leg(0, 8.0, HOME, WORK), leg(0, 17.0, WORK, HOME)]
+    counted = prior_of(at(1, 8.0), town()[:2], few)
+    said = calibrated(counted, len(few))
+    settled = calibrated(prior_of(at(28, 8.0), town(), WEEKS), len(WEEKS))
+    assert said.new > counted.new
+    assert said.new > 0.2 > settled.new
+    for prior in (said, settled):
+        assert sum(prior.places.values()) + prior.new == pytest.approx(1.0)
+    assert calibrated(prior_of(at(0, 8.0), town()[:1], []), 0).new == 1.0
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 60), st.floats(0.0, 23.9), st.integers(0, 3), st.integers(0, 3)),
+        max_size=30,
+    ),
+    st.floats(0.0, 23.9),
+)
+def test_it_is_a_distribution_and_the_departure_lies_ahead(
+    told: list[tuple[int, float, int, int]], hour: float
+) -> None:
+    legs = [leg(*one) for one in sorted(told)]
+    here = at(61, hour // 0.25 * 0.25)
+    said = WhereNext().ask(here, town(), legs, 1)
+    assert sum(p for _, p in said.places) + said.new == pytest.approx(1.0)
+    assert [p for _, p in said.places] == sorted((p for _, p in said.places), reverse=True)
+    assert here.time_s <= said.leave_s < here.time_s + DAYS_AHEAD * DAY_S
+
+
+def test_near_by_counts_and_once_or_today_already_counts_less() -> None:
+    """Each against the same place without it."""
+
+    def p_shop(**changes: object) -> float:
+        places = town()
+        places[SHOP] = msgspec.structs.replace(places[SHOP], **changes)
+        return likely(at(28, 12.0), places, WEEKS).places[SHOP]
+
+    usual = p_shop(last_s=MONDAY_S + 26.9 * DAY_S)
+    near = offset(*SPOT, 600.0, 0.0)
+    assert p_shop(last_s=MONDAY_S + 26.9 * DAY_S, lat=near[0], lon=near[1]) > usual
+    assert p_shop(last_s=MONDAY_S + 28.1 * DAY_S) < usual
+    assert p_shop(last_s=MONDAY_S + 26.9 * DAY_S, visits=1) < usual
+
+
+def test_the_same_slot_is_asked_once_and_a_later_stay_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[Departure] = []
+
+    def counted(*args: object) -> object:
+        assert isinstance(args[0], Departure)
+        counts.append(args[0])
+        return prior_of(*args)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(where_next, "prior_of", counted)
+    asked = WhereNext()
+    for hour in (6.0, 6.0, 6.25, 6.5):  # one leaves at 8 from each of them
+        asked.ask(at(28, hour), town(), WEEKS, 7)
+    assert len(counts) == 1
+    asked.ask(at(28, 6.5), town(), WEEKS, 8)
+    asked.ask(at(28, 12.0), town(), WEEKS, 8)
+    assert len(counts) == 3
+
+
+def test_a_life_tells_it_while_staying_and_not_on_the_way(
+    make_weeks: Callable[..., Iterator[Fix]],
+) -> None:
+    life, told, silent = Life("ada"), 0, 0
+    for fix in make_weeks(28):
+        life.observe(fix)
+        situation = life.situation(fix.time_s)
+        staying = life.state.here is not None
+        assert (situation.next_places is not UNSET) == staying
+        told, silent = told + staying, silent + (not staying)
+    assert told > 100 < silent
+    ahead = life.situation(fix.time_s).next_places
+    assert ahead is not UNSET
+    assert ahead.places[0].place.label == "work"  # Sunday night: Monday's way to work
+    assert ahead.places[0].p > 0.5
+    again = Life.load(life.dump())
+    assert again.situation(fix.time_s) == life.situation(fix.time_s)
+    assert again.dump() == life.dump()
+
+
+def test_an_old_state_tells_it_as_well(six_weeks: list[Fix]) -> None:
+    """Nothing of it is kept: what was learned before it was asked for is enough."""
+    life = Life("ada")
+    for fix in six_weeks:
+        life.observe(fix)
+    bytes_before = life.dump()
+    assert life.next_places(fix.time_s) is not None
+    assert life.dump() == bytes_before
+
+
+def test_a_place_that_became_another_is_not_named_by_its_old_number(six_weeks: list[Fix]) -> None:
+    life = Life("ada")
+    for fix in six_weeks:
+        life.observe(fix)
+    before = life.next_places(fix.time_s)
+    assert before is not None
+    gone = before.places[0][0]
+    life._give_up(life.state.places[gone])
+    life._book.give_up(life.state.places[gone])
+    after = life.next_places(fix.time_s)
+    assert after is not None
+    assert gone not in dict(after.places)
+    assert sum(p for _, p in after.places) + after.new == pytest.approx(1.0)
