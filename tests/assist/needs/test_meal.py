@@ -14,6 +14,7 @@ from hearthway.assist.needs.meal.hunger import (
     believed_share,
     hazard,
     hunger_at,
+    lower_end,
     mass,
     usable,
 )
@@ -58,12 +59,36 @@ def test_meals_there_at_that_hour_raise_it_and_other_hours_do_not(world: Any) ->
 def test_arrivals_that_were_no_meal_lower_it(world: Any) -> None:
     """150 arrivals at home and no meal out there: a drive home is not an eating-out drive."""
     assert need(world, [], world.home).p < 0.1
-    assert need(world, [], world.home).p < need(world, [], world.mall).p
+    dinners = [meal(world, 18.5, d) for d in range(8)]
+    rare, usual = (need(world, dinners, place).p for place in (world.home, world.mall))
+    assert rare < usual
 
 
-def test_an_unknown_place_says_what_the_routine_says(world: Any) -> None:
+def test_an_unknown_place_says_what_the_routine_says_and_hardly_that(world: Any) -> None:
     fresh = type(world.mall)(place_id="x", lat=0.1, lon=0.1, visits=0)
-    assert need(world, [], fresh).p == pytest.approx(need(world, [], fresh).hazard)
+    found = need(world, [], fresh)
+    assert found.p == pytest.approx(lower_end(found.hazard, 1.0 - found.hazard))
+    assert 0.0 < found.p < found.hazard
+
+
+@quick
+@given(yes=st.floats(0.01, 200), no=st.floats(0.01, 200), more=st.floats(1, 50))
+def test_more_counts_of_the_same_share_leave_less_open(yes: float, no: float, more: float) -> None:
+    low, mean = lower_end(yes, no), yes / (yes + no)
+    assert 0.0 <= low < mean
+    assert low <= lower_end(yes * more, no * more) + 1e-12
+    assert low < lower_end(yes + more, no), "more for it"
+
+
+def test_few_meals_are_no_certainty(world: Any) -> None:
+    """Three of three are not yet as good as nine of nine."""
+
+    def after(count: int) -> float:
+        place = type(world.mall)(place_id="x", lat=0.1, lon=0.1, visits=count)
+        return float(need(world, [meal(world, 18.5, d) for d in range(count)], place).p)
+
+    three, nine = after(3), after(9)
+    assert three < 0.75 < 0.85 < nine
 
 
 def test_the_hazard_follows_the_routine(world: Any) -> None:

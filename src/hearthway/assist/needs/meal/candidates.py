@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from hearthway.assist.settings import STREET_FACTOR, WALK_MPS, GateSettings
@@ -42,6 +43,11 @@ class Found(Struct, frozen=True, kw_only=True):
     known_open: int
     closed: int
 
+    @property
+    def open_share(self) -> float:
+        """Of the tables whose hours are known, those open then, shrunk towards two of three."""
+        return (self.known_open + PRIOR_OPEN) / (self.known_open + self.closed + PRIOR_KNOWN)
+
 
 def find(
     situation: Situation,
@@ -73,15 +79,14 @@ def find(
     opened = [(w, pois.opening(w[0], w[1])) for w in named]
     is_open = sum(o.state is OpenState.OPEN for _, o in opened)
     closed = sum(o.state is OpenState.CLOSED for _, o in opened)
-    share = (is_open + PRIOR_OPEN) / (is_open + closed + PRIOR_KNOWN)
-    return Found(
+    counts = Found(candidates=(), known_open=is_open, closed=closed)
+    return msgspec.structs.replace(
+        counts,
         candidates=tuple(
-            _candidate(way, opening, share, taste, situation)
+            _candidate(way, opening, counts.open_share, taste, situation)
             for way, opening in opened
             if opening.state is not OpenState.CLOSED
         ),
-        known_open=is_open,
-        closed=closed,
     )
 
 

@@ -9,6 +9,7 @@ the routine says, and a home with 150 arrivals and no meal out says no.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 
 from msgspec import Struct
 
@@ -19,7 +20,7 @@ from hearthway.records.life import Place, Routine
 from hearthway.records.localtime import local_day, local_second
 from hearthway.records.situation import Situation
 
-from .settings import ALWAYS, MIN_MEALS, NEWEST_MEALS, ONE_SPOT_M, PLACE_REACH_M
+from .settings import PLACE_REACH_M
 
 LIVED = ("home", "work")
 MEALS = ("breakfast", "lunch", "dinner")
@@ -27,7 +28,12 @@ QUARTERS = 96
 BEFORE_Q, AFTER_Q = 1, 5  # a meal "on arrival" begins from 15 min before to 75 min after
 EARLIER_Q = 28  # a meal begun in the seven hours before counts as this one already eaten
 WAKING_Q = 64  # arrivals that are not for a meal: taken as even over 16 waking hours
-PRIOR_ARRIVALS = 3.0
+AROUND_Q = (
+    2  # how late one is differs: arrivals up to half an hour earlier are "around this time" too
+)
+PRIOR_ARRIVALS = (
+    1.0  # a place is for meals or it is not: one arrival tells more than the other places do
+)
 # Having eaten: nothing more is wanted for a while, then appetite returns.
 SATED_S, HUNGRY_S = 90 * 60.0, 4 * 3600.0
 MIN_APPETITE = 0.25
@@ -38,7 +44,7 @@ class Hunger(Struct, frozen=True, kw_only=True):
 
     name: str
     routine: Routine
-    p: float  # probability that the person wants it on arrival
+    p: float  # probability that the person wants it on arrival, as low as the counts leave it
     hazard: float  # the routine's own part
     window_mass: float
     appetite: float  # 1 where nothing was eaten lately
@@ -114,23 +120,16 @@ def quarter_of(situation: Situation, time_s: float) -> int:
 
 
 def slots_at(situation: Situation, arrive_s: float) -> set[int]:
-    """The quarter hours in which a meal on that arrival would begin."""
+    """The quarter hours in which a stay that begins counts as one around that arrival."""
     quarter = quarter_of(situation, arrive_s)
-    return {q % QUARTERS for q in range(quarter - BEFORE_Q, quarter + AFTER_Q)}
+    return {q % QUARTERS for q in range(quarter - AROUND_Q, quarter + AFTER_Q)}
 
 
-def one_spot(meals: Sequence[Meal]) -> tuple[float, float] | None:
-    """Where (nearly) all of the newest of these stand; None where there is a choice among them, or too few."""
-    newest = sorted(meals)[-NEWEST_MEALS:]
-    if len(newest) < MIN_MEALS:
-        return None
-    around = [
-        [n for n in newest if distance_m(m.lat, m.lon, n.lat, n.lon) <= ONE_SPOT_M] for m in newest
-    ]
-    most = max(around, key=len)
-    if len(most) <= ALWAYS * len(newest):
-        return None
-    return sum(m.lat for m in most) / len(most), sum(m.lon for m in most) / len(most)
+def lower_end(yes: float, no: float) -> float:
+    """The mean of the Beta distribution of these counts less one standard deviation; 0 at least."""
+    total = yes + no
+    mean = yes / total
+    return max(0.0, mean - sqrt(mean * (1.0 - mean) / (total + 1.0)))
 
 
 def usable(situation: Situation, settings: GateSettings) -> list[Routine]:
@@ -156,7 +155,7 @@ def hunger_at(
     slots = slots_at(situation, arrive_s)
     here = sum(m.quarter in slots for m in meals)
     other = max(0, place.visits - len(meals)) * len(slots) / WAKING_Q
-    p = (here + PRIOR_ARRIVALS * chance) / (here + other + PRIOR_ARRIVALS)
+    p = lower_end(here + PRIOR_ARRIVALS * chance, other + PRIOR_ARRIVALS * (1.0 - chance))
     return Hunger(
         name=routine.name,
         routine=routine,

@@ -8,15 +8,15 @@ from hearthway.assist import moment
 from hearthway.assist.options import best
 from hearthway.assist.settings import DECIDING_MIN
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
-from hearthway.records.geo import distance_m
-from hearthway.records.poi import MEAL, OpenState, PoiIndex
+from hearthway.records.poi import OpenState
 from hearthway.records.venue import Wait
 
 from .candidates import Candidate, find
 from .hunger import MEALS, living, usable, words_of
 from .rank import BEST_OPTION_MIN, option_of
-from .settings import AT_TABLE_M
+from .settings import AT_TABLE_P
 from .silences import SILENCES
+from .table import table_p
 from .target import Target, find_target
 from .taste import Taste, taste_of
 from .words import routine_line
@@ -32,6 +32,7 @@ class MealOffer(Offer, frozen=True, kw_only=True):
     """Where one could eat there."""
 
     target: Target
+    at_table: float  # probability that the meals it was concluded from were meals
     heading: str  # "Forum", "near Forum", or empty
     distance_m: float
     candidates: tuple[Candidate, ...]
@@ -68,24 +69,10 @@ def _taste(scene: Scene) -> Taste:
     return taste_of(scene.memory, scene.situation.time_s, living(scene.situation))
 
 
-def next_door(target: Target, pois: PoiIndex) -> bool:
-    """Do they always stay on one spot there that is not clearly a table of the kind we name?
-
-    Then it may be anything beside one, or a cafe, for which a restaurant is no other choice.
-    """
-    if target.spot is None:
-        return False
-    usual = [poi for osm_id in sorted(target.usual) if (poi := pois.get(osm_id)) is not None]
-    at_spot = [p for p in usual if distance_m(*target.spot, p.lat, p.lon) <= AT_TABLE_M]
-    return len(at_spot) != 1 or at_spot[0].kind not in MEAL
-
-
 def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
     """Places to eat that are open or of unknown hours when one comes."""
     if scene.pois is None:
         return Unfit(code="needs-a-map")
-    if next_door(aim.target, scene.pois):
-        return Unfit(code="next-door-to-a-table")
     place, taste = aim.target.place, _taste(scene)
     seconds, route = scene.way(place)
     found = find(
@@ -100,9 +87,14 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
     )
     if not found.candidates:
         return Unfit(code="nothing-open" if found.closed else "no-places-near")
+    out = scene.memory.meals_out(scene.situation.time_s, living(scene.situation))
+    at_table = table_p(aim.target.there, out, scene.pois, found.open_share)
+    if at_table < AT_TABLE_P:
+        return Unfit(code="next-door-to-a-table")
     return MealOffer(
         topic=aim.topic,
-        p_useful=aim.p_useful,
+        p_useful=aim.p_useful * at_table,
+        at_table=at_table,
         lead_s=seconds,
         at_best_min=max(
             option_of(c, Wait(osm_id=c.poi.osm_id, minutes=0.0), taste).utility
@@ -152,7 +144,7 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
         worth_min=first.utility,
         worth_words=f"{moment.plain(first.poi.name)}: {first.utility:+.1f} min",
         p_words=f" (heading there {target.p_area:.2f}, {hunger.name} then {hunger.p:.2f}:"
-        f" {words_of(hunger)})",
+        f" {words_of(hunger)}; at a table, not next door to one, {offer.at_table:.2f})",
     )
 
 

@@ -10,7 +10,7 @@ SILENCES = {
     "ate-recently": "You have eaten not long ago.",
     "heading-home": "You are heading home, and such a drive of yours rarely ends at a table.",
     "not-an-eating-drive": "Your visits there at this time are rarely for a meal.",
-    "next-door-to-a-table": "At this time you always stay on one spot there, and it may be something else than a table.",
+    "next-door-to-a-table": "Your stays there may have been at something next door to a table.",
     "said-already": "It has been said already for this meal.",
     "no-places-near": "The map knows no place to eat near there.",
     "nothing-open": "Nothing there is open when you arrive.",

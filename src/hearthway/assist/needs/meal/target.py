@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from hearthway.assist.memory import Memory
+from hearthway.assist.memory import Meal, Memory
 from hearthway.assist.settings import AREA_M, GateSettings
 from hearthway.assist.shape import Unfit
 from hearthway.assist.way import eta_s
@@ -20,7 +20,6 @@ from .hunger import (
     hunger_at,
     living,
     meals_by_place,
-    one_spot,
     slots_at,
     usable,
 )
@@ -37,8 +36,7 @@ class Target(Struct, frozen=True, kw_only=True):
     p_area: float  # of every destination within `AREA_M`: they share their options
     p_useful: float  # one of these is the destination, and the meal is wanted there
     area: tuple[Place, ...]  # these destinations, the weightiest first
-    spot: tuple[float, float] | None = None  # where they always stay then; None: here and there
-    usual: frozenset[str] = frozenset()  # the POIs that the meals there may have been at
+    there: tuple[Meal, ...] = ()  # the meals at these around this time
 
 
 def _apart_m(a: Place, b: Place) -> float:
@@ -64,7 +62,10 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
     if hungry[due.name] < MIN_APPETITE:
         return Unfit(code="ate-recently")
     home = situation.home
-    places = [d.place for d in goals] + ([] if home is None else [home])
+    # A meal belongs to the nearest of all known places: else what stands near it would inherit the meals of the improbable.
+    known = {d.place.place_id: d.place for d in situation.destinations}
+    known |= {p.place_id: p for p in (home, situation.origin) if p is not None}
+    places = list(known.values())
     meals = meals_by_place(places, out)
 
     def wishes(place: Place) -> dict[str, Hunger]:
@@ -104,6 +105,5 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
     if target.hunger.p < settings.min_need_p:
         return Unfit(code="heading-home" if homeward else "not-an-eating-drive")
     then = slots_at(situation, arrivals[target.place.place_id])
-    there = [m for p in target.area for m in meals.get(p.place_id, []) if m.quarter in then]
-    usual = frozenset(osm_id for meal in there for osm_id, _ in meal.pois)
-    return msgspec.structs.replace(target, spot=one_spot(there), usual=usual)
+    there = tuple(m for p in target.area for m in meals.get(p.place_id, []) if m.quarter in then)
+    return msgspec.structs.replace(target, there=there)

@@ -1,0 +1,126 @@
+"""Was a stay beside a table a meal at it? What the map says of the spot, against how often an errand ends beside a table too.
+
+A spot is where several stays lie. Its likelihood ratio is that of the distance to the nearest table: under a meal, the
+receiver's error and the size of a house; under anything else, how far the next table is from where one stops
+thereabouts, which the shops around tell (a Poisson field, its density by maximum likelihood). What share of this
+person's spots beside tables are tables is unknown: the same for all spots, with a Beta prior, summed over a grid. So one
+spot in a town's middle says little, one in a village more, and several, each right at a table, say it by being several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from math import exp, pi
+
+from msgspec import Struct
+
+from hearthway.assist.memory import Meal
+from hearthway.records.geo import distance_m
+from hearthway.records.poi import MEAL, SHOPPING, OpenState, PoiIndex
+
+from .settings import (
+    FIX_M,
+    HABIT_PRIOR,
+    HOUSE_M,
+    NEWEST_SPOTS,
+    NO_TABLE_M,
+    ONE_SPOT_M,
+    SHOP_REACH_M,
+    SHOPS,
+    TABLE_REACH_M,
+    TABLES,
+)
+
+_GRID = tuple((i + 0.5) / 24 for i in range(24))
+
+
+class Spot(Struct, kw_only=True):
+    """Stays within `ONE_SPOT_M` of one another: the newest comes first."""
+
+    lat: float
+    lon: float
+    meals: list[Meal]
+
+
+def spots_of(meals: Sequence[Meal]) -> list[Spot]:
+    """The spots of these stays, the newest `NEWEST_SPOTS`; each stay belongs to the first spot that it is near."""
+    spots: list[Spot] = []
+    for meal in sorted(meals, reverse=True):
+        spot = next(
+            (s for s in spots if distance_m(s.lat, s.lon, meal.lat, meal.lon) <= ONE_SPOT_M), None
+        )
+        if spot is None:
+            if len(spots) < NEWEST_SPOTS:
+                spots.append(Spot(lat=meal.lat, lon=meal.lon, meals=[meal]))
+            continue
+        spot.meals.append(meal)
+        spot.lat += (meal.lat - spot.lat) / len(spot.meals)
+        spot.lon += (meal.lon - spot.lon) / len(spot.meals)
+    return spots
+
+
+def tables_per_m2(pois: PoiIndex, lat: float, lon: float) -> float:
+    """How dense tables are where one stops thereabouts, by the shops around and one that is far from any."""
+    squares = NO_TABLE_M**2
+    count = 1
+    for shop in islice(pois.near(lat, lon, SHOP_REACH_M, SHOPPING), SHOPS):
+        near = pois.near(shop.lat, shop.lon, NO_TABLE_M, MEAL)
+        away_m = distance_m(shop.lat, shop.lon, near[0].lat, near[0].lon) if near else NO_TABLE_M
+        squares += away_m**2
+        count += 1
+    return count / (pi * squares)
+
+
+def ratio(spot: Spot, pois: PoiIndex, open_share: float) -> float:
+    """How many times likelier this spot is if one eats there than if not; 0 where no table is near that may have been open.
+
+    `open_share`: of the tables whose hours are known, those open at this hour; it stands for a table without hours.
+    """
+    newest = spot.meals[0]
+    half_way_s = 0.5 * (newest.time_s + newest.end_s)
+    for poi in islice(pois.near(spot.lat, spot.lon, TABLE_REACH_M, MEAL), TABLES):
+        state = pois.opening(poi, half_way_s).state
+        if state is OpenState.CLOSED:
+            continue
+        square = distance_m(spot.lat, spot.lon, poi.lat, poi.lon) ** 2
+        density = tables_per_m2(pois, spot.lat, spot.lon)
+        variance = HOUSE_M**2 + FIX_M**2 / len(spot.meals)
+        here = exp(-0.5 * square / variance) / (2.0 * pi * variance)
+        opened = 1.0 if state is OpenState.OPEN else open_share
+        return opened * here / (density * exp(-pi * density * square))
+    return 0.0
+
+
+def shares(ratios: Sequence[float]) -> list[float]:
+    """The probability that each spot is a table, given all their likelihood ratios."""
+    yes, no = HABIT_PRIOR
+    weights = []
+    for share in _GRID:
+        weight = share ** (yes - 1.0) * (1.0 - share) ** (no - 1.0)
+        for each in ratios:
+            weight *= share * each + 1.0 - share
+        weights.append(weight)
+    total = sum(weights)
+    return [
+        sum(
+            w * share * each / (share * each + 1.0 - share)
+            for w, share in zip(weights, _GRID, strict=True)
+        )
+        / total
+        for each in ratios
+    ]
+
+
+def table_p(
+    there: Sequence[Meal], meals: Sequence[Meal], pois: PoiIndex, open_share: float
+) -> float:
+    """The probability that the stays `there` were meals, among all the `meals` of this person; of all where none is there."""
+    spots = spots_of(meals)
+    found: Mapping[Meal, float] = {
+        meal: p
+        for spot, p in zip(spots, shares([ratio(s, pois, open_share) for s in spots]), strict=True)
+        for meal in spot.meals
+    }
+    about = [found[meal] for meal in there or meals if meal in found]
+    return sum(about) / len(about) if about else 0.0

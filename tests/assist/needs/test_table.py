@@ -1,0 +1,115 @@
+"""At a table or next door to one: what the map and the person's other spots say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hearthway.assist.memory import Meal
+from hearthway.assist.needs.meal.settings import NEWEST_SPOTS
+from hearthway.assist.needs.meal.table import ratio, shares, spots_of, table_p, tables_per_m2
+from hearthway.records.geo import offset
+from hearthway.records.poi import OpenState, Poi
+
+MIDDLE = (42.5, 1.52)
+OPEN_SHARE = 0.9
+quick = settings(max_examples=60, deadline=None)
+
+
+def thing(number: int, kind: str, north_m: float, east_m: float) -> Poi:
+    lat, lon = offset(*MIDDLE, north_m, east_m)
+    return Poi(osm_id=f"node/{number}", kind=kind, name=f"{kind} {number}", lat=lat, lon=lon)
+
+
+def stay(north_m: float, east_m: float, day: int = 0) -> Meal:
+    lat, lon = offset(*MIDDLE, north_m, east_m)
+    start_s = day * 86_400.0 + 68_400.0
+    return Meal(time_s=start_s, end_s=start_s + 3_600.0, quarter=76, day=day, lat=lat, lon=lon)
+
+
+def stays(count: int, north_m: float, east_m: float, first: int = 0) -> list[Meal]:
+    return [stay(north_m, east_m, first + i) for i in range(count)]
+
+
+def village(world: Any, **hours: OpenState) -> Any:
+    """One inn; the three shops are far from it."""
+    shops = [thing(10 + i, "shop", 220.0 + 40 * i, 100.0) for i in range(3)]
+    return world.town([thing(1, "restaurant", 0, 0), *shops], {"node/1": hours.get("inn")})
+
+
+def street(world: Any) -> Any:
+    """A town's middle: a table every 40 m, and a shop 15 m from each."""
+    tables = [thing(i, "restaurant", 0, 40.0 * i) for i in range(12)]
+    shops = [thing(100 + i, "shop", 0, 40.0 * i + 15.0) for i in range(12)]
+    return world.town([*tables, *shops], {})
+
+
+def at(meals: list[Meal], town: Any) -> float:
+    return table_p(meals, meals, town, OPEN_SHARE)
+
+
+def test_the_only_inn_of_a_village_is_a_table_and_the_next_house_is_not(world: Any) -> None:
+    inn = at(stays(8, 3, 0), village(world))
+    assert inn > 0.9
+    assert at(stays(8, 40, 0), village(world)) < 0.2
+    assert at(stays(8, 300, 300), village(world)) == 0.0, "no table near at all"
+
+
+def test_in_a_towns_middle_one_spot_says_less_and_several_at_tables_say_it(world: Any) -> None:
+    town = street(world)
+    alone = at(stays(8, 2, 0), town)
+    assert alone < at(stays(8, 2, 0), village(world))
+    several = [m for i in range(6) for m in stays(2, 2, 80.0 * i, first=10 * i)]
+    assert at(several, town) > alone + 0.1
+
+
+def test_who_stops_all_over_the_town_is_at_a_table_by_chance(world: Any) -> None:
+    """Of seven spots one lies at a table: the other six, between tables, make it an errand as well."""
+    town = street(world)
+    usual = stays(4, 2, 0)
+    errands = [m for i in range(1, 7) for m in stays(4, 30, 70.0 * i, first=10 * i)]
+    assert table_p(usual, [*usual, *errands], town, OPEN_SHARE) < at(usual, town) - 0.1
+
+
+def test_a_table_that_was_closed_is_none_and_an_unknown_one_is_as_open_as_the_others(
+    world: Any,
+) -> None:
+    spot = spots_of(stays(8, 3, 0))[0]
+    known = ratio(spot, village(world, inn=OpenState.OPEN), 0.3)
+    unknown = ratio(spot, village(world, inn=OpenState.UNKNOWN), 0.3)
+    assert unknown == pytest.approx(0.3 * known)
+    assert ratio(spot, village(world, inn=OpenState.CLOSED), 0.3) == 0.0
+    beside = village(world, inn=OpenState.CLOSED)
+    beside.pois.append(thing(2, "pub", 12, 0))
+    assert ratio(spot, beside, 0.3) > 0.0, "the next one may have been open"
+
+
+def test_the_density_follows_the_shops(world: Any) -> None:
+    assert tables_per_m2(street(world), *MIDDLE) > 5 * tables_per_m2(village(world), *MIDDLE)
+    assert tables_per_m2(world.town([], {}), *MIDDLE) > 0.0
+
+
+def test_spots_are_where_stays_lie_together_and_the_newest_are_kept(world: Any) -> None:
+    two = spots_of([*stays(3, 0, 0), *stays(2, 10, 0, first=5), *stays(1, 90, 0, first=9)])
+    assert [len(s.meals) for s in two] == [1, 5]
+    many = [stay(0, 100.0 * i, day=i) for i in range(NEWEST_SPOTS + 5)]
+    spots = spots_of(many)
+    assert len(spots) == NEWEST_SPOTS
+    assert spots[0].meals[0].day == NEWEST_SPOTS + 4
+    old = many[:1]
+    assert 0.0 <= table_p(old, many, street(world), OPEN_SHARE) <= 1.0
+    assert table_p((), (), street(world), OPEN_SHARE) == 0.0
+
+
+@quick
+@given(ratios=st.lists(st.floats(0, 1e4), min_size=1, max_size=NEWEST_SPOTS), more=st.floats(0, 50))
+def test_shares_are_probabilities_and_grow_with_the_evidence(
+    ratios: list[float], more: float
+) -> None:
+    found = shares(ratios)
+    assert all(0.0 <= p <= 1.0 for p in found)
+    raised = shares([ratios[0] + more, *ratios[1:]])
+    assert all(b >= a - 1e-9 for a, b in zip(found, raised, strict=True)), "also of the others"
