@@ -159,7 +159,7 @@ def test_more_own_visits_never_rank_a_place_lower(world: Any, visits: int, more:
     def utility(count: int) -> float:
         memory = world.dining({"node/2": 5} | ({"node/1": count} if count else {}))
         lat = world.mall.lat + 0.4 * (world.drive().lat - world.mall.lat)
-        proposal = world.assistant(settings=GateSettings(threshold_min=-99)).propose(
+        proposal = world.assistant(settings=GateSettings(threshold_min=-99, least_p=0.0)).propose(
             world.drive(lat=lat), memory
         )
         found = next(c for c in proposal.offers[0][1].candidates if c.poi.osm_id == "node/1")

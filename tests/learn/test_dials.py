@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from hearthway.assist import gate
+from hearthway.assist.explain import said_at
 from hearthway.assist.memory import Memory
-from hearthway.assist.settings import DECIDING_MIN, Dial, GateSettings
+from hearthway.assist.settings import DECIDING_MIN, LEAST_P, Dial, GateSettings
 from hearthway.learn.bootstrap import mean_interval
-from hearthway.learn.dials import DialReplayed, from_log, said_at, speaks
+from hearthway.learn.dials import DialReplayed, from_log, speaks
 from hearthway.learn.foreseen import AtFraction, CalibrationBin, Error, Foreseen
 from hearthway.learn.report import (
     DEFINITIONS,
@@ -76,7 +77,8 @@ def answer(number: int, kind: AnswerKind, later_s: float = 60.0) -> Answer:
 def test_another_setting_is_weighed_as_the_gate_itself_would(p: float, made: Dial) -> None:
     for dial in Dial:
         by_gate = word(1, p, dial)
-        assert speaks(word(1, p, made), dial) is (by_gate.utility >= by_gate.threshold)
+        worth_it = by_gate.utility >= by_gate.threshold and p >= LEAST_P[dial]
+        assert speaks(word(1, p, made), dial) is worth_it
     assert said_at(word(1, p, made)) is (made if p < 1.0 else None)
 
 
@@ -87,7 +89,7 @@ def test_a_word_without_its_cost_is_not_judged() -> None:
 
 
 def test_the_log_tells_of_words_that_were_answered_only() -> None:
-    said = [word(n, p) for n, p in enumerate((0.55, 0.6, 0.9, 0.95, 0.97))]
+    said = [word(n, p) for n, p in enumerate((0.62, 0.66, 0.9, 0.95, 0.97))]
     answers = [
         answer(0, AnswerKind.DISMISS),
         answer(1, AnswerKind.IGNORED),

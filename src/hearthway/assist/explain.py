@@ -14,7 +14,10 @@ from hearthway.records.suggestion import Option, Reason, Suggestion
 
 from .moment import SYNTHETIC, ago, called, plain, render
 from .needs import of_topic
+from .settings import INTERRUPTION_MIN, LEAST_P, Dial
 
+WORTH = ("deciding-early", "best-option")
+BASE = "interruption"  # the part of the cost that the dial sets; the others are shares of it
 TOP = 3
 NEGLIGIBLE_MIN = 0.05
 NOTABLE_P = 0.005
@@ -61,12 +64,26 @@ def p_needed(suggestion: Suggestion) -> float | None:
     p = suggestion.p_useful
     if not 0.0 < p < 1.0:
         return None
-    worth = ("deciding-early", "best-option")
-    benefit = fsum(r.weight for r in suggestion.reasons if r.feature in worth) / p
-    cost = -fsum(r.weight for r in suggestion.reasons if r.feature not in worth) / (1.0 - p)
+    benefit = fsum(r.weight for r in suggestion.reasons if r.feature in WORTH) / p
+    cost = -fsum(r.weight for r in suggestion.reasons if r.feature not in WORTH) / (1.0 - p)
     if benefit + cost <= 0.0:
         return None
-    return min(1.0, max(0.0, (suggestion.threshold + cost) / (benefit + cost)))
+    dial = said_at(suggestion)
+    # A word said below its dial's least probability is from before there was one.
+    least = LEAST_P[dial] if dial is not None and p >= LEAST_P[dial] else 0.0
+    return min(1.0, max(least, (suggestion.threshold + cost) / (benefit + cost)))
+
+
+def said_at(suggestion: Suggestion) -> Dial | None:
+    """The dial at which it was said, by what an unwanted word cost then; None where that cannot be told."""
+    unwanted = 1.0 - suggestion.p_useful
+    base = -fsum(r.weight for r in suggestion.reasons if r.feature == BASE)
+    if unwanted <= 0.0:
+        return None
+    return min(
+        (d for d in Dial if abs(INTERRUPTION_MIN[d] * unwanted - base) < 1e-6 * max(1.0, base)),
+        default=None,
+    )
 
 
 def _option(rank: int, option: Option) -> list[str]:

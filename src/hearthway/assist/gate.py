@@ -1,6 +1,7 @@
 """Whether to speak: expected worth against the cost of interrupting, in minutes; and whether now.
 
-Speaking is worth p·benefit - (1-p)·cost, silence is worth 0. The cost rises with the driving load, at
+Speaking is worth p·benefit - (1-p)·cost, silence is worth 0; and below a probability that the dial sets nothing is said,
+whatever it is worth. The cost rises with the driving load, at
 night, with what was said today and with recent refusals. The moment: speak as soon as waiting half a
 minute more would cost more (benefit that can no longer be acted on) than it saves (doubt that the way
 driven meanwhile would resolve).
@@ -42,18 +43,20 @@ class Verdict(Struct, frozen=True, kw_only=True):
     cost_min: float
     utility: float
     threshold: float
+    least_p: float  # the probability that the dial asks for
     wait_gain_min: float  # what waiting `STEP_S` saves, less what it costs
     reasons: tuple[Reason, ...]
 
     @property
     def speaks(self) -> bool:
         """Is speaking worth it at all?"""
-        return self.utility >= self.threshold
+        return self.utility >= self.threshold and self.p >= self.least_p
 
     @property
     def p_needed(self) -> float:
         """The probability of being useful at which the gate would just have spoken."""
-        return (self.threshold + self.cost_min) / max(1e-9, self.benefit_min + self.cost_min)
+        worth_it = (self.threshold + self.cost_min) / max(1e-9, self.benefit_min + self.cost_min)
+        return max(self.least_p, worth_it)
 
 
 def driving_load(situation: Situation) -> float:
@@ -168,6 +171,7 @@ def weigh(
         cost_min=cost,
         utility=fsum(r.weight for r in reasons),
         threshold=settings.threshold_min,
+        least_p=settings.asked_p,
         wait_gain_min=doubt - lost,
         reasons=tuple(reasons),
     )

@@ -20,6 +20,9 @@ class Dial(StrEnum):
 
 # A wrong suggestion against the worth of a typical right one (about 10 minutes): 4:1, 2:1 and 1:1.
 INTERRUPTION_MIN = {Dial.QUIET: 40.0, Dial.NORMAL: 20.0, Dial.EAGER: 10.0}
+# Whatever the minutes say, a word must be this probably useful: right four times in five, twice in three, every second time.
+# A word that is often wrong is soon not read any more, and no single word's minutes tell that.
+LEAST_P = {Dial.QUIET: 0.75, Dial.NORMAL: 0.6, Dial.EAGER: 0.45}
 
 
 class GateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +31,7 @@ class GateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dial: Dial = Dial.NORMAL
     daily_budget: int = 2  # suggestions per local day, at most
     threshold_min: float = 1.0  # speaking must be expected to win at least this
+    least_p: float | None = None  # and be useful with this probability (None: as the dial asks)
     min_days: int = 5  # distinct days of evidence before a routine counts at all
     min_destination_p: float = 0.3  # below it nobody can say where the person is heading
     min_need_p: float = 0.15
@@ -40,6 +44,11 @@ class GateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     walk_radius_m: float = 800.0  # about 13 minutes on foot with street detours
     corridor_m: float = 250.0
     max_options: int = 3
+
+    @property
+    def asked_p(self) -> float:
+        """The probability of being useful below which nothing is said."""
+        return LEAST_P[self.dial] if self.least_p is None else self.least_p
 
 
 DECIDING_MIN = 25.0  # deciding only on arrival: a search, a walk in vain, an unknown wait

@@ -12,14 +12,12 @@ from math import fsum
 
 from msgspec import Struct
 
-from hearthway.assist.settings import INTERRUPTION_MIN, Dial
+from hearthway.assist.explain import BASE, WORTH, said_at
+from hearthway.assist.settings import INTERRUPTION_MIN, LEAST_P, Dial
 from hearthway.records.suggestion import Answer, AnswerKind, Suggestion
 
 from .bootstrap import Interval, mean_interval
 from .offpolicy import Logged, estimate
-
-WORTH = ("deciding-early", "best-option")
-BASE = "interruption"  # the part of the cost that the dial sets; the others are shares of it
 
 
 class DialReplayed(Struct, frozen=True, kw_only=True):
@@ -48,7 +46,7 @@ class DialLogged(Struct, frozen=True, kw_only=True):
 
 
 def speaks(suggestion: Suggestion, dial: Dial) -> bool | None:
-    """Would this word have been worth saying, then and there, at `dial`? None where its cost is not told."""
+    """Would this word have been said, then and there, at `dial`? None where its cost is not told."""
     lost = {r.feature: r.weight for r in suggestion.reasons if r.feature not in WORTH}
     unwanted = 1.0 - suggestion.p_useful
     if unwanted <= 0.0:
@@ -57,25 +55,14 @@ def speaks(suggestion: Suggestion, dial: Dial) -> bool | None:
         return None
     ratio = INTERRUPTION_MIN[dial] * unwanted / -lost[BASE]
     gained = fsum(r.weight for r in suggestion.reasons if r.feature in WORTH)
-    return gained + ratio * fsum(lost.values()) >= suggestion.threshold
+    worth_it = gained + ratio * fsum(lost.values()) >= suggestion.threshold
+    return worth_it and suggestion.p_useful >= LEAST_P[dial]
 
 
 def benefit_min(suggestion: Suggestion) -> float:
     """Minutes that this word wins where it is welcome, as the gate took them."""
     gained = fsum(r.weight for r in suggestion.reasons if r.feature in WORTH)
     return gained / suggestion.p_useful if suggestion.p_useful > 0.0 else 0.0
-
-
-def said_at(suggestion: Suggestion) -> Dial | None:
-    """The dial at which it was said, by what an unwanted word cost then; None where that cannot be told."""
-    unwanted = 1.0 - suggestion.p_useful
-    base = -fsum(r.weight for r in suggestion.reasons if r.feature == BASE)
-    if unwanted <= 0.0:
-        return None
-    return min(
-        (d for d in Dial if abs(INTERRUPTION_MIN[d] * unwanted - base) < 1e-6 * max(1.0, base)),
-        default=None,
-    )
 
 
 def from_log(
