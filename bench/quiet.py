@@ -2,16 +2,18 @@
 
     python bench/quiet.py --data ../shared/data
 
-Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map two
-generators make lives that nobody lived: `hearthway.synthetic` ("household": both adults), and `bench/_lives.py`, written from
-another description and sharing none of its code ("other": shift, pensioner, parent, technician), on which nothing was tuned.
+Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map three
+generators make lives that nobody lived: `hearthway.synthetic` ("household": both adults), `bench/_lives.py`, written from
+another description and sharing none of its code ("other": shift, pensioner, parent, technician), and `bench/_third.py` ("third":
+courier, student, couple, nights), which drives as `_lives` does but has places, weeks and phones of its own, and by which nothing
+was chosen.
 A phone of the person (`hearthway.app.brain`, its settings as installed; venues told no waits) has kept 60 days. Then it lives
 the next days as they come, fix by fix, looking every five seconds, until 30 days without a need are over. What is without need
 the generator says, not the gate: nobody ate out that day, the charge brings the car home, and it stands where it always
 does. Every word on such a day is a false interruption. The peer, in the same looks, is the rule that a hand would write: at
 mealtimes, on a drive that leads to a place near which one can eat, say so once a meal (on the same days).
 
-Then every installed need has days of its own in lives of the other generator: what it speaks of is true then. Counted are the
+Then every installed need has days of its own in lives of the other two generators: what it speaks of is true then. Counted are the
 days on which it is said exactly once, at a calm moment (driving load within the gate's bound), before it is too late, and those
 on which it is said otherwise; the rest are silent. A need without such a day is an error.
 Returns 1 where anything false was said, or anything badly, or where a need was told on none of its days. The last line is JSON for scripts/bench.
@@ -27,7 +29,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,11 +61,12 @@ from hearthway.synthetic.household import generate
 from hearthway.synthetic.settings import Settings
 
 if TYPE_CHECKING:
-    from bench import _house, _lives
+    from bench import _house, _lives, _third
     from bench._lives import Leg, Lived
 else:  # run as a script, its own folder is on the path
     import _house
     import _lives
+    import _third
     from _lives import Leg, Lived
 
 LEARN_DAYS, QUIET_DAYS = 60, 30
@@ -233,21 +237,28 @@ def without_need(day: Day, who: str) -> bool:
     return who not in day.evenings and day.family_out is None and not day.away
 
 
-def others(atlas: Atlas, seed: int) -> Iterator[Life]:
-    """The people of the other description."""
-    for kind in _lives.KINDS:
-        life = _lives.begun(kind, atlas, seed)
+def begun(kind: str, atlas: Atlas, seed: int) -> Lived:
+    """A person of that kind, of whichever description has it."""
+    if kind in _third.KINDS:
+        return _third.begun(kind, atlas, seed)
+    return _lives.begun(kind, atlas, seed)
+
+
+def described(name: str, kinds: Iterable[str], atlas: Atlas, seed: int) -> Iterator[Life]:
+    """The people of one description."""
+    for kind in kinds:
+        life = begun(kind, atlas, seed)
         begin_s = life.now_s
         life.live(LEARN_DAYS, quiet=False)
         middle_s, first = life.now_s, life.day
         life.live(QUIET_DAYS, quiet=True)
         if any(leg.eats or leg.low or leg.new for leg in life.legs if leg.start_s >= middle_s):
-            raise InputError(f"The quiet days of {kind} hold a need.", "Mend bench/_lives.py.")
+            raise InputError(f"The quiet days of {kind} hold a need.", "Mend its description.")
         who = f"{kind}/{seed}"
         for house in (_house.told, _house.tags):
             life.hears(house(begin_s, life.now_s, life.monday_s(), who, life.away()))
         yield Life(
-            f"other, {kind}",
+            f"{name}, {kind}",
             list(life.items(begin_s, middle_s)),
             list(life.items(middle_s, life.now_s)),
             set(range(first, life.day + 1)),
@@ -308,11 +319,11 @@ def before_monday(life: Lived) -> Leg:
     return leg
 
 
-def to_an_appointment(life: Lived) -> Leg:
-    """Saturday: something at the pool stands in the calendar, and the person leaves in time for it."""
+def to_an_appointment(life: Lived, spot: str = "pool") -> Leg:
+    """Saturday: something there stands in the calendar, and the person leaves in time for it."""
     life.live(1, quiet=True)
     life.rest(life.unix(10 * 3600.0))
-    leg = life.go(life.spots["pool"])
+    leg = life.go(life.spots[spot])
     leg.planned = True
     life.rest(life.now_s + 3600.0)
     return leg
@@ -334,11 +345,11 @@ def in_calendar(leg: Leg) -> str:
     return "\r\n".join(("BEGIN:VCALENDAR", "VERSION:2.0", *event, "END:VCALENDAR", ""))
 
 
-def to_the_fair(life: Lived) -> Leg:
-    """Sunday: the fair again, where one has been twice in two months."""
+def to_the_fair(life: Lived, spot: str = "fair", hour: float = 14.0) -> Leg:
+    """Sunday: where one has been twice in two months."""
     life.live(2, quiet=True)
-    life.rest(life.unix(14 * 3600.0))
-    leg = life.go(life.spots["fair"], new=True)
+    life.rest(life.unix(hour * 3600.0))
+    leg = life.go(life.spots[spot], new=True)
     life.rest(life.now_s + 3600.0)
     return leg
 
@@ -379,10 +390,19 @@ NEEDS_OF_MAP = {
     "parking": "parking",
 }  # of a map without these nobody can be told
 OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
-    "meal": ("eats", dict.fromkeys(("shift", "pensioner", "parent"), usual_meal)),
-    "battery": ("low", {"parent": to_the_pool, "commuter": before_monday}),
-    "parking": ("new", {"parent": to_the_fair}),
-    "leave_now": ("planned", {"parent": to_an_appointment}),
+    "meal": (
+        "eats",
+        dict.fromkeys(("shift", "pensioner", "parent", "student", "couple", "nights"), usual_meal),
+    ),
+    "battery": ("low", {"parent": to_the_pool, "commuter": before_monday, "nights": to_the_pool}),
+    "parking": (
+        "new",
+        {"parent": to_the_fair, "student": partial(to_the_fair, spot="hall", hour=20.0)},
+    ),
+    "leave_now": (
+        "planned",
+        {"parent": to_an_appointment, "couple": partial(to_an_appointment, spot="doctor")},
+    ),
     "home_ready": ("cold", {"parent": to_a_cold_house}),
     "forgotten": ("left", {"parent": without_the_bag}),
 }
@@ -415,7 +435,7 @@ def days_of(need: AnyNeed) -> tuple[str, dict[str, Callable[[Lived], Leg]]]:
 def own_day(need: AnyNeed, kind: str, atlas: Atlas, seed: int, path: Path) -> OwnDay:
     """One own day of a need, in the life of somebody of that kind."""
     fact, days = days_of(need)
-    life = _lives.begun(kind, atlas, seed)
+    life = begun(kind, atlas, seed)
     begin_s = life.now_s
     life.live(LEARN_DAYS, quiet=False)
     leg = days[kind](life)
@@ -473,11 +493,13 @@ def need_rows(name: str, atlas: Atlas, seeds: range, path: Path) -> Iterator[dic
         if kind_of_poi is not None and not atlas.near(*middle(atlas), 1e6, (kind_of_poi,)):
             print(f"{name}: no day of {need.name}: the map has no {kind_of_poi}", flush=True)
             continue
-        days = [own_day(need, kind, atlas, seed, path) for kind in kinds for seed in seeds]
         case = f"{name}, days of {need.name}"
-        for day in days:
+        days: list[OwnDay] = []
+        for kind, seed in product(kinds, seeds):
+            day = own_day(need, kind, atlas, seed, path)
+            days.append(day)
             print(
-                f"{case}: {day.words} words (others: {day.others}), load {day.load:.2f}, "
+                f"{case}: {kind}, seed {seed}: {day.words} words (others: {day.others}), load {day.load:.2f}, "
                 f"{day.lead_s:.0f} s before it is too late",
                 flush=True,
             )
@@ -496,8 +518,12 @@ def on_map(name: str, atlas: Atlas, seeds: range, folder: Path) -> Iterator[dict
     """All rows of one map."""
     path = folder / "quiet.db"
     for seed in seeds:
-        for made in (households, others):
-            yield from quiet_rows(f"{name}, seed {seed}", made(atlas, seed), atlas, path)
+        for lives in (
+            households(atlas, seed),
+            described("other", _lives.KINDS, atlas, seed),
+            described("third", _third.KINDS, atlas, seed),
+        ):
+            yield from quiet_rows(f"{name}, seed {seed}", lives, atlas, path)
     yield from need_rows(name, atlas, seeds, path)
 
 

@@ -30,7 +30,7 @@ def quiet() -> Iterator[ModuleType]:
     module = import_module("quiet")
     yield module
     sys.path.remove(str(BENCH))
-    for name in ("quiet", "_lives"):
+    for name in ("quiet", "_lives", "_third"):
         del sys.modules[name]
 
 
