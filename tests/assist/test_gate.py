@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hearthway.assist import gate
 from hearthway.assist.memory import Answered, Memory, Said
-from hearthway.assist.settings import INTERRUPTION_MIN, Dial, GateSettings
+from hearthway.assist.settings import INTERRUPTION_MIN, LEAST_P, Dial, GateSettings
 from hearthway.records.localtime import local_day
 from hearthway.records.suggestion import AnswerKind
 
@@ -52,6 +52,23 @@ def test_it_speaks_exactly_from_the_probability_it_names(
     verdict = weigh(world, p, option)
     if abs(p - verdict.p_needed) > 1e-6:
         assert verdict.speaks is (p > verdict.p_needed)
+
+
+@pytest.mark.parametrize("dial", list(Dial))
+def test_below_the_dials_probability_nothing_is_said_however_much_it_would_win(
+    world: Any, dial: Dial
+) -> None:
+    rules, least = GateSettings(dial=dial), LEAST_P[dial]
+    rather_not = weigh(world, least - 0.01, option=500.0, rules=rules)
+    assert rather_not.utility > 100.0
+    assert not rather_not.speaks
+    assert weigh(world, least, option=500.0, rules=rules).speaks
+    assert weigh(world, 0.01, option=5000.0, rules=GateSettings(dial=dial, least_p=0.0)).speaks
+
+
+def test_the_dial_asks_for_less_the_more_readily_it_speaks() -> None:
+    quiet, normal, eager = (GateSettings(dial=dial).asked_p for dial in Dial)
+    assert 1.0 > quiet > normal > eager > 0.0
 
 
 def test_the_cost_starts_from_the_dial(world: Any) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from hearthway.app.phone import gate_settings
 from hearthway.assist import needs
+from hearthway.assist.needs.meal import need as meal
 from hearthway.atlas.store import Atlas
 from hearthway.context import view
 from hearthway.records.errors import InputError
@@ -58,11 +59,12 @@ def test_who_stops_near_tables_all_day_is_left_in_peace(
     assert heard.peer_s, "the hand's rule must speak: there are drives at mealtimes"
 
 
-def test_without_that_bound_it_would_be_told_of_breakfast(
+def test_without_what_is_asked_of_a_table_it_would_be_told_of_breakfast(
     quiet: ModuleType, technician: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control of the test above: the same days, one fact changed."""
+    """The control of the test above: the same days, every stay beside a table taken for a meal."""
     monkeypatch.setattr(view, "MOST_A_DAY", 1e9)
+    monkeypatch.setattr(meal, "table_p", lambda *_: 1.0)
     learned, lived, atlas = technician
     assert quiet.hear(tmp_path / "a.db", atlas, learned, lived).said
 
@@ -109,6 +111,28 @@ def test_lives_are_reproducible(quiet: ModuleType) -> None:
         fixes.append(life.phone.fixes)
     atlas.close()
     assert fixes[0] == fixes[1] != fixes[2]
+
+
+def test_the_quiet_days_of_the_third_description_hold_no_need(quiet: ModuleType) -> None:
+    third = quiet._third
+    assert not set(third.KINDS) & set(quiet._lives.KINDS), "a kind names its description"
+    atlas = Atlas.bundled()
+    try:
+        life = quiet.begun("nights", atlas, 2)
+        life.live(7, quiet=False)
+        assert sum(leg.eats for leg in life.legs) == 1
+        before = len(life.legs)
+        life.live(7, quiet=True)
+        assert len(life.legs) > before + 5
+        assert not any(leg.eats or leg.low or leg.new for leg in life.legs[before:])
+        fixes = []
+        for _ in range(2):
+            courier = quiet.begun("courier", atlas, 1)
+            courier.live(3, quiet=True)
+            fixes.append(courier.phone.fixes)
+        assert fixes[0] == fixes[1]
+    finally:
+        atlas.close()
 
 
 def test_every_need_has_a_day_and_one_without_is_an_error(quiet: ModuleType) -> None:
