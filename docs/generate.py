@@ -39,7 +39,7 @@ MEANINGS: dict[str, str] = {
     "web.listen": "`off`, or where the page and the OwnTracks endpoint listen. Plain HTTP: see the how-to.",
     "web.hosts": "Host names the page answers to, besides addresses and this machine's own name: a proxy's, for example.",
     "web.token": "Password of the OwnTracks endpoint, and of the page from every other device. At least 16 characters.",
-    "assist.dial": "How readily it speaks: `quiet`, `normal` or `eager` (an unwanted word costs 40, 20 or 10 minutes, and a word must help with p 0.75, 0.60 or 0.45).",
+    "assist.dial": "How readily it speaks: `quiet`, `normal` or `eager` (an unwanted word costs 40, 20 or 10 minutes, and a word must help with p 0.70, 0.60 or 0.45).",
     "assist.daily_budget": "At most so many suggestions a day, 0 to 20.",
     "venue.osm_id": "For a venue: which POI it is, such as `node/1208596667`.",
     "venue.name": "For a venue: its name as guests see it.",

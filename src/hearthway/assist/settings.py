@@ -20,9 +20,9 @@ class Dial(StrEnum):
 
 # A wrong suggestion against the worth of a typical right one (about 10 minutes): 4:1, 2:1 and 1:1.
 INTERRUPTION_MIN = {Dial.QUIET: 40.0, Dial.NORMAL: 20.0, Dial.EAGER: 10.0}
-# Whatever the minutes say, a word must be this probably useful: right four times in five, twice in three, every second time.
+# Whatever the minutes say, a word must help with this probability, as low as its counts leave it: a worth in minutes alone asks for .48.
 # A word that is often wrong is soon not read any more, and no single word's minutes tell that.
-LEAST_P = {Dial.QUIET: 0.75, Dial.NORMAL: 0.6, Dial.EAGER: 0.45}
+LEAST_P = {Dial.QUIET: 0.7, Dial.NORMAL: 0.6, Dial.EAGER: 0.45}
 
 
 class GateSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
