@@ -13,7 +13,8 @@ the generator says, not the gate: nobody ate out that day, the charge brings the
 does. Every word on such a day is a false interruption. The peer, in the same looks, is the rule that a hand would write: at
 mealtimes, on a drive that leads to a place near which one can eat, say so once a meal (on the same days).
 
-Then every installed need has days of its own in lives of the other two generators: what it speaks of is true then. Counted are the
+Then every installed need has days of its own in lives of the other two generators (and dinner the household's last drive, whose
+driver has a choice of tables): what it speaks of is true then. Counted are the
 days on which it is said exactly once, at a calm moment (driving load within the gate's bound), before it is too late, and those
 on which it is said otherwise; the rest are silent. A need without such a day is an error.
 Returns 1 where anything false was said, or anything badly, or where a need was told on none of its days. The last line is JSON for scripts/bench.
@@ -54,7 +55,8 @@ from hearthway.records.poi import MEAL
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Suggestion
-from hearthway.sense.catalogue import HOUSE, SOC, normalise
+from hearthway.sense.catalogue import HOUSE, ODOMETER, SOC, normalise
+from hearthway.sense.fixes import FixAssembler
 from hearthway.synthetic.almanac import Calendar, Day
 from hearthway.synthetic.drives import DrivePool
 from hearthway.synthetic.household import generate
@@ -389,6 +391,7 @@ NEEDS_OF_MAP = {
     "battery": "charger",
     "parking": "parking",
 }  # of a map without these nobody can be told
+HOUSEHOLD, EVENINGS = "household", ("meal",)  # needs of which its last drive is a day as well
 OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
     "meal": (
         "eats",
@@ -444,13 +447,31 @@ def own_day(need: AnyNeed, kind: str, atlas: Atlas, seed: int, path: Path) -> Ow
         raise InputError(f"The day of {need.name} holds no such need.", "Mend bench/quiet.py.")
     learned, lived = life.items(begin_s, middle_s), life.items(middle_s, life.now_s)
     heard = hear(path, atlas, learned, lived, in_calendar(leg))
+    return judged(need, heard, leg.start_s if leg.planned else leg.end_s)
+
+
+def judged(need: AnyNeed, heard: Heard, until_s: float) -> OwnDay:
+    """How a need did on a day on which one leaves, or is there, at `until_s`."""
     mine = [s for s in heard.said if s.need in need.topics]
     found = OwnDay(len(mine), len(heard.said) - len(mine))
     if mine:
         found.load = driving_load(mine[0].situation)
-        until_s = leg.start_s if leg.planned else leg.end_s  # when one leaves, or is there
         found.lead_s = until_s - mine[0].time_s
     return found
+
+
+def evening_out(need: AnyNeed, atlas: Atlas, seed: int, path: Path) -> OwnDay:
+    """The last drive of a household of the first generator: to dinner, where its driver sits now here, now there."""
+    made = generate(Settings(seed=seed), atlas, atlas, DrivePool.bundled(), atlas.place_name)
+    member, assembler = made.person(made.driver_id), FixAssembler()
+    lived: list[Item] = []
+    for _, signals in made.drive.ticks:
+        plain = [normalise(signal) for signal in signals]
+        lived += [s for s in plain if s.key in (SOC, ODOMETER)]
+        lived += [located.fix for located in assembler.feed_all(plain)]
+    learned: list[Item] = [*member.fixes, *(normalise(s) for s in member.car_signals)]
+    heard = hear(path, atlas, learned, lived)
+    return judged(need, heard, lived[-1].time_s)
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -495,8 +516,13 @@ def need_rows(name: str, atlas: Atlas, seeds: range, path: Path) -> Iterator[dic
             continue
         case = f"{name}, days of {need.name}"
         days: list[OwnDay] = []
-        for kind, seed in product(kinds, seeds):
-            day = own_day(need, kind, atlas, seed, path)
+        evening = (HOUSEHOLD,) if need.name in EVENINGS else ()
+        for kind, seed in product((*kinds, *evening), seeds):
+            day = (
+                evening_out(need, atlas, seed, path)
+                if kind == HOUSEHOLD
+                else own_day(need, kind, atlas, seed, path)
+            )
             days.append(day)
             print(
                 f"{case}: {kind}, seed {seed}: {day.words} words (others: {day.others}), load {day.load:.2f}, "

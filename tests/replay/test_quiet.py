@@ -102,6 +102,19 @@ def test_the_car_that_never_charges_at_home_is_told_before_monday_and_one_that_d
     assert silent.words == 0
 
 
+def test_dinner_out_with_a_choice_of_tables_is_told_once_calmly_in_time(
+    quiet: ModuleType, tmp_path: Path
+) -> None:
+    dinner = next(need for need in needs.found() if "dinner" in need.topics)
+    assert dinner.name in quiet.EVENINGS
+    atlas = Atlas.bundled()
+    try:
+        day = quiet.evening_out(dinner, atlas, 1, tmp_path / "a.db")
+    finally:
+        atlas.close()
+    assert day.fits(gate_settings(quiet.CONFIG)), day
+
+
 def test_lives_are_reproducible(quiet: ModuleType) -> None:
     atlas = Atlas.bundled()
     fixes = []
