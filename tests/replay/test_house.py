@@ -55,9 +55,8 @@ def test_a_house_that_is_as_always_and_things_that_stay_when_they_may_are_no_new
     """The control: the same month, then a Friday and a weekend as any other."""
     monkeypatch.setattr(quiet, "LEARN_DAYS", DAYS)
     monkeypatch.setattr(quiet, "QUIET_DAYS", 3)
-    monkeypatch.setattr(quiet._lives, "KINDS", ("parent",))
     atlas = Atlas.bundled()
-    (life,) = quiet.others(atlas, 1)
+    (life,) = quiet.described("other", ("parent",), atlas, 1)
     assert {"Home.Items.Bag.Present", "Home.Climate.Temperature"} <= {
         item.key for item in life.lived if isinstance(item, Signal)
     }
