@@ -15,6 +15,7 @@ from hearthway.app.brain import LIFE_MODEL, Brain
 from hearthway.app.collecting import collected_fixes
 from hearthway.app.keeping import Keeping
 from hearthway.app.personal import import_file
+from hearthway.app.recording import fix_signals, write_recording
 from hearthway.assist.settings import GateSettings
 from hearthway.context.life import Life
 from hearthway.mesh.policy.rules import Rules, template
@@ -339,3 +340,22 @@ def test_a_running_node_deletes_what_it_keeps_no_longer_and_says_so(
     assert b'"deleted": {"fixes": 5}' in (tmp_path / "phone" / "node.log").read_bytes().replace(
         b'{"fixes":5}', b'{"fixes": 5}'
     )
+
+
+def test_a_recording_keeps_what_was_told_beside_each_position(tmp_path: Path) -> None:
+    """Written after the coordinates, of the same instant: speed and accuracy are that fix's own."""
+    fixes = [
+        Fix(
+            time_s=1e9 + 60.0 * i,
+            lat=60.1 + i / 1e3,
+            lon=24.9,
+            accuracy_m=5.0 + i,
+            speed_mps=2.0 * i,
+        )
+        for i in range(4)
+    ]
+    file = tmp_path / "day.jsonl"
+    write_recording(file, [s for fix in fixes for s in fix_signals(fix, "", "phone")])
+    with Store.open(tmp_path / "node.db", node_id="phone") as store:
+        found = import_file(store, file, "Anna", None, Rules.parse(FAMILY, "test"))
+        assert list(store.fixes(found["person_id"])) == fixes

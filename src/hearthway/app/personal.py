@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +124,10 @@ class _Dated:
 
 
 def _fixes(signals: Iterable[Signal]) -> Iterator[Fix]:
+    """What was written of one instant belongs together, in whatever order."""
     assembler = FixAssembler()
-    for signal in signals:
-        located = assembler.feed(signal)
-        if located is not None:
+    for _, instant in groupby(signals, key=lambda signal: signal.time_s):
+        for located in assembler.feed_all(instant):
             yield located.fix
 
 
