@@ -12,8 +12,10 @@ from hearthway.app.brain import IGNORED_AFTER_S, Brain
 from hearthway.assist.settings import GateSettings
 from hearthway.mesh.state.store import Store
 from hearthway.records.life import Person
+from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Suggestion
+from hearthway.sense.catalogue import CAR_POSITION, SPEED
 
 NOW_S = 1_758_294_720.0
 
@@ -113,3 +115,31 @@ def test_an_answer_that_was_forgotten_is_not_made_up(store: Store) -> None:
     store.add_suggestion(suggestion(person, "dinner", NOW_S))
     brain = brain_of(store, person)
     assert [need for need, _ in ignored(brain, NOW_S + IGNORED_AFTER_S)] == ["dinner"]
+
+
+def test_a_moving_car_is_noted_once_a_minute_and_known_after_a_restart(store: Store) -> None:
+    """What was learned as it came equals what is learned again from the store."""
+    person = store.add_person("Anna")
+    brain = brain_of(store, person)
+    brain.observe(
+        [Fix(time_s=NOW_S - 60.0 * i, lat=60.0, lon=24.0) for i in range(90, 0, -1)], [], ""
+    )
+    for second in range(150):
+        now_s = NOW_S + second
+        kmh = 0.0 if second < 10 else 18.0
+        spoken = Signal(key=SPEED, value=kmh, time_s=now_s, unit="km/h", source="car")
+        fix = Fix(time_s=now_s, lat=60.0 + 5e-5 * second, lon=24.01, speed_mps=kmh / 3.6)
+        brain.observe([fix], [spoken], "car", CAR_POSITION)
+    kept = [s for s in store.signals(person.person_id) if s.key == SPEED]
+    assert [s.time_s - NOW_S for s in kept] == [10.0, 70.0, 130.0]
+    now = brain.life.situation(NOW_S + 149.0)
+    assert now.mode == "driving"
+    again = brain_of(store, person)
+    assert again.life.dump() == brain.life.dump()
+    again.observe(
+        [Fix(time_s=NOW_S + 150.0, lat=60.0075, lon=24.01, speed_mps=5.0)],
+        [Signal(key=SPEED, value=18.0, time_s=NOW_S + 150.0, unit="km/h", source="car")],
+        "car",
+        CAR_POSITION,
+    )
+    assert len([s for s in store.signals(person.person_id) if s.key == SPEED]) == 3

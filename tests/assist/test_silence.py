@@ -67,7 +67,15 @@ def test_an_unknown_destination(world: Any) -> None:
 
 
 def test_not_driving(world: Any) -> None:
-    assert code_of(consider(world, mode="staying")) == "not-driving"
+    for mode in ("staying", "walking", "cycling", "riding"):
+        assert code_of(consider(world, mode=mode)) == "not-driving"
+
+
+@pytest.mark.parametrize("mode", ["moving", "unknown"])
+def test_what_nobody_can_tell_is_not_said_to_be_so(world: Any, mode: str) -> None:
+    result = consider(world, mode=mode)
+    assert code_of(result) == "mode-unclear"
+    assert result.words == "It is not clear whether you are driving."
 
 
 def test_day_one_is_honest(world: Any) -> None:

@@ -275,3 +275,13 @@ def test_the_bee_line_estimate_grows_and_slows(a: float, b: float) -> None:
 def test_no_vias() -> None:
     roads = network([([0, 1], 500, True, True)], SIDE)
     assert roads.detours(node_point(0, SIDE), node_point(1, SIDE), []) == []
+
+
+def test_how_far_the_nearest_road_is() -> None:
+    roads = network([([0, 1, 2], 500, True, True)], 3)
+    lat, lon = node_point(1, 3)
+    assert roads.road_m(lat, lon) == pytest.approx(0.0, abs=0.1)
+    near = roads.road_m(lat + 0.001, lon + 0.0003)
+    assert near == pytest.approx(111.2, abs=0.5)
+    assert roads.road_m(lat + 0.004, lon) is None
+    assert roads.road_m(91.0, lon) is None

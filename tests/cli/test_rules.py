@@ -59,7 +59,9 @@ def test_explain_speaks_and_gives_json(data: Path) -> None:
     assert "car-signals" in said
     found = json.loads(run("explain", "Vehicle.Speed", "--data", data, "--json").stdout)
     assert found["car"]["collected"] == {"car": "collect-in-car", "phone": "collect-on-phone"}
-    assert found["phone"]["learned_from"] is False
+    assert found["phone"]["learned_from"]
+    moves = json.loads(run("explain", "Vehicle.IsMoving", "--data", data, "--json").stdout)
+    assert moves["phone"]["learned_from"] is False
 
 
 def test_a_change_is_shown_asked_for_and_made(tmp_path: Path, data: Path) -> None:

@@ -223,3 +223,11 @@ def test_the_page_draws_what_there_is() -> None:
     once = mean_interval([1.0], seed=0)
     rare = DialReplayed(dial="quiet", spoken=1, spoken_a_day=0.0, rightly=once)
     assert report_page(report(dials=(rare,))).count(">quiet</text>") == 1
+
+
+def test_what_the_trips_went_by_is_told_most_usual_first() -> None:
+    by_mode = {"car": 12, "foot": 3, "transit": 12, "bicycle": 0, "unknown": 2}
+    lines = report_lines(report(by_mode=by_mode))
+    said = "  from stay to stay: 12 by car, 12 by bus or train, 3 on foot, 2 nobody can tell"
+    assert said in lines
+    assert not any("from stay to stay: " in line for line in report_lines(report()))

@@ -25,12 +25,20 @@ from hearthway.mesh.state.place_words import place_words, say, unsay
 from hearthway.mesh.state.store import Store
 from hearthway.records.codec import digest
 from hearthway.records.life import Person, PlaceWord
-from hearthway.records.poi import PoiIndex, RoadGraph
+from hearthway.records.poi import PoiIndex, Roads
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
 from hearthway.records.venue import Wait
-from hearthway.sense.catalogue import CAPACITY, CHARGING, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
+from hearthway.sense.catalogue import (
+    CAPACITY,
+    CHARGING,
+    ODOMETER,
+    OUTSIDE,
+    PHONE_POSITION,
+    SOC,
+    SPEED,
+)
 
 from .calendar import near_entries, situation_at
 from .house import HouseHeard, of_house, with_house
@@ -42,6 +50,8 @@ CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a drive
 IGNORED_AFTER_S = 90 * 60.0
 KEPT_KEYS = (SOC, ODOMETER, CAPACITY, OUTSIDE, CHARGING)
 KEEP_AGAIN_S = 900.0  # half as long as a temperature may be used
+WORD_AGAIN_S = 60.0  # half as long as a car's word stands that it moves
+MOVES_KMH = 3.6
 Item = Fix | Signal | PlaceWord
 
 
@@ -79,7 +89,7 @@ class Brain:
         person: Person,
         *,
         pois: PoiIndex | None,
-        roads: RoadGraph | None,
+        roads: Roads | None,
         name_of: Callable[[float, float], str | None] | None,
         settings: GateSettings,
         synthetic: bool,
@@ -89,7 +99,7 @@ class Brain:
         self.person = person
         self._store = store
         self._rules = rules or Rules(())
-        self._pois = pois
+        self._pois, self._roads = pois, roads
         self._assistant = Assistant(
             person.person_id,
             pois=pois,
@@ -100,6 +110,7 @@ class Brain:
         )
         self._last_value: dict[str, object] = {}
         self._house = HouseHeard()
+        self._word_s = float("-inf")  # of the last kept word of a car
         self._considered_slot = float("-inf")
         self._fix_times = (float("-inf"), float("-inf"))  # of the last two fixes
         # Kept apart from what is learned: where a fix came from must not change what it teaches.
@@ -132,10 +143,10 @@ class Brain:
         self._generation = self._store.generation()
         snapshot = None if afresh else self._store.model(self.person.person_id, LIFE_MODEL)
         if snapshot is None:
-            life, since_s = Life(self.person.person_id, pois=self._pois), None
+            life, since_s = Life(self.person.person_id, pois=self._pois, roads=self._roads), None
         else:
             since_s = snapshot.until_s
-            life = Life.load(snapshot.data, pois=self._pois)
+            life = Life.load(snapshot.data, pois=self._pois, roads=self._roads)
         self._folded_s, self._behind = since_s, False
         self._remember_last(life.state.last.time_s if life.state.last else None)
         for item in history_of(self._store, self.person.person_id, since_s=since_s):
@@ -158,6 +169,8 @@ class Brain:
         if isinstance(item, Signal):
             self._last_value[item.key] = item.value
             self._house.note(item)
+            if item.key == SPEED:
+                self._word_s = item.time_s
         elif isinstance(item, Fix) and item.time_s > self._fix_times[1]:
             self._fix_times = (self._fix_times[1], item.time_s)
 
@@ -252,6 +265,8 @@ class Brain:
             self.snapshot()
 
     def _worth_keeping(self, signal: Signal) -> bool:
+        if signal.key == SPEED:
+            return self._tells_mode(signal)
         if signal.key not in KEPT_KEYS:
             return self._house.keeps(signal, self._life.state.trip_start_s)
         if self._last_value.get(signal.key) != signal.value:
@@ -260,6 +275,14 @@ class Brain:
         stays = self._life.state.here is not None
         known_s = self._life.state.battery.air_time_s
         return signal.key == OUTSIDE and not stays and signal.time_s - known_s >= KEEP_AGAIN_S
+
+    def _tells_mode(self, signal: Signal) -> bool:
+        """A moving car's word, now and then: relearning has to know as well that one was in it."""
+        return (
+            isinstance(signal.value, float)
+            and abs(signal.value) >= MOVES_KMH
+            and signal.time_s - self._word_s >= WORD_AGAIN_S
+        )
 
     # the moment ------------------------------------------------------------------------------------------------
 

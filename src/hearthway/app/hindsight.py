@@ -83,7 +83,8 @@ def look_back(
     Reads only. A year takes about as long as `hearthway backtest` does.
     """
     until_s = math.nextafter(at_s, math.inf)
-    life, house = Life(person.person_id, pois=atlas), HouseHeard()
+    life = Life(person.person_id, pois=atlas, roads=atlas)
+    house = HouseHeard()
     for item in history_of(store, person.person_id, until_s=until_s):
         feed(life, item, rules)
         if isinstance(item, Signal):
@@ -161,21 +162,20 @@ def _outcome(seen: Hindsight) -> str:
 
 
 def _going_on(situation: Situation) -> str:
+    doing = situation.mode
+    if isinstance(situation.mode_p, float):
+        doing += f" {situation.mode_p:.2f}"
     ahead = situation.next_places
     if ahead is not UNSET and ahead.places:
         when = when_words(situation.time_s, ahead.leave_s, situation.utc_offset_s)
         return (
-            f"{situation.mode}; next, {when}: {_likeliest(situation, ahead.places)};"
+            f"{doing}; next, {when}: {_likeliest(situation, ahead.places)};"
             f" somewhere new {ahead.p_new:.2f}"
         )
     if not situation.destinations:
-        return (
-            situation.mode
-            if situation.trip_start_s is None
-            else f"{situation.mode}; heading to: unknown"
-        )
+        return doing if situation.trip_start_s is None else f"{doing}; heading to: unknown"
     heading = _likeliest(situation, situation.destinations)
-    return f"{situation.mode}; heading to: {heading}; somewhere new {situation.p_new:.2f}"
+    return f"{doing}; heading to: {heading}; somewhere new {situation.p_new:.2f}"
 
 
 def _likeliest(situation: Situation, ranked: Sequence[Destination]) -> str:

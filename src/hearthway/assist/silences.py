@@ -21,6 +21,8 @@ SILENCES: dict[str, str] = {
     "too-late": "You are too close to arriving to act on it.",
     "high-driving-load": "The driving needs all your attention.",
     "not-worth-interrupting": "It is not worth interrupting you.",
+    "not-driving": "You are not driving.",
+    "mode-unclear": "It is not clear whether you are driving.",
     "forbidden": "A rule of yours forbids it.",
 }
 

@@ -95,6 +95,10 @@ class RoadNetwork:
         """Is there a road of this map within 300 m?"""
         return valid_point(lat, lon) and bool(self._snaps((lat, lon)))
 
+    def road_m(self, lat: float, lon: float) -> float | None:
+        """Metres to the nearest road of this map; None where none is within 300 m."""
+        return self._streets.nearest_m(lat, lon) if valid_point(lat, lon) else None
+
     def _search(
         self, seeds: Sequence[Join], targets: Iterable[Join], adjacency: Adjacency
     ) -> Search:

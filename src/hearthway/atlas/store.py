@@ -180,6 +180,10 @@ class Atlas:
         """Is this point on the map? (Whether a road is near: `roads.covers`.)"""
         return self.pois.covers(lat, lon)
 
+    def road_m(self, lat: float, lon: float) -> float | None:
+        """See RoadNetwork.road_m."""
+        return self.roads.road_m(lat, lon)
+
     def route(self, a: tuple[float, float], b: tuple[float, float]) -> Route | None:
         """See RoadNetwork.route."""
         return self.roads.route(a, b)

@@ -141,6 +141,13 @@ class Streets:
             and east_of[chain] >= lon - east
         )
 
+    def nearest_m(self, lat: float, lon: float) -> float | None:
+        """Metres to the nearest stretch; None where none is within SNAP_M."""
+        scale = METRES_PER_DEGREE * max(0.01, cos(radians(lat)))
+        near = self._near(lat, lon, SNAP_M / METRES_PER_DEGREE, SNAP_M / scale)
+        best = min((self._apart(chain, lat, lon, scale)[0] for chain in near), default=inf)
+        return best if best <= SNAP_M else None
+
     def snaps(self, point: Point) -> dict[int, tuple[Snap, ...]]:
         """The nearest stretches within SNAP_M, nearest first, by component."""
         lat, lon = point

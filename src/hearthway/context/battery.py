@@ -91,11 +91,12 @@ class BatteryState(Struct, kw_only=True):
         told = self.ahead(self.drive.last_s, [length_m]) if self.drive is not None else None
         self.shown = Shown(place, told[0]) if told else None
 
-    def arrive(self, length_m: float, place: int) -> None:
+    def arrive(self, length_m: float, place: int, *, driven: bool = True) -> None:
         """A trip of `length_m` to `place` is over; it teaches where the car went along and was not charged."""
         drive, soc = self.drive, self.soc_pct
         if (
-            drive is not None
+            driven
+            and drive is not None
             and soc is not None
             and self.start_pct is not None
             and not self.rose

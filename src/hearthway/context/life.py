@@ -14,12 +14,31 @@ import msgspec
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.codec import pack
 from hearthway.records.errors import StoreError
-from hearthway.records.life import LIVED, STAY_MIN_S, TRIP_MIN_M, Place, PlaceWord, Stay, Trip
+from hearthway.records.life import (
+    LIVED,
+    MODES,
+    STAY_MIN_S,
+    TRIP_MIN_M,
+    Place,
+    PlaceWord,
+    Stay,
+    TravelMode,
+    Trip,
+)
 from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
-from hearthway.records.poi import FOOD, PoiIndex
+from hearthway.records.poi import FOOD, PoiIndex, RoadNear
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Agenda, Habit, HouseHabits, MealVisit, Situation
-from hearthway.sense.catalogue import CAPACITY, CHARGING, ODOMETER, OUTSIDE, PHONE_POSITION, SOC
+from hearthway.sense.catalogue import (
+    CAPACITY,
+    CAR_POSITION,
+    CHARGING,
+    ODOMETER,
+    OUTSIDE,
+    PHONE_POSITION,
+    SOC,
+    SPEED,
+)
 from hearthway.sense.fixes import FixAssembler
 
 from . import house, items
@@ -29,6 +48,7 @@ from .charging import SETTING_OUT_M
 from .destination import PATH_POINTS, DestinationModel, Posterior
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
+from .modes import ModeFilter
 from .motion import implied_speed, remember
 from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
@@ -43,6 +63,7 @@ from .where_next import SLOT_S, NextPlaces
 from .words import hear
 
 _STATE = msgspec.msgpack.Decoder(LifeState)
+CREEPS_MPS = 1.0  # slower, a car's word does not say that it moves
 EQUAL_M = 15.0  # two POIs whose distances differ by less fit a visit equally
 
 
@@ -50,13 +71,20 @@ class Life:
     """Feed fixes and signals in event time; ask for the situation at any moment."""
 
     def __init__(
-        self, person: str, *, pois: PoiIndex | None = None, state: LifeState | None = None
+        self,
+        person: str,
+        *,
+        pois: PoiIndex | None = None,
+        roads: RoadNear | None = None,
+        state: LifeState | None = None,
     ) -> None:
         self.state = state if state is not None else LifeState(person=person)
         self.person = person
         self._pois = pois
         if self.state.here is not None:
             self.state.places[self.state.here].staying = True
+        self._roads = roads
+        self._modes = ModeFilter(self.state.modes)
         self._book = PlaceBook(self.state.places, self.state.settling)
         self._stays = StayDetector(self.state.window)
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
@@ -81,7 +109,7 @@ class Life:
         events: list[LifeEvent] = []
         outcome = self._stays.feed(fix)
         if outcome.ended is not None:
-            events += self._leave(outcome.ended, fix)
+            events += self._leave(outcome.ended, fix, before)
         elif (
             state.here is None
             and outcome.started is None
@@ -97,7 +125,10 @@ class Life:
         return events
 
     def observe_signal(self, signal: Signal) -> list[LifeEvent]:
-        """Take a normalised signal: charge, odometer, or a part of a position (which may complete a fix)."""
+        """Take a normalised signal: charge, odometer, or a part of a position (which may complete a fix).
+
+        A speed is the word of a car that is with this person.
+        """
         value = signal.value
         house.take(self.state.house, signal)
         items.take(self.state.items, signal)
@@ -113,9 +144,13 @@ class Life:
             elif signal.key == CAPACITY:
                 self.state.battery.capacity(float(value))
             elif signal.key == ODOMETER:
+                if self.state.odometer_m is not None:
+                    self._modes.odometer(float(value) - self.state.odometer_m)
                 self.state.odometer_m = float(value)
                 if self.state.odometer_start_m is None:
                     self.state.odometer_start_m = float(value)
+            elif signal.key == SPEED and abs(float(value)) >= 3.6 * CREEPS_MPS:
+                self._modes.car_moves(signal.time_s)
         located = self._assembler.feed(signal)
         if located is None:
             return []
@@ -219,6 +254,12 @@ class Life:
         """The places stayed at, in the order in which they were first come near."""
         return [self._book.record(place) for place in self.state.places if place.visits]
 
+    def trips_by_mode(self) -> dict[TravelMode, int]:
+        """How many trips were made by each; those to places that are kept."""
+        counts = [place.reached for place in self.state.places]
+        modes: tuple[TravelMode, ...] = (*MODES, "unknown")
+        return {mode: sum(getattr(one, mode) for one in counts) for mode in modes}
+
     def place(self, index: int) -> Place:
         """One place by its index in `trips`."""
         return self._book.record(self.state.places[index])
@@ -248,7 +289,9 @@ class Life:
         return pack(self.state)
 
     @classmethod
-    def load(cls, data: bytes, *, pois: PoiIndex | None = None) -> Life:
+    def load(
+        cls, data: bytes, *, pois: PoiIndex | None = None, roads: RoadNear | None = None
+    ) -> Life:
         """Go on where `dump` stopped; StoreError when the bytes are no life of this version."""
         try:
             state = _STATE.decode(data)
@@ -261,7 +304,7 @@ class Life:
                 f"The learned state has version {state.version}, here is {VERSION}.",
                 "Start the node once: it learns again from the history.",
             )
-        return cls(state.person, pois=pois, state=state)
+        return cls(state.person, pois=pois, roads=roads, state=state)
 
     # --- steps
 
@@ -275,6 +318,8 @@ class Life:
         moment = Moment(fix.time_s, fix.lat, fix.lon, speed, fix.accuracy_m, told)
         remember(state.recent, moment)
         state.last = moment
+        if prefix == CAR_POSITION and speed is not None and speed >= CREEPS_MPS:
+            self._modes.car_moves(fix.time_s)
         state.source, state.prefix, state.accuracy_m = source, prefix, fix.accuracy_m
         day = local_day(fix.time_s, utc_offset_s(fix.lat, fix.lon, fix.time_s))
         if day != state.last_day:
@@ -289,7 +334,7 @@ class Life:
         gone_m = state.trip_way_m + state.track.length_m
         return state.previous_place if gone_m < SETTING_OUT_M else None
 
-    def _leave(self, stay: Stay, fix: Fix) -> list[LifeEvent]:
+    def _leave(self, stay: Stay, fix: Fix, before: Moment | None) -> list[LifeEvent]:
         state = self.state
         if state.here is None or state.began is None:
             return []
@@ -303,6 +348,9 @@ class Life:
         place = state.places[state.previous_place]
         state.trip_start_s, state.trip_fixes, state.trip_way_m = fix.time_s, 0, 0.0
         self._set_out(fix, place.index)
+        here = fix.time_s, fix.lat, fix.lon
+        last = (before.time_s, before.lat, before.lon) if before is not None else here
+        self._modes.leave(last, here, chained=self._book.home() is not place)
         state.battery.depart(fix.time_s)
         self._expect(fix)
         state.odometer_start_m = state.odometer_m
@@ -403,6 +451,7 @@ class Life:
             if mps is None:
                 mps = metres / (fix.time_s - before.time_s)
             state.battery.move(fix.time_s, mps, metres)
+            self._ride(fix, before)
         if state.departure is None:
             state.departure = self._departing(fix.time_s, fix.lat, fix.lon, None)
         state.trip_fixes += 1
@@ -412,6 +461,19 @@ class Life:
                 self._follower = self._follow_again()
             else:
                 self._follower.step(fix.lat, fix.lon)
+
+    def _ride(self, fix: Fix, before: Moment) -> None:
+        """By what one moves."""
+        last = self.state.last
+        stepped = self._modes.fix(
+            (before.time_s, before.lat, before.lon),
+            (fix.time_s, fix.lat, fix.lon),
+            fix.speed_mps,
+            None if last is None else last.speed_mps,
+            fix.accuracy_m or 0.0,
+        )
+        if stepped and self._roads is not None and self._modes.wants_road(fix.time_s):
+            self._modes.road(fix.time_s, self._roads.road_m(fix.lat, fix.lon), fix.accuracy_m)
 
     def _follow_again(self) -> Follower:
         follower = Follower(self.model.index)
@@ -431,16 +493,18 @@ class Life:
         far = self._gone_m(stay.lat, stay.lon) > TRIP_MIN_M
         path, end, fixes = self._way_to(stay)
         way_m = sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0)  # never the integer 0
-        origin = state.previous
+        origin, mode = state.previous, None
         if (
             origin is not None
             and state.departure is not None
             and state.previous_place is not None
             and gap_m(origin.lat, origin.lon, stay.lat, stay.lon) > TRIP_MIN_M
         ):
-            events.append(self._end_trip(origin, stay, place, state.departure, way_m, new=new))
+            ended = self._end_trip(origin, stay, place, state.departure, way_m, new=new)
+            mode = ended.trip.mode
+            events.append(ended)
         if far:
-            leg = self._end_leg(path, end, place, fixes, new=new, stay=stay)
+            leg = self._end_leg(path, end, place, fixes, new=new, stay=stay, mode=mode)
             events += [leg] if leg is not None else []
         if state.departure is not None and self._from_home(state.departure):
             items.returned(state.items, state.departure.time_s, stay.start_s)
@@ -488,12 +552,15 @@ class Life:
         if state.odometer_m is not None and state.odometer_start_m is not None:
             driven_m = state.odometer_m - state.odometer_start_m
             way_m = driven_m if driven_m > 0.0 else way_m
+        mode, mode_p = self._modes.end()
+        self._book.came(place, mode)
         origin_index = state.previous_place if state.previous_place is not None else place.index
-        if driven_m > 0.0 or state.battery.fell:
+        moved = driven_m > 0.0 or state.battery.fell
+        if moved and mode in ("car", "unknown"):  # else somebody else drove it
             state.car.parked(state.places, place.index, state.battery.soc_pct, start_s)
             at = origin.lat, origin.lon
             state.car.drove(start_s, at, origin_index, place.index, way_m)
-        state.battery.arrive(way_m, place.index)
+        state.battery.arrive(way_m, place.index, driven=mode == "car")
         before = state.window.before
         fixes = max(0, state.trip_fixes - stay.fixes) if before is not None else 0
         end_s, last_lat, last_lon = (
@@ -507,6 +574,8 @@ class Life:
                 end_s=end_s,
                 last_lat=last_lat,
                 last_lon=last_lon,
+                mode=mode,
+                mode_p=mode_p,
             ),
             self._book.record(state.places[origin_index]),
             self._book.record(place),
@@ -523,6 +592,7 @@ class Life:
         *,
         new: bool,
         stay: Stay | None = None,
+        mode: TravelMode | None = None,
     ) -> LegEnded | None:
         """The model learns a leg; what is told of it, where there is a fix on the way."""
         departure = self.state.departure
@@ -542,6 +612,7 @@ class Life:
                 path=_thin(path),
                 end=_rounded(*path[-1]) if path else None,
                 stayed=_rounded(end.lat, end.lon) if stay is None else _rounded(stay.lat, stay.lon),
+                mode=mode,
             )
         )
         if not fixes:

@@ -1,13 +1,13 @@
-"""Speed and mode from the last minutes of fixes."""
+"""Speed from the last minutes of fixes, and whether one moves."""
 
 from __future__ import annotations
 
 from .flat import gap_m
+from .modes import ModeFilter
 from .state import Moment
 
 MEMORY_S = 180.0  # a red light does not end a drive
 MAX_RECENT = 64
-DRIVING_MPS = 5.5
 WALKING_MPS = 0.4
 SILENT_S = 900.0  # without a fix for longer, nobody knows
 BASE_S = 8.0  # positions nearer in time than this give no usable speed
@@ -28,16 +28,17 @@ def remember(recent: list[Moment], moment: Moment) -> None:
         del recent[0]
 
 
-def mode_of(recent: list[Moment], *, staying: bool, now_s: float) -> str:
-    """ "driving", "walking", "staying" or "unknown"."""
+def mode_of(
+    recent: list[Moment], modes: ModeFilter, *, staying: bool, now_s: float
+) -> tuple[str, float | None]:
+    """What one is doing ("staying", "unknown", or what `ModeFilter.now` calls it), and the probability of the latter."""
     if staying:
-        return "staying"
+        return "staying", None
     if not recent or now_s - recent[-1].time_s > SILENT_S:
-        return "unknown"
+        return "unknown", None
     speeds = [m.speed_mps for m in recent if m.speed_mps is not None]
-    if not speeds:
-        return "unknown"
-    fast = sum(1 for speed in speeds if speed >= DRIVING_MPS)
-    if fast >= max(1, len(speeds) // 4):
-        return "driving"
-    return "walking" if max(speeds) >= WALKING_MPS else "unknown"
+    if modes.state.p:
+        speeds.append(modes.state.mps)  # fixes may be farther apart than the memory is long
+    if not speeds or max(speeds) < WALKING_MPS:
+        return "unknown", None
+    return modes.now()

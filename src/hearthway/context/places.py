@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 
-from msgspec import field
+from msgspec import UNSET, field
 
-from hearthway.records.life import STAY_RADIUS_M, Place, Stay
+from hearthway.records.life import STAY_RADIUS_M, Place, Reached, Stay, TravelMode
 from hearthway.records.localtime import DAY_S, utc_offset_s
 
 from .flat import gap_m
@@ -56,6 +56,7 @@ class KnownPlace(Habitual, kw_only=True):
     stays_s: list[float] = field(default_factory=list)  # how long the latest stays were
     car_stood: int = 0  # how often the car stood here and told of its charge before it left; faded
     car_charged: int = 0  # of these, how often it was charged
+    reached: Reached = Reached()
 
 
 class PlaceBook:
@@ -225,6 +226,7 @@ class PlaceBook:
         into.stays_s = [*place.stays_s, *into.stays_s][-MAX_STAYS:]
         into.car_stood += place.car_stood
         into.car_charged += place.car_charged
+        into.reached = into.reached.plus(place.reached)
         into.name = into.name or place.name
         into.given = into.given or place.given
         into.joined = into.joined or place.joined
@@ -290,7 +292,13 @@ class PlaceBook:
             label=self.labels().get(place.index, ""),
             last_s=place.last_s,
             name=place.name,
+            reached=place.reached if place.reached != Reached() else UNSET,
         )
+
+    @staticmethod
+    def came(place: KnownPlace, mode: TravelMode) -> None:
+        """A trip by that mode ended here."""
+        place.reached = place.reached.plus(Reached(**{mode: 1}))
 
 
 def became(places: Sequence[KnownPlace], index: int) -> int:

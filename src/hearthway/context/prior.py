@@ -16,7 +16,7 @@ from math import cos, exp, log, pi
 
 from msgspec import Struct, field
 
-from hearthway.records.life import TRIP_MIN_M
+from hearthway.records.life import TRIP_MIN_M, TravelMode
 from hearthway.records.localtime import DAY_S
 
 from .flat import gap_m
@@ -78,6 +78,7 @@ class PastTrip(Struct):
     path: list[tuple[float, float]] = field(default_factory=list)
     end: tuple[float, float] | None = None  # its last fix on the way, where it had one
     stayed: tuple[float, float] | None = None  # where the stay was that it led to
+    mode: TravelMode | None = None  # of the trip that it ended
 
 
 class Departure(Struct, frozen=True):

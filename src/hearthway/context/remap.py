@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from hearthway.records.life import Reached
+
 from . import settling
 from .flat import gap_m
 from .places import NOWHERE, KnownPlace
@@ -68,6 +70,8 @@ def move_part(state: LifeState, place: KnownPlace, other: KnownPlace) -> None:
         if trip.destination == place.index and nearer(trip.stayed or trip.end):
             trip.destination = other.index
         led = trip.destination
+    for one in (place, other):
+        one.reached = _reached(state, one.index)
     for meal in state.meals:
         if meal.place == place.index and nearer((meal.visit.lat, meal.visit.lon)):
             meal.place = other.index
@@ -83,3 +87,12 @@ def move_part(state: LifeState, place: KnownPlace, other: KnownPlace) -> None:
     shown = state.battery.shown
     if shown is not None and shown.place == place.index:
         state.battery.shown = None  # nobody knows which of the two was meant
+
+
+def _reached(state: LifeState, index: int) -> Reached:
+    """How a place was reached, by the trips that are kept."""
+    found = Reached()
+    for trip in state.trips:
+        if trip.destination == index and trip.mode is not None:
+            found = found.plus(Reached(**{trip.mode: 1}))
+    return found

@@ -11,6 +11,7 @@ from .battery import BatteryState
 from .charging import CarState
 from .house import HouseState
 from .items import ItemsState
+from .modes import ModeState
 from .places import KnownPlace
 from .prior import Departure, PastTrip
 from .routes import Track
@@ -74,4 +75,5 @@ class LifeState(Struct, kw_only=True):
     house: HouseState = field(default_factory=HouseState)
     items: ItemsState = field(default_factory=ItemsState)
     meals: list[Meal] = field(default_factory=list)
+    modes: ModeState = field(default_factory=ModeState)
     streams: list[Open] = field(default_factory=list)  # positions that wait for their other half

@@ -23,6 +23,7 @@ from .battery import ROAD_FACTOR
 from .destination import Posterior
 from .flat import gap_m
 from .manoeuvre import manoeuvre_of
+from .modes import ModeFilter
 from .motion import SILENT_S, mode_of
 from .places import KnownPlace, PlaceBook
 from .range_model import Forecast
@@ -64,11 +65,13 @@ def situation_of(
     fresh = now_s - last.time_s <= SILENT_S
     meals = eaten_out(state, book)
     manoeuvre = None if staying else manoeuvre_of(state.recent, now_s)
+    mode, mode_p = mode_of(state.recent, ModeFilter(state.modes), staying=staying, now_s=now_s)
     return Situation(
         time_s=now_s,
         utc_offset_s=utc_offset_s(last.lat, last.lon, now_s),
         person=state.person,
-        mode=mode_of(state.recent, staying=staying, now_s=now_s),
+        mode=mode,
+        mode_p=UNSET if mode_p is None else mode_p,
         lat=last.lat,
         lon=last.lon,
         speed_mps=last.speed_mps if fresh else None,

@@ -295,5 +295,6 @@ def _person(
         spoken_a_day=a_day,
         rightly=rightly,
         dials=dials,
+        by_mode=found.life.trips_by_mode(),
         log=log,
     )

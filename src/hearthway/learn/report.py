@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from hearthway.assist.moment import plain
+from hearthway.records.life import MODES, TravelMode
 
 from .bootstrap import Interval
 from .dials import DialLogged, DialReplayed
@@ -31,6 +32,7 @@ class PersonReport(Struct, frozen=True, kw_only=True):
     spoken_a_day: float | str
     rightly: Interval | str | None  # None: nothing was said
     dials: tuple[DialReplayed, ...] = ()  # each setting over the same days; empty without a map
+    by_mode: dict[TravelMode, int] = {}  # trips from stay to stay, by what one went by
     log: tuple[
         DialLogged, ...
     ] = ()  # each setting on what was said and answered; empty where nothing was
@@ -87,6 +89,21 @@ def report_lines(report: BacktestReport) -> list[str]:
     return out
 
 
+def _mode_lines(by_mode: dict[TravelMode, int]) -> list[str]:
+    """What one went by, the most usual first; nothing where there was no trip."""
+    words = {
+        "foot": "on foot",
+        "bicycle": "by bicycle",
+        "car": "by car",
+        "transit": "by bus or train",
+    }
+    known = sorted((-count, MODES.index(mode)) for mode, count in by_mode.items() if mode in MODES)
+    parts = [f"{-count} {words[MODES[at]]}" for count, at in known if count]
+    unknown = by_mode.get("unknown", 0)
+    parts += [f"{unknown} nobody can tell"] if unknown else []
+    return [f"  from stay to stay: {', '.join(parts)}"] if parts else []
+
+
 def person_lines(person: PersonReport) -> list[str]:
     """One person's part of the report as people read it."""
     who = plain(person.person) or "(no name in the file)"
@@ -101,6 +118,7 @@ def person_lines(person: PersonReport) -> list[str]:
         out.append(
             f"  {person.trips_unrecorded} more trips were not recorded on the way: not predicted"
         )
+    out += _mode_lines(person.by_mode)
     if not person.trips:
         out.append("  no trip between two stays: nothing to predict yet")
         return out + _dial_lines(person)

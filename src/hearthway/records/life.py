@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 STAY_MIN_S = 20 * 60.0
 STAY_RADIUS_M = 200.0
@@ -12,6 +12,11 @@ TRIP_MIN_M = 500.0
 HIT_RADIUS_M = 300.0
 LIVED = ("home", "work")
 WordKind = Literal["name", "home", "work", "merge", "split"]
+
+# transit: bus, train, aeroplane
+TravelMode = Literal["foot", "bicycle", "car", "transit", "unknown"]
+MODES: tuple[TravelMode, ...] = ("foot", "bicycle", "car", "transit")
+OTHERWISE_TRIPS = 3  # so many trips by other means alone, and one does not drive there
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -31,6 +36,31 @@ class Stay(Struct, frozen=True, kw_only=True):
     fixes: int = 1
 
 
+class Reached(Struct, frozen=True, kw_only=True):
+    """How a place was reached: trips there by mode."""
+
+    foot: int = 0
+    bicycle: int = 0
+    car: int = 0
+    transit: int = 0
+    unknown: int = 0
+
+    def plus(self, other: Reached) -> Reached:
+        """Both together."""
+        return Reached(
+            foot=self.foot + other.foot,
+            bicycle=self.bicycle + other.bicycle,
+            car=self.car + other.car,
+            transit=self.transit + other.transit,
+            unknown=self.unknown + other.unknown,
+        )
+
+    @property
+    def never_by_car(self) -> bool:
+        """Did every trip there whose mode is known go by other means, and were they more than chance?"""
+        return self.car == 0 and self.foot + self.bicycle + self.transit >= OTHERWISE_TRIPS
+
+
 class Trip(Struct, frozen=True, kw_only=True):
     """From the end of one stay to the start of the next, more than `TRIP_MIN_M` apart."""
 
@@ -42,6 +72,8 @@ class Trip(Struct, frozen=True, kw_only=True):
         float  # the last raw fix before the destination stay: the truth predictions are held to
     )
     last_lon: float
+    mode: TravelMode = "unknown"  # of the longest part
+    mode_p: float = 0.0
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -54,6 +86,7 @@ class Place(Struct, frozen=True, kw_only=True):
     label: str = ""  # "home", "work", "regular" or empty
     last_s: float = 0.0
     name: str = ""
+    reached: Reached | UnsetType = UNSET  # where no trip led there the bytes are as before
 
     @property
     def called(self) -> str:

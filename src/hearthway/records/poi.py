@@ -72,6 +72,12 @@ class PoiIndex(Protocol):
     def covers(self, lat: float, lon: float) -> bool: ...
 
 
+class RoadNear(Protocol):
+    """Metres to the nearest road for cars; None where none is within 300 m, or off the map."""
+
+    def road_m(self, lat: float, lon: float) -> float | None: ...
+
+
 class RoadGraph(Protocol):
     """Shortest paths by driving time. None where there is no way."""
 
@@ -83,3 +89,7 @@ class RoadGraph(Protocol):
         vias: Sequence[tuple[float, float]],
     ) -> list[Detour | None]: ...
     def covers(self, lat: float, lon: float) -> bool: ...
+
+
+class Roads(RoadGraph, RoadNear, Protocol):
+    """The roads of a map, for ways and for where one is."""

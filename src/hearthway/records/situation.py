@@ -192,7 +192,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     time_s: float
     utc_offset_s: int
     person: str
-    mode: str  # "driving", "walking", "staying", "unknown"
+    mode: str  # "driving", "riding" (bus, train), "cycling", "walking", "moving", "staying", "unknown"
     lat: float
     lon: float
     speed_mps: float | None = None
@@ -210,6 +210,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     last_meal_s: float | None = None  # end of the last visit at a food POI
     manoeuvre: Manoeuvre | UnsetType = UNSET  # under way, where fixes are frequent enough
+    mode_p: float | UnsetType = UNSET  # of `mode`, while one moves
     agenda: Agenda | UnsetType = UNSET  # where no calendar entry is near, the bytes are as before
     house: House | UnsetType = UNSET  # where nothing fresh is known of it, the same
     things: tuple[Thing, ...] | UnsetType = UNSET  # of the first minutes away from home only

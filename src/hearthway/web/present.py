@@ -179,7 +179,14 @@ def _peer(peer: Peer) -> View:
 def _doing(situation: Situation | None) -> str:
     if situation is None:
         return ""
-    words = {"driving": "Driving", "walking": "Walking", "staying": "Staying"}
+    words = {
+        "driving": "Driving",
+        "riding": "On a bus or train",
+        "cycling": "Cycling",
+        "walking": "Walking",
+        "moving": "On the way",
+        "staying": "Staying",
+    }
     doing = words.get(situation.mode, "")
     if situation.mode == "driving" and situation.speed_mps is not None:
         speed_kmh = situation.speed_mps * 3.6

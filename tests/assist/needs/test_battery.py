@@ -142,6 +142,8 @@ def test_no_battery_no_map_no_destination(world: Any) -> None:
     assert alone(pois=world.town(CHARGERS, {}, on_map=False)) == "off-map"
     assert alone(destinations=(), p_new=1.0) == "unknown-destination"
     assert alone(mode="staying") == "not-driving"
+    assert alone(mode="riding") == "not-driving"
+    assert alone(mode="moving") == "mode-unclear"
     assert alone(pois=world.town(CHARGERS[2:], {})) == "no-charger-near"
     vague = (Destination(place=world.mall, p=0.4), Destination(place=world.home, p=0.3))
     assert alone(destinations=vague, p_new=0.3) == "not-worth-interrupting"

@@ -18,7 +18,7 @@ from hearthway.assist.needs.leave_now.ready import ready
 from hearthway.assist.needs.leave_now.travel import by_own_trips
 from hearthway.learn.outcome import learn_said
 from hearthway.records.geo import distance_m, offset
-from hearthway.records.life import Place
+from hearthway.records.life import Place, Reached
 from hearthway.records.poi import Route
 from hearthway.records.situation import Agenda, Evidence, Kept, OwnTrip, Planned
 from hearthway.records.suggestion import Silence, Suggestion
@@ -179,6 +179,7 @@ class NoWay:
 
 NOWHERE = {"place": None, "place_from": "", "trips_s": ()}
 BY_TRAIN = Place(place_id="", lat=61.4978, lon=23.7610, visits=0)
+NEVER_DRIVEN = Place(place_id="p9", lat=HALL[0], lon=HALL[1], visits=4, reached=Reached(transit=4))
 
 
 @pytest.mark.parametrize(
@@ -187,6 +188,7 @@ BY_TRAIN = Place(place_id="", lat=61.4978, lon=23.7610, visits=0)
         (NOWHERE, "place-unknown"),
         ({"all_day": True}, "nothing-planned"),
         ({"place": BY_TRAIN, "trips_s": ()}, "farther-than-ever"),
+        ({"place": NEVER_DRIVEN, "trips_s": OWN_TRIPS_S[:2]}, "never-driven"),
     ],
 )
 def test_days_with_another_entry_are_silent(world: Any, entry: dict[str, Any], code: str) -> None:
@@ -199,6 +201,8 @@ def test_days_with_another_entry_are_silent(world: Any, entry: dict[str, Any], c
     ("changes", "code"),
     [
         ({"mode": "driving", "trip_start_s": 0.0, "speed_mps": 9.0}, "under-way"),
+        ({"mode": "riding", "trip_start_s": 0.0, "speed_mps": 9.0}, "under-way"),
+        ({"mode": "moving", "origin": None}, "under-way"),
         ({"mode": "unknown"}, "whereabouts-unknown"),
         ({"lat": HALL[0], "lon": HALL[1]}, "there-already"),
         (
@@ -462,3 +466,20 @@ def test_own_trips(trips: tuple[float, ...], minutes: float | None) -> None:
 def test_no_second_word_about_the_same_entry_fits_into_its_time() -> None:
     longest_min = settings.READY_MOST_MIN + settings.LATE_MIN + 5.0
     assert longest_min * 60.0 < settings.REPEAT_S
+
+
+@pytest.mark.parametrize(
+    ("reached", "trips_s", "speaks"),
+    [
+        (Reached(transit=4), OWN_TRIPS_S, True),  # own trips tell, whatever one went by
+        (Reached(transit=4, car=1), (), True),  # the map's time by car is one's own way too
+        (Reached(transit=4), (), False),
+    ],
+)
+def test_the_time_by_car_is_told_of_no_place_that_one_never_drove_to(
+    world: Any, reached: Reached, trips_s: tuple[float, ...], speaks: bool
+) -> None:
+    place = Place(place_id="p9", lat=HALL[0], lon=HALL[1], visits=4, reached=reached)
+    told, codes = evening(world, planned(world, place=place, trips_s=trips_s))
+    assert bool(told) is speaks
+    assert ("never-driven" in codes) is not speaks

@@ -132,6 +132,8 @@ def test_what_it_must_know_and_what_the_map_lacks(world: Any) -> None:
     town = world.town(CAR_PARKS, {})
     assert alone(town, destinations=(), p_new=1.0) == "unknown-destination"
     assert alone(town, mode="walking") == "not-driving"
+    assert alone(town, mode="riding") == "not-driving"
+    assert alone(town, mode="unknown") == "mode-unclear"
     assert alone(town, days_known=59) == "which-is-new-unknown"
     assert alone(None) == "needs-a-map"
     assert alone(world.town(CAR_PARKS, {}, on_map=False)) == "off-map"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from hearthway.assist import moment
+from hearthway.assist.driving import not_driving
 from hearthway.assist.options import best, on_foot, utility_of
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.life import Place
@@ -61,8 +62,9 @@ def _told(scene: Scene) -> Battery | None:
 
 def could_matter(scene: Scene) -> Unfit | None:
     """On a drive, unless home is known to be within reach."""
-    if scene.situation.mode != "driving":
-        return Unfit(code="not-driving")
+    idle = not_driving(scene)
+    if idle is not None:
+        return idle
     battery = _told(scene)
     if battery is None or battery.at_home_pct is None:
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 SILENCES = {
-    "not-driving": "You are not driving.",
     "battery-enough": "The battery gets you home.",
     "battery-unknown": "What is left in the battery is not known, or was told too long ago.",
     "consumption-unknown": "The car made too few trips to know what it uses.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hearthway.assist import moment
+from hearthway.assist.driving import not_driving
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.geo import distance_m
 from hearthway.records.life import HIT_RADIUS_M, Place
@@ -74,8 +75,9 @@ def _p_home(scene: Scene) -> float:
 
 def could_matter(scene: Scene) -> Unfit | None:
     """On a drive that may lead home, to a house of which something is known."""
-    if scene.situation.mode != "driving":
-        return Unfit(code="not-driving")
+    idle = not_driving(scene)
+    if idle is not None:
+        return idle
     if scene.situation.home is None:
         return Unfit(code="home-unknown")
     if _p_home(scene) < scene.settings.min_destination_p:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 SILENCES = {
-    "not-driving": "You are not driving.",
     "not-heading-home": "You are not known to be heading home.",
     "home-unknown": "It is not known yet where your home is.",
     "house-unknown": "How warm the house is was not told lately.",

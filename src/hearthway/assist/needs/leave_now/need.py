@@ -68,7 +68,7 @@ def _away_m(scene: Scene, place: Place) -> float:
 def _at_entry(scene: Scene) -> Planned | None:
     """The entry at whose place one is, before that is known for a stay; None where one is at none that has begun or is over."""
     now = scene.situation
-    if now.mode in ("driving", "staying"):
+    if now.mode in ("driving", "riding", "staying"):
         return None
     begun = [p for p in _agenda(scene).planned if p.start_s <= now.time_s + EARLY_S]
     there = (p for p in begun if p.place is not None and _away_m(scene, p.place) <= HIT_RADIUS_M)
@@ -76,13 +76,13 @@ def _at_entry(scene: Scene) -> Planned | None:
 
 
 def _under_way(scene: Scene) -> bool:
-    """Driving, or on foot and away from where one stayed last, and from what the calendar had there."""
+    """Driving or riding, or otherwise moving and away from where one stayed last, and from what the calendar had there."""
     situation = scene.situation
-    if situation.mode == "driving":
+    if situation.mode in ("driving", "riding"):
         return True
     origin = situation.origin
     away = origin is None or _away_m(scene, origin) > NEAR_M
-    return situation.mode == "walking" and away and _at_entry(scene) is None
+    return situation.mode in ("walking", "cycling", "moving") and away and _at_entry(scene) is None
 
 
 def could_matter(scene: Scene) -> Unfit | None:

@@ -9,6 +9,7 @@ SILENCES = {
     "place-unknown": "Your calendar does not tell where that is, or nobody here knows the place.",
     "there-already": "You are there already.",
     "farther-than-ever": "That is farther than you ever went: it is not known how you get there.",
+    "never-driven": "You never went there by car, and too few of your trips from here tell how long it takes you.",
     "way-unknown": "It is not known how long you take: there are no own trips and no roads on the map.",
     "too-far": "There is time yet before you need to get ready.",
     "too-early": "There is time yet before you need to get ready.",

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from hearthway.assist.shape import Scene, Unfit
 from hearthway.records.geo import distance_m
-from hearthway.records.life import Place
+from hearthway.records.life import Place, Reached
 from hearthway.records.situation import Agenda, Planned
 
 from .settings import (
@@ -49,6 +49,8 @@ def travel(
     if own is not None:
         return own
     now = scene.situation
+    if isinstance(place.reached, Reached) and place.reached.never_by_car:
+        return Unfit(code="never-driven")
     if distance_m(now.lat, now.lon, place.lat, place.lon) > agenda.farthest_m:
         return Unfit(code="farther-than-ever")
     seconds, route = scene.way(place)

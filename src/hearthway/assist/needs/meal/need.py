@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hearthway.assist import moment
+from hearthway.assist.driving import not_driving
 from hearthway.assist.options import best
 from hearthway.assist.settings import DECIDING_MIN
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
@@ -42,7 +43,7 @@ class MealOffer(Offer, frozen=True, kw_only=True):
 
 def could_matter(scene: Scene) -> Unfit | None:
     """Only on a drive: who stands where he is decides without us."""
-    return None if scene.situation.mode == "driving" else Unfit(code="not-driving")
+    return not_driving(scene)
 
 
 def aim(scene: Scene) -> MealAim | Unfit:

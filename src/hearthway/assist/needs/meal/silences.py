@@ -1,7 +1,6 @@
 """Why nothing is said of a meal."""
 
 SILENCES = {
-    "not-driving": "You are not driving.",
     "no-routine-yet": "Too little of your life here tells when you eat out.",
     "unknown-destination": "It is not clear where you are heading.",
     "needs-a-map": "There is no map here, so no place to eat is known.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hearthway.assist import moment
+from hearthway.assist.driving import not_driving
 from hearthway.assist.options import best, on_foot
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.life import Place
@@ -51,8 +52,9 @@ def _visits(scene: Scene, place: Place) -> int:
 def could_matter(scene: Scene) -> Unfit | None:
     """On a drive that is not known to lead where one knows where to park."""
     situation = scene.situation
-    if situation.mode != "driving":
-        return Unfit(code="not-driving")
+    idle = not_driving(scene)
+    if idle is not None:
+        return idle
     if not situation.destinations:
         return None
     place = situation.destinations[0].place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 SILENCES = {
-    "not-driving": "You are not driving.",
     "which-is-new-unknown": "There are too few days of your life here to know which places are new to you.",
     "unknown-destination": "It is not clear where you are heading.",
     "needs-a-map": "There is no map here, so no car park is known.",
