@@ -219,11 +219,12 @@ def test_the_first_screen_of_the_readme() -> None:
     assert (DOCS / "images" / "page.png").stat().st_size < 300_000
 
 
-def test_every_test_that_a_claim_names_exists() -> None:
-    """A claim about an attack is worth the test it names."""
-    page = DOCS / "explanation" / "attacks.md"
-    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text("utf-8"))
-    assert len(named) > 40
+@pytest.mark.parametrize(("page", "least"), [("attacks", 40), ("incumbents", 15)])
+def test_every_test_that_a_claim_names_exists(page: str, least: int) -> None:
+    """A claim about an attack, or about what others get wrong, is worth the test it names."""
+    text = (DOCS / "explanation" / f"{page}.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > least
     missing = [
         f"{file}::{name}"
         for file, name in named

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
@@ -33,7 +34,7 @@ from hearthway.records.life import Place
 from hearthway.records.poi import Opening, OpenState, Poi
 from hearthway.records.receipts import Receipt
 from hearthway.records.signals import Fix, Signal
-from hearthway.records.situation import Destination, Situation
+from hearthway.records.situation import Destination, Situation, Via
 from hearthway.records.suggestion import Answer, AnswerKind, Option, Suggestion
 from hearthway.records.venue import Followed, Wait
 
@@ -252,6 +253,22 @@ def test_a_place_that_suggestions_only_mention_takes_them_along(
     assert store.model(ANNA, "places") is None
     assert store.model(BO, "places") is not None
     assert HOME in {(fix.lat, fix.lon) for fix in store.fixes(BO)}
+
+
+def test_a_usual_stop_on_the_way_counts_as_mentioned(store: Store, chain: ReceiptChain) -> None:
+    fill(store, chain)
+    said = store.suggestions(ANNA)[-1]
+    stop = Via(lat=61.5, lon=23.7, seconds=480.0, times=9, of=10)
+    place = Place(place_id="p9", lat=60.3, lon=25.0, visits=3)
+    goal = Destination(place=place, p=0.9, via=stop)
+    situation = msgspec.structs.replace(said.situation, destinations=(goal,))
+    by_way = msgspec.structs.replace(said, suggestion_id="by-way", situation=situation)
+    store.add_suggestion(by_way)
+    before = len(store.suggestions(ANNA))
+    forget(store, chain, PlaceScope(lat=61.5, lon=23.7, radius_m=50.0, person_id=ANNA), 5e4)
+    left = [one.suggestion_id for one in store.suggestions(ANNA)]
+    assert "by-way" not in left
+    assert len(left) == before - 1
 
 
 def test_a_range_is_gone_its_end_is_not(store: Store, chain: ReceiptChain) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.memory import Memory
 from hearthway.assist.settings import GateSettings
+from hearthway.assist.standing import STANDS_S
 from hearthway.context.events import LifeEvent, MealVisited
 from hearthway.context.life import Life
 from hearthway.context.state import VERSION as LIFE_VERSION
@@ -42,12 +43,13 @@ from hearthway.sense.catalogue import (
 
 from .calendar import near_entries, situation_at
 from .house import HouseHeard, of_house, with_house
+from .own_battery import OwnBattery
 from .things import with_things
 
 LIFE_MODEL = "life"
 LAST_DAYS_S = 30 * 86_400.0
 CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
-IGNORED_AFTER_S = 90 * 60.0
+IGNORED_AFTER_S = STANDS_S
 KEPT_KEYS = (SOC, ODOMETER, CAPACITY, OUTSIDE, CHARGING)
 KEEP_AGAIN_S = 900.0  # half as long as a temperature may be used
 WORD_AGAIN_S = 60.0  # half as long as a car's word stands that it moves
@@ -115,6 +117,7 @@ class Brain:
         self._fix_times = (float("-inf"), float("-inf"))  # of the last two fixes
         # Kept apart from what is learned: where a fix came from must not change what it teaches.
         self._origin = (PHONE_POSITION, "")
+        self._own_battery = OwnBattery()
         self._folded_s: float | None = None  # event time of the last item learned from
         self._behind = False  # older fixes came in than the life can still take in order
         self._life = self._load_life()
@@ -239,6 +242,7 @@ class Brain:
         if fixes:
             self._origin = (prefix, source)
         self._house.hear(signals)
+        self._own_battery.hear(signals)
         kept = [signal for signal in signals if self._worth_keeping(signal)]
         person_id = self.person.person_id
         if kept:
@@ -317,13 +321,18 @@ class Brain:
 
     def due(self, now_s: float) -> bool:
         """Is it time to look again? Once in each slot of event time, at its first moment, restarts or not."""
-        slot = now_s // CONSIDER_EVERY_S
+        every_s = CONSIDER_EVERY_S * self.rarer(now_s)
+        slot = now_s // every_s
         # The slot of the fix before this moment tells what was considered, a killed process's looks included.
         seen = self._fix_times[0] if self._fix_times[1] >= now_s else self._fix_times[1]
-        if slot in (self._considered_slot, seen // CONSIDER_EVERY_S):
+        if slot in (self._considered_slot, seen // every_s):
             return False
         self._considered_slot = slot
         return True
+
+    def rarer(self, now_s: float) -> int:
+        """How many times more seldom than usual to look, by the phone's own battery."""
+        return self._own_battery.rarer(now_s)
 
     def propose(self, situation: Situation) -> Proposal | Silence:
         """What could be said, before any wait is asked for."""

@@ -126,13 +126,14 @@ def situation_at(
     `words`: when something was said about each entry, by its mark (`Memory.said_about`).
     """
     tomorrow = of_tomorrow(store, life, now_s)
-    situation = life.situation(now_s, tomorrow)
     recent = entries(store, life.person, now_s - RECENT_S, now_s + AGENDA_S)
     used = [entry for entry in recent if entry.end_s > now_s and not entry.cancelled]
-    agenda = None
-    if used:
-        resting = situation.mode != "driving"  # on a drive nobody is told when to leave
-        past = entries(store, life.person, now_s - PAST_S, now_s) if resting else []
+    agenda = life.agenda(recent) if used else None
+    situation = life.situation(now_s, tomorrow, agenda)
+    if (
+        agenda is not None and situation.mode != "driving"
+    ):  # on a drive nobody is told when to leave
+        past = entries(store, life.person, now_s - PAST_S, now_s)
         over = (entry for entry in past if entry.start_s < now_s - RECENT_S)
         agenda = life.agenda(recent, over, words)
     if agenda is None:

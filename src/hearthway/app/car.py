@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from hearthway.assist.standing import STANDS_S
 from hearthway.mesh.wire.envelope import Meta
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.codec import pack
@@ -22,6 +23,7 @@ from hearthway.sense.catalogue import normalise
 
 from .clock import EventClock
 from .collecting import collected
+from .handoff import Tasks
 from .member import Member, answer_kind
 from .node import Request
 from .recording import read_recording, ticks
@@ -143,7 +145,12 @@ class CarNode(Member):
         self.show(surface)
 
     def show(self, surface: Surface) -> None:
-        """On the glance-safe surface from now on; kept, and receipted."""
+        """On the glance-safe surface from now on; kept, and receipted. What is over goes from it, and comes no more."""
+        if surface.over:
+            self._withdraw(surface)
+            return
+        if self.clock.now_s() - surface.time_s >= STANDS_S:
+            return
         self._shown = surface
         self.store.add_person(surface.person, surface.person)  # an id; the name stays on the phone
         self.store.add_event(
@@ -157,6 +164,24 @@ class CarNode(Member):
             self._conductor.linger_s = self._pause_s
         self.control.emit("shown", id=surface.suggestion_id, lines=list(surface.lines))
         self.spawn(self._receipt(surface), "receipt")
+
+    def shown(self) -> Surface | None:
+        """What stands on the surface now: where the phone is away, the car's own clock takes away what is over."""
+        surface = self._shown
+        if surface is not None and self.clock.now_s() - surface.time_s >= STANDS_S:
+            self._withdraw(surface)
+        return self._shown
+
+    def _withdraw(self, over: Surface) -> None:
+        """Its own person's alone: nobody takes away another's."""
+        shown = self._shown
+        if shown is not None and (shown.suggestion_id, shown.person) == (
+            over.suggestion_id,
+            over.person,
+        ):
+            self._shown = None
+            self.control.emit("withdrawn", id=over.suggestion_id)
+        self.part(Tasks).withdraw(over.suggestion_id, over.person)
 
     async def _receipt(self, surface: Surface) -> None:
         mesh, receipts = self._paired(), self.receipts
@@ -180,7 +205,7 @@ class CarNode(Member):
         await receipts.show_head(mesh, surface.suggestion_id, surface.time_s)
 
     async def _answer(self, request: Request) -> Request:
-        shown = self._shown
+        shown = self.shown()
         if shown is None:
             raise InputError(
                 "Nothing is shown here that could be answered.",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from hearthway.assist.standing import STANDS_S
 from hearthway.mesh.state.hlc import Hlc
 from hearthway.mesh.trust.roster import DEVICE_ID
 from hearthway.mesh.wire.node import MeshNode
@@ -125,6 +126,17 @@ class Tasks(Part):
         self._keep(over)
         self._tell(over)
         return over
+
+    def withdraw(self, suggestion_id: str, person: str) -> None:
+        """That suggestion of `person` stands no more: where it waits here, it is over."""
+        for task in self.held():
+            content = task.content
+            if (
+                isinstance(content, WaitingSuggestion)
+                and task.person == person
+                and content.surface.suggestion_id == suggestion_id
+            ):
+                self.finish(task.task_id)
 
     async def hand(self, task_id: str, to: str) -> Task:
         """Move a task to a device (or the one device of a role) that is reached; MeshError leaves it here."""
@@ -294,7 +306,16 @@ class Tasks(Part):
     def _move_all(self, to: str, time_s: float) -> None:
         if self._moving or self._mesh is None:
             return
-        due = [t for t in self.held() if time_s - self._tried_s.get(t.task_id, -1e18) >= AGAIN_S]
+        held = self.held()
+        for task in held:
+            if _over(task, time_s):
+                self.finish(task.task_id)
+        due = [
+            task
+            for task in held
+            if not _over(task, time_s)
+            and time_s - self._tried_s.get(task.task_id, -1e18) >= AGAIN_S
+        ]
         if due:
             self._moving = True
             for task in due:
@@ -378,6 +399,12 @@ class Tasks(Part):
             return str(owner.person_id)
         driver = getattr(self.node, "driver", None)
         return str(driver()) if driver is not None else ""
+
+
+def _over(task: Task, time_s: float) -> bool:
+    """A suggestion of a drive that is long over does not come along with the next one."""
+    content = task.content
+    return isinstance(content, WaitingSuggestion) and time_s - content.surface.time_s >= STANDS_S
 
 
 def _speed_kmh(signals: list[Signal]) -> float | None:

@@ -31,7 +31,7 @@ from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, feed, history_of
 from .calendar import situation_at
 from .config import Config
 from .house import HouseHeard, with_house
-from .phone import gate_settings
+from .phone import equipment
 from .things import with_things
 
 STALE_S = 600.0  # a position older than this is told beside the answer
@@ -108,14 +108,7 @@ def look_back(
     situation = situation_at(store, life, at_s, memory.said_about())
     situation = with_house(life, house.latest, situation)
     situation = with_things(store, life, house.latest, situation)
-    assistant = Assistant(
-        person.person_id,
-        pois=atlas,
-        roads=atlas,
-        name_of=None if atlas is None else atlas.place_name,
-        settings=gate_settings(config),
-        synthetic=config.replay.synthetic,
-    )
+    assistant = Assistant(person.person_id, **equipment(config, atlas))
     outcome: Proposal | Silence | Suggestion = assistant.propose(situation, memory)
     if isinstance(outcome, Proposal):
         outcome = assistant.decide(outcome, {}, memory)
@@ -198,10 +191,8 @@ def _by_need(needs: dict[str, Silence]) -> Sequence[str]:
 
 
 def _last_s(store: Store, person: Person) -> float:
-    last_s = -math.inf
-    for fix in store.fixes(person.person_id):
-        last_s = fix.time_s
-    return last_s
+    last = store.last_fix(person.person_id)
+    return -math.inf if last is None else last.time_s
 
 
 def _unknown(store: Store, person: Person, text: str) -> str:

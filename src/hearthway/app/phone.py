@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,9 @@ from hearthway.assist.engine import Proposal
 from hearthway.assist.moment import render
 from hearthway.assist.onward import onward_of
 from hearthway.assist.settings import Dial, GateSettings
+from hearthway.assist.shape import NameOf
+from hearthway.assist.standing import stands
+from hearthway.assist.way import eta_s
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
@@ -35,6 +38,7 @@ from hearthway.records.messages import (
     Surface,
     Tick,
 )
+from hearthway.records.poi import PoiIndex, RoadGraph
 from hearthway.records.receipts import Crossing
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Evidence, Situation
@@ -44,7 +48,7 @@ from hearthway.sense.catalogue import CAR_POSITION, HOUSE, normalise
 from hearthway.sense.fixes import FixAssembler
 
 from .borrow import position_signals
-from .brain import IGNORED_AFTER_S, Brain
+from .brain import Brain
 from .calendar import import_calendar, is_calendar, owner_of_calendar
 from .clock import EventClock
 from .collecting import collected, collected_fixes
@@ -298,9 +302,12 @@ class PhoneNode(Member):
             await self.take_answer(work)
 
     async def _watch_calendar(self) -> None:
-        """A phone at rest hears nothing for half an hour: while an entry is near, look every minute."""
+        """A phone at rest hears nothing for half an hour: while an entry is near, look every minute.
+
+        With little left in the phone's own battery, every six minutes.
+        """
         while True:
-            await asyncio.sleep(CALENDAR_LOOK_S)
+            await asyncio.sleep(self._calendar_pause_s())
             brain = self.brain
             try:
                 near = brain is not None and await asyncio.to_thread(
@@ -314,6 +321,10 @@ class PhoneNode(Member):
                 near and not driving
             ):  # on a drive positions come all the time, and bring a look with them
                 self._queue.put_nowait(_Look())
+
+    def _calendar_pause_s(self) -> float:
+        brain = self.brain
+        return CALENDAR_LOOK_S * (1 if brain is None else brain.rarer(self.clock.now_s()))
 
     _since: float | None = None
 
@@ -382,9 +393,7 @@ class PhoneNode(Member):
         started = self._since
         situation = await asyncio.to_thread(brain.look, now_s)
         self.situation = situation
-        if self.suggestion is not None and now_s - self.suggestion.time_s >= IGNORED_AFTER_S:
-            self.suggestion = self.answered = None  # it is over, and no page shows it any more
-            self._changed("moment")
+        await self._withdraw(now_s)
         self.control.emit(
             "situation", mode=situation.mode, p_new=round(situation.p_new, 3), time_s=now_s
         )
@@ -420,6 +429,19 @@ class PhoneNode(Member):
             lines=lines,
             record=msgspec.to_builtins(suggestion),
         )
+        self._changed("moment")
+
+    async def _withdraw(self, now_s: float) -> None:
+        """What is over goes from the page, from the car's surface, and from what waits for a drive."""
+        said = self.suggestion
+        if said is None or stands(said, now_s, self.situation):
+            return
+        self.suggestion = self.answered = None
+        self.part(Tasks).withdraw(said.suggestion_id, said.person)
+        if said.situation.mode == "driving" and self.mesh is not None:
+            over = msgspec.structs.replace(self._surface(said, ()), over=True)
+            await self.mesh.publish(SHOW, over, "advise", reliable=True, about=said.person)
+        self.control.emit("withdrawn", id=said.suggestion_id)
         self._changed("moment")
 
     async def _show_elsewhere(self, surface: Surface) -> None:
@@ -485,8 +507,8 @@ class PhoneNode(Member):
         if not situation.destinations:
             return ()
         place = situation.destinations[0].place
-        route = atlas.route((situation.lat, situation.lon), (place.lat, place.lon))
-        return route.points if route is not None and route.on_road else ()
+        _, route = eta_s(situation, place, atlas)
+        return route.points if route.on_road else ()
 
     # answers ---------------------------------------------------------------------------------------------------
 
@@ -506,16 +528,13 @@ class PhoneNode(Member):
 
     def _carry_on(self, suggestion: Suggestion, answer: Answer) -> None:
         """Nothing waits any more; what was accepted is where the person is on the way to."""
-        tasks = self.part(Tasks)
-        for task in tasks.held():
-            if task.task_id == answer.suggestion_id[:12]:
-                tasks.finish(task.task_id)
+        self.part(Tasks).withdraw(answer.suggestion_id, answer.person)
         chosen = next((o.poi for o in suggestion.options if o.poi.osm_id == answer.osm_id), None)
         if answer.kind is AnswerKind.ACCEPT and chosen is not None:
             target = NavigationTarget(
                 name=chosen.name, lat=chosen.lat, lon=chosen.lon, osm_id=chosen.osm_id
             )
-            tasks.start(target, answer.person, answer.time_s)
+            self.part(Tasks).start(target, answer.person, answer.time_s)
 
     async def _answer(self, request: Request) -> Request:
         kind = answer_kind(request.get("kind"))
@@ -607,6 +626,27 @@ def gate_settings(config: Config) -> GateSettings:
     return GateSettings(dial=Dial(config.assist.dial), daily_budget=config.assist.daily_budget)
 
 
+class Equipment(TypedDict):
+    """What a brain, and whoever asks as it does, is given beside the person."""
+
+    pois: PoiIndex | None
+    roads: RoadGraph | None
+    name_of: NameOf | None
+    settings: GateSettings
+    synthetic: bool
+
+
+def equipment(config: Config, atlas: Atlas | None) -> Equipment:
+    """As a phone of this configuration has it."""
+    return Equipment(
+        pois=atlas,
+        roads=atlas,
+        name_of=None if atlas is None else atlas.place_name,
+        settings=gate_settings(config),
+        synthetic=config.replay.synthetic,
+    )
+
+
 def brain_for(
     store: Store,
     person: Person,
@@ -615,16 +655,7 @@ def brain_for(
     rules: Rules | None = None,
 ) -> Brain:
     """A brain as a phone of this configuration has it; it learns from what `rules` let (None: from everything)."""
-    return Brain(
-        store,
-        person,
-        pois=atlas,
-        roads=atlas,
-        name_of=None if atlas is None else atlas.place_name,
-        settings=gate_settings(config),
-        synthetic=config.replay.synthetic,
-        rules=rules,
-    )
+    return Brain(store, person, **equipment(config, atlas), rules=rules)
 
 
 def answer_of(suggestion: Suggestion, given: AnswerGiven) -> Answer:

@@ -168,5 +168,6 @@ class Assistant:
             situation=situation,
             synthetic=self._synthetic,
             about=best.offer.about or msgspec.UNSET,
+            until_s=saying.until_s,
         )
         return msgspec.structs.replace(suggestion, suggestion_id=codec.digest(suggestion))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
@@ -126,6 +126,7 @@ class Saying(Struct, frozen=True, kw_only=True):
     worth_min: float
     worth_words: str
     p_words: str = ""  # what `p_useful` was concluded from
+    until_s: float | UnsetType = UNSET  # from then on it is over, whatever else happens (Unix s)
 
 
 AimT = TypeVar("AimT", bound=Aim)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from itertools import pairwise
 from math import atan2, cos, pi, radians
 
+from msgspec import Struct
+
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.poi import RoadGraph, Route
-from hearthway.records.situation import Situation
+from hearthway.records.situation import Situation, Via
 
 from .settings import DRIVE_FACTOR, DRIVE_MPS
 
+Point = tuple[float, float]
 TURN_RAD = radians(40.0)
 CORNER_M = 30.0  # a turn, a roundabout's entry or a sharp bend is over in this
 SNAP_M = 20.0  # the first metres lead from the position to the road
@@ -37,9 +40,53 @@ def turn_m(route: Route, within_m: float) -> float | None:
     return None
 
 
+def via_to(situation: Situation, place: Place) -> Via | None:
+    """The usual stop on the way to `place` that is still to come."""
+    for destination in situation.destinations:
+        if destination.place == place and isinstance(destination.via, Via):
+            return destination.via
+    return None
+
+
+class Onward(Struct, frozen=True):
+    """The last part of a way: from here, or from the usual stop on it, and after how many seconds that begins."""
+
+    at: Point
+    points: tuple[Point, ...]
+    after_s: float
+
+
+def from_stop(situation: Situation, place: Place, route: Route, roads: RoadGraph) -> Onward:
+    """Where the way to `place`, of which `route` is the whole, goes on without a stop: nobody eats before it."""
+    here, via = (situation.lat, situation.lon), via_to(situation, place)
+    if via is None:
+        return Onward(here, route.points, 0.0)
+    stop = via.lat, via.lon
+    to_stop_s, _ = _direct(situation, here, stop, roads)
+    _, onward = _direct(situation, stop, (place.lat, place.lon), roads)
+    return Onward(stop, onward.points, to_stop_s + via.seconds)
+
+
 def eta_s(situation: Situation, place: Place, roads: RoadGraph | None) -> tuple[float, Route]:
-    """Seconds to `place` and the way there; a bee-line estimate where the map has no roads."""
+    """Seconds to `place` and the way there, with the usual stop on it; a bee-line where the map has no roads."""
     here, there = (situation.lat, situation.lon), (place.lat, place.lon)
+    via = via_to(situation, place)
+    if via is None:
+        return _direct(situation, here, there, roads)
+    to_stop_s, to_stop = _direct(situation, here, (via.lat, via.lon), roads)
+    from_stop_s, from_stop = _direct(situation, (via.lat, via.lon), there, roads)
+    seconds = to_stop_s + via.seconds + from_stop_s
+    return seconds, Route(
+        distance_m=to_stop.distance_m + from_stop.distance_m,
+        duration_s=seconds,
+        points=(*to_stop.points, *from_stop.points),
+        on_road=to_stop.on_road and from_stop.on_road,
+    )
+
+
+def _direct(
+    situation: Situation, here: Point, there: Point, roads: RoadGraph | None
+) -> tuple[float, Route]:
     if roads is not None and roads.covers(*here) and roads.covers(*there):
         route = roads.route(here, there)
         if route is not None:

@@ -20,6 +20,9 @@ from math import exp, log
 
 from msgspec import Struct
 
+from hearthway.records.situation import Planned
+
+from .drawn import GOAL, Goal, drawn, next_goal
 from .flat import gap_m
 from .places import KnownPlace
 from .prior import Departure, PastTrip, Prior, prior_of
@@ -27,9 +30,13 @@ from .routes import Follower, RouteIndex, Track, point_behind
 from .settling import Change
 from .where_next import WhereNext
 
+# Nobody drives in one leg much farther than ever before: after a flight, home and all around it is no destination.
+REACH_M, FARTHER = 150_000.0, 1.5  # as far at least; times the longest leg on the ground
+DRIVEN_MPS = 70.0  # whoever was faster flew
 MAX_TRIPS = 4_000
 MAX_PATHS = 400
 PATH_POINTS = 96
+Point = tuple[float, float]
 
 
 class Tuning(Struct, frozen=True, kw_only=True):
@@ -58,6 +65,7 @@ class Posterior(Struct, frozen=True):
 
     places: tuple[tuple[int, float], ...]
     new: float
+    planned: float = 0.0  # of what the calendar has next, where one was never there; part of that 1
 
 
 class DestinationModel:
@@ -66,7 +74,8 @@ class DestinationModel:
     def __init__(self, trips: list[PastTrip], *, tuning: Tuning = TUNING) -> None:
         self.trips = trips
         self.tuning = tuning
-        self._asked: tuple[tuple[Departure, tuple[Change, ...]], Prior] | None = None
+        self._asked: tuple[tuple[Departure, tuple[Change, ...], Point | None], Prior] | None = None
+        self._longest_m = max(map(_driven_m, trips), default=0.0)
         self.where_next = WhereNext()
         self.index = RouteIndex()
         for at, trip in enumerate(trips):
@@ -80,6 +89,7 @@ class DestinationModel:
     def learn(self, trip: PastTrip) -> None:
         """A trip is over."""
         self._asked = None
+        self._longest_m = max(self._longest_m, _driven_m(trip))
         self.trips.append(trip)
         self.index.add(len(self.trips) - 1, trip.path)
         if len(self.trips) > MAX_PATHS:
@@ -100,9 +110,14 @@ class DestinationModel:
         track: Track | None = None,
         follower: Follower | None = None,
         changes: Sequence[Change] = (),
+        planned: Sequence[Planned] = (),
     ) -> Posterior:
-        """The posterior after the last fix; without a track it is the prior."""
-        prior = self._prior(departure, places, changes)
+        """The posterior after the last fix; without a track it is the prior. `planned`: what the calendar has next."""
+        here = _start(departure, places, track)
+        prior = self._prior(departure, places, changes, here)
+        goal: Goal | None = None
+        if planned and here is not None:
+            prior, goal = _with_calendar(prior, departure, places, here, planned)
         if not prior.places:
             return Posterior((), 1.0)
         scores = {place: log(p) for place, p in prior.places.items()}
@@ -111,7 +126,8 @@ class DestinationModel:
             follow = self._follow(follower, prior)
             route = _Route(track, self.tuning)
             for place in scores:
-                scores[place] += route.score(places[place]) + follow.get(place, 0.0)
+                spot = goal.place if goal is not None and place == goal.index else places[place]
+                scores[place] += route.score(spot) + follow.get(place, 0.0)
             new += route.ramp * self.tuning.new_route
             if follower is not None and follower.seen_m > 0.0:
                 best = max(follower.shared_m.values(), default=0.0) / follower.seen_m
@@ -120,19 +136,28 @@ class DestinationModel:
         weights = {place: exp(score - top) for place, score in scores.items()}
         new_weight = exp(new - top)
         total = new_weight + sum(weights.values())
+        unseen = weights.pop(GOAL, 0.0) / total
         ranked = sorted(
             ((place, weight / total) for place, weight in weights.items()),
             key=lambda pair: (-pair[1], pair[0]),
         )
-        return Posterior(tuple(ranked), new_weight / total)
+        return Posterior(tuple(ranked), new_weight / total, unseen)
 
     def _prior(
-        self, departure: Departure, places: list[KnownPlace], changes: Sequence[Change]
+        self,
+        departure: Departure,
+        places: list[KnownPlace],
+        changes: Sequence[Change],
+        here: Point | None,
     ) -> Prior:
-        """The prior of this departure after these changes; it holds until a leg is learned."""
-        asked = departure, tuple(changes)
+        """The prior of this departure after these changes, of places within reach; it holds until a leg is learned."""
+        asked = departure, tuple(changes), here
         if self._asked is None or self._asked[0] != asked:
-            self._asked = asked, prior_of(departure, places, self.trips, changes)
+            prior = prior_of(departure, places, self.trips, changes)
+            if here is not None:
+                reach_m = max(REACH_M, FARTHER * self._longest_m)
+                prior = _within(prior, places, here, reach_m)
+            self._asked = asked, prior
         return self._asked[1]
 
     def _ramp(self, follower: Follower) -> float:
@@ -158,6 +183,48 @@ class DestinationModel:
             * log((value[place] + tune.unseen_path) / (weight[place] + tune.unseen_path))
             for place in weight
         }
+
+
+def _driven_m(trip: PastTrip) -> float:
+    """How long a leg was, along its way; 0 where it was flown."""
+    return trip.length_m if trip.length_m <= DRIVEN_MPS * trip.duration_s else 0.0
+
+
+def _start(departure: Departure, places: list[KnownPlace], track: Track | None) -> Point | None:
+    """Where the leg was first seen, else what it left; None without a position."""
+    if track is not None and track.points:
+        return track.points[0][1], track.points[0][2]
+    if departure.origin is not None:
+        return places[departure.origin].lat, places[departure.origin].lon
+    return None
+
+
+def _within(prior: Prior, places: list[KnownPlace], here: Point, reach_m: float) -> Prior:
+    """The same among the places within reach; what the others had is shared by these and by somewhere new."""
+    near = {
+        index: p
+        for index, p in prior.places.items()
+        if gap_m(*here, places[index].lat, places[index].lon) <= reach_m
+    }
+    if len(near) == len(prior.places):
+        return prior
+    whole = prior.new + sum(near.values())
+    return Prior({index: p / whole for index, p in near.items()}, prior.new / whole, prior.votes)
+
+
+def _with_calendar(
+    prior: Prior,
+    departure: Departure,
+    places: list[KnownPlace],
+    here: Point,
+    planned: Sequence[Planned],
+) -> tuple[Prior, Goal | None]:
+    """The prior as what the calendar has next moves it, and where that is."""
+    found = next_goal(planned, places, departure.time_s)
+    if found is None:
+        return prior, None
+    entry, goal = found
+    return drawn(prior, places, here, departure.time_s, entry.start_s, goal), goal
 
 
 class _Route:

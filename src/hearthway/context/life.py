@@ -18,6 +18,7 @@ from hearthway.records.life import (
     LIVED,
     MODES,
     STAY_MIN_S,
+    STAY_RADIUS_M,
     TRIP_MIN_M,
     Place,
     PlaceWord,
@@ -28,7 +29,7 @@ from hearthway.records.life import (
 from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
 from hearthway.records.poi import FOOD, PoiIndex, RoadNear
 from hearthway.records.signals import Fix, Signal
-from hearthway.records.situation import Agenda, Habit, HouseHabits, MealVisit, Situation
+from hearthway.records.situation import Agenda, Habit, HouseHabits, MealVisit, Planned, Situation
 from hearthway.sense.catalogue import (
     CAPACITY,
     CAR_POSITION,
@@ -48,6 +49,7 @@ from .charging import SETTING_OUT_M
 from .destination import PATH_POINTS, DestinationModel, Posterior
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
+from .halts import HALT_M, HALT_MIN_S, MAX_STOPS, stop_of
 from .modes import ModeFilter
 from .motion import implied_speed, remember
 from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
@@ -88,6 +90,7 @@ class Life:
         self._book = PlaceBook(self.state.places, self.state.settling)
         self._stays = StayDetector(self.state.window)
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
+        self._halts = StayDetector(self.state.halt, radius_m=HALT_M, min_s=HALT_MIN_S)
         self.model = DestinationModel(self.state.trips)
         self._follower = self._follow_again()
         self._assembler = FixAssembler(self.state.streams)
@@ -108,6 +111,7 @@ class Life:
         self._sense(fix, source, prefix)
         events: list[LifeEvent] = []
         outcome = self._stays.feed(fix)
+        self._halt(fix)
         if outcome.ended is not None:
             events += self._leave(outcome.ended, fix, before)
         elif (
@@ -185,10 +189,19 @@ class Life:
 
     # --- what is known
 
-    def situation(self, now_s: float, tomorrow: Sequence[CalendarEntry] = ()) -> Situation:
-        """What is going on at `now_s`, from what was observed so far; `tomorrow`: what the calendar has then, by start."""
-        ahead = self.next_places(now_s)
-        return situation_of(self.state, self._book, self.posterior(), ahead, now_s, tomorrow)
+    def situation(
+        self,
+        now_s: float,
+        tomorrow: Sequence[CalendarEntry] = (),
+        agenda: Agenda | None = None,
+    ) -> Situation:
+        """What is going on at `now_s`, from what was observed so far, and from what the calendar has next.
+
+        `tomorrow`: what it has then, by start.
+        """
+        planned = () if agenda is None else agenda.planned
+        posterior, ahead = self.posterior(planned), self.next_places(now_s)
+        return situation_of(self.state, self._book, posterior, ahead, now_s, tomorrow, planned)
 
     def agenda(
         self,
@@ -217,8 +230,8 @@ class Life:
             return ()
         return items.habits_of(past, departure.weekday, lambda index: f"p{index}")
 
-    def posterior(self) -> Posterior | None:
-        """Where this trip leads; None while staying."""
+    def posterior(self, planned: Sequence[Planned] = ()) -> Posterior | None:
+        """Where this trip leads; None while staying. `planned`: what the calendar has next, by start."""
         state = self.state
         if state.here is not None or state.departure is None or state.last is None:
             return None
@@ -228,6 +241,7 @@ class Life:
             state.track,
             self._follower,
             state.settling.changes,
+            planned,
         )
 
     def next_places(self, now_s: float) -> NextPlaces | None:
@@ -387,6 +401,7 @@ class Life:
     def _set_out(self, fix: Fix, origin: int) -> None:
         state = self.state
         state.track = Track()
+        state.stops = []
         self._follower = Follower(self.model.index)
         state.departure = self._departing(fix.time_s, fix.lat, fix.lon, origin)
 
@@ -510,6 +525,7 @@ class Life:
             items.returned(state.items, state.departure.time_s, stay.start_s)
         state.here, state.began = place.index, stay
         state.track = Track()
+        state.stops = []
         state.trip_start_s = None
         state.departure = None
         self._follower = Follower(self.model.index)
@@ -599,6 +615,7 @@ class Life:
         if departure is None:
             return None
         length_m = sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0)
+        spot = destination.lat, destination.lon
         self.model.learn(
             PastTrip(
                 origin=departure.origin if departure.origin is not None else NOWHERE,
@@ -613,6 +630,7 @@ class Life:
                 end=_rounded(*path[-1]) if path else None,
                 stayed=_rounded(end.lat, end.lon) if stay is None else _rounded(stay.lat, stay.lon),
                 mode=mode,
+                stops=[s for s in self.state.stops if gap_m(*s[:2], *spot) > STAY_RADIUS_M],
             )
         )
         if not fixes:
@@ -625,6 +643,14 @@ class Life:
             departure.origin,
             destination.index,
         )
+
+    def _halt(self, fix: Fix) -> None:
+        """A short stop of this leg, once one has gone on."""
+        state, halt = self.state, self._halts.feed(fix).ended
+        since_s = state.departure.time_s if state.departure is not None else None
+        stop = None if halt is None or state.here is not None else stop_of(halt, since_s)
+        if stop is not None:
+            state.stops = [*state.stops, stop][-MAX_STOPS:]
 
     def _dwell(self, fix: Fix) -> list[LifeEvent]:
         if self._pois is None:

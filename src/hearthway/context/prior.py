@@ -79,6 +79,7 @@ class PastTrip(Struct):
     end: tuple[float, float] | None = None  # its last fix on the way, where it had one
     stayed: tuple[float, float] | None = None  # where the stay was that it led to
     mode: TravelMode | None = None  # of the trip that it ended
+    stops: list[tuple[float, float, float]] = field(default_factory=list)  # of `halts`
 
 
 class Departure(Struct, frozen=True):

@@ -19,7 +19,7 @@ NEAR_FOOD_M = 60.0
 WINDOWS = {  # a visit belongs to the meal in whose window it begins, local time
     "breakfast": (5.0, 10.5),
     "lunch": (10.5, 15.5),
-    "coffee": (15.5, 16.5),
+    "coffee": (15.5, 16.5),  # at a cafe; elsewhere a late lunch or an early dinner
     "dinner": (16.5, 23.0),
 }
 SMOOTH_BINS = 1.5
@@ -45,11 +45,15 @@ class Meal(Struct):
 
 
 def meal_of(local_s: float, *, coffee: bool) -> str:
-    """Which meal a visit is: by the hour; a cafe outside breakfast and lunch hours is coffee."""
+    """Which meal a visit is: by the hour; only a cafe, outside breakfast and lunch hours, is coffee."""
     hour = local_s / 3600.0
     for name, (begin, end) in WINDOWS.items():
         if begin <= hour < end:
-            return "coffee" if coffee and name in ("coffee", "dinner") else name
+            if coffee and name == "dinner":
+                return "coffee"
+            if not coffee and name == "coffee":
+                return "lunch" if hour < (begin + end) / 2 else "dinner"
+            return name
     return ""
 
 

@@ -52,6 +52,8 @@ class LifeState(Struct, kw_only=True):
     window: Window = field(default_factory=Window)
     dwell: Window = field(default_factory=Window)
     dwell_at_food: bool = False
+    halt: Window = field(default_factory=Window)
+    stops: list[tuple[float, float, float]] = field(default_factory=list)  # of this leg, of `halts`
     places: list[KnownPlace] = field(default_factory=list)
     words: list[PlaceWord] = field(default_factory=list)  # of the owner, that fit no place so far
     settling: Settling = field(default_factory=Settling)

@@ -15,13 +15,16 @@ from hearthway.records.situation import (
     Destination,
     Evidence,
     NextPlaces,
+    Planned,
     Situation,
+    Via,
 )
 from hearthway.sense.catalogue import OUTSIDE, SOC
 
 from .battery import ROAD_FACTOR
 from .destination import Posterior
 from .flat import gap_m
+from .heading import destinations_of, goal_of
 from .manoeuvre import manoeuvre_of
 from .modes import ModeFilter
 from .motion import SILENT_S, mode_of
@@ -32,7 +35,6 @@ from .state import LifeState
 from .tomorrow import stand_of, tomorrow_of
 from .where_next import NextPlaces as Likely
 
-SHOWN = 24  # candidates in a situation; the rest of the mass is spread over many
 SHOWN_NEXT = 8  # of where one will go from here
 ENOUGH_TRIPS = 5
 TOLD_DAYS = 90.0  # for so long a change is told where people look
@@ -46,6 +48,7 @@ def situation_of(
     likely: Likely | None,
     now_s: float,
     tomorrow: Sequence[CalendarEntry] = (),
+    planned: Sequence[Planned] = (),
 ) -> Situation:
     """The situation at `now_s`; None and empty where something is not known. `tomorrow`: what the calendar has then."""
     last = state.last
@@ -57,9 +60,9 @@ def situation_of(
     destinations: tuple[Destination, ...] = ()
     p_new = 1.0
     if posterior is not None:
-        destinations = _records(state, book, posterior.places[:SHOWN])
+        destinations = destinations_of(state, book, posterior, planned)
         p_new = posterior.new
-    goal = state.places[posterior.places[0][0]] if posterior and posterior.places else None
+    goal = None if posterior is None else goal_of(state, posterior, planned)
     origin = state.here if staying else state.previous_place
     home = book.home()
     fresh = now_s - last.time_s <= SILENT_S
@@ -87,7 +90,7 @@ def situation_of(
             meals, state.days, [change.since_s for change in state.settling.changes]
         ),
         home=book.record(home) if home is not None else None,
-        battery=_battery(state, book, goal, now_s, tomorrow),
+        battery=_battery(state, book, goal, destinations[:1], now_s, tomorrow),
         evidence=_evidence(state, now_s),
         last_meal_s=_last_meal(state, meals),
         manoeuvre=UNSET if manoeuvre is None else manoeuvre,
@@ -149,6 +152,7 @@ def _battery(
     state: LifeState,
     book: PlaceBook,
     goal: KnownPlace | None,
+    likeliest: tuple[Destination, ...],
     now_s: float,
     tomorrow: Sequence[CalendarEntry],
 ) -> Battery | None:
@@ -157,13 +161,16 @@ def _battery(
     if soc is None or last is None:
         return None
     home = book.home()
-    points = [(last.lat, last.lon)]
+    vias = [destination.via for destination in likeliest if isinstance(destination.via, Via)]
+    points = [(last.lat, last.lon), *((via.lat, via.lon) for via in vias)]
     if goal is not None:
         points.append((goal.lat, goal.lon))
     if home is not None:
         points.append((home.lat, home.lon))
     factor = road_factor(state)
     lengths = [factor * gap_m(*a, *b) for a, b in pairwise(points)]
+    if vias:  # after a short stop the car is not cold: the way to it and on is one
+        lengths[:2] = [sum(lengths[:2])]
     told = battery.ahead(now_s, lengths)
     at_arrival = told[0] if told and goal is not None else None
     at_home = told[-1] if told and home is not None else None

@@ -44,6 +44,7 @@ class Surface(Struct, frozen=True, kw_only=True):
     lines: tuple[str, ...]
     osm_ids: tuple[str, ...]
     synthetic: bool = False
+    over: bool = False  # it stands no more: whoever shows it takes it away
 
 
 class AnswerGiven(Struct, frozen=True, kw_only=True):

@@ -7,11 +7,22 @@ from msgspec import UNSET, Struct, UnsetType
 from .life import Place, Routine
 
 
+class Via(Struct, frozen=True, kw_only=True):
+    """A usual stop on the way that is still to come: `times` of the latest `of` like ways made it, for `seconds`."""
+
+    lat: float
+    lon: float
+    seconds: float
+    times: int
+    of: int
+
+
 class Destination(Struct, frozen=True, kw_only=True):
     """One candidate of the posterior over this person's places."""
 
     place: Place
     p: float
+    via: Via | UnsetType = UNSET
 
 
 class Stand(Struct, frozen=True, kw_only=True):

@@ -52,6 +52,9 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     synthetic: bool = False
     p_before: float | None = None  # `p_useful` before this person's own answers moved it
     about: str | UnsetType = UNSET  # the one thing it is about, where its need tells several apart
+    until_s: float | UnsetType = (
+        UNSET  # from then on it is over (Unix seconds), where the need knows
+    )
 
 
 class Silence(Struct, frozen=True, kw_only=True):

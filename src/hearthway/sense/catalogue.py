@@ -66,6 +66,7 @@ ODOMETER = "Vehicle.TraveledDistance"
 SPEED = "Vehicle.Speed"
 CAR_POSITION = "Vehicle.CurrentLocation"
 PHONE_POSITION = "Person.Location"
+PHONE_BATTERY = "Person.Phone.Battery"
 PRESENCE = "Home.Presence.Occupied"
 HOUSE = "Home."  # the stem of every key that tells of the house
 ROOM = "Home.Climate.Temperature"
@@ -120,7 +121,7 @@ _ROWS = (
         "68 % radius of the position",
         personal=True,
     ),
-    _n("Person.Phone.Battery", "percent", 0, 100, 1800, "the phone's own battery", personal=True),
+    _n(PHONE_BATTERY, "percent", 0, 100, 1800, "the phone's own battery", personal=True),
     _b("Person.Presence.Home", 3600, "is this person at home", personal=True),
     _b(PRESENCE, 3600, "is somebody at home", personal=True),
     _n("Home.Presence.Count", "", 0, 1000, 3600, "people at home", personal=True),

@@ -21,7 +21,7 @@ from hearthway.records.localtime import clock
 from hearthway.records.page import MapShapes, PageState, Point, Why
 from hearthway.records.poi import OpenState
 from hearthway.records.receipts import Measured, Receipt
-from hearthway.records.situation import Battery, Situation
+from hearthway.records.situation import Battery, Situation, Via
 from hearthway.records.suggestion import Option, Suggestion
 
 View = dict[str, Any]
@@ -194,7 +194,8 @@ def _doing(situation: Situation | None) -> str:
     if doing and situation.mode != "staying" and situation.destinations:
         likely = situation.destinations[0]
         name = likely.place.called or "a place of yours"
-        doing += f", likely to {name} ({likely.p:.0%})"
+        by_way = "by way of a usual stop " if isinstance(likely.via, Via) else ""
+        doing += f", {by_way}likely to {name} ({likely.p:.0%})"
     return doing
 
 

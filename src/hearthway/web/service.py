@@ -17,6 +17,8 @@ from hearthway.app.member import Member
 from hearthway.app.node import Node
 from hearthway.app.offline import verify_node
 from hearthway.app.phone import PhoneNode
+from hearthway.assist.standing import stands
+from hearthway.context.motion import SILENT_S
 from hearthway.records.errors import ConfigError, InputError
 from hearthway.records.household import Peer
 from hearthway.records.messages import AnswerGiven
@@ -30,7 +32,6 @@ from .server import Server
 
 log = logging.getLogger(__name__)
 
-STANDS_S = 90 * 60.0  # a suggestion is shown for as long as following it would still count
 LOOK_S = 1.0  # what nobody announces (a peer that went) is noticed within this
 
 
@@ -69,8 +70,8 @@ class NodePage:
                     words="Suggestions are made on the phone; this node takes part in them.",
                 ),
             )
-        owner, situation, suggestion = node.owner, node.situation, node.suggestion
-        silence = node.silence
+        now_s, owner, suggestion = node.clock.now_s(), node.owner, node.suggestion
+        situation, silence = _known_now(node.situation, now_s), node.silence
         if owner is None:
             silence = Silence(
                 time_s=0.0,
@@ -78,12 +79,8 @@ class NodePage:
                 code="nobody",
                 words="Nobody lives on this phone yet: `hearthway import FILE --person NAME` brings a history.",
             )
-        elif (
-            suggestion is not None
-            and situation is not None
-            and situation.time_s - suggestion.time_s > STANDS_S
-        ):
-            suggestion = None
+        elif suggestion is not None and not stands(suggestion, now_s, situation):
+            suggestion = None  # also where nothing has come in since, and the phone did not look
         latest = situation or (suggestion.situation if suggestion else None)
         return PageState(
             node=place.id,
@@ -98,7 +95,7 @@ class NodePage:
             silence=silence,
             situation=situation,
             track=tuple(node.track),
-            ahead=self._ahead,
+            ahead=self._ahead if situation is node.situation else (),
         )
 
     async def subscribe(self) -> AsyncIterator[PageEvent]:
@@ -229,6 +226,13 @@ class PageService:
 def page_service(node: Node) -> PageService:
     """The page of `node`, to be appended to its services."""
     return PageService(node)
+
+
+def _known_now(situation: Situation | None, now_s: float) -> Situation | None:
+    """As last looked at; whether somebody still moves is not known once nothing was heard for `SILENT_S`."""
+    if situation is None or situation.mode == "staying" or now_s - situation.time_s <= SILENT_S:
+        return situation
+    return replace(situation, mode="unknown", speed_mps=None, destinations=(), p_new=1.0)
 
 
 def _loopback(host: str) -> bool:

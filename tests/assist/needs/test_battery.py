@@ -494,3 +494,19 @@ def test_a_plug_that_gives_less_than_is_missing_is_worth_less(world: Any) -> Non
     assert first.utility - second.utility == pytest.approx(30.0 * (1.0 - 1.95 / 2.6))
     assert "gives at most 1.9 of the 2.6 kWh that are missing" in second.reasons[-1].words
     assert isinstance(shown(world, 1.0, **facts), Silence)
+
+
+@pytest.mark.parametrize(("home_km", "code"), [(300.0, ""), (700.0, "home-too-far")])
+def test_on_a_journey_home_is_no_question(world: Any, home_km: float, code: str) -> None:
+    """Farther than a full battery carries: every drive there would be told of it."""
+    lat, lon = offset(*FORUM, home_km * 1000.0, 0)
+    home = msgspec.structs.replace(world.home, lat=lat, lon=lon)
+    goals = (Destination(place=world.mall, p=0.9),)
+    lat, lon = offset(*FORUM, 700.0, 0)
+    situation = world.drive(battery=LOW, home=home, destinations=goals, lat=lat, lon=lon)
+    assistant = world.assistant(pois=world.town(CHARGERS, {}), among=(NEED,))
+    result = assistant.consider(situation, Memory(person="anna"))
+    if code:
+        assert code_of(result) == code
+    else:
+        assert isinstance(result, Suggestion)  # the control

@@ -15,10 +15,11 @@ from msgspec import Struct
 
 from hearthway.records.geo import valid_point
 from hearthway.records.signals import Fix, Signal
+from hearthway.sense.catalogue import PHONE_BATTERY
 
 from .errors import ClockError, EncryptedError, PayloadError
 
-BATTERY_KEY = "Person.Phone.Battery"
+BATTERY_KEY = PHONE_BATTERY
 MAX_BYTES = 256 * 1024
 MAX_MESSAGES = 1000
 FUTURE_S = 86_400.0

@@ -31,7 +31,7 @@ from hearthway.records.forgetting import (
     Span,
 )
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m, valid_point
-from hearthway.records.situation import Agenda, Planned
+from hearthway.records.situation import Agenda, Planned, Via
 from hearthway.records.suggestion import Suggestion
 
 from .hlc import Hlc
@@ -363,6 +363,7 @@ def _mentions(store: Store, scope: PlaceScope) -> tuple[set[str], set[str]]:
         points = [(now.lat, now.lon)]
         points += [(place.lat, place.lon) for place in (now.origin, now.home) if place is not None]
         points += [(one.place.lat, one.place.lon) for one in now.destinations]
+        points += [(d.via.lat, d.via.lon) for d in now.destinations if isinstance(d.via, Via)]
         points += [(p.place.lat, p.place.lon) for p in _planned(suggestion) if p.place is not None]
         points += _own_ends(suggestion)
         if any(within(scope, lat, lon) for lat, lon in points):

@@ -10,12 +10,13 @@ from hearthway.assist import moment
 from hearthway.assist.driving import not_driving
 from hearthway.assist.options import best, on_foot, utility_of
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
+from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.situation import Battery, Stand, Tomorrow
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
-from .settings import STOP_MIN, TAKEN_MIN, TOMORROW_FIRST
+from .settings import RESERVE_PCT, STOP_MIN, TAKEN_MIN, TOMORROW_FIRST
 from .short import (
     charged_kwh,
     home_short_p,
@@ -60,6 +61,15 @@ def _told(scene: Scene) -> Battery | None:
     return battery if battery is not None and battery.age_s <= moment.BATTERY_FRESH_S else None
 
 
+def _beyond_a_charge(scene: Scene, battery: Battery) -> bool:
+    """Is home farther, as the crow flies, than a full battery carries? On a journey every drive is without that."""
+    home, here = scene.situation.home, scene.situation
+    if home is None or battery.pct_per_km is None:
+        return False
+    km = distance_m(here.lat, here.lon, home.lat, home.lon) / 1000.0
+    return km * battery.pct_per_km > 100.0 - RESERVE_PCT
+
+
 def could_matter(scene: Scene) -> Unfit | None:
     """On a drive, unless home is known to be within reach."""
     idle = not_driving(scene)
@@ -68,6 +78,8 @@ def could_matter(scene: Scene) -> Unfit | None:
     battery = _told(scene)
     if battery is None or battery.at_home_pct is None:
         return None
+    if _beyond_a_charge(scene, battery):
+        return Unfit(code="home-too-far")
     least_p = scene.settings.min_need_p
     if max(home_short_p(battery), tomorrow_short_p(battery)) >= least_p:
         return None

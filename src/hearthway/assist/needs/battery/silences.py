@@ -4,6 +4,7 @@ from __future__ import annotations
 
 SILENCES = {
     "battery-enough": "The battery gets you home.",
+    "home-too-far": "Home is farther than a full battery carries: you are on a journey, and charge on it anyway.",
     "battery-unknown": "What is left in the battery is not known, or was told too long ago.",
     "consumption-unknown": "The car made too few trips to know what it uses.",
     "home-unknown": "It is not known yet where your home is.",

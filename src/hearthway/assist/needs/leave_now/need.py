@@ -217,6 +217,7 @@ def decide(scene: Scene, offer: LeaveOffer, waits: Mapping[str, Wait]) -> Saying
         worth_min=0.0,
         worth_words="there is nothing to choose",
         p_words=f" (it is in your calendar: {GO_P:.2f} assumed)",
+        until_s=aim.leave_by_s + LATE_MIN * 60.0,
     )
 
 

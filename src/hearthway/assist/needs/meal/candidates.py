@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.assist.settings import STREET_FACTOR, WALK_MPS, GateSettings
+from hearthway.assist.way import Onward, from_stop
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.localtime import local_second
@@ -67,12 +68,14 @@ def find(
         walk_m = distance_m(place.lat, place.lon, poi.lat, poi.lon) * STREET_FACTOR
         ways[poi.osm_id] = (poi, arrive_s + walk_m / WALK_MPS, 0.0, walk_m)
     if route.on_road and roads is not None and len(route.points) > 1:
-        for poi, stop in _along(situation, place, route, pois, roads, settings):
-            if stop.extra_s > MAX_DETOUR_S or stop.reach_s < ACT_S:
+        start = from_stop(situation, place, route, roads)
+        for poi, stop in _along(start, place, pois, roads, settings):
+            reach_s = start.after_s + stop.reach_s
+            if stop.extra_s > MAX_DETOUR_S or reach_s < ACT_S:
                 continue
             known = ways.get(poi.osm_id)
             if known is None or stop.extra_s < known[3] / WALK_MPS:
-                ways[poi.osm_id] = (poi, situation.time_s + stop.reach_s, stop.extra_s, 0.0)
+                ways[poi.osm_id] = (poi, situation.time_s + reach_s, stop.extra_s, 0.0)
     named = [
         w for _, w in sorted(ways.items()) if w[0].name.strip() and w[0].osm_id not in unwanted
     ]
@@ -91,18 +94,17 @@ def find(
 
 
 def _along(
-    situation: Situation,
+    start: Onward,
     place: Place,
-    route: Route,
     pois: PoiIndex,
     roads: RoadGraph,
     settings: GateSettings,
 ) -> list[tuple[Poi, Detour]]:
-    beside: Sequence[Poi] = pois.along(route.points, settings.corridor_m, MEAL)[:MAX_VIAS]
+    beside: Sequence[Poi] = pois.along(start.points, settings.corridor_m, MEAL)[:MAX_VIAS]
     if not beside:
         return []
     stops = roads.detours(
-        (situation.lat, situation.lon),
+        start.at,
         (place.lat, place.lon),
         [(p.lat, p.lon) for p in beside],
     )
