@@ -74,6 +74,21 @@ def test_a_concert_here_tonight_is_no_way_home(tmp_path: Path, atlas: Atlas, pla
     assert heard.said == []
 
 
+@pytest.mark.parametrize(
+    ("spot", "says"),
+    [(None, "Next, around 17:00: home"), (WORK, "Next, around 20:00: home"), (HALL, ": Concert")],
+)
+def test_at_work_it_says_what_is_next(
+    tmp_path: Path, atlas: Atlas, spot: Point | None, says: str
+) -> None:
+    """A concert at six: none, one next door, one on the other side of town."""
+    diary = weeks()
+    diary.rest(diary.local(TODAY, 16.9))
+    planned = "" if spot is None else event(diary.local(TODAY, 18.0), spot)
+    heard = day_of(diary, tmp_path / "a.db", atlas, planned)
+    assert says in page_of(heard.looks[-1])["onward"]
+
+
 def test_who_drives_home_all_the_same_is_seen_to(tmp_path: Path, atlas: Atlas) -> None:
     """The calendar moves what is expected; the way that is driven decides."""
     diary = weeks()

@@ -52,6 +52,7 @@ from .flat import gap_m
 from .halts import HALT_M, HALT_MIN_S, MAX_STOPS, stop_of
 from .modes import ModeFilter
 from .motion import implied_speed, remember
+from .next_planned import as_planned
 from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
 from .remap import move_part, needed, renumber
@@ -200,7 +201,7 @@ class Life:
         `tomorrow`: what it has then, by start.
         """
         planned = () if agenda is None else agenda.planned
-        posterior, ahead = self.posterior(planned), self.next_places(now_s)
+        posterior, ahead = self.posterior(planned), self.next_places(now_s, planned)
         return situation_of(self.state, self._book, posterior, ahead, now_s, tomorrow, planned)
 
     def agenda(
@@ -244,16 +245,18 @@ class Life:
             planned,
         )
 
-    def next_places(self, now_s: float) -> NextPlaces | None:
-        """Where this person will likely go from here; None while under way."""
+    def next_places(self, now_s: float, planned: Sequence[Planned] = ()) -> NextPlaces | None:
+        """Where this person will likely go from here; None while under way. `planned`: what the calendar has next."""
         state = self.state
         if state.here is None or state.last is None:
             return None
         slot_s = now_s // SLOT_S * SLOT_S
         here = self._departing(slot_s, state.last.lat, state.last.lon, state.here)
-        return self.model.where_next.ask(
+        likely = self.model.where_next.ask(
             here, state.places, state.trips, state.stays, tuple(state.settling.changes)
         )
+        at = state.last.lat, state.last.lon
+        return as_planned(likely, state.places, at, now_s, planned) if planned else likely
 
     def aim(self) -> Aim | None:
         """The one point to name as this trip's end, with its probability; None while staying."""

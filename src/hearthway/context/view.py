@@ -24,7 +24,7 @@ from hearthway.sense.catalogue import OUTSIDE, SOC
 from .battery import ROAD_FACTOR
 from .destination import Posterior
 from .flat import gap_m
-from .heading import destinations_of, goal_of
+from .heading import destinations_of, goal_of, with_planned
 from .manoeuvre import manoeuvre_of
 from .modes import ModeFilter
 from .motion import SILENT_S, mode_of
@@ -97,7 +97,13 @@ def situation_of(
         next_places=UNSET
         if likely is None
         else NextPlaces(
-            places=_records(state, book, likely.places[:SHOWN_NEXT]),
+            places=with_planned(
+                _records(state, book, likely.places[:SHOWN_NEXT]),
+                likely.planned,
+                planned,
+                state.places,
+                now_s,
+            ),
             p_new=likely.new,
             leave_s=likely.leave_s,
         ),

@@ -55,6 +55,7 @@ class NextPlaces(Struct, frozen=True):
     places: tuple[tuple[int, float], ...]
     new: float
     leave_s: float
+    planned: float = 0.0  # of what the calendar has next, where one was never there; part of that 1
 
 
 class WhereNext:
