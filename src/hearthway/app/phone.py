@@ -38,7 +38,7 @@ from hearthway.records.messages import (
     Surface,
     Tick,
 )
-from hearthway.records.poi import PoiIndex, RoadGraph
+from hearthway.records.poi import PoiIndex, Roads
 from hearthway.records.receipts import Crossing
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Evidence, Situation
@@ -630,7 +630,7 @@ class Equipment(TypedDict):
     """What a brain, and whoever asks as it does, is given beside the person."""
 
     pois: PoiIndex | None
-    roads: RoadGraph | None
+    roads: Roads | None
     name_of: NameOf | None
     settings: GateSettings
     synthetic: bool
