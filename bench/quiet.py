@@ -588,6 +588,8 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1, help="of each generator, on each map")
     given = parser.parse_args()
     try:
+        if given.seeds < 1:
+            raise InputError("No life was asked for.", "Give --seeds 1 or more.")
         rows = measured(given.data, given.split, range(1, given.seeds + 1))
     except HearthwayError as why:
         print(why, file=sys.stderr)
