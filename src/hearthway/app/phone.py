@@ -420,8 +420,8 @@ class PhoneNode(Member):
     async def _speak(self, suggestion: Suggestion, started: float | None) -> None:
         self.suggestion, self.answered, self.silence = suggestion, None, None
         lines = render(suggestion)
-        if suggestion.situation.mode == "driving":
-            # What is said at home is for who has the phone in hand: a car is anybody's to look at.
+        if suggestion.situation.mode == "driving" and not suggestion.phone_only:
+            # What is said at home, or because of the calendar, is for who has the phone in hand: a car is anybody's to look at.
             await self._show_elsewhere(self._surface(suggestion, lines))
         await self._write_receipt(suggestion, started)
         self.control.emit(

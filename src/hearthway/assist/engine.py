@@ -169,5 +169,6 @@ class Assistant:
             synthetic=self._synthetic,
             about=best.offer.about or msgspec.UNSET,
             until_s=saying.until_s,
+            phone_only=saying.phone_only or msgspec.UNSET,
         )
         return msgspec.structs.replace(suggestion, suggestion_id=codec.digest(suggestion))

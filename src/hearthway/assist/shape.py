@@ -127,6 +127,7 @@ class Saying(Struct, frozen=True, kw_only=True):
     worth_words: str
     p_words: str = ""  # what `p_useful` was concluded from
     until_s: float | UnsetType = UNSET  # from then on it is over, whatever else happens (Unix s)
+    phone_only: bool = False  # said because of the calendar: it goes to no other device
 
 
 AimT = TypeVar("AimT", bound=Aim)

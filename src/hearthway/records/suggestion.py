@@ -55,6 +55,7 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     until_s: float | UnsetType = (
         UNSET  # from then on it is over (Unix seconds), where the need knows
     )
+    phone_only: bool | UnsetType = UNSET  # said because of the calendar: no other device shows it
 
 
 class Silence(Struct, frozen=True, kw_only=True):

@@ -343,6 +343,10 @@ def test_the_calendars_first_entry_is_said_as_that(world: Any) -> None:
         "with p 0.90 (62 km for what your calendar has first, driven with p 0.90 (assumed)):"
         in result.lines[0]
     )
+    assert result.phone_only is True  # a calendar goes to no other device
+    own = consider(world, battery=evening())
+    assert isinstance(own, Suggestion)
+    assert own.phone_only is msgspec.UNSET
 
 
 ENOUGH = msgspec.structs.replace(MONDAYS, left_pct=(9.0, 8.5, 8.0), high_pct=(10.0, 9.5, 9.0))

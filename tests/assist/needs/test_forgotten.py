@@ -99,6 +99,7 @@ def test_the_words(world: Any) -> None:
         "          turning back costs about 4 min now",
         "          why · not now",
     ]
+    assert result.phone_only is msgspec.UNSET
     explained = "\n".join(why(result))
     assert "not noticing it only there is worth 20 min" in explained
     assert "turning back costs 4 min" in explained
@@ -178,10 +179,20 @@ def test_what_the_calendar_has_next_tells_as_well(world: Any) -> None:
     assert isinstance(result, Suggestion), result
     assert result.lines[0] == 'Sports bag: along 6 of 6 times when "Swimming lesson" came next'
     assert result.p_before == pytest.approx(0.9 * 7.0 / 8.0)
+    assert (
+        result.phone_only is True
+    )  # a calendar goes to no other device, least of all by its title
     rarely = msgspec.structs.replace(swim, along=4)
     assert code_of(look(world, leaving(world, bag(world, habits=(), planned=rarely)))) == (
         "rarely-along"
     )
+
+
+def test_of_several_things_the_word_is_as_old_as_the_oldest(world: Any) -> None:
+    keys = bag(world, name="Keys", at_home=said(value=True, age_s=200.0, source="hall"))
+    result = look(world, leaving(world, bag(world), keys, minutes=4.0))
+    assert isinstance(result, Suggestion), result
+    assert result.headline == "Keys and Sports bag are still at home (hall, 3 min ago)"
 
 
 def test_beside_a_probable_thing_an_improbable_one_is_not_named(world: Any) -> None:

@@ -102,6 +102,7 @@ def test_its_day_speaks_once_with_time_to_get_ready(world: Any) -> None:
 def test_the_words(world: Any) -> None:
     result = look(world, at_home(world, hour=leave_h(world) - 11.0 / 60.0))
     assert isinstance(result, Suggestion), result
+    assert result.phone_only is True  # a calendar goes to no other device
     assert render(result) == [
         "18:02:00  Leave by 18:13 to be at Musiikkitalo at 18:45",
         "          Concert · your calendar has the place",

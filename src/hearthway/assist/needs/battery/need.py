@@ -207,6 +207,7 @@ def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Sayin
         worth_min=first.utility,
         worth_words=f"{moment.called(first.poi)}: {first.utility:+.1f} min",
         p_words=_p_words(battery, aim),
+        phone_only=isinstance(tomorrow, Tomorrow) and tomorrow.source == "calendar",
     )
 
 

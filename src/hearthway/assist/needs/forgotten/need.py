@@ -157,7 +157,7 @@ def _line(scene: Scene, left: Left) -> str:
 def decide(scene: Scene, offer: LeftOffer, waits: Mapping[str, Wait]) -> Saying | Unfit:
     """What stayed, who says so and when, how often it went along, and what turning back costs."""
     left = offer.aim.left[:MOST_NAMED]
-    told = left[0].told
+    told = max((one.told for one in left), key=lambda one: one.age_s)
     source = moment.plain(told.source) or "source unknown"
     names = " and ".join(called(one.name) for one in left)
     verb = "is" if len(left) == 1 else "are"
@@ -171,6 +171,7 @@ def decide(scene: Scene, offer: LeftOffer, waits: Mapping[str, Wait]) -> Saying 
         worth_min=-back_min,
         worth_words=f"turning back costs {back_min:.0f} min",
         p_words=" (it goes along there)",
+        phone_only=any(one.habit.title for one in left),
     )
 
 

@@ -218,6 +218,7 @@ def decide(scene: Scene, offer: LeaveOffer, waits: Mapping[str, Wait]) -> Saying
         worth_words="there is nothing to choose",
         p_words=f" (it is in your calendar: {GO_P:.2f} assumed)",
         until_s=aim.leave_by_s + LATE_MIN * 60.0,
+        phone_only=True,
     )
 
 
