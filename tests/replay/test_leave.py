@@ -140,7 +140,7 @@ def test_who_came_late_without_a_word_has_it_earlier(home: Home) -> None:
     minutes = (4 * (4 * 10.0 + 6 * taken) / 10 + there * taken) / (4 + there)
     assert (
         f"{minutes:.0f} min to get ready (10 assumed, as 4 times; without a word you were there "
-        "8 min late, 6 times)" in one.lines[1]
+        f"8 min late, 6 times; for this place {taken:.0f} min, {there} times)" in one.lines[1]
     )
     earlier_s = assumed.time_s + 300.0 - one.time_s
     assert earlier_s == pytest.approx((minutes - 10.0) * 60.0, abs=120.0)

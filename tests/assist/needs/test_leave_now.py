@@ -441,6 +441,23 @@ def test_the_words_of_one_who_was_never_told(world: Any) -> None:
     )
 
 
+def test_the_words_tell_what_this_place_adds(world: Any) -> None:
+    """Every minute of the sum can be worked out from the line, that of the place as well."""
+    quick = kept(6.0, 6.0)
+    found = ready(Agenda(planned=(), farthest_m=0.0, kept=quick), planned(world, kept=quick))
+    anywhere = (4 * 10.0 + 2 * 6.0) / 6
+    assert found.minutes == pytest.approx((4 * anywhere + 2 * 6.0) / 6)
+    assert found.words == (
+        "8 min to get ready (10 assumed, as 4 times; you usually leave 6 min after the word, 2 times; "
+        "on time by 3 min, 2 times; for this place 6 min, 2 times)"
+    )
+
+
+def test_what_was_seen_once_is_no_usual(world: Any) -> None:
+    words = ready(Agenda(planned=(), farthest_m=0.0, kept=kept(18.0)), planned(world)).words
+    assert "you left 18 min after the word, once; on time by 3 min, once)" in words
+
+
 def test_hostile_words_of_a_calendar_stay_one_line(world: Any) -> None:
     entry = planned(world, title="a\nb\x1b[31m" + "x" * 90, location="c\x07d" + "y" * 90)
     result = look(world, at_home(world, entry, hour=leave_h(world) - 11.0 / 60.0))

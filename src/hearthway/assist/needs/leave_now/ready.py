@@ -28,7 +28,10 @@ def ready(agenda: Agenda, planned: Planned) -> Ready:
     """How long before one has to leave the word is due."""
     anywhere = _joined(READY_MIN, agenda.kept)
     minutes = _joined(anywhere, planned.kept)
-    return Ready(minutes=minutes, words=f"{minutes:.0f} min to get ready ({_words(agenda.kept)})")
+    return Ready(
+        minutes=minutes,
+        words=f"{minutes:.0f} min to get ready ({_words(agenda.kept, planned.kept)})",
+    )
 
 
 def _joined(before_min: float, kept: Sequence[Kept]) -> float:
@@ -43,23 +46,27 @@ def _taken_min(one: Kept) -> float:
     return min(READY_MOST_MIN, max(READY_LEAST_MIN, minutes))
 
 
-def _words(kept: Sequence[Kept]) -> str:
+def _words(kept: Sequence[Kept], there: Sequence[Kept]) -> str:
     if not kept:
         return "assumed"
     facts = [f"{READY_MIN:.0f} assumed, as {READY_COUNTS} times"]
     left = [one.left_s / 60.0 for one in kept if one.left_s is not None]
     if left:
-        facts.append(f"you usually leave {median(left):.0f} min after the word, {_times(left)}")
+        leave = "left" if len(left) == 1 else "usually leave"
+        facts.append(f"you {leave} {median(left):.0f} min after the word, {_times(left)}")
     unasked = [one.arrived_s for one in kept if one.left_s is None]
     if unasked:
         facts.append(f"without a word you were there {_beside(fmean(unasked))}, {_times(unasked)}")
     early = [-one.arrived_s / 60.0 for one in kept if one.arrived_s <= 0.0]
     if left and early:
         facts.append(f"on time by {median(early):.0f} min, {_times(early)}")
+    if there:
+        taken = fmean(_taken_min(one) for one in there)
+        facts.append(f"for this place {taken:.0f} min, {_times(there)}")
     return "; ".join(facts)
 
 
-def _times(seen: Sequence[float]) -> str:
+def _times(seen: Sequence[float | Kept]) -> str:
     return "once" if len(seen) == 1 else f"{len(seen)} times"
 
 
