@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hearthway.cli.status import lines_of
 from hearthway.records.household import Role
 from hearthway.records.life import Place
 from hearthway.records.situation import Destination, NextPlaces, Situation
+from hearthway.web.service import NodePage
 
 NOW_S = 1_749_627_000.0  # 10:30 in Helsinki
 WORDS = "Next, around 11:00: probably home (p 0.90)"
@@ -61,6 +63,20 @@ def test_status_says_where_one_goes_next_while_that_is_fresh(phone: PhoneNode) -
     assert state["onward"] == {"kind": "claim", "words": WORDS, "p": 0.9}
     assert f"  {WORDS}" in lines_of({"up": True, **state})
     phone.clock.now = NOW_S + ONWARD_STALE_S + 1.0  # type: ignore[attr-defined]  # the clock above
+    assert "onward" not in phone.status()
+
+
+def test_a_departure_whose_time_has_gone_by_is_not_said_any_more(
+    phone: PhoneNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked 40 minutes ago, "around 11:00" is still said at 11:10, and not at 11:20."""
+    monkeypatch.setattr(PhoneNode, "owner", None)  # whose it is stands in a store that is not open
+    phone.situation, phone.track = staying(), deque()
+    page = NodePage(phone)
+    phone.clock.now = NOW_S + 2400.0  # type: ignore[attr-defined]  # the clock above
+    assert page.snapshot().onward == WORDS
+    phone.clock.now = NOW_S + 3000.0  # type: ignore[attr-defined]  # the clock above
+    assert page.snapshot().onward == ""
     assert "onward" not in phone.status()
 
 

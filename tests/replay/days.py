@@ -14,6 +14,7 @@ from hearthway.app.calendar import import_calendar
 from hearthway.app.config import Config, NodeTable
 from hearthway.app.phone import CALENDAR_LOOK_S, equipment
 from hearthway.assist.engine import Proposal
+from hearthway.assist.onward import onward_of
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
@@ -129,7 +130,14 @@ class Heard:
 
 def page_of(situation: Situation, suggestion: Suggestion | None = None) -> View:
     """The page, as it draws this moment."""
-    state = PageState(node="phone", role="phone", situation=situation, suggestion=suggestion)
+    onward = onward_of(situation)
+    state = PageState(
+        node="phone",
+        role="phone",
+        situation=situation,
+        onward="" if onward is None else onward.words,
+        suggestion=suggestion,
+    )
     return state_view(state)
 
 

@@ -71,6 +71,9 @@ def situation(time_s: float = T0) -> Situation:
     )
 
 
+ONWARD = "Next, around 18:42: probably home (p 0.81)"
+
+
 def staying(time_s: float = T0) -> Situation:
     """At the mall, from where one mostly goes home."""
     home = Place(place_id="p0", lat=60.1921, lon=24.9458, visits=60, label="home")
@@ -395,7 +398,9 @@ def open_page() -> Callable[..., Any]:
 @pytest.fixture
 def parked_state() -> PageState:
     """Nothing to say, and where one mostly goes from here."""
-    return msgspec.structs.replace(quiet_state(), situation=staying(), track=(), ahead=())
+    return msgspec.structs.replace(
+        quiet_state(), situation=staying(), onward=ONWARD, track=(), ahead=()
+    )
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from hearthway.assist.engine import Proposal
 from hearthway.assist.moment import render
-from hearthway.assist.onward import onward_of
+from hearthway.assist.onward import Onward, onward_of
 from hearthway.assist.settings import Dial, GateSettings
 from hearthway.assist.shape import NameOf
 from hearthway.assist.standing import stands
@@ -73,6 +73,7 @@ TRACK_POINTS = 5000
 ONWARD_STALE_S = (
     3600.0  # what was likely next when a position last came: phones at rest send one seldom
 )
+ONWARD_LATE_S = 900.0  # "around 17:10" is no more said at half past
 QUEUE_MAX = 10_000
 HOUSE_AHEAD_S = 300.0  # a reading from later would make all that follow look old
 LATEST_MAX = 256  # keys; of things with a tag anybody can make up more
@@ -175,12 +176,19 @@ class PhoneNode(Member):
         """As of any node, whether the owner's home or work seems to be another, and where to next while staying."""
         brain = self.brain
         state = super().status() | {"changes": list(brain.life.changes) if brain else []}
-        seen = self.situation
-        if seen is not None and self.clock.now_s() - seen.time_s <= ONWARD_STALE_S:
-            onward = onward_of(seen)
-            if onward is not None:
-                state["onward"] = msgspec.to_builtins(onward)
+        onward = self.onward()
+        if onward is not None:
+            state["onward"] = msgspec.to_builtins(onward)
         return state
+
+    def onward(self) -> Onward | None:
+        """Where to next while staying, as long as that was asked lately and its time has not gone by."""
+        seen = self.situation
+        if seen is None or seen.next_places is msgspec.UNSET:
+            return None
+        now_s = self.clock.now_s()
+        gone = now_s - seen.next_places.leave_s > ONWARD_LATE_S
+        return None if gone or now_s - seen.time_s > ONWARD_STALE_S else onward_of(seen)
 
     def _verbs(self) -> None:
         super()._verbs()

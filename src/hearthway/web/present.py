@@ -15,7 +15,6 @@ from hearthway.assist.moment import (
     reach,
     wait_minutes,
 )
-from hearthway.assist.onward import onward_of
 from hearthway.records.household import Peer
 from hearthway.records.localtime import clock
 from hearthway.records.page import MapShapes, PageState, Point, Why
@@ -58,7 +57,7 @@ def state_view(state: PageState) -> View:
             if state.silence.time_s
             else "",
         },
-        "onward": _onward(state, situation),
+        "onward": state.onward,
         "map": _map(state, situation),
     }
 
@@ -197,12 +196,6 @@ def _doing(situation: Situation | None) -> str:
         by_way = "by way of a usual stop " if isinstance(likely.via, Via) else ""
         doing += f", {by_way}likely to {name} ({likely.p:.0%})"
     return doing
-
-
-def _onward(state: PageState, situation: Situation | None) -> str:
-    """Where one goes from here, for a phone's page that has nothing else to say."""
-    onward = None if situation is None or state.role != "phone" else onward_of(situation)
-    return "" if onward is None else onward.words
 
 
 def _option(option: Option, number: int, offset_s: int) -> View:

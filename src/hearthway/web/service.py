@@ -94,6 +94,7 @@ class NodePage:
             answered=node.answered,
             silence=silence,
             situation=situation,
+            onward=onward.words if (onward := node.onward()) else "",
             track=tuple(node.track),
             ahead=self._ahead if situation is node.situation else (),
         )
