@@ -185,6 +185,32 @@ def test_a_home_refuses_what_it_cannot_tell(household: Any, signals: Any, says: 
     asyncio.run(main())
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "ahead_s"),
+    [
+        ("Person.Items.Bag.WithPhone", True, 600.0),
+        ("Person.Location.Latitude", 60.17, 2 * 86_400.0),
+    ],
+)
+def test_a_phone_refuses_of_its_own_sensors_what_is_dated_in_the_future(
+    household: Any, tmp_path: Path, key: str, value: Any, ahead_s: float
+) -> None:
+    """Beside it all that really comes next would look old."""
+
+    async def main() -> None:
+        async with household(people=ANNA, phone="phone") as nodes:
+            file = history(tmp_path / "anna.csv")
+            await nodes.ask("phone", "import", file=str(file), name="Anna", person_id="anna")
+            now_s = time.time()
+            ahead = [{"key": key, "value": value, "time_s": now_s + ahead_s}]
+            with pytest.raises(HearthwayError, match="in the future"):
+                await nodes.ask("phone", "sense", signals=ahead)
+            now = [{"key": key, "value": value, "time_s": now_s}]
+            assert (await nodes.ask("phone", "sense", signals=now))["signals"] == 1
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("collected", [False, True])
 def test_a_home_takes_in_nothing_of_a_car(household: Any, tmp_path: Path, collected: bool) -> None:
     mine = 'keys = ["Home.*"]\nat = ["home"]'

@@ -44,7 +44,7 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Evidence, Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
 from hearthway.records.tasks import NavigationTarget, WaitingSuggestion
-from hearthway.sense.catalogue import CAR_POSITION, HOUSE, normalise
+from hearthway.sense.catalogue import CAR_POSITION, HOUSE, item_of, normalise
 from hearthway.sense.fixes import FixAssembler
 
 from .borrow import position_signals
@@ -341,15 +341,9 @@ class PhoneNode(Member):
         brain = self.brain
         if brain is None:
             return
-        now_s = float("inf") if self.config.replay.clock else self.wall.now_s()
         plain = [normalise(signal) for signal in signals]
         for signal in plain:
-            ahead_s = HOUSE_AHEAD_S if signal.key.startswith(HOUSE) else AHEAD_MAX_S
-            if signal.time_s > now_s + ahead_s:
-                raise InputError(
-                    f"{signal.source or 'The car'} dates its signals in the future.",
-                    "Set its clock.",
-                )
+            self._check_date(signal, "The car")
             if len(self.latest) < LATEST_MAX or signal.key in self.latest:
                 self.latest[signal.key] = signal
         fixes = [located.fix for located in self._assembler.feed_all(plain)]
@@ -357,6 +351,15 @@ class PhoneNode(Member):
             self._car_s = fixes[-1].time_s
             self.track.extend((fix.lat, fix.lon) for fix in fixes)
         brain.observe(fixes, plain, signals[0].source if signals else "", CAR_POSITION)
+
+    def _check_date(self, signal: Signal, sender: str) -> None:
+        """InputError for a signal from the future: all that really comes next would look old beside it."""
+        now_s = float("inf") if self.config.replay.clock else self.wall.now_s()
+        strict = signal.key.startswith(HOUSE) or item_of(signal.key)
+        if signal.time_s > now_s + (HOUSE_AHEAD_S if strict else AHEAD_MAX_S):
+            raise InputError(
+                f"{signal.source or sender} dates its signals in the future.", "Set its clock."
+            )
 
     async def take_own(self, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
         """What the phone's own sensors said (OwnTracks), in its turn; returns when it is stored."""
@@ -599,6 +602,8 @@ class PhoneNode(Member):
         me = self.config.node.id
         plain = [normalise(signal) for signal in signals_of(request)]
         signals = [msgspec.structs.replace(s, source=s.source or me) for s in plain]
+        for signal in signals:
+            self._check_date(signal, me)
         fixes = [located.fix for located in self._own_fixes.feed_all(signals)]
         await self.take_own(fixes, signals)
         return {"signals": len(signals), "fixes": len(fixes)}
