@@ -71,6 +71,16 @@ def look(world: Any, situation: Any, memory: Memory | None = None) -> Any:
     return world.assistant(among=[NEED]).consider(situation, memory or Memory(person="anna"))
 
 
+def test_of_an_arrival_later_than_what_was_worked_out_nothing_is_known(world: Any) -> None:
+    """Six hours away: what is usual in three hours is not what is usual then."""
+    slow = tuple((3.0, 3.0 * 60.0 * 80.0) for _ in range(5))  # begun now it is just warm then
+    cold = house(world, habits={"warmings": slow})
+    near = way_home(world, away_m=60_000.0, p=0.96, house=cold)
+    assert isinstance(look(world, near), Suggestion)
+    far = way_home(world, away_m=160_000.0, p=0.96, house=cold)
+    assert code_of(look(world, far)) == "usual-unknown"
+
+
 def code_of(result: Any) -> str:
     assert isinstance(result, Silence), f"it spoke: {result.headline}"
     return result.code

@@ -27,7 +27,7 @@ from .settings import (
 from .silences import SILENCES
 from .warming import seconds_per_degree
 
-HOUR_S = 3600.0
+HOUR_S = AROUND_S = 3600.0
 
 
 class WarmAim(Aim, frozen=True, kw_only=True):
@@ -125,7 +125,10 @@ def aim(scene: Scene) -> WarmAim | Unfit:
         return Unfit(code="usual-unknown")
     arrive_s = scene.situation.time_s + scene.way(home)[0]
     usual = _at(habits, arrive_s)
-    if usual.celsius is None or usual.days < MIN_DAYS:
+    then = (
+        abs(usual.time_s - arrive_s) <= AROUND_S
+    )  # a longer way than it was worked out for ends later
+    if usual.celsius is None or usual.days < MIN_DAYS or not then:
         return Unfit(code="usual-unknown")
     lacks_c = usual.celsius - float(house.room.value)
     if lacks_c < LEAST_C:
