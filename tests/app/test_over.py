@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from hearthway.app.brain import IGNORED_AFTER_S
 from hearthway.app.handoff import Tasks
+from hearthway.app.phone import PhoneNode
 from hearthway.assist.standing import stands
 from hearthway.records.errors import HearthwayError
 from hearthway.records.life import Place
@@ -99,6 +101,13 @@ def test_the_car_takes_away_what_is_over(household: Any) -> None:
                 await nodes.ask("car", "answer", kind="accept")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("phone_only", [True, UNSET])
+def test_what_is_not_for_the_car_is_not_withdrawn_there_either(phone_only: Any) -> None:
+    """Even without its lines it would name places on the map."""
+    said = replace(word(1e9), phone_only=phone_only)
+    assert PhoneNode._for_the_car(said) is (phone_only is UNSET)
 
 
 def test_where_the_phone_is_away_the_cars_own_clock_does(household: Any) -> None:

@@ -431,8 +431,7 @@ class PhoneNode(Member):
     async def _speak(self, suggestion: Suggestion, started: float | None) -> None:
         self.suggestion, self.answered, self.silence = suggestion, None, None
         lines = render(suggestion)
-        if suggestion.situation.mode == "driving" and not suggestion.phone_only:
-            # What is said at home, or because of the calendar, is for who has the phone in hand: a car is anybody's to look at.
+        if self._for_the_car(suggestion):
             await self._show_elsewhere(self._surface(suggestion, lines))
         await self._write_receipt(suggestion, started)
         self.control.emit(
@@ -442,6 +441,11 @@ class PhoneNode(Member):
         )
         self._changed("moment")
 
+    @staticmethod
+    def _for_the_car(said: Suggestion) -> bool:
+        """What is said at rest, or because of the calendar, is for who has the phone in hand: a car is anybody's to look at."""
+        return said.situation.mode == "driving" and not said.phone_only
+
     async def _withdraw(self, now_s: float) -> None:
         """What is over goes from the page, from the car's surface, and from what waits for a drive."""
         said = self.suggestion
@@ -449,7 +453,7 @@ class PhoneNode(Member):
             return
         self.suggestion = self.answered = None
         self.part(Tasks).withdraw(said.suggestion_id, said.person)
-        if said.situation.mode == "driving" and self.mesh is not None:
+        if self._for_the_car(said) and self.mesh is not None:
             over = msgspec.structs.replace(self._surface(said, ()), over=True)
             await self.mesh.publish(SHOW, over, "advise", reliable=True, about=said.person)
         self.control.emit("withdrawn", id=said.suggestion_id)

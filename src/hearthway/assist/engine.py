@@ -36,6 +36,14 @@ class Proposal(Struct, frozen=True, kw_only=True):
         return {osm_id: at_s for _, offer in self.offers for osm_id, at_s in offer.arrivals.items()}
 
 
+PROBABLE_P = 0.05  # no word names a place that is less probable: `LEAST_P` asks for far more
+
+
+def _by_calendar(situation: Situation) -> bool:
+    """May it name a place that the calendar alone knows? That is called by the entry's words."""
+    return any(not d.place.place_id and d.p >= PROBABLE_P for d in situation.destinations)
+
+
 class Assistant:
     """Decides for one person whether to speak, and what to say. Holds no state between calls."""
 
@@ -169,6 +177,6 @@ class Assistant:
             synthetic=self._synthetic,
             about=best.offer.about or msgspec.UNSET,
             until_s=saying.until_s,
-            phone_only=saying.phone_only or msgspec.UNSET,
+            phone_only=saying.phone_only or _by_calendar(situation) or msgspec.UNSET,
         )
         return msgspec.structs.replace(suggestion, suggestion_id=codec.digest(suggestion))

@@ -349,6 +349,18 @@ def test_the_calendars_first_entry_is_said_as_that(world: Any) -> None:
     assert own.phone_only is msgspec.UNSET
 
 
+@pytest.mark.parametrize(("p", "phone_only"), [(0.3, True), (0.02, msgspec.UNSET)])
+def test_near_a_place_that_the_calendar_alone_knows_it_stays_on_the_phone(
+    world: Any, p: float, phone_only: Any
+) -> None:
+    """Such a place is called by the entry's words: they are for no car's screen."""
+    entry = msgspec.structs.replace(world.mall, place_id="", name="Dr. Muster", visits=0)
+    goals = (Destination(place=world.mall, p=0.97 - p), Destination(place=entry, p=p))
+    result = consider(world, battery=evening(), destinations=goals)
+    assert isinstance(result, Suggestion), result
+    assert result.phone_only is phone_only
+
+
 ENOUGH = msgspec.structs.replace(MONDAYS, left_pct=(9.0, 8.5, 8.0), high_pct=(10.0, 9.5, 9.0))
 SELDOM = msgspec.structs.replace(MONDAYS, p_drives=1 / 12)
 AT_HOME = Stand(stays=20, usual_s=12 * 3600.0, stood=24, charged=9, charges=True)
