@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
+from hearthway.app.hindsight import Hindsight, hindsight_lines
 from hearthway.assist.onward import ASK_STAYS, CLAIM_STAYS, OnwardKind, onward_of
 from hearthway.records.geo import offset
 from hearthway.records.life import Place
@@ -34,6 +35,26 @@ def staying(stays: int, *p: float, labels: tuple[str, ...] = ("home", "work", ""
         stays_known=stays,
         next_places=NextPlaces(places=tuple(ranked), p_new=1.0 - sum(p), leave_s=LEAVE_S),
     )
+
+
+def test_a_place_that_a_calendar_named_stays_on_one_line() -> None:
+    """A title is anybody's words, and a terminal shows it."""
+    seen = staying(CLAIM_STAYS, 0.9)
+    assert isinstance(seen.next_places, NextPlaces)
+    (one,) = seen.next_places.places
+    place = msgspec.structs.replace(one.place, name="a\nb\x1b[31m" + "x" * 90)
+    ahead = msgspec.structs.replace(
+        seen.next_places, places=(msgspec.structs.replace(one, place=place),)
+    )
+    situation = msgspec.structs.replace(seen, next_places=ahead)
+    told = onward_of(situation)
+    assert told is not None
+    looked = Hindsight(
+        situation=situation, position_age_s=0.0, said=None, would=None, silence=None, needs={}
+    )
+    for line in (told.words, *hindsight_lines(looked)):
+        assert line.isprintable()
+        assert len(line) < 120
 
 
 def test_a_person_hardly_known_is_asked_and_never_told() -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from msgspec import UNSET, Struct
 
 from hearthway.assist.engine import Assistant, Proposal
-from hearthway.assist.moment import ago, metres
+from hearthway.assist.moment import ago, metres, plain
 from hearthway.assist.onward import onward_of, when_words
 from hearthway.atlas.store import Atlas
 from hearthway.context.life import Life
@@ -173,7 +173,7 @@ def _going_on(situation: Situation) -> str:
 
 def _likeliest(situation: Situation, ranked: Sequence[Destination]) -> str:
     return ", ".join(
-        f"{d.place.called or d.place.place_id} {d.p:.2f}"
+        f"{plain(d.place.called) or d.place.place_id} {d.p:.2f}"
         f" ({metres(distance_m(situation.lat, situation.lon, d.place.lat, d.place.lon))} away)"
         for d in ranked[:SHOWN]
     )

@@ -15,7 +15,7 @@ from hearthway.records.geo import distance_m
 from hearthway.records.localtime import clock, local_day, weekday
 from hearthway.records.situation import Destination, Situation
 
-from .moment import metres
+from .moment import metres, plain
 
 SHORTLIST = 3
 ASK_STAYS = (
@@ -72,4 +72,4 @@ def when_words(now_s: float, leave_s: float, offset_s: int) -> str:
 def _called(one: Destination, situation: Situation) -> str:
     place = one.place
     away_m = distance_m(situation.lat, situation.lon, place.lat, place.lon)
-    return place.called or f"a place {metres(away_m)} away"
+    return plain(place.called) or f"a place {metres(away_m)} away"

@@ -12,6 +12,7 @@ from hearthway.assist.moment import (
     SYNTHETIC,
     called,
     home_words,
+    plain,
     reach,
     wait_minutes,
 )
@@ -192,7 +193,7 @@ def _doing(situation: Situation | None) -> str:
         doing = "On the way, standing" if speed_kmh < 1 else f"{doing} at {speed_kmh:.0f} km/h"
     if doing and situation.mode != "staying" and situation.destinations:
         likely = situation.destinations[0]
-        name = likely.place.called or "a place of yours"
+        name = plain(likely.place.called) or "a place of yours"
         by_way = "by way of a usual stop " if isinstance(likely.via, Via) else ""
         doing += f", {by_way}likely to {name} ({likely.p:.0%})"
     return doing
@@ -255,7 +256,7 @@ def _map(state: PageState, situation: Situation | None) -> View:
         likely = situation.destinations[0]
         destination = {
             "at": _point((likely.place.lat, likely.place.lon)),
-            "label": likely.place.called,
+            "label": plain(likely.place.called),
             "p": round(likely.p, 2),
         }
     return {
