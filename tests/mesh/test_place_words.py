@@ -152,3 +152,17 @@ def test_history_that_is_kept_for_days_only_takes_them_along(
     assert place_words(store, ANNA)[0].time_s < 1.0
     sweep(store, chain, rules, T0_S + 11.0 * DAY_S)
     assert names(store) == []
+
+
+def test_several_that_outlast_what_is_kept_keep_their_order(
+    store: Store, chain: ReceiptChain
+) -> None:
+    rules = Rules.parse('version = 2\n[[keep]]\nid = "days"\nkinds = ["fix"]\ndays = 7\n', "r")
+    home = PlaceWord(
+        kind="home", time_s=T0_S + DAY_S + 15 * 3600.0, lat=FLAT[0], lon=FLAT[1], name="home"
+    )
+    say(store, ANNA, home)
+    for day in (9.0, 9.5):  # the second time they are dated back already
+        store.add_fixes(ANNA, [Fix(time_s=T0_S + (day - 7.2) * DAY_S, lat=61.0, lon=24.9)], "a")
+        assert sweep(store, chain, rules, T0_S + day * DAY_S)["fixes"] >= 1
+        assert names(store) == ["Secret-flat", "home"]

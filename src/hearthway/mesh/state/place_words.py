@@ -89,7 +89,7 @@ def drop_words(
 
     Kept ones said in one of those times are dated just after what was known before it.
     """
-    gone = 0
+    gone, dated_s = 0, dict[int, float]()
     for number, *row in db.execute(
         f"SELECT person_no, {_COLUMNS} FROM place_words ORDER BY time_s"  # noqa: S608  (own columns)
     ).fetchall():
@@ -108,22 +108,26 @@ def drop_words(
             continue
         since_s = [a for whose, a, b in times if whose in (None, number) and a <= word.time_s < b]
         if since_s:
-            _date_back(db, number, word.time_s, min(since_s))
+            after_s = dated_s.get(number, 0.0)  # what was said before stays before
+            dated_s[number] = _date_back(db, number, word.time_s, min(since_s), after_s)
     return gone
 
 
-def _date_back(db: sqlite3.Connection, number: int, time_s: float, since_s: float) -> None:
-    known_s = 0.0
+def _date_back(
+    db: sqlite3.Connection, number: int, time_s: float, since_s: float, known_s: float
+) -> float:
     for table in ("fixes", "signals", "place_words"):
         (last_s,) = db.execute(
             f"SELECT max(time_s) FROM {table} WHERE person_no = ? AND time_s < ? AND time_s != ?",  # noqa: S608  (fixed names, above)
             (number, since_s, time_s),
         ).fetchone()
         known_s = known_s if last_s is None else max(known_s, last_s)
+    back_s = math.nextafter(known_s, math.inf)
     db.execute(
         "UPDATE place_words SET time_s = ? WHERE person_no = ? AND time_s = ?",
-        (math.nextafter(known_s, math.inf), number, time_s),
+        (back_s, number, time_s),
     )
+    return back_s
 
 
 def _visit(db: sqlite3.Connection, number: int, lat: float, lon: float) -> bool:
