@@ -284,6 +284,26 @@ def test_nothing_is_lost_and_stopping_changes_nothing(
     assert stopped.dump() == whole.dump()
 
 
+def test_going_on_from_a_stored_state_settles_nothing_by_itself() -> None:
+    """Two offices, each too seldom to be called work, that are found to be one: that is settled with the next stay."""
+    other = at_m(700.0)
+    items: list[Item] = []
+    for number, at in enumerate((FAR, other) * 2):
+        items += visit(MONDAY_S + number * DAY_S + 7 * 3600.0, at, 420.0)
+        items += visit(MONDAY_S + number * DAY_S + 16 * 3600.0, BASE, 720.0)
+    life = fed([*items, word("merge", other, FAR)])
+    again = Life.load(life.dump())
+    assert again.dump() == life.dump()
+    assert again.places() == life.places()
+    for one in (life, again):
+        for fix in visit(MONDAY_S + 4 * DAY_S + 7 * 3600.0, FAR, 420.0) + visit(
+            MONDAY_S + 4 * DAY_S + 16 * 3600.0, BASE
+        ):
+            one.observe(fix)
+    assert again.dump() == life.dump()
+    assert [p.label for p in life.places()] == ["work", "home"]
+
+
 def test_a_state_from_before_opens_and_goes_on(six_weeks: list[Fix]) -> None:
     half = len(six_weeks) // 2
     life = fed(six_weeks[:half])

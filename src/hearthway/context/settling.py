@@ -117,14 +117,16 @@ class Settler:
     def __init__(self, kept: Settling, places: Sequence[KnownPlace]) -> None:
         """A state stored before this was kept is settled by what was spent so far."""
         self.kept, self._places = kept, places
-        if not (kept.nights.said or kept.office.said):
+        tallies = kept.nights, kept.office
+        # Only then: whoever goes on from a stored state may settle nothing that was not settled before it was stored.
+        if not any(tally.said or tally.day >= 0 for tally in tallies):
             kept.nights.said = [Spell(p.index, seconds=p.night_s) for p in places if p.night_s]
             kept.office.said = [
                 Spell(p.index, days=p.office_days, seconds=p.office_s, last_day=p.last_office_day)
                 for p in places
                 if p.office_s
             ]
-        self._settle_both()
+            self._settle_both()
 
     def learn(self, index: int, begin_s: float, end_s: float, zone_s: int) -> None:
         """A stay at a place is over; begin and end in local seconds, `zone_s` ahead of Unix time."""
