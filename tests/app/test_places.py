@@ -19,7 +19,7 @@ from hearthway.app.node import open_node
 from hearthway.app.offline import forget_everywhere, scope_of
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.phone import brain_for
-from hearthway.app.places import act_offline
+from hearthway.app.places import act, act_offline
 from hearthway.assist.moment import heading_to, headline
 from hearthway.cli.main import main
 from hearthway.mesh.state.backup import back_up, restore
@@ -279,3 +279,38 @@ def test_a_running_phone_answers_the_same(phone: NodePaths, run: Run) -> None:
 def test_an_unknown_request_is_refused(phone: NodePaths) -> None:
     with pytest.raises(InputError, match="Nothing is known of 'paint'"):
         act_offline(phone, {"what": "paint", "id": "p0"})
+
+
+def test_a_name_stays_with_the_larger_part_and_is_taken_back_there(phone: NodePaths) -> None:
+    """It was said where the smaller part is now: naming that one takes nothing from the larger one, in relearning either."""
+    one = offset(*HOME, 0.0, 9_000.0)
+    two = offset(*one, 0.0, 170.0)
+    with Store.open(phone.database, node_id="phone") as store:
+        brain = brain_for(
+            store, store.person("bo"), load_config(phone.config), None, rules_of(phone)
+        )
+        days = iter(range(100))
+
+        def went(*points: tuple[float, float]) -> None:
+            for at in points:
+                day = next(days)
+                brain.observe(visit(day, 8.0, HOME, 1.0) + visit(day, 12.0, at, 0.7), [], "test")
+
+        def names() -> list[str]:
+            live = [place.name for place in brain.life.places()]
+            brain.rebuild()
+            assert [place.name for place in brain.life.places()] == live
+            return live
+
+        went(one, two, one, two, two, two, HOME)
+        act(brain, store, {"what": "name", "id": "p1", "name": "Mall"})
+        went(one, one, one, one, one, one, two, one, one, one, HOME)
+        assert names() == ["", "Mall", ""]
+        assert brain.life.place_at(*two) == "p2"
+        (said,) = brain.said()
+        assert brain.life.place_at(said.lat, said.lon) == "p2", "the test's own ground"
+        act(brain, store, {"what": "name", "id": "p2", "name": "Gym"})
+        assert names() == ["", "Mall", "Gym"]
+        act(brain, store, {"what": "name", "id": "Mall", "clear": True})
+        assert names() == ["", "", "Gym"]
+        assert [word.name for word in brain.said()] == ["Gym"]

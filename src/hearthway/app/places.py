@@ -190,13 +190,24 @@ def _check_person(brain: Brain, store: Store, request: Request) -> None:
 
 
 def _about(brain: Brain, place: KnownPlace, kinds: Iterable[str]) -> list[PlaceWord]:
-    """The words of these kinds that are about this place."""
-    place_id = f"p{place.index}"
-    return [
-        word
-        for word in brain.said()
-        if word.kind in kinds and brain.life.place_at(word.lat, word.lon) == place_id
-    ]
+    """The words of these kinds by which this place is called what it is, and those said here that no other place bears.
+
+    A word stays with the larger part of a place that is divided, wherever it was said.
+    """
+
+    def borne(by: KnownPlace) -> str:
+        return by.name if "name" in kinds else by.given
+
+    place_id, known = f"p{place.index}", brain.life.state.places
+    others = {borne(one) for one in known if one is not place and one.visits}
+    found = []
+    for word in brain.said():
+        what = word.name if word.kind == "name" else word.kind
+        here = brain.life.place_at(word.lat, word.lon) == place_id
+        mine = what == borne(place)
+        if word.kind in kinds and ((mine and here) if what in others else (mine or here)):
+            found.append(word)
+    return found
 
 
 def _word(kind: WordKind, place: KnownPlace, **more: Any) -> PlaceWord:
