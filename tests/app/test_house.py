@@ -13,6 +13,7 @@ from hearthway.app.brain import Brain
 from hearthway.app.home import MAX_ITEMS
 from hearthway.app.house import HouseHeard
 from hearthway.assist.settings import GateSettings
+from hearthway.context.items import MAX_THINGS
 from hearthway.mesh.policy.rules import Rules, template
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError
@@ -298,6 +299,26 @@ def test_learned_live_and_again_from_the_store_is_the_same(tmp_path: Path) -> No
         assert again.life.dump() == lived
         one.snapshot()
         assert brain(store).life.dump() == lived
+
+
+def test_a_house_full_of_tags_leaves_room_for_how_warm_it_is(tmp_path: Path) -> None:
+    """And of as many things as are learned of, the same are learned of again, whatever the order within an instant."""
+    with Store.open(tmp_path / "a.db", node_id="phone") as store:
+        one = brain(store)
+        tags = [at(1, f"Home.Items.thing{n}.Present", True) for n in reversed(range(MAX_ITEMS))]
+        one.observe([], tags, "home")
+        one.observe([], [at(2, ROOM, 20.0)], "home")
+        house = one.life.state.house
+        assert house.room is not None
+        assert house.room.value == 20.0
+        assert len(one.life.state.items.at_home) == MAX_THINGS
+        lived = one.life.dump()
+        one.rebuild()
+        assert set(one.life.state.items.at_home) == {
+            f"thing{MAX_ITEMS - 1 - n}" for n in range(MAX_THINGS)
+        }
+        assert brain(store).life.dump() == one.life.dump()
+        assert lived == one.life.dump()
 
 
 def test_nothing_is_learned_of_the_house_unless_the_rules_let(tmp_path: Path) -> None:

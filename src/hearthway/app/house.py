@@ -22,7 +22,6 @@ from hearthway.sense.catalogue import (
 )
 
 CLIMATE = (ROOM, SETPOINT, HEATING, NEXT_HEATING, PRESENCE)
-MAX_KEYS = 2 * MAX_THINGS + len(CLIMATE)
 ROOM_STEP_C = 0.3  # a smaller change of temperature teaches nothing and would fill the store
 
 
@@ -38,10 +37,15 @@ class HouseHeard:
         """Whatever is told, kept or not: what is known now is as old as the last word of it."""
         for signal in signals:
             last = self.latest.get(signal.key)
-            if not of_house(signal) or (last is None and len(self.latest) >= MAX_KEYS):
+            if not of_house(signal) or (last is None and not self._has_room(signal.key)):
                 continue
             if last is None or signal.time_s >= last.time_s:
                 self.latest[signal.key] = signal
+
+    def _has_room(self, key: str) -> bool:
+        """Of things only as many are heard as can be learned of; the climate's few keys always are."""
+        names = {item_of(one) for one in self.latest} - {""}
+        return item_of(key) in {"", *names} or len(names) < MAX_THINGS
 
     def note(self, signal: Signal) -> None:
         """That one is in the store."""
