@@ -230,6 +230,18 @@ def test_forgetting_takes_the_names_of_what_is_gone(run: Run, phone: NodePaths) 
     assert [p.name for p in by_id(phone).values()] == [""]
 
 
+@pytest.mark.parametrize("what", ["", "regular"])
+def test_what_could_be_any_place_forgets_none(run: Run, phone: NodePaths, what: str) -> None:
+    run("name", "p1", "Office")
+    assert by_id(phone)["p2"].label == "regular"
+    with pytest.raises(InputError, match="no person, place or time"):
+        scope_of([phone], what, None, 200.0)
+    for meant in ("home", "p2", "office"):
+        assert scope_of([phone], meant, None, 200.0)[1] == (
+            f"everything within 200 m of the place {meant}"
+        )
+
+
 def test_a_word_finds_its_place_though_the_ids_moved(run: Run, phone: NodePaths) -> None:
     run("name", "p1", "Office")
     scope, _ = scope_of([phone], "2024-03-01..2024-03-05T12:00", None, 200.0)

@@ -19,6 +19,7 @@ from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.forgetting import ForgetReport, PersonScope, PlaceScope, RangeScope, Scope
 from hearthway.records.geo import valid_point
 from hearthway.records.household import Role
+from hearthway.records.life import LIVED
 from hearthway.records.messages import AnswerGiven
 from hearthway.records.receipts import Receipt
 from hearthway.records.suggestion import AnswerKind
@@ -171,8 +172,9 @@ def _place(
                 if model is None or person_id not in (None, person.person_id):
                     continue
                 for place in Life.load(model.data).places():
-                    if what in (place.place_id, place.label) or (
-                        what.casefold() == place.name.casefold()
+                    lived = place.label if place.label in LIVED else ""  # many are regular
+                    if what and (
+                        what in (place.place_id, lived) or what.casefold() == place.name.casefold()
                     ):
                         return place.lat, place.lon
     return None
