@@ -22,7 +22,14 @@ from hearthway.records.calendar import CalendarEntry
 from hearthway.records.forgetting import PersonScope, PlaceScope, RangeScope, Scope
 from hearthway.records.life import Place
 from hearthway.records.signals import Fix
-from hearthway.records.situation import Agenda, OwnTrip, Planned, Situation
+from hearthway.records.situation import (
+    Agenda,
+    Destination,
+    NextPlaces,
+    OwnTrip,
+    Planned,
+    Situation,
+)
 from hearthway.records.suggestion import Suggestion
 
 ANNA, BO = "a" * 16, "b" * 16
@@ -239,6 +246,22 @@ def test_what_names_an_own_trip_there_is_forgotten_with_the_place(
     store.add_suggestion(msgspec.structs.replace(one, situation=situation))
     forget(store, chain, PlaceScope(lat=HALL[0], lon=HALL[1], radius_m=100.0), NOW_S + 100.0)
     assert bool(store.suggestions(ANNA)) is stays
+
+
+@pytest.mark.parametrize(("there", "stays"), [(HALL, False), ((61.0, 25.0), True)])
+def test_what_names_a_place_one_might_go_to_next_is_forgotten_with_it(
+    store: Store, chain: ReceiptChain, there: tuple[float, float], stays: bool
+) -> None:
+    """A word to leave is said while staying: where one likely goes next stands in it."""
+    far = Place(place_id="", lat=60.0, lon=20.0, visits=0)
+    one = said(Planned(title="x", start_s=NOW_S + 3600.0, end_s=NOW_S + 7200.0, place=far))
+    place = Place(place_id="p7", lat=there[0], lon=there[1], visits=3, name="Secret-clinic")
+    likely = NextPlaces(places=(Destination(place=place, p=0.4),), p_new=0.6, leave_s=NOW_S)
+    situation = msgspec.structs.replace(one.situation, next_places=likely)
+    store.add_suggestion(msgspec.structs.replace(one, situation=situation))
+    forget(store, chain, PlaceScope(lat=HALL[0], lon=HALL[1], radius_m=100.0), NOW_S + 100.0)
+    assert bool(store.suggestions(ANNA)) is stays
+    assert (b"Secret-clinic" in store.path.read_bytes()) is stays
 
 
 def test_an_export_holds_it(store: Store, chain: ReceiptChain) -> None:

@@ -31,7 +31,7 @@ from hearthway.records.forgetting import (
     Span,
 )
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m, valid_point
-from hearthway.records.situation import Agenda, Planned, Via
+from hearthway.records.situation import Agenda, Planned
 from hearthway.records.suggestion import Suggestion
 
 from .hlc import Hlc
@@ -359,13 +359,7 @@ def _mentions(store: Store, scope: PlaceScope) -> tuple[set[str], set[str]]:
     ids: set[str] = set()
     osm_ids: set[str] = set()
     for suggestion in _all_suggestions(store, scope.person_id):
-        now = suggestion.situation
-        points = [(now.lat, now.lon)]
-        points += [(place.lat, place.lon) for place in (now.origin, now.home) if place is not None]
-        points += [(one.place.lat, one.place.lon) for one in now.destinations]
-        points += [(d.via.lat, d.via.lon) for d in now.destinations if isinstance(d.via, Via)]
-        points += [(p.place.lat, p.place.lon) for p in _planned(suggestion) if p.place is not None]
-        points += _own_ends(suggestion)
+        points = _points(suggestion.situation)
         if any(within(scope, lat, lon) for lat, lon in points):
             ids.add(suggestion.suggestion_id)
         for option in suggestion.options:
@@ -380,11 +374,16 @@ def _planned(suggestion: Suggestion) -> tuple[Planned, ...]:
     return agenda.planned if isinstance(agenda, Agenda) else ()
 
 
-def _own_ends(suggestion: Suggestion) -> list[tuple[float, float]]:
-    """Where own trips began and ended by which the way was judged."""
-    agenda = suggestion.situation.agenda
-    trips = agenda.own_trips if isinstance(agenda, Agenda) else ()
-    return [end for t in trips for end in ((t.lat, t.lon), (t.to_lat, t.to_lon))]
+def _points(value: object) -> Iterator[tuple[float | None, float | None]]:
+    """Every point that a record holds, however deep: what is added to a situation is found as well."""
+    if isinstance(value, Struct):
+        for lat, lon in (("lat", "lon"), ("to_lat", "to_lon")):
+            yield getattr(value, lat, None), getattr(value, lon, None)
+        for name in value.__struct_fields__:
+            yield from _points(getattr(value, name))
+    elif isinstance(value, tuple | list):
+        for one in value:
+            yield from _points(one)
 
 
 def _all_suggestions(store: Store, person_id: str | None) -> Iterator[Suggestion]:
