@@ -326,3 +326,22 @@ def test_a_name_stays_with_the_larger_part_and_is_taken_back_there(phone: NodePa
         act(brain, store, {"what": "name", "id": "Mall", "clear": True})
         assert names() == ["", "", "Gym"]
         assert [word.name for word in brain.said()] == ["Gym"]
+
+
+@pytest.mark.parametrize("what", ["name", "home"])
+def test_late_positions_move_ids_and_the_answer_names_the_place_that_was_meant(
+    phone: NodePaths, what: str
+) -> None:
+    with Store.open(phone.database, node_id="phone") as store:
+        brain = brain_for(
+            store, store.person("bo"), load_config(phone.config), None, rules_of(phone)
+        )
+        for day in (1, 2):
+            brain.observe(visit(day, 8.0, HOME, 1.0) + visit(day, 12.0, GYM, 1.0), [], "test")
+        brain.observe(visit(3, 8.0, HOME, 1.0), [], "test")
+        brain.observe(visit(0, 8.0, WORK, 1.0), [], "late")
+        assert [p.visits for p in brain.life.places()] == [3, 2], "the late ones are not known yet"
+        said = act(brain, store, {"what": what, "id": "p1", "name": "Gym"})
+        assert (said["id"], said["visits"]) == ("p2", 2)
+        assert said["name" if what == "name" else "label"] == ("Gym" if what == "name" else "home")
+        assert brain.life.place_at(*GYM) == "p2"

@@ -280,7 +280,11 @@ def _two(place: KnownPlace) -> Pair | None:
 
 
 def _told(brain: Brain, place: KnownPlace) -> Request:
-    record = brain.life.place(place.index)
+    """The place as it is now: with late positions all is learned anew, and ids may have moved."""
+    found = brain.life.known(brain.life.place_at(place.lat, place.lon))
+    if found is None:
+        raise InputError(f"p{place.index} was forgotten meanwhile.", _LIST)
+    record = brain.life.place(found.index)
     return {
         "id": record.place_id,
         "name": record.name,
