@@ -238,6 +238,21 @@ WORDS = st.one_of(
 STEPS = st.lists(st.one_of(POINTS, POINTS, POINTS, WORDS), min_size=5, max_size=60)
 
 
+@pytest.mark.parametrize("neighbour", [[], [at_m(-130.0)] * 2])
+def test_a_split_is_of_the_place_that_was_stayed_at_there(neighbour: list[Point]) -> None:
+    """A place that crept away: the middle of it is farther from its first stays than another place is."""
+    end, middle = at_m(0.0), at_m(270.0)
+    crept = [end] * 2 + [at_m(190.0)] * 3 + [at_m(300.0)] * 8
+    life = fed(days([*crept, *neighbour, BASE]))
+    assert life.place_at(*end) == ("p2" if neighbour else "")
+    before = len(life.places())
+    assert life.hear(word("split", middle, end))
+    assert not life.state.words
+    assert [p.visits for p in life.places()][1:] == [11, *([2] if neighbour else []), 2]
+    assert life.place_at(*end) == f"p{before}"
+    assert not neighbour or not life.state.places[2].apart, "nothing was said of that one"
+
+
 def stepped(steps: list[Point | PlaceWord]) -> Iterator[Item]:
     """Three stays a day, the words between two fixes: while staying, on the way, and before anything is known."""
     time_s, pick = MONDAY_S, random.Random(7)

@@ -87,6 +87,16 @@ class PlaceBook:
         away, _, place = min(found, default=(STAY_RADIUS_M + 1.0, 0, None), key=lambda f: f[:2])
         return place if away <= STAY_RADIUS_M else None
 
+    def stayed_at(self, lat: float, lon: float, began: Stay | None) -> KnownPlace | None:
+        """The place whose stays were nearest to the point, within a stay radius: the middle of a long one may be far off."""
+        found = [
+            (nearest_spot(spots, lat, lon)[1], p.index, p)
+            for p in self.visited()
+            if (spots := spots_of(p, began))
+        ]
+        away, _, place = min(found, default=(STAY_RADIUS_M + 1.0, 0, None), key=lambda f: f[:2])
+        return place if away <= STAY_RADIUS_M else None
+
     def visited(self) -> Iterator[KnownPlace]:
         """The places stayed at."""
         return (place for place in self.places if place.visits)

@@ -27,10 +27,14 @@ def hear(state: LifeState, book: PlaceBook, word: PlaceWord) -> bool:
             place.given = word.kind
         book.changed()
         return True
-    if place is None or word.to_lat is None or word.to_lon is None:
+    if word.to_lat is None or word.to_lon is None:
         return False
-    other = book.at(word.to_lat, word.to_lon)
-    if other is None:
+    if word.kind == "split":  # its points are middles of stays, not of places
+        place = book.stayed_at(word.lat, word.lon, state.began)
+        other = book.stayed_at(word.to_lat, word.to_lon, state.began)
+    else:
+        other = book.at(word.to_lat, word.to_lon)
+    if place is None or other is None:
         return False
     if word.kind == "merge":
         _merge(state, book, place, other)
