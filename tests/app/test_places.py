@@ -28,7 +28,7 @@ from hearthway.records.errors import InputError
 from hearthway.records.geo import offset
 from hearthway.records.household import Role
 from hearthway.records.life import Place
-from hearthway.records.signals import Fix
+from hearthway.records.signals import Fix, Signal
 
 DAY_S, MONDAY_S = 86_400.0, 1_709_510_400.0
 HOME = (60.20, 24.90)
@@ -345,3 +345,60 @@ def test_late_positions_move_ids_and_the_answer_names_the_place_that_was_meant(
         assert (said["id"], said["visits"]) == ("p2", 2)
         assert said["name" if what == "name" else "label"] == ("Gym" if what == "name" else "home")
         assert brain.life.place_at(*GYM) == "p2"
+
+
+def test_another_name_holds_since_the_first_one_was_said(phone: NodePaths) -> None:
+    """Names kept two places apart that lie as near as one: relearning under the new name must not join them before it."""
+    cafe, bar = offset(*HOME, 0.0, 9_000.0), offset(*HOME, 0.0, 9_230.0)
+    with Store.open(phone.database, node_id="phone") as store:
+        brain = brain_for(
+            store, store.person("bo"), load_config(phone.config), None, rules_of(phone)
+        )
+
+        def went(first: int, *points: tuple[float, float]) -> None:
+            for day, at in enumerate(points, first):
+                brain.observe(visit(day, 8.0, HOME, 1.0) + visit(day, 12.0, at, 0.7), [], "test")
+
+        went(0, cafe, bar, HOME)
+        for place, name in (("p1", "Cafe"), ("p2", "Bar")):
+            act(brain, store, {"what": "name", "id": place, "name": name})
+        nearer = [offset(*HOME, 0.0, 9_000.0 + east) for east in (60.0, 170.0)]
+        went(3, *nearer * 4, HOME)
+        act(brain, store, {"what": "name", "id": "Cafe", "name": "Corner"})
+        live = brain.life.dump()
+        assert [p.name for p in brain.life.places()] == ["", "Corner", "Bar"]
+        started = brain_for(store, brain.person, load_config(phone.config), None, rules_of(phone))
+        assert started.life.dump() == live
+        brain.rebuild()
+        assert brain.life.dump() == live
+        (corner,) = (word for word in brain.said() if word.name == "Corner")
+        assert corner.time_s < MONDAY_S + 4 * DAY_S
+        assert all(word.name != "Cafe" for word in brain.said())
+
+
+def test_where_home_was_said_to_be_is_learned_of_anew_where_another_is(phone: NodePaths) -> None:
+    """Trips from home are counted by where home was: what was counted by a word that is gone goes with it."""
+    with Store.open(phone.database, node_id="phone") as store:
+        brain = brain_for(
+            store, store.person("anna"), load_config(phone.config), None, rules_of(phone)
+        )
+        tag = "Home.Items.bag.Present"
+
+        def day(number: int) -> None:
+            way_s = MONDAY_S + number * DAY_S + 6 * 3600.0 + 600.0
+            brain.observe(visit(number, 6.0, WORK, 2.0), [], "test")
+            brain.observe([Fix(time_s=way_s, lat=60.21, lon=24.92)], [], "test")
+            brain.observe([], [Signal(key=tag, value=True, time_s=way_s + 600.0)], "home")
+            brain.observe(visit(number, 8.4, GYM, 2.0) + visit(number, 14.0, HOME, 1.0), [], "test")
+
+        act(brain, store, {"what": "home", "id": "p1"})
+        for number in (30, 31, 32):
+            day(number)
+        outings = brain.life.state.items.outings
+        assert {one.along for one in outings} == {False}, "it was seen at home meanwhile"
+        for request in ({"id": "p2"}, {"id": "p2", "clear": True}):
+            act(brain, store, {"what": "home", **request})
+            live = brain.life.dump()
+            brain.rebuild()
+            assert brain.life.dump() == live
+        assert outings != brain.life.state.items.outings

@@ -18,14 +18,15 @@ from hearthway.assist.settings import GateSettings
 from hearthway.assist.standing import STANDS_S
 from hearthway.context.events import LifeEvent, MealVisited
 from hearthway.context.life import Life
+from hearthway.context.places import KnownPlace
 from hearthway.context.state import VERSION as LIFE_VERSION
 from hearthway.learn.outcome import learn_answer, learn_said, learn_visit, relearn
 from hearthway.mesh.policy.retention import learned_under
 from hearthway.mesh.policy.rules import Rules
-from hearthway.mesh.state.place_words import place_words, say, unsay
+from hearthway.mesh.state.place_words import place_words, rename, say, unsay
 from hearthway.mesh.state.store import Store
 from hearthway.records.codec import digest
-from hearthway.records.life import Person, PlaceWord
+from hearthway.records.life import LIVED, Person, PlaceWord
 from hearthway.records.poi import PoiIndex, Roads
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
@@ -219,13 +220,25 @@ class Brain:
         known_s = max([self._folded_s or 0.0, *(one.time_s for one in said)])
         word = msgspec.structs.replace(word, time_s=math.nextafter(known_s, math.inf))
         say(self._store, self.person.person_id, word, instead)
+        if any(one.kind in LIVED for one in instead):
+            self.rebuild()  # trips were learned of by where home was said to be
+            return
         self._life.hear(word)
         self._folded_s = word.time_s
+        self.snapshot()
+
+    def rename(self, place: KnownPlace, words: Sequence[PlaceWord], name: str) -> None:
+        """The name that those words gave a place is another one, since then: what kept it apart from others does so still."""
+        rename(self._store, self.person.person_id, words, name)
+        place.name = name
         self.snapshot()
 
     def unsay(self, kind: str, place_id: str, words: Sequence[PlaceWord]) -> None:
         """Those words of a place are taken back: its `name`, or its `label`."""
         unsay(self._store, self.person.person_id, words)
+        if kind == "label":
+            self.rebuild()
+            return
         self._life.unsay(kind, place_id)
         self.snapshot()
 

@@ -216,16 +216,21 @@ def _word(kind: WordKind, place: KnownPlace, **more: Any) -> PlaceWord:
 
 def _name(brain: Brain, place: KnownPlace, name: str) -> Request:
     before = _about(brain, place, ("name",))
-    if name:
-        brain.say(_word("name", place, name=name), before)
-    else:
+    borne = [word for word in before if word.name == place.name]
+    if not name:
         brain.unsay("name", f"p{place.index}", before)
+    elif borne:
+        brain.rename(place, borne, name)
+    else:
+        brain.say(_word("name", place, name=name), before)
     return _told(brain, place)
 
 
 def _label(brain: Brain, place: KnownPlace, kind: WordKind, *, cleared: bool) -> Request:
     mine = _about(brain, place, LIVED)
-    if not cleared:
+    if not cleared and place.given == kind:
+        pass  # said already, and since then it holds
+    elif not cleared:
         brain.say(_word(kind, place), [*mine, *(w for w in brain.said() if w.kind == kind)])
     elif place.given == kind:
         brain.unsay("label", f"p{place.index}", mine)

@@ -42,6 +42,17 @@ def say(store: Store, person_id: str, word: PlaceWord, instead: Sequence[PlaceWo
         )
 
 
+def rename(store: Store, person_id: str, words: Sequence[PlaceWord], name: str) -> None:
+    """Those words say another name, since the time when they were said. What was learned with the old one is dropped."""
+    with store.database.transaction() as db:
+        number = store.person_no(person_id)
+        db.executemany(
+            "UPDATE place_words SET name = ? WHERE person_no = ? AND time_s = ?",
+            [(name, number, word.time_s) for word in words],
+        )
+        db.execute("DELETE FROM models WHERE person_no = ?", (number,))
+
+
 def unsay(store: Store, person_id: str, words: Sequence[PlaceWord]) -> None:
     """Those words are taken back. What was learned with them is dropped: a kill before the next snapshot changes nothing."""
     with store.database.transaction() as db:
