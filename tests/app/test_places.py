@@ -25,7 +25,7 @@ from hearthway.cli.main import main
 from hearthway.mesh.state.backup import back_up, restore
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
-from hearthway.records.geo import offset
+from hearthway.records.geo import distance_m, offset
 from hearthway.records.household import Role
 from hearthway.records.life import Place
 from hearthway.records.signals import Fix, Signal
@@ -402,3 +402,19 @@ def test_where_home_was_said_to_be_is_learned_of_anew_where_another_is(phone: No
             brain.rebuild()
             assert brain.life.dump() == live
         assert outings != brain.life.state.items.outings
+
+
+def test_no_half_of_a_merged_place_is_forgotten_by_its_name(run: Run, phone: NodePaths) -> None:
+    other = offset(*GYM, 0.0, 700.0)
+    with Store.open(phone.database, node_id="phone") as store:
+        store.add_fixes("anna", visit(29, 18.0, other, 1.0) + visit(30, 8.0, HOME, 1.0), "test")
+    for words in (("merge", "p3", "p2"), ("name", "p2", "Clinic")):
+        assert run(*words)[0] == 0
+    with pytest.raises(InputError, match=r"up to 6.. m from its middle") as refused:
+        scope_of([phone], "clinic", None, 200.0)
+    assert "--radius 900" in refused.value.next_step
+    scope, _ = scope_of([phone], "clinic", None, 900.0)
+    forget_everywhere([phone], scope)
+    assert [p.label for p in by_id(phone).values()] == ["home", "work"]
+    with Store.open(phone.database, node_id="phone") as store:
+        assert not any(distance_m(f.lat, f.lon, *other) < 200.0 for f in store.fixes("anna"))

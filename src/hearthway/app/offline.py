@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hearthway.context.flat import gap_m
 from hearthway.context.life import Life
+from hearthway.context.places import spots_of
 from hearthway.mesh.state.export import write_export
 from hearthway.mesh.state.forget import acknowledge, apply, forget, pending
 from hearthway.mesh.state.receipts import ReceiptChain, countersigns, verify_chain
@@ -19,7 +22,7 @@ from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.forgetting import ForgetReport, PersonScope, PlaceScope, RangeScope, Scope
 from hearthway.records.geo import valid_point
 from hearthway.records.household import Role
-from hearthway.records.life import LIVED
+from hearthway.records.life import LIVED, STAY_RADIUS_M
 from hearthway.records.messages import AnswerGiven
 from hearthway.records.receipts import Receipt
 from hearthway.records.suggestion import AnswerKind
@@ -140,7 +143,7 @@ def scope_of(
                     return PersonScope(
                         person_id=person.person_id
                     ), f"everything about {person.name}"
-    place = _place(found, what, person_id)
+    place = _place(found, what, person_id, radius_m)
     if place is not None:
         lat, lon = place
         return (
@@ -163,20 +166,32 @@ def _person(found: Sequence[NodePaths], name: str) -> str:
 
 
 def _place(
-    found: Sequence[NodePaths], what: str, person_id: str | None
+    found: Sequence[NodePaths], what: str, person_id: str | None, radius_m: float
 ) -> tuple[float, float] | None:
+    """Where it is; InputError where stays at it lie outside the radius: half of a place would be left."""
     for paths in members(found):
         with opened(paths) as (store, _):
             for person in store.persons():
                 model = store.model(person.person_id, LIFE_MODEL)
                 if model is None or person_id not in (None, person.person_id):
                     continue
-                for place in Life.load(model.data).places():
+                life = Life.load(model.data)
+                for place in life.places():
                     lived = place.label if place.label in LIVED else ""  # many are regular
                     if what and (
                         what in (place.place_id, lived) or what.casefold() == place.name.casefold()
                     ):
-                        return place.lat, place.lon
+                        known = life.known(place.place_id)
+                        spots = [] if known is None else spots_of(known)
+                        at = place.lat, place.lon
+                        reach_m = max((gap_m(*at, s.lat, s.lon) for s in spots), default=0.0)
+                        if reach_m > radius_m:
+                            raise InputError(
+                                f"Stays at {what} lie up to {reach_m:.0f} m from its middle.",
+                                f"Say --radius {math.ceil((reach_m + STAY_RADIUS_M) / 100.0) * 100} to forget all of"
+                                " it, with what else lies there, or split it first.",
+                            )
+                        return at
     return None
 
 
