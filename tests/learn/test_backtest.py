@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from hearthway.learn.trips import Peers, find_trips
 from hearthway.records.codec import to_json
 from hearthway.records.errors import InputError
 from hearthway.records.geo import distance_m, offset
+from hearthway.records.life import TravelMode
 from hearthway.records.poi import Opening, OpenState, Poi, PoiIndex
 from hearthway.records.signals import Fix
 from hearthway.records.situation import Situation
@@ -67,6 +69,40 @@ def _same(report: BacktestReport) -> dict[str, object]:
     plain: dict[str, object] = json.loads(to_json(report))
     plain.pop("measured")
     return plain
+
+
+class _RoadAt:
+    """A map whose nearest road is always so far away."""
+
+    def __init__(self, metres: float) -> None:
+        self._metres = metres
+
+    def road_m(self, lat: float, lon: float) -> float | None:
+        return self._metres
+
+
+@pytest.mark.parametrize(
+    ("metres", "mode", "doing"), [(5.0, "car", "driving"), (250.0, "transit", "riding")]
+)
+def test_what_one_goes_by_is_told_with_the_roads_a_node_has(
+    two_houses: PoiIndex, metres: float, mode: TravelMode, doing: str
+) -> None:
+    fixes, roads, seen = list(_days(14)), _RoadAt(metres), Counter[str]()
+
+    def speaker(situation: Situation, _: Life) -> Silence:
+        seen[situation.mode] += 1
+        return Silence(code="calm", words="Nothing.", time_s=situation.time_s, person="ada")
+
+    report = backtest(
+        {"ada": lambda: fixes}, pois=two_houses, roads=roads, speakers={"normal": speaker}
+    )
+    node = Life("ada", pois=two_houses, roads=roads)
+    for fix in fixes:
+        node.observe(fix)
+    by_mode = report.people[0].by_mode
+    assert by_mode == node.trips_by_mode()
+    assert by_mode[mode] > 0.9 * sum(by_mode.values()) > 0
+    assert seen[doing] > 0.9 * (seen["driving"] + seen["riding"])
 
 
 def test_a_regular_life_is_foreseen_from_the_route() -> None:

@@ -73,6 +73,7 @@ def command(
         report = backtest(
             {person.name: (lambda one=person.person_id: store.fixes(one)) for person in people},  # type: ignore[misc]  # mypy sees no type for the default
             pois=atlas,
+            roads=atlas,
             speakers=each_dial(atlas) if atlas else None,
             dial=dial,
             logs={
@@ -107,6 +108,7 @@ def run(
         report = backtest_file(
             history,
             pois=atlas,
+            roads=atlas,
             speakers=each_dial(atlas) if atlas else None,
             dial=dial,
             progress=_progress(),

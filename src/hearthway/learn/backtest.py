@@ -23,7 +23,7 @@ from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history
 from hearthway.records.geo import distance_m
 from hearthway.records.life import STAY_MIN_S
-from hearthway.records.poi import PoiIndex
+from hearthway.records.poi import PoiIndex, RoadNear
 from hearthway.records.signals import Fix
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Silence, Suggestion
@@ -48,6 +48,7 @@ def backtest(
     histories: Mapping[str, Replay],
     *,
     pois: PoiIndex | None = None,
+    roads: RoadNear | None = None,
     speakers: Mapping[str, Speaker] | None = None,
     dial: str = "normal",
     logs: Mapping[str, tuple[DialLogged, ...]] | None = None,
@@ -69,6 +70,7 @@ def backtest(
             uid,
             histories[uid],
             pois,
+            roads,
             speakers,
             dial,
             seed,
@@ -95,6 +97,7 @@ def backtest_file(
     path: Path,
     *,
     pois: PoiIndex | None = None,
+    roads: RoadNear | None = None,
     speakers: Mapping[str, Speaker] | None = None,
     dial: str = "normal",
     seed: int = 0,
@@ -111,6 +114,7 @@ def backtest_file(
     report = backtest(
         {uid: _replay(fixes, uid) for uid in fixes.people()},
         pois=pois,
+        roads=roads,
         speakers=speakers,
         dial=dial,
         seed=seed,
@@ -142,9 +146,10 @@ class _Walk:
         person: str,
         found: Found,
         pois: PoiIndex | None,
+        roads: RoadNear | None,
         speakers: Mapping[str, Speaker] | None,
     ) -> None:
-        self.life = Life(person, pois=pois)
+        self.life = Life(person, pois=pois, roads=roads)
         self.legs = Asker(self.life, found.legs)
         self.whole = Asker(self.life, found.whole)
         self.speech = _Speech(speakers) if speakers is not None and pois is not None else None
@@ -254,6 +259,7 @@ def _person(
     uid: str,
     replay: Replay,
     pois: PoiIndex | None,
+    roads: RoadNear | None,
     speakers: Mapping[str, Speaker] | None,
     dial: str,
     seed: int,
@@ -262,7 +268,7 @@ def _person(
     log: tuple[DialLogged, ...],
 ) -> PersonReport:
     found = find_trips(uid, replay())
-    walk = _Walk(uid, found, pois, speakers)
+    walk = _Walk(uid, found, pois, roads, speakers)
     holes = Holes(found.whole)
     for fix in replay():
         walk.take(fix)
@@ -295,6 +301,6 @@ def _person(
         spoken_a_day=a_day,
         rightly=rightly,
         dials=dials,
-        by_mode=found.life.trips_by_mode(),
+        by_mode=walk.life.trips_by_mode(),
         log=log,
     )
