@@ -167,8 +167,12 @@ def test_a_trip_from_elsewhere_is_no_leaving(world: Any) -> None:
     assert isinstance(look(world, leaving(world, origin=same)), Suggestion)
 
 
-def test_on_foot_as_well(world: Any) -> None:
-    assert isinstance(look(world, leaving(world, mode="walking", speed_mps=1.3)), Suggestion)
+@pytest.mark.parametrize(
+    ("mode", "mps"), [("walking", 1.3), ("cycling", 4.6), ("riding", 9.0), ("moving", 9.0)]
+)
+def test_by_whatever_one_moves(world: Any, mode: str, mps: float) -> None:
+    """A bag is missed in a bus as well, and where nobody can tell what it is."""
+    assert isinstance(look(world, leaving(world, mode=mode, speed_mps=mps)), Suggestion)
 
 
 def test_what_the_calendar_has_next_tells_as_well(world: Any) -> None:

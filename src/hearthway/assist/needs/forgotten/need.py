@@ -48,9 +48,9 @@ def _away_s(scene: Scene) -> float | None:
 
 
 def could_matter(scene: Scene) -> Unfit | None:
-    """In the first minutes after leaving home."""
+    """In the first minutes after leaving home, by whatever one moves."""
     away_s = _away_s(scene)
-    if away_s is None or scene.situation.mode not in ("driving", "walking"):
+    if away_s is None or scene.situation.mode in ("staying", "unknown"):
         return Unfit(code="not-leaving")
     return Unfit(code="too-late") if away_s > LATE_S else None
 
