@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -319,6 +320,34 @@ def test_a_state_from_before_opens_and_goes_on() -> None:
 def test_nothing_is_told_of_who_stands() -> None:
     life, _ = lived(way(0.0, seconds=600.0, every_s=10.0, told=True))
     assert life.situation(START_S + 4_200.0).mode == "unknown"
+
+
+@pytest.mark.parametrize("every_s", [1.0, 10.0, 60.0])
+@pytest.mark.parametrize("jitter_m", [3.0, 8.0])
+def test_who_has_arrived_and_stands_does_not_drive(every_s: float, jitter_m: float) -> None:
+    """Positions wander on the spot: in the shop before the stay is known nobody drives any more. Who goes on does."""
+    drive = way(stops(13.0, 1_300.0, 20, 5), every_s=min(every_s, 10.0))
+    there_s, there_m = drive[-1].time_s, gone(drive)
+    shop = way(
+        0.0, seconds=900.0, every_s=every_s, jitter_m=jitter_m, start_s=there_s, from_m=there_m
+    )
+    life, _ = lived(rest(START_S, 3_500), drive)
+    assert life.situation(there_s).mode == "driving"
+    told = Counter[str]()
+    for fix in shop:
+        life.observe(fix)
+        told[life.situation(fix.time_s).mode] += fix.time_s - there_s > 260.0
+    assert told.total() and not told["driving"] + told["riding"]
+    on = way(13.0, seconds=60.0, start_s=shop[-1].time_s, from_m=there_m)
+    lived(on, life=life)
+    assert life.situation(on[-1].time_s).mode in ("driving", "riding")  # by car or by bus
+
+
+@pytest.mark.parametrize("every_s", [1.0, 10.0, 30.0])
+def test_a_red_light_does_not_look_like_that(every_s: float) -> None:
+    drive = way(stops(13.0, 1_300.0, 20, 5) + [0.0] * 60, every_s=every_s, jitter_m=3.0)
+    life, _ = lived(rest(START_S, 3_500), drive)
+    assert life.situation(drive[-1].time_s).mode == "driving"
 
 
 def test_speeds_rank_as_they_should() -> None:

@@ -69,6 +69,7 @@ TOLD_KEPT = 0.9  # of earlier trips with a car's word, at each new one
 SILENT_P = 0.05  # that a car which always spoke says nothing on a way
 SILENT_AFTER_S = 180.0  # of riding: by then a car that tells has told
 LOOKS = 1.5
+REST_M = 72.0  # in three minutes of walking pace's slowest, 0.4 m/s: positions of who stands wander so far
 TRIP_SURE = 0.6  # a trip's mode is kept, and learned from
 SURE = 0.5  # a mode is named where it is likelier than all others together
 NAMED = {"foot": "walking", "bicycle": "cycling", "car": "driving", "transit": "riding"}
@@ -86,6 +87,7 @@ class ModeState(Struct, kw_only=True):
     lon: float = 0.0
     mark: tuple[float, float] | None = None  # up to where metres are counted
     mps: float = 0.0  # over the last step
+    rest: Spot | None = None  # since when, and around where, one has not got away
     metres: list[float] = field(default_factory=lambda: [0.0] * 5)  # of this way, by mode
     walked_m: float = 0.0  # since the last ride
     waited_s: float = 0.0
@@ -139,7 +141,7 @@ class ModeFilter:
         rest = sum(shares[1:])
         state.p = [foot, *((1.0 - foot) * share / rest for share in shares[1:])]
         state.time_s, state.lat, state.lon, state.mps = time_s, lat, lon, 0.0
-        state.mark = lat, lon
+        state.mark, state.rest = (lat, lon), (time_s, lat, lon)
         state.metres, state.since = [0.0] * 5, [0.0] * 5
         state.looks = state.walked_m = state.waited_s = 0.0
         state.rode_s = state.dense_m = state.told_sum = 0.0
@@ -169,6 +171,9 @@ class ModeFilter:
         gap_s, metres = time_s - state.time_s, gap_m(state.lat, state.lon, lat, lon)
         self._step(gap_s, metres, STARTS if starts else 0.0)
         state.time_s, state.lat, state.lon = time_s, lat, lon
+        rest = state.rest
+        if rest is None or gap_m(rest[1], rest[2], lat, lon) > max(REST_M, 2.0 * sure_m):
+            state.rest = now
         mark = state.mark or (lat, lon)
         went_m = gap_m(*mark, lat, lon)
         if went_m >= max(MOVED_M, 1.5 * sure_m):
@@ -242,6 +247,10 @@ class ModeFilter:
         p = self.classes()
         best = max(range(len(p)), key=lambda i: (p[i], -i))
         return (NAMED[MODES[best]], p[best]) if p[best] >= SURE else ("moving", p[best])
+
+    def stood_s(self, time_s: float) -> float:
+        """For how long one has not got away from where one is; 0 before the first step of a way."""
+        return time_s - self.state.rest[0] if self.state.rest is not None else 0.0
 
     def classes(self) -> list[float]:
         """Probabilities of foot, bicycle, car and transit now; before the first step those of any way."""

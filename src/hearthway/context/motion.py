@@ -41,4 +41,10 @@ def mode_of(
         speeds.append(modes.state.mps)  # fixes may be farther apart than the memory is long
     if not speeds or max(speeds) < WALKING_MPS:
         return "unknown", None
-    return modes.now()
+    word, p = modes.now()
+    if word in ("driving", "riding") and modes.stood_s(recent[-1].time_s) > MEMORY_S:
+        return (
+            "moving",
+            p,
+        )  # perhaps one got out: standing looks the same in any of them, and in a shop
+    return word, p
