@@ -279,6 +279,8 @@ def test_how_a_place_is_reached_is_known() -> None:
         ({"foot": 1, "bicycle": 1, "transit": 1}, True),
         ({"transit": 2}, False),
         ({"unknown": 9}, False),
+        ({"foot": 3, "unknown": 2}, True),
+        ({"foot": 3, "unknown": 3}, False),
         ({"transit": 40, "car": 1}, False),
     ],
 )
@@ -309,8 +311,12 @@ def test_a_state_from_before_opens_and_goes_on() -> None:
     del raw["modes"]
     for place in raw["places"]:
         del place["reached"]
+    for past in raw["trips"]:
+        del past["mode"]
     old = Life.load(msgspec.msgpack.encode(raw))
     assert old.state.modes == ModeState()
+    assert old.trips_by_mode() == {"foot": 0, "bicycle": 0, "car": 0, "transit": 0, "unknown": 1}
+    assert Life.load(life.dump()).trips_by_mode()["car"] == 1, "the control"
     assert old.situation(START_S + 9_000.0).mode == "staying"
     back = way(13.0, start_s=START_S + 12_000.0, from_m=11_700.0, back=True)
     lived(rest(START_S + 8_300.0, 3_400, 11_700.0), back, life=old)
@@ -337,7 +343,8 @@ def test_who_has_arrived_and_stands_does_not_drive(every_s: float, jitter_m: flo
     for fix in shop:
         life.observe(fix)
         told[life.situation(fix.time_s).mode] += fix.time_s - there_s > 260.0
-    assert told.total() and not told["driving"] + told["riding"]
+    assert told.total()
+    assert not told["driving"] + told["riding"]
     on = way(13.0, seconds=60.0, start_s=shop[-1].time_s, from_m=there_m)
     lived(on, life=life)
     assert life.situation(on[-1].time_s).mode in ("driving", "riding")  # by car or by bus

@@ -55,7 +55,7 @@ from .motion import implied_speed, remember
 from .next_planned import as_planned
 from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
-from .remap import move_part, needed, renumber
+from .remap import move_part, needed, renumber, without_modes
 from .routes import Follower, Track
 from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
 from .spots import two_of
@@ -321,6 +321,8 @@ class Life:
                 f"The learned state has version {state.version}, here is {VERSION}.",
                 "Start the node once: it learns again from the history.",
             )
+        if state.trips and not state.modes.p:
+            without_modes(state)
         return cls(state.person, pois=pois, roads=roads, state=state)
 
     # --- steps

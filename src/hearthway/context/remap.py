@@ -89,6 +89,14 @@ def move_part(state: LifeState, place: KnownPlace, other: KnownPlace) -> None:
         state.battery.shown = None  # nobody knows which of the two was meant
 
 
+def without_modes(state: LifeState) -> None:
+    """A life from before modes were told opens: nobody knows by what its trips went."""
+    for trip in state.trips:
+        trip.mode = "unknown"
+    for place in state.places:
+        place.reached = _reached(state, place.index)
+
+
 def _reached(state: LifeState, index: int) -> Reached:
     """How a place was reached, by the trips that are kept."""
     found = Reached()

@@ -57,8 +57,9 @@ class Reached(Struct, frozen=True, kw_only=True):
 
     @property
     def never_by_car(self) -> bool:
-        """Did every trip there whose mode is known go by other means, and were they more than chance?"""
-        return self.car == 0 and self.foot + self.bicycle + self.transit >= OTHERWISE_TRIPS
+        """Did every trip there whose mode is known go by other means, more than chance and than those of unknown mode?"""
+        others = self.foot + self.bicycle + self.transit
+        return self.car == 0 and others >= max(OTHERWISE_TRIPS, self.unknown + 1)
 
 
 class Trip(Struct, frozen=True, kw_only=True):
