@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -22,9 +22,14 @@ def rules_of(paths: NodePaths) -> Rules:
     return Rules.load(paths.rules)
 
 
+def may_collect(rules: Rules, role: Role, key: str) -> bool:
+    """May a node of that role take in signals of this key? Keys nobody knows pass: `normalise` refuses them in words."""
+    return row_of(key) is None or rules.collects(key, role)
+
+
 def collected(rules: Rules, role: Role, signals: Iterable[Signal]) -> list[Signal]:
-    """The signals a node of that role may take in. Keys nobody knows pass: `normalise` refuses them in words."""
-    return [s for s in signals if row_of(s.key) is None or rules.collects(s.key, role)]
+    """The signals a node of that role may take in."""
+    return [s for s in signals if may_collect(rules, role, s.key)]
 
 
 def collected_fixes(
@@ -60,7 +65,7 @@ def check_positions(rules: Rules, role: Role) -> None:
         )
 
 
-def left_out(before: Sequence[Signal], after: Sequence[Signal]) -> str:
-    """A clause for people; empty where nothing was left out."""
-    count = len(before) - len(after)
+def left_out(before: int, after: int) -> str:
+    """A clause for people of so many signals; empty where nothing was left out."""
+    count = before - after
     return f"; {count:,} left out: your rules do not collect them" if count else ""

@@ -17,7 +17,7 @@ from hearthway.sense.fixes import FixAssembler
 
 from .calendar import import_calendar, owner_of_calendar
 from .clock import SystemClock
-from .collecting import check_positions, collected, collected_fixes, left_out
+from .collecting import check_positions, collected_fixes, left_out, may_collect
 from .config import Config
 from .maps import open_atlas
 from .recording import read_recording
@@ -70,11 +70,18 @@ def import_file(
 def _import_recording(
     store: Store, path: Path, name: str, person_id: str | None, rules: Rules
 ) -> dict[str, Any]:
-    read = list(read_recording(path))
-    signals = [normalise(s) for s in collected(rules, Role.PHONE, read)]
+    read = kept_here = 0
+    for signal in read_recording(
+        path
+    ):  # every line first: of a file that ends badly nothing is kept
+        read += 1
+        if may_collect(rules, Role.PHONE, signal.key):
+            kept_here += 1
+            normalise(signal)
     person = store.add_person(name, person_id)
-    located = [s for s in signals if s.key.startswith(PHONE_POSITION + ".")]
-    others = [s for s in signals if not s.key.startswith(PHONE_POSITION + ".")]
+    prefix = PHONE_POSITION + "."
+    located = (s for s in _collected(rules, read_recording(path)) if s.key.startswith(prefix))
+    others = (s for s in _collected(rules, read_recording(path)) if not s.key.startswith(prefix))
     dated = _Dated(_fixes(located))
     added = store.add_fixes(person.person_id, dated, "recording")
     kept = store.add_signals(person.person_id, others)
@@ -83,8 +90,12 @@ def _import_recording(
         "fixes": added.added,
         "duplicates": added.duplicates + kept.duplicates,
         "signals": kept.added,
-        "read": f"{len(read):,} signals read" + left_out(read, signals) + dated.words(),
+        "read": f"{read:,} signals read" + left_out(read, kept_here) + dated.words(),
     }
+
+
+def _collected(rules: Rules, signals: Iterable[Signal]) -> Iterator[Signal]:
+    return (normalise(one) for one in signals if may_collect(rules, Role.PHONE, one.key))
 
 
 def import_calendar_offline(

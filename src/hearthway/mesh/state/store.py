@@ -28,7 +28,7 @@ from hearthway.records.venue import Followed
 from .database import Database
 from .registers import Registers
 
-BATCH = 10_000  # rows a transaction, and rows a page when reading: bounds memory on a 1 GB history
+BATCH = 500  # rows a transaction and rows a page when reading; of 10,000 a phone kept 3.6 MB of holes after an import
 _VALUE = msgspec.msgpack.Decoder(Value)
 
 
