@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hearthway.app.personal import import_file
 from hearthway.app.recording import fix_signals, read_recording, ticks, write_recording
+from hearthway.mesh.policy.rules import Rules, default_rules
+from hearthway.mesh.state.store import BATCH, Store
 from hearthway.records.errors import InputError
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import normalise
@@ -99,3 +102,22 @@ def test_fixes_survive_a_recording(values: list[tuple[int, float, float, float |
             if located is not None:
                 found.append(located.fix)
     assert [(f.time_s, f.lat, f.lon) for f in found] == [(f.time_s, f.lat, f.lon) for f in fixes]
+
+
+def test_of_a_recording_that_ends_badly_nothing_is_kept(tmp_path: Path) -> None:
+    """It is longer than what is written at once: every line is read before the first is kept."""
+    file, rules = tmp_path / "life.jsonl", Rules.parse(default_rules(), "default")
+    fixes = [Fix(time_s=1.0 + n, lat=60.17, lon=24.94) for n in range(BATCH + 1)]
+    write_recording(file, [s for one in fixes for s in fix_signals(one, "", "phone")])
+    good = file.read_bytes()
+    store = Store.open(tmp_path / "phone.db", node_id="phone")
+    try:
+        file.write_bytes(good + LINE[:20])
+        with pytest.raises(InputError, match=f"line {2 * len(fixes) + 1}"):
+            import_file(store, file, "Aino", "aino", rules)
+        assert store.persons() == []
+        file.write_bytes(good)  # the control
+        assert import_file(store, file, "Aino", "aino", rules)["fixes"] == len(fixes)
+        assert sum(1 for _ in store.fixes("aino")) == len(fixes)
+    finally:
+        store.close()

@@ -71,9 +71,8 @@ def _import_recording(
     store: Store, path: Path, name: str, person_id: str | None, rules: Rules
 ) -> dict[str, Any]:
     read = kept_here = 0
-    for signal in read_recording(
-        path
-    ):  # every line first: of a file that ends badly nothing is kept
+    # Every line first, so that of a file that ends badly nothing is kept; never all of them at once.
+    for signal in read_recording(path):
         read += 1
         if may_collect(rules, Role.PHONE, signal.key):
             kept_here += 1
