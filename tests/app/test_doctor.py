@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from hearthway.app.config import Config, MeshTable, NodeTable, save_config
 from hearthway.app.doctor import Doctor, Finding
@@ -26,12 +27,6 @@ from hearthway.mesh.trust.identity import (
 from hearthway.records.household import Role
 
 DAY_S = 86_400.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Ours:

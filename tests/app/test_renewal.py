@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ports import free_port
 
 from hearthway.app.config import Config, MeshTable, NodeTable
 from hearthway.app.household import Household, found_or_renew
@@ -126,7 +126,7 @@ def test_after_sixty_days_a_device_says_how_to_come_back_and_does(
             assert ("expired on" if gone == "expired" else "keys") in state["problem"]
             assert "hearthway pair" in state["next"]
             assert "no household" in nodes["phone"].paths.log.read_text()
-            offer = await nodes.ask("home", "pair-open", port=_free_port())
+            offer = await nodes.ask("home", "pair-open", port=free_port())
             await nodes.ask("phone", "pair", address=offer["address"], code=offer["code"])
             await nodes.reach("home", "phone")
             state = await nodes.ask("phone", "status")
@@ -139,9 +139,3 @@ def test_after_sixty_days_a_device_says_how_to_come_back_and_does(
             assert member.person == "anna"
 
     asyncio.run(main())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ports import free_port
 
 from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, VenueTable, WebTable
 from hearthway.app.config import save_config as save
@@ -26,13 +27,6 @@ from hearthway.records.household import Role
 TOKEN = "a-token-for-tests-only"
 START_S = 20.0
 SETTLES_S = 10.0  # a new roster opens every session anew
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -6,7 +6,6 @@ Eve is a child with a phone; the second car is nobody's. Both have keys and cert
 from __future__ import annotations
 
 import json
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_port
 
 from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, WebTable, save_config
 from hearthway.app.control import Control
@@ -53,13 +54,6 @@ _COVERED = (
     "relay",
     "stream",
 )
-
-
-def free_port() -> int:
-    """A port of loopback that nobody uses now, nor the two after it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

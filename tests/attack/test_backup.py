@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.ports import free_port
 
 from hearthway.app.launch import NodeProcess
 from hearthway.app.offline import opened
@@ -36,14 +36,8 @@ db.commit()
 """
 
 
-def _port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _pair(home: Any, node: Any, **fields: Any) -> None:
-    offer = home.ask("pair-open", port=_port(), **fields)
+    offer = home.ask("pair-open", port=free_port(), **fields)
     node.ask("pair", address=offer["address"], code=offer["code"])
 
 
@@ -84,7 +78,7 @@ def test_a_household_goes_on_after_its_home_was_wiped_and_restored_elsewhere(
     home.process.kill()
     home.process.stop()
     shutil.rmtree(home.paths.root)
-    listen = f"127.0.0.1:{_port()}"
+    listen = f"127.0.0.1:{free_port()}"
     place = tmp_path / "elsewhere" / "home"
     done = cli("restore", file, "--data", place, "--phrase-file", phrase, "--listen", listen)
     assert done.code == 0, done.said

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ports import free_port
 
 from hearthway.mesh.joining.invitation import read_invitation, typed
 from hearthway.mesh.joining.pairing import pair
@@ -26,16 +27,10 @@ from hearthway.records.errors import HearthwayError, PairingError
 UNDER_S = 5.0
 
 
-def _port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def door(household: Any) -> dict[str, Any]:
     """A code that the home shows."""
-    offer: dict[str, Any] = household.home.ask("pair-open", port=_port())
+    offer: dict[str, Any] = household.home.ask("pair-open", port=free_port())
     return offer
 
 
@@ -118,7 +113,7 @@ def test_a_guess_loop_over_many_connections_locks_after_five(
     )
     after = cli("pair", "--data", household.home.paths.root)
     assert "tried 5 times with wrong digits" in after.out
-    offer = household.home.ask("pair-open", port=_port())  # the way out
+    offer = household.home.ask("pair-open", port=free_port())  # the way out
     guest.ask("pair", address=offer["address"], code=offer["code"])
 
 
@@ -129,7 +124,7 @@ def test_a_machine_in_the_middle_that_substitutes_keys(
     other = create_household(tmp_path / "other", "Other", time.time())
     guessed = _wrong(door["code"])
     stop = threading.Event()
-    port = _port()
+    port = free_port()
 
     async def between() -> None:
         server = PairingServer(other, host="127.0.0.1", port=port, code=guessed, now=time.time)
@@ -220,7 +215,7 @@ def test_a_flood_of_connections_does_not_keep_the_device_out(
 def test_a_device_whose_certificate_ended_pairs_again_with_its_key(
     household: Any, guest: Any
 ) -> None:
-    offer = household.home.ask("pair-open", port=_port())
+    offer = household.home.ask("pair-open", port=free_port())
     guest.ask("pair", address=offer["address"], code=offer["code"])
     guest.process.stop()
     keys = guest.paths.keys
@@ -232,7 +227,7 @@ def test_a_device_whose_certificate_ended_pairs_again_with_its_key(
     before = (keys / "device.key").read_bytes()
     guest.up()
     assert not guest.ask("status")["healthy"]
-    offer = household.home.ask("pair-open", port=_port())
+    offer = household.home.ask("pair-open", port=free_port())
     guest.ask("pair", text=offer["text"])
     guest.ask("await-peers", roles=["home"])
     assert guest.ask("status")["healthy"]
@@ -243,14 +238,14 @@ def test_a_device_whose_certificate_ended_pairs_again_with_its_key(
 def test_a_revoked_device_pairs_again_only_after_its_keys_were_wiped(
     household: Any, guest: Any
 ) -> None:
-    offer = household.home.ask("pair-open", port=_port())
+    offer = household.home.ask("pair-open", port=free_port())
     guest.ask("pair", address=offer["address"], code=offer["code"])
     guest.process.stop()
     household.home.ask("revoke", device=guest.name)
     (guest.paths.keys / "device.pem").unlink()
     (guest.paths.keys / "ca.pem").unlink()
     guest.up()
-    offer = household.home.ask("pair-open", port=_port())
+    offer = household.home.ask("pair-open", port=free_port())
     with pytest.raises(HearthwayError, match="revoked"):
         guest.ask("pair", address=offer["address"], code=offer["code"])
     guest.process.stop()
@@ -265,7 +260,7 @@ def test_whose_device_it_is_must_fit(household: Any, guest: Any, cli: Any) -> No
     cli("pair", "--for", "child", "--until", "2030-01-01", "--data", home).refuses("guest")
     cli("pair", "--for", "guest", "--until", "2001-01-01", "--data", home).refuses("past")
     cli("pair", "x:1", "123456", "--for", "guest", "--data", guest.paths.root).refuses("at home")
-    offer = household.home.ask("pair-open", port=_port(), kind="guest")
+    offer = household.home.ask("pair-open", port=free_port(), kind="guest")
     with pytest.raises(HearthwayError, match="Nobody lives on"):
         guest.ask("pair", address=offer["address"], code=offer["code"])
     with pytest.raises(HearthwayError, match="adult, child or guest"):
@@ -279,6 +274,6 @@ def test_a_code_is_worth_nothing_elsewhere(door: dict[str, Any], guest: Any, cli
     cli("pair", text.replace("v=2", "v=9"), "--data", guest.paths.root).refuses("another version")
     found = read_invitation(text)
     assert len(found.secret) == 16
-    nobody = f"127.0.0.1:{_port()}"
+    nobody = f"127.0.0.1:{free_port()}"
     both = text.replace("a=", f"a={nobody}&a=", 1)
     guest.ask("pair", text=both)  # several addresses are tried in turn

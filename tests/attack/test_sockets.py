@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ports import free_port
 
 from hearthway.mesh.trust.identity import create_household
 from hearthway.mesh.venues.venue_seal import Asker
@@ -119,9 +120,7 @@ def test_a_member_that_sends_garbage_harms_nobody(household: Any, bounded: None)
 
 
 def _open_door(household: Any) -> tuple[str, str, int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     offer = household.home.ask("pair-open", port=port)
     return str(offer["code"]), str(offer["address"]), port
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
+from tests.ports import free_port
 
 from hearthway.app.recording import fix_signals, write_recording
 from hearthway.atlas.store import Atlas
@@ -51,9 +51,7 @@ def test_posts_of_a_phone_give_a_moment_and_a_receipt(tmp_path: Path) -> None:
     recording = tmp_path / "life.jsonl.gz"
     write_recording(recording, sorted(signals, key=lambda signal: signal.time_s))
     data = tmp_path / "phone"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     node = subprocess.Popen(
         [
             *HEARTHWAY,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(240)]
 
@@ -40,9 +40,7 @@ def answers(url: str) -> bool:
 
 @pytest.fixture
 def drive(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with subprocess.Popen(
         [
             sys.executable,

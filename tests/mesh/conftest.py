@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
 from cryptography.hazmat.primitives.serialization import Encoding
+from tests.ports import free_address
 
 from hearthway.mesh.links.router_config import RouterFile, read_router, router_text
 from hearthway.mesh.state import replica_sync
@@ -28,19 +26,6 @@ from hearthway.mesh.trust.identity import (
 )
 
 from .replicas import Node
-
-# Below those that the kernel gives to whoever connects: one of them may be another's before the node listens.
-PORTS = itertools.count(os.getpid() * 16, 4)  # a node takes the next one too, for its streams
-PORTS_FROM, PORTS_SPAN = 20_000, 12_000
-
-
-def free_address() -> str:
-    """An address on loopback that was free a moment ago."""
-    while True:
-        port = PORTS_FROM + next(PORTS) % PORTS_SPAN
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return f"127.0.0.1:{port}"
 
 
 @dataclass

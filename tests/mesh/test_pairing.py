@@ -7,7 +7,6 @@ import hashlib
 import random
 import secrets
 import shutil
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spake2 import SPAKE2_B
+from tests.ports import free_port
 
 from hearthway.mesh.joining import pairing, pairing_wire
 from hearthway.mesh.joining.invitation import (
@@ -573,7 +573,7 @@ def test_a_qr_code_pairs_where_digits_do(
             wrong = _qr(server, bytes(16))
             with pytest.raises(PairingError, match="does not match"):
                 await _take(wrong, tmp_path / "phone")
-            closed = f"127.0.0.1:{_closed_port()}"
+            closed = f"127.0.0.1:{free_port()}"
             await _take(_qr(server, secret, closed, server.address), tmp_path / "phone")
         async with _server(
             root
@@ -632,12 +632,6 @@ def test_what_is_no_invitation_is_a_sentence(text: str, words: str) -> None:
 def test_any_text_is_an_invitation_or_a_sentence(text: str) -> None:
     with suppress(PairingError):
         assert read_invitation(text).addresses
-
-
-def _closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _take(invitation: Invitation, keys: Path, **more: Any) -> PairedHousehold:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 import zenoh
+from tests.ports import free_address
 
 from hearthway.mesh.links import router_session
 from hearthway.mesh.links.allowance import Allowance
@@ -43,8 +44,6 @@ from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.mesh.wire.sessions import Sessions
 from hearthway.records.errors import HearthwayError, InputError, MeshError
-
-from .conftest import free_address
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.ports import free_address
 
 from hearthway.mesh.links.presence import Presence
 from hearthway.mesh.links.probe import split_address
@@ -22,8 +23,6 @@ from hearthway.mesh.links.stream import PORT_OFFSET, Stream, Streams
 from hearthway.mesh.links.ways import Ways
 from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.errors import MeshError
-
-from .conftest import free_address
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
 
