@@ -11,7 +11,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 import click
 import msgspec
@@ -24,6 +24,8 @@ from hearthway.mesh.policy.rules import PURPOSES, default_rules
 from hearthway.records import errors
 from hearthway.records.kinds import as_markdown
 from hearthway.sense.catalogue import CATALOGUE
+from hearthway.student import header as student_header
+from hearthway.student.legal import FORMS
 
 REFERENCE = Path(__file__).parent / "reference"
 _BLOCK = re.compile(r"<!-- generated: ([^>]+?) -->\n.*?<!-- end -->", re.DOTALL)
@@ -224,6 +226,29 @@ def adapters() -> str:
     return "\n\n".join(parts)
 
 
+def student_forms() -> str:
+    """Every legal form of an operator of a student's file."""
+    fields = {
+        kind.__struct_config__.tag: [
+            f"`{f.name}`"
+            for f in msgspec.structs.fields(kind)
+            if f.name not in ("name", "of", *student_header.TENSOR_FIELDS)
+        ]
+        for kind in get_args(student_header.Node)
+    }
+    rows = (
+        (
+            f"`{form.op}`",
+            ", ".join(f"`{pattern}`" for pattern in form.takes),
+            ", ".join(f"`{name}` `{pattern}`" for name, pattern in form.tensors.items()),
+            ", ".join(f'`how: "{form.how}"`' if f == "`how`" else f for f in fields[form.op]),
+            f"`{form.gives}`",
+        )
+        for form in FORMS
+    )
+    return table(("op", "takes", "tensors", "other fields", "gives"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "signals": signals,
@@ -233,6 +258,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "silences": silences,
     "errors": failures,
     "adapters": adapters,
+    "student forms": student_forms,
 }
 
 

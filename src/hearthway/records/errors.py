@@ -11,6 +11,7 @@ HearthwayError
 ├── RuleError          a rules file that does not parse
 │   └── RuleDeniedError     the owner's rules forbid this crossing
 ├── StoreError         the node's database
+├── StudentError       a model's file, or an input that does not fit it
 └── ReceiptError       a chain that does not verify
 """
 
@@ -79,6 +80,10 @@ class RuleDeniedError(RuleError):
 
 class StoreError(HearthwayError):
     """The node's database cannot be read or written."""
+
+
+class StudentError(HearthwayError):
+    """A model's file is not usable, or an input does not fit it."""
 
 
 class ReceiptError(HearthwayError):

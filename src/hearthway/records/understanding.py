@@ -1,0 +1,34 @@
+"""What a text was understood as: a noun for the stages, whoever understood it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """A part of the text that names something; `start` and `end` count code points of the text."""
+
+    name: str
+    text: str
+    start: int
+    end: int
+
+
+class Understanding(msgspec.Struct, frozen=True):
+    """The likeliest intent, how likely the student holds it (0 to 1), and whether its integer score reached the threshold."""
+
+    intent: str
+    score: float
+    accepted: bool
+    slots: tuple[Slot, ...]
+    student: str  # identity of the student's file
+
+
+class Understander(Protocol):
+    """Whoever turns a text into an intent with slots."""
+
+    def understand(self, text: str) -> Understanding:
+        """The understanding of one text; it may not be accepted."""
+        ...

@@ -1,0 +1,124 @@
+"""What is accepted is decided by integers; slots are parts of the text as given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.student.small import Content, changed, text_content
+from tests.student.test_legal import dense
+
+from hearthway.records.errors import StudentError
+from hearthway.records.understanding import Slot
+from hearthway.student import header as h
+from hearthway.student import reference
+from hearthway.student.answer import Answerer, judge, numbers, probability, slots_of
+from hearthway.student.features import quantise
+from hearthway.student.format import Student, read, write
+from hearthway.student.tokens import Token
+
+
+class Reference:
+    """The reference as a runtime."""
+
+    def __init__(self, student: Student) -> None:
+        self._student = student
+
+    def run(self, given: object) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.int32]]]:
+        return reference.run(self._student, given)
+
+
+def answerer(content: Content) -> Answerer:
+    student = read(write(*content))
+    return Answerer(student, Reference(student))
+
+
+def test_a_text_becomes_an_intent_with_slots() -> None:
+    content = text_content()
+    understood = answerer(content).understand("Turn on the bed room light in the KITCHEN")
+    assert (understood.intent, understood.accepted) == ("light_on", True)
+    assert understood.slots == (
+        Slot("area", "bed room", 12, 20),
+        Slot("area", "KITCHEN", 34, 41),
+    )
+    assert understood.student == read(write(*content)).identity
+    assert 0.9 < understood.score <= 1
+
+
+def test_what_does_not_reach_the_threshold_is_not_accepted() -> None:
+    understood = answerer(text_content()).understand("on")
+    assert (understood.intent, understood.accepted, understood.slots) == ("light_on", False, ())
+    logits = reference.run(read(write(*text_content())), [2])["logits"].tolist()
+    margin = logits[0] - logits[2]
+    at = answerer(changed(text_content(), "heads.0.threshold", margin)).understand("on")
+    above = answerer(changed(text_content(), "heads.0.threshold", margin + 1)).understand("on")
+    assert (at.accepted, above.accepted) == (True, False)
+
+
+@pytest.mark.parametrize("text", ["", "\0", "😀" * 1000, "\ud800", "x" * 100_000, "بيت"])
+def test_any_text_has_an_answer(text: str) -> None:
+    assert not answerer(text_content()).understand(text).accepted
+
+
+def head(score: str, outside: int | None) -> h.ClassHead:
+    return h.ClassHead(
+        name="intent",
+        of="logits",
+        labels=("a", "b", "c"),
+        scale=0.5,
+        threshold=0,
+        score="margin" if score == "margin" else "best",
+        outside=outside,
+    )
+
+
+def test_the_best_label_is_never_the_one_outside_and_the_lowest_of_equals() -> None:
+    assert judge(head("margin", 2), [3, 5, 9]) == (1, -4)
+    assert judge(head("best", 2), [3, 5, 9]) == (1, 5)
+    assert judge(head("best", None), [3, 5, 9]) == (2, 9)
+    assert judge(head("margin", 0), [0, 7, 7]) == (1, 7)
+    assert probability(head("best", None), [0, 0, 2], 2) == pytest.approx(0.5761, abs=1e-4)
+    assert probability(head("best", None), [2**31 - 1, -(2**31), 0], 1) == 0
+
+
+def test_slots_follow_the_first_piece_of_a_word() -> None:
+    text = "in big kitchens now"
+    tokens = [
+        Token(1, 0, 2, first=True),
+        Token(2, 3, 6, first=True),
+        Token(3, 7, 14, first=True),
+        Token(4, 14, 15, first=False),
+        Token(5, 16, 19, first=True),
+    ]
+
+    def found(*labels: str) -> list[tuple[str, str]]:
+        return [(slot.name, slot.text) for slot in slots_of(text, tokens, labels)]
+
+    assert found("O", "B-a", "I-a", "B-b", "O") == [("a", "big kitchens")]
+    assert found("O", "O", "I-a", "O", "O") == [("a", "kitchens")]
+    assert found("O", "B-a", "B-a", "O", "I-a") == [("a", "big"), ("a", "kitchens now")]
+    assert found("O", "B-a", "I-b", "O", "O") == [("a", "big"), ("b", "kitchens")]
+    assert found("O", "O", "O", "B-a", "O") == []
+
+
+def test_a_student_of_numbers_understands_no_text() -> None:
+    student = read(write(*dense(0, 1)))
+    with pytest.raises(StudentError, match="does not understand text"):
+        Answerer(student, Reference(student))
+
+
+def test_a_value_head_gives_numbers() -> None:
+    value = h.ValueHead(name="v", of="y", unit="m", scale=0.5, offset=1.0)
+    assert numbers(value, {"y": np.array([3, -4], np.int32)}) == [2.5, -1.0]
+    with pytest.raises(StudentError, match="gives no numbers"):
+        numbers(head("best", None), {})
+
+
+def test_features_are_quantised_by_the_table() -> None:
+    given = h.FeatureInput(
+        steps_max=0, features=(h.Feature("a", "m", 1.0, 2.0), h.Feature("b", "s", 0.0, -1.0))
+    )
+    rows = [[1.25, 0.5], [float("nan"), float("inf")], [-float("inf"), 1e308]]
+    assert quantise(given, rows).tolist() == [[1, 0], [0, -128], [-128, -128]]
+    for wrong in ([1.0], 3.0, [[1.0, 2.0, 3.0]]):
+        with pytest.raises(StudentError, match="takes 2 features"):
+            quantise(given, wrong)
