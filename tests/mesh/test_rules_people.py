@@ -311,6 +311,7 @@ def test_only_what_a_rule_and_both_people_let_arrives(tmp_path_factory: Any, wor
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # minutes of work where the machine does more besides
 @settings(
     max_examples=300,
     deadline=None,
