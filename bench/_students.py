@@ -184,13 +184,13 @@ def _embedding(maker: _Maker) -> None:
     channels = maker.length(24)
     name = maker.name()
     if maker.chance():
-        table = maker.tensor("table", maker.weights((maker.tokens, channels)))
-        node = h.Embedding(name=name, of=h.INPUT, table=table)
+        rows = maker.tensor("table", maker.weights((maker.tokens, channels)))
+        node = h.Embedding(name=name, of=h.INPUT, table=rows)
     else:
         packed = maker.rng.integers(0, 256, (maker.tokens, channels)).astype(np.uint8)
         gain = maker.rng.integers(1, 17, maker.tokens).astype(np.uint8)
-        table, channels = maker.tensor("table", packed), channels * 2
-        node = h.Embedding(name=name, of=h.INPUT, table=table, gain=maker.tensor("gain", gain))
+        rows, channels = maker.tensor("table", packed), channels * 2
+        node = h.Embedding(name=name, of=h.INPUT, table=rows, gain=maker.tensor("gain", gain))
     maker.give(node, "int8", channels, steps=True)
 
 

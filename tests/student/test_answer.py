@@ -42,6 +42,9 @@ def test_a_text_becomes_an_intent_with_slots() -> None:
     )
     assert understood.student == read(write(*content)).identity
     assert 0.9 < understood.score <= 1
+    assert understood.second is not None
+    assert understood.second[0] == "light_off"
+    assert 0 < understood.second[1] < 0.1
 
 
 def test_what_does_not_reach_the_threshold_is_not_accepted() -> None:

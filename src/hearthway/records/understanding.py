@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import msgspec
 
 
@@ -17,18 +15,14 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class Understanding(msgspec.Struct, frozen=True):
-    """The likeliest intent, how likely the student holds it (0 to 1), and whether its integer score reached the threshold."""
+    """The likeliest intent, how likely the student holds it (0 to 1), and whether its integer score reached the threshold.
+
+    `second` is the next intent and its probability, for a question back.
+    """
 
     intent: str
     score: float
     accepted: bool
     slots: tuple[Slot, ...]
     student: str  # identity of the student's file
-
-
-class Understander(Protocol):
-    """Whoever turns a text into an intent with slots."""
-
-    def understand(self, text: str) -> Understanding:
-        """The understanding of one text; it may not be accepted."""
-        ...
+    second: tuple[str, float] | None = None

@@ -64,7 +64,16 @@ class Answerer:
             accepted=score >= self._intent.threshold,
             slots=slots,
             student=self._identity,
+            second=self._second(logits, best),
         )
+
+    def _second(self, logits: Sequence[int], best: int) -> tuple[str, float] | None:
+        head = self._intent
+        rest = (i for i in range(len(logits)) if i not in (head.outside, best))
+        second = max(rest, key=lambda i: (logits[i], -i), default=None)
+        if second is None:
+            return None
+        return head.labels[second], probability(head, logits, second)
 
 
 def judge(head: ClassHead, logits: Sequence[int]) -> tuple[int, int]:

@@ -39,10 +39,10 @@ def trace(student: Student, given: Any) -> dict[str, Array]:
 def requantise(wide: Any, m: Any, s: Any, *, relu: bool = False) -> NDArray[np.int8]:
     """clamp((wide * m + 2**(s-1)) >> s, lo, 127) in int64, lo being 0 with relu and -128 without."""
     product = np.asarray(wide, np.int64) * np.asarray(m, np.int64)
-    return _rounded(product, np.asarray(s, np.int64), relu=relu)
+    return rounded(product, np.asarray(s, np.int64), relu=relu)
 
 
-def _rounded(product: Array, s: Array, *, relu: bool) -> NDArray[np.int8]:
+def rounded(product: Array, s: Array, *, relu: bool) -> NDArray[np.int8]:
     half = np.left_shift(np.int64(1), s - 1)
     clamped = np.clip((product + half) >> s, 0 if relu else -128, 127)
     narrow: NDArray[np.int8] = clamped.astype(np.int8)
@@ -82,7 +82,7 @@ def _sums(node: h.Conv1d | h.Dense, sums: Array, tensors: Values) -> Array:
 
 def _add(node: h.Add, taken: list[Array], tensors: Values) -> Array:
     a, b = (one.astype(np.int64) * m for one, m in zip(taken, node.multipliers, strict=True))
-    return _rounded(a + b, np.asarray(node.shift, np.int64), relu=node.relu)
+    return rounded(a + b, np.asarray(node.shift, np.int64), relu=node.relu)
 
 
 def _relu(node: h.Relu, taken: list[Array], tensors: Values) -> Array:
