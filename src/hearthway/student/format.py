@@ -14,7 +14,7 @@ import os
 import stat
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Student:
     tensors: Mapping[str, NDArray[Any]]
     plan: Plan
     size: int  # bytes of the file
+    data: bytes | mmap.mmap = field(repr=False)  # the file as it is
 
 
 def read(source: Path | str | bytes) -> Student:
@@ -114,7 +115,7 @@ def _read(data: bytes | mmap.mmap, where: str) -> Student:
         for entry, start in zip(header.tensors, starts, strict=True)
     }
     plan = check(header, tensors)
-    return Student(hashlib.sha256(data).hexdigest(), header, tensors, plan, len(data))
+    return Student(hashlib.sha256(data).hexdigest(), header, tensors, plan, len(data), data)
 
 
 def _header(data: bytes | mmap.mmap, where: str) -> tuple[Header, list[int]]:
