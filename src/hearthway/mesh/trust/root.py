@@ -178,6 +178,10 @@ class HouseholdRoot:
             write_private(self._keys / "grant.key", token_bytes(GRANT_SEED_BYTES))
         return _grant_public(self.grant_private())
 
+    def sign_statement(self, context: bytes, statement: bytes) -> bytes:
+        """ECDSA P-256 over SHA-256, DER, of what the household stands by; `context` keeps its kinds apart."""
+        return self._key.sign(context + statement, ec.ECDSA(hashes.SHA256()))
+
     def sign(
         self, csr_pem: bytes, device_id: str, role: str, now_s: float, addresses: Sequence[str] = ()
     ) -> bytes:
