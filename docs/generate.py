@@ -48,6 +48,7 @@ MEANINGS: dict[str, str] = {
     "venue.listen": "For a venue: where it answers with its wait.",
     "venue.tables": "For a venue: the seats of each of its tables, such as `[2, 2, 4, 6]`; its count needs them.",
     "venue.valid_min": "For a venue: how many minutes a typed wait holds unless `--valid` says otherwise.",
+    "models.publishers": "For the home: whose [models](../how-to/models.md) it takes beside the household's own, by their Ed25519 keys (64 hexadecimal digits). Default: nobody's.",
     "replay.clock": "Take the time from replayed events, not from the wall clock. `hearthway drive` sets it.",
     "replay.synthetic": "Everything this node shows is labelled synthetic.",
 }

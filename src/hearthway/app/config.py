@@ -68,6 +68,12 @@ class VenueTable(Struct, frozen=True, forbid_unknown_fields=True):
     tables: list[int] = []
 
 
+class ModelsTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """For the home: whose models it takes beside the household's own, by their Ed25519 keys (64 hexadecimal digits)."""
+
+    publishers: list[str] = []
+
+
 class ReplayTable(Struct, frozen=True, forbid_unknown_fields=True):
     """For a node that takes its time from a replay; `synthetic` is shown wherever its data shows."""
 
@@ -85,10 +91,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     web: WebTable = WebTable()
     assist: AssistTable = AssistTable()
     venue: VenueTable = VenueTable()
+    models: ModelsTable = ModelsTable()
     replay: ReplayTable = ReplayTable()
 
 
 MAX_TABLES, MAX_SEATS = 500, 100
+_KEY = re.compile(r"[0-9a-f]{64}")
 _NODE_ID = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 _TABLES: dict[str, type[Struct]] = {
     "node": NodeTable,
@@ -97,6 +105,7 @@ _TABLES: dict[str, type[Struct]] = {
     "web": WebTable,
     "assist": AssistTable,
     "venue": VenueTable,
+    "models": ModelsTable,
     "replay": ReplayTable,
 }
 
@@ -166,6 +175,11 @@ def validated(config: Config, source: str) -> Config:
     _split_address(config.mesh.listen, f"{source}: mesh.listen")
     if config.web.listen != "off":
         _split_address(config.web.listen, f"{source}: web.listen")
+    if not all(_KEY.fullmatch(one) for one in config.models.publishers):
+        raise ConfigError(
+            f"{source}: models.publishers has an entry that is no publisher's key.",
+            "A key is 64 small hexadecimal digits, as its maker tells it.",
+        )
     if config.node.role is Role.VENUE:
         _split_address(config.venue.listen, f"{source}: venue.listen")
         seats = config.venue.tables

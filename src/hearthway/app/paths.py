@@ -43,6 +43,11 @@ class NodePaths(Struct, frozen=True):
         return self.root / "commands.notes"
 
     @property
+    def models(self) -> Path:
+        """Students that the household spread; made with the first."""
+        return self.root / "models"
+
+    @property
     def log(self) -> Path:
         return self.root / "node.log"
 

@@ -57,7 +57,7 @@ def erase_node(paths: NodePaths) -> None:
 
 def _held(paths: NodePaths) -> list[Path]:
     """The keys first: without them nothing new comes in."""
-    named = [paths.keys, paths.root / ".backup", paths.root / "stderr.txt"]
+    named = [paths.keys, paths.models, paths.root / ".backup", paths.root / "stderr.txt"]
     found = [path for path in named if path.exists()]
     for stem in (paths.database.name, paths.log.name, paths.commands.name):
         found += sorted(paths.root.glob(f"{stem}*"))

@@ -26,10 +26,12 @@ from .household import Household
 from .keeping import Keeping
 from .links import Parking, Roaming
 from .membership import Membership
+from .models import Models
 from .node import Node
 from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
+from .releasing import Releasing
 from .renewal import Renewal
 from .routers import Routers
 from .ruling import Ruling
@@ -61,6 +63,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Lender,  # its position, to a car that lost its own
         Parking,  # a longer lease at rest
         Routers,  # what carries to another site
+        Models,  # which student serves which task
         Health,  # for `hearthway status`
     ),
     Role.CAR: (
@@ -79,6 +82,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Borrower,
         Parking,
         Routers,
+        Models,
         Health,
     ),
     Role.HOME: (
@@ -93,6 +97,8 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Granting,
         Roaming,  # where the others are now
         Routers,
+        Models,
+        Releasing,  # what the household orders about them
         Health,
     ),
     Role.VENUE: (

@@ -45,6 +45,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "export": ("export", "Everything held about a person."),
     "map": ("map_", "Build and look at the atlas a household carries."),
     "charge": ("charge", "When to charge the car until it leaves: a plan by price, sun and house."),
+    "models": (
+        "models",
+        "The household's models: what serves each task; add one, turn over, go back.",
+    ),
     "venue": ("venue", "For a restaurant's own tablet: say the wait; for a phone: follow a venue."),
     "backup": ("backup", "This node in one encrypted file, opened by twelve words."),
     "restore": ("restore", "Bring a node back from its backup, here or on another machine."),

@@ -10,6 +10,7 @@ import click
 
 from hearthway.app.config import load_config
 from hearthway.app.control import Control
+from hearthway.app.model_words import lines_of as lines_about
 from hearthway.records.errors import ConfigError
 
 from .common import data_option, json_option, nodes, write_json
@@ -74,6 +75,12 @@ def lines_of(state: dict[str, Any]) -> list[str]:
     lines += [_peer_line(peer) for peer in state.get("peers", [])]
     lines += [f"  {router_line(router)}" for router in state.get("routers", [])]
     lines += [f"  runs here: {task['title']} ({task['id']})" for task in state.get("tasks", [])]
+    for row in state.get("models", []):
+        if row["problem"] or row["next"]:
+            lines += [
+                f"  model of {line}" if at == 0 else line
+                for at, line in enumerate(lines_about(row))
+            ]
     if state.get("onward"):
         lines.append(f"  {state['onward']['words']}")
     retention = state.get("retention")
