@@ -251,6 +251,8 @@ class MemoryNode:
     taken: list[tuple[str, Sequence[Fix], Sequence[Signal]]] = field(default_factory=list)
     snapshots: int = 0
     subscriptions: int = 0
+    students: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    student_waits_s: float = 0.0
     queue: asyncio.Queue[PageEvent | Exception] = field(default_factory=asyncio.Queue)
 
     def now_s(self) -> float:
@@ -294,6 +296,10 @@ class MemoryNode:
         if person == "stranger":
             raise InputError("Nobody here is called stranger.", "Add the person first.")
         self.taken.append((person, tuple(fixes), tuple(signals)))
+
+    async def student(self, task: str) -> tuple[str, bytes] | None:
+        await asyncio.sleep(self.student_waits_s)
+        return self.students.get(task)
 
 
 @dataclass

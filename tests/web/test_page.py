@@ -31,7 +31,7 @@ def test_assets_come_from_the_package_and_are_checked_by_tag(page: Any, path: st
 
 
 def test_every_answer_carries_the_policy(page: Any) -> None:
-    for path in ("/", "/api/state", "/nothing", "/healthz"):
+    for path in ("/", "/api/state", "/api/student/ask", "/student.js", "/nothing", "/healthz"):
         headers = page.ask(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
@@ -39,8 +39,25 @@ def test_every_answer_carries_the_policy(page: Any) -> None:
         assert "access-control-allow-origin" not in headers
 
 
+def test_only_the_students_worker_may_compile(page: Any) -> None:
+    policies = {path: page.ask(path).headers["content-security-policy"] for path in ASSETS}
+    allowed = {path for path, policy in policies.items() if "wasm-unsafe-eval" in policy}
+    assert allowed == {"/student-worker.js"}
+    worker = policies["/student-worker.js"]
+    assert worker.startswith("default-src 'none'; script-src 'self' 'wasm-unsafe-eval';")
+    assert "unsafe" not in worker.replace("'wasm-unsafe-eval'", "")
+
+
+def test_the_student_comes_as_it_is_and_is_checked_by_its_identity(page: Any) -> None:
+    assert page.ask("/api/student/ask").status == 204
+    page.node.students["ask"] = ("ab12", b"the file")
+    first = page.ask("/api/student/ask")
+    assert (first.status, first.body, first.headers["etag"]) == (200, b"the file", '"ab12"')
+    assert page.ask("/api/student/ask", headers={"if-none-match": '"ab12"'}).status == 304
+
+
 def test_no_asset_names_another_host_or_an_inline_script(page: Any) -> None:
-    for path in sorted(ASSETS):
+    for path in sorted(set(ASSETS) - {"/student.wasm"}):
         text = page.ask(path).body.decode()
         foreign = text.replace("http://www.w3.org/2000/svg", "")  # a name, never asked for
         assert "http://" not in foreign

@@ -28,7 +28,14 @@ from hearthway.records.errors import ConfigError, HearthwayError, InputError, Ma
 from hearthway.records.page import MapShapes
 from hearthway.records.suggestion import AnswerKind
 
-from .guard import BodyTooLargeError, Guard, read_body, refusal, token_matches
+from .guard import (
+    WORKER_POLICY,
+    BodyTooLargeError,
+    Guard,
+    read_body,
+    refusal,
+    token_matches,
+)
 from .hub import Hub, TooManyPagesError
 from .present import shapes_view, why_view
 from .view import NodeView
@@ -41,10 +48,16 @@ log = logging.getLogger(__name__)
 ANSWER_BYTES = 4096
 MAX_BOX_DEG = 1.0
 MIN_TOKEN = 16
+WORKER, MODULE = "/student-worker.js", "/student.wasm"
+STUDENT_TASK = "ask"  # whose student a browser may have
 ASSETS = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
     "/map.js": ("map.js", "text/javascript; charset=utf-8"),
+    "/preview.js": ("preview.js", "text/javascript; charset=utf-8"),
+    "/student.js": ("student.js", "text/javascript; charset=utf-8"),
+    WORKER: ("student-worker.js", "text/javascript; charset=utf-8"),
+    MODULE: ("module/student.wasm", "application/wasm"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
@@ -82,6 +95,7 @@ def create_app(
             *(Route(path, routes.asset) for path in ASSETS),
             Route("/events", routes.events),
             Route("/api/state", routes.state),
+            Route("/api/student/ask", routes.student),
             Route("/api/map", routes.map_shapes),
             Route("/api/why/{suggestion_id:str}", routes.why),
             Route("/api/answer", routes.answer, methods=["POST"]),
@@ -168,9 +182,22 @@ class _Routes:
     async def asset(self, request: Request) -> Response:
         body, tag = self._assets[request.url.path]
         headers = {"etag": tag, "cache-control": "no-cache"}
+        if request.url.path == WORKER:
+            headers["content-security-policy"] = WORKER_POLICY
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         return Response(body, media_type=ASSETS[request.url.path][1], headers=headers)
+
+    async def student(self, request: Request) -> Response:
+        """The student of a task as the node has it; its tag is its identity, which the browser checks."""
+        found = await self._node.student(STUDENT_TASK)
+        if found is None:
+            return Response(status_code=204)  # no error: the page does without
+        identity, data = found
+        headers = {"etag": f'"{identity}"', "cache-control": "no-cache"}
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(data, media_type="application/octet-stream", headers=headers)
 
     async def events(self, request: Request) -> Response:
         return EventStream(self.hub, request.headers.get("last-event-id", ""))
@@ -244,10 +271,10 @@ class _Routes:
 
 
 def _read_assets() -> dict[str, tuple[bytes, str]]:
-    folder = files("hearthway.web").joinpath("static")
+    page, student = files("hearthway.web").joinpath("static"), files("hearthway.student")
     assets: dict[str, tuple[bytes, str]] = {}
     for path, (name, _) in ASSETS.items():
-        body = folder.joinpath(name).read_bytes()
+        body = (student if path == MODULE else page).joinpath(name).read_bytes()
         assets[path] = (body, f'"{digest(body)}"')
     return assets
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from importlib.resources import files
 from ipaddress import ip_address
 
 from msgspec.structs import replace
@@ -164,6 +166,10 @@ class NodePage:
         person_id = owner.person_id
         await node.take_own(fixes, [replace(signal, person=person_id) for signal in signals])
 
+    async def student(self, task: str) -> tuple[str, bytes] | None:
+        """The student that came with this Hearthway."""
+        return await asyncio.to_thread(_shipped, task)
+
     async def _route(self) -> None:
         # A way is searched once a situation, and off the loop: a snapshot must not wait for it.
         node = self._node
@@ -227,6 +233,14 @@ class PageService:
 def page_service(node: Node) -> PageService:
     """The page of `node`, to be appended to its services."""
     return PageService(node)
+
+
+def _shipped(task: str) -> tuple[str, bytes] | None:
+    file = files("hearthway.student").joinpath("data", f"{task}.student")
+    if not file.is_file():
+        return None
+    data = file.read_bytes()
+    return hashlib.sha256(data).hexdigest(), data
 
 
 def _known_now(situation: Situation | None, now_s: float) -> Situation | None:

@@ -36,3 +36,7 @@ class NodeView(Protocol):
     async def ingest(self, person: str, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
         """Stores what a person's phone said, fixes already stored included; InputError for a stranger."""
         ...
+
+    async def student(self, task: str) -> tuple[str, bytes] | None:
+        """(identity, file) of the student that serves a task here; None where there is none."""
+        ...
