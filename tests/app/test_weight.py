@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,29 @@ def test_a_page_nobody_looks_at_draws_no_map() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.split() == ["hearthway.web.service", "False"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_numpy_starts_no_threads_of_its_own() -> None:
+    program = """
+import contextlib, sys
+from hearthway.__main__ import main
+sys.argv = ["hearthway", "--help"]
+with contextlib.suppress(SystemExit):
+    main()
+import numpy
+from pathlib import Path
+print(Path("/proc/self/status").read_text().split("Threads:")[1].split()[0])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")},
+    )
+    assert done.stdout.split()[-1] == "1"
 
 
 @pytest.fixture

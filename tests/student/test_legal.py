@@ -106,6 +106,8 @@ def test_what_breaks_the_table_is_named(path: str, value: Any, message: str) -> 
         ("input.steps_max", 4097),
         ("nodes.1.op", "softmax"),
         ("about.title", "x" * 401),
+        ("task", "../ask"),
+        ("task", "ask.now"),
     ],
 )
 def test_what_the_header_cannot_say_does_not_decode(path: str, value: Any) -> None:

@@ -19,6 +19,7 @@ NODES_MAX = 256
 INPUT = "input"  # the name of the one value that is given
 
 Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_.]{0,63}\Z")]
+Task = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]  # a file's name, too
 Label = Annotated[str, Meta(min_length=1, max_length=100)]
 Line = Annotated[str, Meta(max_length=400)]
 Steps = Annotated[int, Meta(ge=0, le=STEPS_MAX)]
@@ -206,7 +207,7 @@ class TensorEntry(_Strict, frozen=True):
 class Header(_Strict, frozen=True):
     """All of a student but its tensors' numbers."""
 
-    task: Name
+    task: Task
     about: About
     input: TextInput | FeatureInput
     nodes: Annotated[tuple[Node, ...], Meta(min_length=1, max_length=NODES_MAX)]

@@ -32,8 +32,13 @@ def trace(student: Student, given: Any) -> dict[str, Array]:
     for node in student.header.nodes:
         taken = [values[name] for name in h.inputs_of(node)]
         tensors = {field: student.tensors[name] for field, name in h.tensors_of(node)}
-        values[node.name] = _OPERATORS[type(node)](node, taken, tensors)
+        values[node.name] = apply(node, taken, tensors)
     return values
+
+
+def apply(node: h.Node, taken: list[Array], tensors: Values) -> Array:
+    """What one operator gives; its tensors are named by their fields."""
+    return _OPERATORS[type(node)](node, taken, tensors)
 
 
 def requantise(wide: Any, m: Any, s: Any, *, relu: bool = False) -> NDArray[np.int8]:
@@ -43,6 +48,7 @@ def requantise(wide: Any, m: Any, s: Any, *, relu: bool = False) -> NDArray[np.i
 
 
 def rounded(product: Array, s: Array, *, relu: bool) -> NDArray[np.int8]:
+    """The rule of `requantise` after the product, int64."""
     half = np.left_shift(np.int64(1), s - 1)
     clamped = np.clip((product + half) >> s, 0 if relu else -128, 127)
     narrow: NDArray[np.int8] = clamped.astype(np.int8)
