@@ -49,6 +49,11 @@ MEANINGS: dict[str, str] = {
     "venue.tables": "For a venue: the seats of each of its tables, such as `[2, 2, 4, 6]`; its count needs them.",
     "venue.valid_min": "For a venue: how many minutes a typed wait holds unless `--valid` says otherwise.",
     "models.publishers": "For the home: whose [models](../how-to/models.md) it takes beside the household's own, by their Ed25519 keys (64 hexadecimal digits). Default: nobody's.",
+    "offload.lend": "Compute for other nodes of the household, as far as the rules let their tasks come here.",
+    "offload.battery_floor_pct": "On battery it computes for others only above this, 0 to 100; once below, again from 5 % above.",
+    "offload.heat_max_c": "Warmer than this it computes for nobody else, 0 to 120 °C; once above, again from 3 °C below.",
+    "offload.watts": "What this device takes while it computes, 0 to 1000 W. 0: not known, and energy plays no part in where a task runs.",
+    "offload.s_per_joule": "For a node that borrows: how many seconds it would wait to spare a battery one joule, 0 to 10.",
     "replay.clock": "Take the time from replayed events, not from the wall clock. `hearthway drive` sets it.",
     "replay.synthetic": "Everything this node shows is labelled synthetic.",
 }

@@ -1,11 +1,11 @@
-"""A switch with a delay and a loss: between the ports p0, p1, ... of its namespace, by names, seeded.
+"""A switch with a delay, a loss and a rate: between the ports p0, p1, ... of its namespace, by names, seeded.
 
     relay.py DELAY_MS LOSS SEED NAME NAME ...         p0 is the first name's port, p1 the second's
 
 Run by path with `python -I -S`: standard library only. Every frame is handed on after the delay, or lost. Commands on
 standard input, each answered by one line with the monotonic second at which it held: `cut A` (nothing of A passes),
-`cut A B` (nothing between A and B), `heal` with the same words, `tally` (frames passed, lost, cut). End of input ends
-it.
+`cut A B` (nothing between A and B), `heal` with the same words, `link DELAY_MS MBIT` (from now on; 0: as fast as it
+comes), `tally` (frames passed, lost, cut). End of input ends it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _HDR_BYTES = (
     10  # virtio_net_hdr in front: a checksum the sender's kernel left open stays open, not wrong
 )
 _ASIDE = {"cut", "heal"}
+_QUEUE_S = 0.5  # at a rate: what would wait longer at a port is lost, as in a real one
 
 
 class Relay:
@@ -31,6 +32,8 @@ class Relay:
 
     def __init__(self, delay_s: float, loss: float, seed: int, names: list[str]) -> None:
         self._delay_s, self._loss = delay_s, loss
+        self._s_per_byte = 0.0
+        self._free_s: dict[int, float] = {}  # when each port has sent what waits for it
         self._rng = random.Random(seed)
         self._names = names
         self._ports = [_port(f"p{index}") for index in range(len(names))]
@@ -87,9 +90,15 @@ class Relay:
         elif self._rng.random() < self._loss:
             self._tally["lost"] += 1
         else:
+            now_s = time.monotonic()
+            sent_s = max(now_s, self._free_s.get(target, 0.0)) + len(data) * self._s_per_byte
+            if self._s_per_byte and sent_s - now_s > _QUEUE_S:
+                self._tally["lost"] += 1
+                return
+            self._free_s[target] = sent_s
             self._number += 1
             self._tally["passed"] += 1
-            due_s = time.monotonic() + self._delay_s
+            due_s = sent_s + self._delay_s
             heapq.heappush(self._under_way, (due_s, self._number, source, target, data))
 
     def _is_cut(self, source: int, target: int) -> bool:
@@ -102,6 +111,12 @@ class Relay:
         if words[0] in _ASIDE:
             ends = frozenset(words[1:])
             (self._cut.add if words[0] == "cut" else self._cut.discard)(ends)
+            print(f"{time.monotonic():.6f}", flush=True)
+        elif words[0] == "link":
+            mbit = float(words[2])
+            self._delay_s = float(words[1]) / 1000
+            self._s_per_byte = 8 / (mbit * 1e6) if mbit else 0.0
+            self._free_s.clear()
             print(f"{time.monotonic():.6f}", flush=True)
         else:
             print(*(f"{key}={value}" for key, value in self._tally.items()), flush=True)

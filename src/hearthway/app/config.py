@@ -74,6 +74,16 @@ class ModelsTable(Struct, frozen=True, forbid_unknown_fields=True):
     publishers: list[str] = []
 
 
+class OffloadTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """Computing for other nodes: whether it does, and what it keeps for itself. `watts` 0: not known."""
+
+    lend: bool = True
+    battery_floor_pct: float = 30.0
+    heat_max_c: float = 75.0
+    watts: float = 0.0
+    s_per_joule: float = 0.0
+
+
 class ReplayTable(Struct, frozen=True, forbid_unknown_fields=True):
     """For a node that takes its time from a replay; `synthetic` is shown wherever its data shows."""
 
@@ -92,11 +102,18 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     assist: AssistTable = AssistTable()
     venue: VenueTable = VenueTable()
     models: ModelsTable = ModelsTable()
+    offload: OffloadTable = OffloadTable()
     replay: ReplayTable = ReplayTable()
 
 
 MAX_TABLES, MAX_SEATS = 500, 100
 _KEY = re.compile(r"[0-9a-f]{64}")
+_OFFLOAD_LIMITS = (
+    ("battery_floor_pct", 0.0, 100.0),
+    ("heat_max_c", 0.0, 120.0),
+    ("watts", 0.0, 1000.0),
+    ("s_per_joule", 0.0, 10.0),
+)
 _NODE_ID = re.compile(r"^[a-z][a-z0-9-]{0,30}$")
 _TABLES: dict[str, type[Struct]] = {
     "node": NodeTable,
@@ -106,6 +123,7 @@ _TABLES: dict[str, type[Struct]] = {
     "assist": AssistTable,
     "venue": VenueTable,
     "models": ModelsTable,
+    "offload": OffloadTable,
     "replay": ReplayTable,
 }
 
@@ -172,6 +190,7 @@ def validated(config: Config, source: str) -> Config:
         raise ConfigError(
             f"{source}: assist.daily_budget is {config.assist.daily_budget}.", "Use 0 to 20."
         )
+    _check_offload(config.offload, source)
     _split_address(config.mesh.listen, f"{source}: mesh.listen")
     if config.web.listen != "off":
         _split_address(config.web.listen, f"{source}: web.listen")
@@ -189,6 +208,15 @@ def validated(config: Config, source: str) -> Config:
                 f"Write the seats of each table, like [2, 2, 4, 6]: at most {MAX_TABLES} of 1 to {MAX_SEATS}.",
             )
     return config
+
+
+def _check_offload(table: OffloadTable, source: str) -> None:
+    for name, least, most in _OFFLOAD_LIMITS:
+        value = getattr(table, name)
+        if not least <= value <= most:
+            raise ConfigError(
+                f"{source}: offload.{name} is {value:g}.", f"Use {least:g} to {most:g}."
+            )
 
 
 def load_config(path: Path) -> Config:

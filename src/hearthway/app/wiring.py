@@ -24,10 +24,12 @@ from .handoff import Tasks
 from .health import Health
 from .household import Household
 from .keeping import Keeping
+from .lending import Lending
 from .links import Parking, Roaming
 from .membership import Membership
 from .models import Models
 from .node import Node
+from .offload import Offloading
 from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
@@ -36,6 +38,7 @@ from .renewal import Renewal
 from .routers import Routers
 from .ruling import Ruling
 from .state import State
+from .stops import Stops
 from .wheel import AtWheel, SayDriver
 
 # By name: a home need not hold what only a phone thinks with (maps, models).
@@ -61,6 +64,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
         SayDriver,  # "I drive", in a shared car
         Lender,  # its position, to a car that lost its own
+        Lending,  # its processor, to the car
         Parking,  # a longer lease at rest
         Routers,  # what carries to another site
         Models,  # which student serves which task
@@ -80,6 +84,8 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         AtWheel,  # whose drive it is
         Tasks,
         Borrower,
+        Offloading,  # lets the phone compute where that is sooner
+        Stops,  # what is on the way
         Parking,
         Routers,
         Models,
@@ -96,6 +102,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Pairing,
         Granting,
         Roaming,  # where the others are now
+        Lending,
         Routers,
         Models,
         Releasing,  # what the household orders about them

@@ -90,6 +90,16 @@ def lines_of(state: dict[str, Any]) -> list[str]:
     position = state.get("position")
     if position and position.get("lent"):
         lines.append(f"  position lent by {position['source']}, {position['age_s']:.0f} s old")
+    lines += [
+        f"  {one['tasks']} tasks computed by {one['node']}, {one['bytes']:,} bytes"
+        for one in state.get("computed_by", [])
+    ]
+    lines += [
+        f"  computed {one['tasks']} tasks for {one['node']}"
+        for one in state.get("computes_for", [])
+    ]
+    if state.get("computes_why_not"):
+        lines.append(f"  computes for nobody else: {state['computes_why_not']}")
     lines += [f"  {change}" for change in state.get("changes", [])]
     trouble = state.get("last_trouble")
     if trouble:

@@ -25,6 +25,7 @@ PURPOSES: dict[str, str] = {
     "share": "keep latest values and settings the same on every node",
     "handoff": "go on with a task on another node",
     "borrow": "lend a sensor: the phone's position to a car that lost its own",
+    "offload": "compute a task on another node",
     "control": "do something at home or in the parked car",
 }
 ROLES = tuple(str(r) for r in Role)

@@ -6,7 +6,7 @@ A decision is for a key, its purpose, the person it is about, and the two partie
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hearthway.mesh.policy.rules import Rules
@@ -95,6 +95,21 @@ class Gate:
     def inward(self, key: str, sender: str, purpose: str, about: str) -> Decision | None:
         """May this enter from that device? Our own rules decide, whatever the sender's did."""
         return self._decide((key, sender, purpose, about, False))
+
+    def all_cross(
+        self, keys: Sequence[str], other: str, purpose: str, about: str, *, out: bool, count: bool
+    ) -> bool:
+        """May each of these cross as it is? Those that travel inside one record are asked about one by one."""
+        allowed = True
+        sender = self._identity().device_id if out else other
+        party = self.party(other if out else self._identity().device_id)
+        for key in keys:
+            decision = self._decide((key, other, purpose, about, out))
+            rule = "" if decision is None or decision.precision != EXACT else decision.rule
+            allowed = allowed and bool(rule)
+            if count:
+                self.count(key, sender, "" if party is None else party.role, purpose, rule)
+        return allowed
 
     def granted(self, token: bytes, key: str, operation: str, holder: str) -> Decision | None:
         """Does a capability token let that device, while it belongs here, read or write the key?"""

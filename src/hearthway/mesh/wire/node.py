@@ -261,6 +261,16 @@ class MeshNode:
         """Ids of the devices with that id or role that messages reach now."""
         return [s.device_id for s in self._reachable(to)]
 
+    def lets(
+        self, keys: Sequence[str], to: str, purpose: str, *, about: str = "", count: bool = False
+    ) -> bool:
+        """May each of these go to that device, exactly as it is? `count` where they go now, inside another record."""
+        return self._gate.all_cross(keys, to, purpose, about, out=True, count=count)
+
+    def takes(self, keys: Sequence[str], sender: str, purpose: str, *, about: str = "") -> bool:
+        """May each of these have come from that device, exactly as it is? Counted, as whatever crosses."""
+        return self._gate.all_cross(keys, sender, purpose, about, out=False, count=True)
+
     async def wait_ready(self, to: Sequence[str], timeout_s: float) -> None:
         """Until every one of these ids or roles is reached; MeshError says who is missing and why."""
         try:

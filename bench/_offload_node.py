@@ -1,0 +1,113 @@
+"""A node of bench/offload.py in its own process: `_offload_node.py DIR`, as `hearthway up` runs it, over Zenoh and TLS.
+
+In the car, a line of JSON on standard input is a task; its end is a line of JSON on standard output. End of input ends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from hearthway.app.node import Node, open_node
+from hearthway.app.offload import Offloading, pinned
+from hearthway.app.offload_jobs import DETOURS, detours_asked
+from hearthway.app.paths import NodePaths
+from hearthway.atlas.store import Atlas
+from hearthway.mesh.offload.placement import HERE, Placement, Weights
+from hearthway.records.errors import HearthwayError
+
+KEYS = ("Vehicle.CurrentLocation.Latitude", "Vehicle.CurrentLocation.Longitude", "Task.Target")
+
+
+def task_of(stops: int, seed: int) -> bytes:
+    """So many random stops on the bundled map, between two random points."""
+    south, west, north, east = Atlas.bundled().bounds
+    rng = random.Random(seed)
+
+    def point() -> tuple[float, float]:
+        return rng.uniform(south, north), rng.uniform(west, east)
+
+    return detours_asked(point(), point(), [point() for _ in range(stops)])
+
+
+def say(**fields: Any) -> None:
+    """One line, at once."""
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
+
+
+class Asker:
+    """The car's side: what is measured teaches nothing unless the placement itself chose."""
+
+    def __init__(self, node: Node) -> None:
+        self._part = node.part(Offloading)
+        self._learning = self._part.placement
+        self._scratch = Placement(Weights(), random.Random(1))
+
+    async def ask(self, do: dict[str, Any]) -> dict[str, Any]:
+        """One task: where it went, how long it took, what came out."""
+        job = await self._part.job(DETOURS)
+        where = do.get("where")
+        self._part.placement = self._learning if where is None else self._scratch
+        place = None if where is None else pinned(HERE if where == "here" else where)
+        data = task_of(do["stops"], do["seed"])
+        begun_s = time.monotonic()
+        try:
+            done = await self._part.run(
+                job,
+                data,
+                size=float(do["stops"]),
+                within_s=do["within_s"],
+                keys=KEYS,
+                place=place,
+            )
+        except HearthwayError as why:
+            return {"ok": False, "why": str(why), "took_s": time.monotonic() - begun_s}
+        finally:
+            self._part.placement = self._learning
+        return {
+            "ok": True,
+            "took_s": time.monotonic() - begun_s,
+            "by": done.by,
+            "where": done.choice.where or "here",
+            "beside": done.choice.beside,
+            "p95_s": dict(done.choice.p95_s),
+            "not": dict(done.choice.why_not),
+            "digest": hashlib.sha256(done.output).hexdigest(),
+            "bytes": len(data) + len(done.output),
+        }
+
+
+async def main(data: Path) -> None:
+    """Be up until standard input ends."""
+    node = open_node(NodePaths(data))
+    up = asyncio.Event()
+    running = asyncio.create_task(node.run(up=up.set))
+    waiting = asyncio.create_task(up.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    say(event="up")
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    asker = Asker(node) if data.name == "car" else None
+    while line := await reader.readline():
+        do = json.loads(line)
+        if do["do"] == "reach":
+            await node.paired().wait_ready([do["who"]], 20.0)
+            say(event="reached")
+        elif asker is not None:
+            say(**await asker.ask(do))
+    node.stop()
+    await running
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

@@ -1,0 +1,249 @@
+"""The world of bench/offload.py: two nodes in namespaces of their own, a slower car, and a wire with a delay and a rate."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from hearthway.app.config import Config, MeshTable, NodeTable, save_config
+from hearthway.app.namespaces import Lan
+from hearthway.app.paths import NodePaths, private_dir
+from hearthway.mesh.trust.certificates import request
+from hearthway.mesh.trust.identity import create_household, device_key, keep_device
+from hearthway.records.household import Role
+
+NAMES = ("phone", "car")
+HERE = Path(__file__).resolve().parent
+RELAY, NODE = HERE.parent / "tests" / "netns" / "relay.py", HERE / "_offload_node.py"
+V1, V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
+PERIOD_US = 10_000  # short, so that a slower processor is slower and not now and then away
+LIMIT_S = 60.0
+
+
+class NoThrottleError(Exception):
+    """This machine cannot make a slower processor; says why."""
+
+
+class Throttle:
+    """A control group whose processes get a share of one core; gone when closed."""
+
+    def __init__(self, name: str, share: float) -> None:
+        quota = int(PERIOD_US * share)
+        self._v1 = (V1 / "cpu.cfs_quota_us").exists()
+        root = V1 if self._v1 else V2
+        self.path = root / f"hearthway-bench-{os.getpid()}-{name}"
+        self._root = root
+        try:
+            if not self._v1:
+                controllers = (V2 / "cgroup.controllers").read_text().split()
+                if "cpu" not in controllers:
+                    raise NoThrottleError("neither cgroup v1 with cpu nor v2 with cpu is here")
+                (V2 / "cgroup.subtree_control").write_text("+cpu")
+            self.path.mkdir()
+            if self._v1:
+                (self.path / "cpu.cfs_period_us").write_text(str(PERIOD_US))
+                (self.path / "cpu.cfs_quota_us").write_text(str(quota))
+            else:
+                (self.path / "cpu.max").write_text(f"{quota} {PERIOD_US}")
+        except OSError as why:
+            raise NoThrottleError(f"no control group can be made: {why}") from None
+
+    def prefix(self) -> list[str]:
+        """What to put before a command: it runs in here."""
+        return ["sh", "-c", f'echo $$ > {self.path}/cgroup.procs && exec "$@"', "sh"]
+
+    def measured_share(self) -> float:
+        """The share that a busy process really gets."""
+        program = (
+            "import time; t=time.monotonic()\nwhile time.process_time() < .3: pass\n"
+            "print(.3/(time.monotonic()-t))"
+        )
+        done = subprocess.run(
+            [*self.prefix(), sys.executable, "-I", "-S", "-c", program],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=True,
+        )
+        return float(done.stdout)
+
+    def close(self) -> None:
+        """Its processes have ended."""
+        for _ in range(100):
+            try:
+                self.path.rmdir()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+
+
+class Relay:
+    """The program that carries every frame between the two."""
+
+    def __init__(self, lan: Lan) -> None:
+        quiet = ["gso_max_segs", "1"]  # frames of a wire, not 64 KB at once
+        for index, name in enumerate(NAMES):
+            run(lan.at_switch(["ip", "link", "set", f"p{index}", "nomaster", *quiet]))
+            run(lan.command(name, ["ip", "link", "set", "eth0", *quiet]))
+        self._process = Talking(
+            lan.at_switch([sys.executable, "-I", "-S", str(RELAY), "0", "0", "1", *NAMES])
+        )
+        self._process.line()
+
+    def link(self, delay_ms: float, mbit: float) -> None:
+        """So slow each way from now on."""
+        self.tell(f"link {delay_ms} {mbit}")
+
+    def tell(self, words: str) -> str:
+        """Its answer to a command."""
+        self._process.say(words)
+        return self._process.line()
+
+    def close(self) -> None:
+        """End it."""
+        self._process.close()
+
+
+class Talking:
+    """A process that is spoken with by lines."""
+
+    def __init__(self, argv: list[str], errors: Path | None = None) -> None:
+        with (errors or Path(os.devnull)).open("ab") as to:
+            self.process = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=to, text=True
+            )
+
+    def say(self, words: str) -> None:
+        """One line."""
+        if self.process.stdin is None:
+            raise RuntimeError("it has no input")
+        self.process.stdin.write(words + "\n")
+        self.process.stdin.flush()
+
+    def line(self) -> str:
+        """The next line it says."""
+        said = "" if self.process.stdout is None else self.process.stdout.readline().strip()
+        if not said:
+            raise RuntimeError(f"{self.process.args!r} has ended")
+        return said
+
+    def close(self) -> None:
+        """End of input; killed where that does not end it."""
+        try:
+            self.process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+
+
+class World:
+    """Phone and car, paired; a context."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        stack = self._stack
+        try:
+            self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            self.slow = stack.enter_context(contextlib.closing(Throttle("car", self.share)))
+            self.whole = stack.enter_context(contextlib.closing(Throttle("phone", 1.0)))
+            self.lan = stack.enter_context(Lan.create(NAMES))
+            self.relay = stack.enter_context(contextlib.closing(Relay(self.lan)))
+            household(self.folder, self.lan)
+            self.phone = self.start("phone")
+            self.car = self.start("car")
+            self.reach()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("car", "phone"):
+            node = getattr(self, name, None)
+            if node is not None:
+                node.close()
+        self._stack.close()
+
+    def start(self, name: str) -> Talking:
+        """A node's process, up."""
+        group = self.slow if name == "car" else self.whole
+        argv = [
+            *group.prefix(),
+            *self.lan.command(name, [sys.executable, str(NODE), str(self.folder / name)]),
+        ]
+        node = Talking(argv, self.folder / f"{name}.err")
+        node.line()
+        return node
+
+    def reach(self) -> None:
+        """Until the car reaches the phone."""
+        self.car.say(json.dumps({"do": "reach", "who": "phone"}))
+        self.car.line()
+
+    def ask(
+        self, stops: int, seed: int, where: str | None = None, within_s: float = LIMIT_S
+    ) -> dict[str, Any]:
+        """A task of the car's; `where`: here, phone, or where the car itself chooses."""
+        self.begin(stops, seed, where, within_s)
+        return self.end()
+
+    def begin(self, stops: int, seed: int, where: str | None, within_s: float) -> None:
+        """The same, not waited for."""
+        do = {"do": "task", "stops": stops, "seed": seed, "where": where, "within_s": within_s}
+        self.car.say(json.dumps(do))
+
+    def end(self) -> dict[str, Any]:
+        """What became of it."""
+        found: dict[str, Any] = json.loads(self.car.line())
+        return found
+
+    @contextlib.contextmanager
+    def busy(self, on: bool) -> Iterator[None]:
+        """Something else computes on the phone's one core meanwhile."""
+        if not on:
+            yield
+            return
+        spin = "import sys,threading\nthreading.Thread(target=lambda: (sys.stdin.read(), __import__('os')._exit(0))).start()\nwhile True: pass"
+        hog = Talking([*self.whole.prefix(), sys.executable, "-I", "-S", "-c", spin])
+        try:
+            yield
+        finally:
+            hog.process.kill()
+            hog.process.communicate()
+
+
+def household(folder: Path, lan: Lan) -> None:
+    """Keys and settings of two devices of one household, at their addresses on the link."""
+    root = create_household(private_dir(folder / "root"), "Offload", time.time())
+    for name in NAMES:
+        keys = private_dir(folder / name / "keys")
+        key = device_key(keys)
+        address = f"{lan.address(name)}:7447"
+        pem, _ = root.admit(request(key, name), name, name, time.time(), address)
+        keep_device(keys, key, pem, root.certificate_pem, root.signed_roster)
+    for name in NAMES:
+        (folder / name / "keys" / "roster.bin").write_bytes(root.signed_roster)
+        save_config(
+            NodePaths(folder / name),
+            Config(
+                node=NodeTable(id=name, role=Role(name)),
+                mesh=MeshTable(listen=f"{lan.address(name)}:7447"),
+            ),
+        )
+
+
+def run(argv: list[str]) -> None:
+    """A short command."""
+    subprocess.run(argv, check=True, timeout=10, capture_output=True)

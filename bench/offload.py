@@ -1,0 +1,359 @@
+"""The car borrows the phone's processor: where that is sooner, how well it is chosen, and what a vanished phone costs.
+
+    python bench/offload.py [--share 0.2] [--repeat 3] [--parts curve,cut,kill,peer] [--kills 100] [--json FILE]
+
+Two nodes as `hearthway up` runs them, each in a network namespace of its own; the car has a share of one core
+(cgroup), the phone one core, in half of the rows with a busy program beside. A relay program delays each frame by so
+many milliseconds each way and sends at so many Mbit/s. A task is a batch of detours: random stops on the bundled map,
+never the same ones twice (a map remembers where points lie).
+
+    curve   for each network, load and size: all here, all at the phone, and where the placement puts it, in turn.
+            Break-even: the smallest size that is sooner at the phone. Regret: how much longer the placement's own
+            tasks took than the better of the two. What is pinned teaches the placement nothing; after each change of
+            network or load it has four tasks, not counted, to find out.
+    cut     the wire is cut at a random moment of a task that the phone computes: total time beside all here
+    kill    the phone is killed amid a task: the same answer within the deadline?
+    peer    plain RPC over a TLS stream with the same tasks, where offloading wins most
+
+Needs root and a cpu controller; says so where it is missing. `--data` and `--split` are taken and not needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import json
+import math
+import os
+import random
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from hearthway.app.namespaces import Lan
+
+if TYPE_CHECKING:
+    from bench._offload_node import task_of
+    from bench._offload_peer import compute
+    from bench._offload_world import HERE, NoThrottleError, Talking, World
+else:  # run as a script, its own folder is on the path
+    from _offload_node import task_of
+    from _offload_peer import compute
+    from _offload_world import HERE, NoThrottleError, Talking, World
+
+DELAYS_MS, RATES_MBIT = (2.0, 20.0, 80.0), (10.0, 50.0, 200.0)
+SIZES = (10, 40, 120, 360, 720)
+WARM = (40, 360, 120, 720)
+REGRET_MAX, CUT_MAX = 0.15, 1.1
+
+
+class Seeds:
+    """Never the same stops twice."""
+
+    def __init__(self, seed: int) -> None:
+        self._next = seed * 1_000_000
+
+    def __call__(self) -> int:
+        self._next += 1
+        return self._next
+
+
+def curve(world: World, seeds: Seeds, repeat: int) -> list[dict[str, Any]]:
+    """Every point: seconds here, at the phone, and as placed."""
+    rng = random.Random(5)
+    states = [(d, r, busy) for d in DELAYS_MS for r in RATES_MBIT for busy in (False, True)]
+    rng.shuffle(states)
+    points = []
+    for delay_ms, mbit, busy in states:
+        world.relay.link(delay_ms, mbit)
+        with world.busy(busy):
+            for stops in WARM:
+                world.ask(stops, seeds())
+            for stops in SIZES:
+                point = measured(world, stops, seeds, repeat)
+                point |= {
+                    "delay_ms": delay_ms,
+                    "mbit": mbit,
+                    "busy": busy,
+                    "load": os.getloadavg()[0],
+                }
+                points.append(point)
+                print(json.dumps(point), file=sys.stderr, flush=True)
+    return points
+
+
+def measured(world: World, stops: int, seeds: Seeds, repeat: int) -> dict[str, Any]:
+    """One point, the three in turn."""
+    took: dict[str, list[float]] = {"here": [], "phone": [], "placed": []}
+    by: list[str] = []
+    for turn in range(repeat):
+        order = ["here", "phone", "placed"]
+        for what in order[turn % 3 :] + order[: turn % 3]:
+            done = world.ask(stops, seeds(), None if what == "placed" else what)
+            if not done["ok"]:
+                raise RuntimeError(f"{what}: {done['why']}")
+            took[what].append(done["took_s"])
+            if what == "placed":
+                by.append(done["where"])
+    means = {f"{what}_s": statistics.fmean(times) for what, times in took.items()}
+    best = min(means["here_s"], means["phone_s"])
+    return {"stops": stops, **means, "regret": means["placed_s"] / best - 1.0, "where": by}
+
+
+def cut(world: World, seeds: Seeds, count: int) -> dict[str, Any]:
+    """Total time of tasks whose phone was cut off amid them, beside all here; both in turn."""
+    rng, stops = random.Random(7), 360
+    world.relay.link(2.0, 200.0)
+    ratios, here, cuts, chosen = [], [], [], 0
+    for _ in range(count):
+        for _ in range(3):
+            usual = world.ask(stops, seeds())
+        here.append(world.ask(stops, seeds(), "here")["took_s"])
+        world.begin(stops, seeds(), None, 60.0)
+        time.sleep(rng.uniform(0.0, 0.8) * min(usual["took_s"], 1.0))
+        world.relay.tell("cut phone")
+        done = world.end()
+        cuts.append(done["took_s"])
+        chosen += done["where"] == "phone"
+        world.relay.tell("heal phone")
+        world.reach()
+    usual_s = statistics.median(here)
+    ratios = sorted(took_s / usual_s for took_s in cuts)
+    return {
+        "count": count,
+        "phone_chosen": chosen,
+        "here_median_s": usual_s,
+        "here_worst_of_median": max(here) / usual_s,
+        "median": statistics.median(ratios),
+        "worst": ratios[-1],
+        "above": sum(ratio > CUT_MAX for ratio in ratios),
+    }
+
+
+def kill(world: World, seeds: Seeds, count: int) -> dict[str, Any]:
+    """The phone killed amid a task, `count` times: was the answer there in time, and the same?"""
+    rng, stops, same, amid, took = random.Random(9), 200, 0, 0, []
+    world.relay.link(2.0, 200.0)
+    own_s = statistics.median(world.ask(stops, seeds(), "here")["took_s"] for _ in range(5))
+    within_s = 3.0 * own_s
+    late: list[str] = []
+    for number in range(count):
+        seed = seeds()
+        expected = hashlib.sha256(compute(task_of(stops, seed))).hexdigest()
+        begun_s = time.monotonic()
+        world.begin(stops, seed, None, within_s)
+        time.sleep(rng.uniform(0.0, 0.15))
+        world.phone.process.send_signal(signal.SIGKILL)
+        done = world.end()
+        took.append(time.monotonic() - begun_s)
+        amid += done.get("where") == "phone" and done.get("by") == "car"
+        if done["ok"] and done["digest"] == expected and done["took_s"] <= within_s:
+            same += 1
+        else:
+            late.append(f"{number}: {done.get('why') or done.get('took_s')}")
+        world.phone.process.communicate()
+        world.phone = world.start("phone")
+        world.reach()
+        while world.ask(stops, seeds())["where"] != "phone" and rng.random() < 0.9:
+            pass  # it says its terms again, and may have to be found sooner again
+    return {
+        "count": count,
+        "same_in_time": same,
+        "phone_chosen_and_gone": amid,
+        "deadline_s": within_s,
+        "here_s": own_s,
+        "worst_s": max(took),
+        "failed": late,
+    }
+
+
+def peer(world: World, seeds: Seeds, repeat: int) -> dict[str, Any]:
+    """Plain RPC over TLS, all here and as placed, in turn, where a strong phone is near."""
+    world.relay.link(2.0, 200.0)
+    cert, key = certificate(world.folder)
+    address, script = world.lan.address("phone"), str(HERE / "_offload_peer.py")
+    base = world.lan.command("phone", [sys.executable, script, "serve", address, cert, key])
+    server = Talking([*world.whole.prefix(), *base], world.folder / "peer.err")
+    server.line()
+    base = world.lan.command("car", [sys.executable, script, "ask", address, cert])
+    client = Talking([*world.slow.prefix(), *base], world.folder / "peer.err")
+    client.line()
+    rows = []
+    try:
+        for stops in SIZES:
+            took: dict[str, list[float]] = {"here": [], "placed": [], "rpc": []}
+            for _ in range(4):
+                world.ask(stops, seeds())
+            for _ in range(max(5, repeat)):
+                took["here"].append(world.ask(stops, seeds(), "here")["took_s"])
+                took["placed"].append(world.ask(stops, seeds())["took_s"])
+                client.say(json.dumps({"stops": stops, "seed": seeds()}))
+                took["rpc"].append(json.loads(client.line())["took_s"])
+            rows.append(
+                {"stops": stops} | {f"{k}_s": statistics.median(v) for k, v in took.items()}
+            )
+    finally:
+        client.close()
+        server.process.kill()
+        server.process.communicate()
+    return {"rows": rows}
+
+
+def certificate(folder: Path) -> tuple[str, str]:
+    """Of its own signing, for the peer's stream."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peer")])
+    now = datetime.datetime.now(datetime.UTC)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    cert_path, key_path = folder / "peer.pem", folder / "peer.key"
+    cert_path.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return str(cert_path), str(key_path)
+
+
+def told_curve(points: Sequence[dict[str, Any]]) -> None:
+    """The break-even curve, and the regret."""
+    print("break-even: milliseconds all here / at the phone / as placed, by stops of a batch")
+    states = sorted({(p["delay_ms"], p["mbit"], p["busy"]) for p in points})
+    print(
+        f"{'each way':>9} {'Mbit/s':>6} {'phone':>6} "
+        + " ".join(f"{n:>16}" for n in SIZES)
+        + "  sooner there from"
+    )
+    for state in states:
+        rows = [p for p in points if (p["delay_ms"], p["mbit"], p["busy"]) == state]
+        cells = [
+            f"{p['here_s'] * 1e3:.0f}/{p['phone_s'] * 1e3:.0f}/{p['placed_s'] * 1e3:.0f}"
+            for p in rows
+        ]
+        from_ = next((str(p["stops"]) for p in rows if p["phone_s"] < p["here_s"]), "never")
+        words = "busy" if state[2] else "free"
+        print(
+            f"{state[0]:6.0f} ms {state[1]:6.0f} {words:>6} "
+            + " ".join(f"{c:>16}" for c in cells)
+            + f"  {from_}"
+        )
+    regrets = [p["regret"] for p in points]
+    mean = statistics.fmean(max(0.0, r) for r in regrets)
+    print(
+        f"regret over {len(points)} points: mean {mean:.1%} (negative ones as 0; plain mean {statistics.fmean(regrets):.1%}), "
+        f"median {statistics.median(regrets):.1%}, worst {max(regrets):.1%}; at most {REGRET_MAX:.0%} asked: "
+        f"{'met' if mean <= REGRET_MAX else 'MISSED'}"
+    )
+    best = max(points, key=lambda p: p["here_s"] / p["placed_s"])
+    geo = (
+        math.exp(
+            statistics.fmean(
+                math.log(p["here_s"] / p["placed_s"]) for p in points if p["phone_s"] < p["here_s"]
+            )
+        )
+        if any(p["phone_s"] < p["here_s"] for p in points)
+        else 1.0
+    )
+    print(
+        f"speed-up as placed where the phone is sooner: {geo:.2f} (geometric mean), best {best['here_s'] / best['placed_s']:.2f}"
+    )
+
+
+def told(found: dict[str, Any]) -> None:
+    """For people."""
+    if "curve" in found:
+        told_curve(found["curve"])
+    if one := found.get("cut"):
+        print(
+            f"wire cut amid {one['count']} tasks (the phone was chosen in {one['phone_chosen']}): {one['median']:.2f} of all here in the median, "
+            f"{one['worst']:.2f} at worst, {one['above']} above {CUT_MAX}; all here itself was up to {one['here_worst_of_median']:.2f} of its own median"
+        )
+    if one := found.get("kill"):
+        print(
+            f"phone killed amid a task: the same answer within {one['deadline_s']:.2f} s in {one['same_in_time']} of {one['count']} "
+            f"(worst {one['worst_s']:.2f} s; all here takes {one['here_s']:.2f} s; in {one['phone_chosen_and_gone']} the phone had been chosen and the car answered)"
+        )
+        for words in one["failed"]:
+            print(f"  {words}")
+    if one := found.get("peer"):
+        print(
+            "beside plain RPC over a TLS stream (2 ms each way, 200 Mbit/s, phone free), milliseconds, medians:"
+        )
+        for row in one["rows"]:
+            print(
+                f"  {row['stops']:5} stops: all here {row['here_s'] * 1e3:7.1f}   as placed {row['placed_s'] * 1e3:7.1f} "
+                f"({row['here_s'] / row['placed_s']:.2f} times as fast)   plain RPC {row['rpc_s'] * 1e3:7.1f} ({row['here_s'] / row['rpc_s']:.2f})"
+            )
+
+
+def main() -> int:
+    """Measure and say it; 2 where this machine cannot."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--share", type=float, default=0.2)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--parts", default="curve,cut,kill,peer")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--cuts", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--split")
+    given = parser.parse_args()
+    if why := Lan.why_not():
+        print(f"skipped: no network namespaces: {why}")
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its control groups go with it
+    parts, seeds, begun_s = given.parts.split(","), Seeds(given.seed), time.monotonic()
+    found: dict[str, Any] = {"share": given.share, "seed": given.seed, "load": os.getloadavg()[0]}
+    try:
+        with World(given.share) as world:
+            shares = world.slow.measured_share(), world.whole.measured_share()
+            found["shares"] = shares
+            print(
+                f"the car gets {shares[0]:.2f} of a core, the phone {shares[1]:.2f}; load {found['load']:.1f} at the start"
+            )
+            world.relay.link(2.0, 200.0)
+            for stops in WARM * 2:
+                world.ask(stops, seeds())
+            if "curve" in parts:
+                found["curve"] = curve(world, seeds, given.repeat)
+            if "peer" in parts:
+                found["peer"] = peer(world, seeds, given.repeat)
+            if "cut" in parts:
+                found["cut"] = cut(world, seeds, given.cuts)
+            if "kill" in parts:
+                found["kill"] = kill(world, seeds, given.kills)
+    except NoThrottleError as why:
+        print(f"skipped: no slower processor on this machine: {why}")
+        return 2
+    told(found)
+    print(f"took {time.monotonic() - begun_s:.0f} s, load {os.getloadavg()[0]:.1f} at the end")
+    if given.json is not None:
+        given.json.write_text(json.dumps(found, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

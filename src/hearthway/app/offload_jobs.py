@@ -1,0 +1,113 @@
+"""The tasks that a node computes, for itself and for others: how each is written down, checked and compared.
+
+What a helper sends back is only believed in its form here; whether it is true, comparing tells.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta, Struct
+
+from hearthway.records.codec import pack, unpack
+from hearthway.records.errors import HearthwayError, InputError, WireError
+from hearthway.records.offload import Job
+from hearthway.records.poi import Detour
+
+from .config import MapTable
+
+DETOURS = "detours"
+VIAS_MAX = 10_000
+ALIKE = 1e-6  # two machines' sines may differ in the last digits
+FACTORY = "hearthway.app.offload_jobs:jobs"
+Point = tuple[float, float]
+
+
+class DetoursAsked(Struct, frozen=True, array_like=True):
+    """From a to b with a stop at each of `vias`, in degrees."""
+
+    a: Point
+    b: Point
+    vias: Annotated[list[Point], Meta(max_length=VIAS_MAX)]
+
+
+class JobKind(NamedTuple):
+    """How results of a kind are looked at. `check` raises WireError for what cannot be an answer to that input."""
+
+    check: Callable[[bytes, bytes], None]
+    same: Callable[[bytes, bytes], bool]
+
+
+def detours_asked(a: Point, b: Point, vias: Sequence[Point]) -> bytes:
+    """The input of a "detours" task; InputError where there are too many."""
+    if len(vias) > VIAS_MAX:
+        raise InputError(f"{len(vias):,} stops are too many at once.", f"Ask for {VIAS_MAX:,}.")
+    return pack(DetoursAsked(a, b, list(vias)))
+
+
+def detours_of(asked: bytes, output: bytes) -> list[Detour | None]:
+    """Its output; WireError where it cannot be one."""
+    found: list[Detour | None] = unpack(output, list[Detour | None])
+    if len(found) != len(unpack(asked, DetoursAsked).vias):
+        raise WireError("The detours of other stops came back.", "They were not used.")
+    for detour in found:
+        if detour is not None and not _possible(detour):
+            raise WireError("A detour came back that cannot be.", "It was not used.")
+    return found
+
+
+def _possible(detour: Detour) -> bool:
+    figures = (detour.extra_s, detour.extra_m, detour.reach_s)
+    return all(math.isfinite(figure) and figure >= 0.0 for figure in figures)
+
+
+def _check_detours(asked: bytes, output: bytes) -> None:
+    detours_of(asked, output)
+
+
+def _same_detours(a: bytes, b: bytes) -> bool:
+    mine, theirs = unpack(a, list[Detour | None]), unpack(b, list[Detour | None])
+    return len(mine) == len(theirs) and all(map(_alike, mine, theirs))
+
+
+def _alike(a: Detour | None, b: Detour | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return a.on_road == b.on_road and all(
+        math.isclose(x, y, rel_tol=ALIKE, abs_tol=ALIKE)
+        for x, y in ((a.extra_s, b.extra_s), (a.extra_m, b.extra_m), (a.reach_s, b.reach_s))
+    )
+
+
+KINDS: dict[str, JobKind] = {DETOURS: JobKind(_check_detours, _same_detours)}
+
+
+# -- in the worker ---------------------------------------------------------------------------------
+
+
+def spec_of(table: MapTable) -> str:
+    """What the worker is to be made with: this node's map."""
+    return json.dumps({"atlas": table.atlas})
+
+
+def jobs(spec: str) -> dict[Job, Callable[[bytes], bytes]]:
+    """What can be computed with that; called in the worker."""
+    from .maps import open_atlas
+
+    found: dict[Job, Callable[[bytes], bytes]] = {}
+    try:
+        atlas = open_atlas(MapTable(atlas=json.loads(spec)["atlas"]))
+    except HearthwayError:  # the node itself says so where it needs the map
+        atlas = None
+    if atlas is not None:
+        roads = atlas.roads
+
+        def detours(data: bytes) -> bytes:
+            asked = unpack(data, DetoursAsked)
+            return pack(roads.detours(asked.a, asked.b, asked.vias))
+
+        found[Job(DETOURS, atlas.roads_hash())] = detours
+    return found

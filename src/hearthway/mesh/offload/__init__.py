@@ -1,0 +1,1 @@
+"""Where a task is computed: here, or on another node of the household."""

@@ -1,0 +1,57 @@
+"""Tasks for a worker under test: those that behave, and those that do not."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from hearthway.records.errors import InputError
+from hearthway.records.offload import Job
+
+
+def echo(data: bytes) -> bytes:
+    return data
+
+
+def sleep(data: bytes) -> bytes:
+    time.sleep(float(data))
+    return b"slept"
+
+
+def spin(data: bytes) -> bytes:
+    end_s = time.process_time() + float(data)
+    while time.process_time() < end_s:
+        pass
+    return b"spun"
+
+
+def memory(data: bytes) -> bytes:
+    return str(len(bytearray(int(data)))).encode()
+
+
+def huge(data: bytes) -> bytes:
+    return bytes(int(data))
+
+
+def die(_: bytes) -> bytes:
+    os._exit(3)
+
+
+def refuse(_: bytes) -> bytes:
+    raise InputError("That is no input.", "Give another.")
+
+
+def raise_(_: bytes) -> bytes:
+    raise ZeroDivisionError("secret")
+
+
+def pid(_: bytes) -> bytes:
+    print("to standard output, which is no message")
+    return str(os.getpid()).encode()
+
+
+def jobs(spec: str) -> dict[Job, Callable[[bytes], bytes]]:
+    """Each by its name; the spec is their identity."""
+    found = (echo, sleep, spin, memory, huge, die, refuse, raise_, pid)
+    return {Job(one.__name__, spec): one for one in found}

@@ -1,0 +1,228 @@
+"""The worker process: its limits, its queue, and what becomes of tasks that do not behave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hearthway.app.worker import OTHERS_MAX, OWN_MAX, Worker
+from hearthway.app.worker_wire import Ended
+from hearthway.records.errors import MeshError
+from hearthway.records.offload import OUTPUT_MAX_BYTES, Job
+
+HERE = Path(__file__).parent
+
+
+@contextlib.asynccontextmanager
+async def working(**options: Any) -> AsyncIterator[Worker]:
+    worker = Worker("hogs:jobs", "x", **options)
+    # -I leaves out where the tests lie
+    at = worker._command.index("-I")
+    program = f"import sys; sys.path.insert(0, {str(HERE)!r}); sys.argv[0:1] = ['worker']; "
+    worker._command[at : at + 3] = [
+        "-c",
+        program + "from hearthway.app.worker_main import main; main()",
+    ]
+    assert worker._command[0] == sys.executable
+    try:
+        yield worker
+    finally:
+        await worker.close()
+
+
+async def run(worker: Worker, kind: str, data: bytes = b"", **how: Any) -> Ended:
+    limits = {"cpu_s": 5.0, "within_s": 10.0, "own": True} | how
+    ended, _ = await worker.run(Job(kind, "x"), data, **limits)
+    return ended
+
+
+def go(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(main())
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_it_computes_one_after_the_other_in_a_process_of_its_own() -> None:
+    async def main() -> None:
+        async with working() as worker:
+            assert worker.pid is None
+            first, second = await run(worker, "pid"), await run(worker, "pid")
+            assert first.output == second.output == str(worker.pid).encode()
+            assert worker.pid != os.getpid()
+            assert (await run(worker, "echo", b"a" * OUTPUT_MAX_BYTES)).output[:1] == b"a"
+            pid = worker.pid or 0
+        assert pid
+        assert not alive(pid)
+
+    go(main)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "why"),
+    [
+        ("memory", b"900000000", "more memory"),
+        ("huge", str(OUTPUT_MAX_BYTES + 1).encode(), "too large"),
+        ("refuse", b"", "no input"),
+        ("raise_", b"", "ZeroDivisionError"),
+        ("die", b"", "ended amid it"),
+        ("nothing", b"", "no such nothing"),
+    ],
+)
+def test_what_a_task_breaks_it_breaks_for_itself(kind: str, data: bytes, why: str) -> None:
+    async def main() -> None:
+        async with working() as worker:
+            ended = await run(worker, kind, data)
+            assert why in ended.why
+            assert "secret" not in ended.why
+            assert ended.output == b""
+            assert (await run(worker, "memory", b"1000000")).output == b"1000000"  # the control
+
+    go(main)
+
+
+def test_cpu_has_an_end_and_the_next_task_its_own() -> None:
+    async def main() -> None:
+        async with working() as worker:
+            ended = await run(worker, "spin", b"30", cpu_s=0.1)
+            assert "too much CPU" in ended.why
+            for _ in range(3):
+                assert (await run(worker, "spin", b"0.3", cpu_s=1.0)).output == b"spun"
+
+    go(main)
+
+
+def test_what_takes_too_long_is_ended_also_where_it_uses_nothing() -> None:
+    async def main() -> None:
+        async with working() as worker:
+            begun_s = time.monotonic()
+            assert "longer" in (await run(worker, "sleep", b"30", within_s=0.2)).why
+            assert time.monotonic() - begun_s < 8.0
+            assert (await run(worker, "echo", b"b")).output == b"b"
+
+    go(main)
+
+
+def test_what_is_called_off_gives_way_and_the_process_goes_on() -> None:
+    async def main() -> None:
+        async with working() as worker:
+            await run(worker, "echo")
+            pid = worker.pid
+            for kind in ("spin", "sleep"):
+                long = asyncio.create_task(run(worker, kind, b"20", cpu_s=30.0))
+                await asyncio.sleep(0.2)
+                next_one = asyncio.create_task(run(worker, "echo", b"c"))
+                begun_s = time.monotonic()
+                long.cancel()
+                assert (await next_one).output == b"c"
+                assert time.monotonic() - begun_s < 5.0
+            assert worker.pid == pid
+
+    go(main)
+
+
+def test_what_waits_and_is_called_off_never_runs() -> None:
+    async def main() -> None:
+        async with working() as worker:
+            first = asyncio.create_task(run(worker, "sleep", b"0.3"))
+            await asyncio.sleep(0.05)
+            second = asyncio.create_task(run(worker, "die"))
+            await asyncio.sleep(0.05)
+            second.cancel()
+            assert (await first).output == b"slept"
+            assert (await run(worker, "echo", b"d")).output == b"d"
+
+    go(main)
+
+
+def test_others_wait_behind_its_own_and_only_so_many() -> None:
+    async def main() -> None:
+        order: list[str] = []
+        async with working() as worker:
+
+            async def named(name: str, *, own: bool) -> None:
+                await run(worker, "sleep", b"0.05", own=own)
+                order.append(name)
+
+            first = asyncio.create_task(named("first", own=True))
+            await asyncio.sleep(0.02)
+            others = [asyncio.create_task(named("other", own=False)) for _ in range(OTHERS_MAX)]
+            await asyncio.sleep(0.02)
+            with pytest.raises(MeshError, match="enough"):
+                await run(worker, "echo", own=False)
+            own = [asyncio.create_task(named("own", own=True)) for _ in range(3)]
+            await asyncio.gather(first, *others, *own)
+            assert order == ["first", *["own"] * 3, *["other"] * OTHERS_MAX]
+            many = [asyncio.create_task(run(worker, "sleep", b"0.01")) for _ in range(OWN_MAX + 5)]
+            ends = await asyncio.gather(*many, return_exceptions=True)
+            assert 1 <= sum(isinstance(end, MeshError) for end in ends) <= 5
+
+    go(main)
+
+
+def test_the_loop_goes_on_while_it_computes() -> None:
+    async def main() -> None:
+        async with working() as worker:
+            await run(worker, "echo")
+            busy = asyncio.create_task(run(worker, "spin", b"0.5"))
+            turns = 0
+            while not busy.done():
+                await asyncio.sleep(0.005)
+                turns += 1
+            assert turns > 10
+
+    go(main)
+
+
+def test_it_ends_when_it_rests_and_starts_again() -> None:
+    async def main() -> None:
+        async with working(rests_s=0.1) as worker:
+            await run(worker, "echo")
+            pid = worker.pid
+            assert pid is not None
+            for _ in range(200):
+                if not alive(pid):
+                    break
+                await asyncio.sleep(0.02)
+            assert not alive(pid)
+            assert (await run(worker, "echo", b"e")).output == b"e"
+
+    go(main)
+
+
+def test_a_task_that_was_killed_with_its_process_says_so() -> None:
+    async def main() -> None:
+        async with working() as worker:
+            await run(worker, "echo")
+            long = asyncio.create_task(run(worker, "sleep", b"20"))
+            await asyncio.sleep(0.2)
+            assert worker.pid is not None
+            os.kill(worker.pid, 9)
+            assert "ended amid it" in (await long).why
+
+    go(main)
+
+
+def test_one_that_does_not_start_says_so() -> None:
+    async def main() -> None:
+        worker = Worker("no.such.module:jobs", "x")
+        with pytest.raises(MeshError, match="does not start"):
+            await worker.jobs()
+        ended, _ = await worker.run(Job("echo", "x"), b"", cpu_s=1.0, within_s=5.0, own=True)
+        assert "does not start" in ended.why
+        await worker.close()
+
+    go(main)
