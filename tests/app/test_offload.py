@@ -20,6 +20,7 @@ from hearthway.app.ruling import Ruling
 from hearthway.app.stops import Stops
 from hearthway.app.worker import Worker
 from hearthway.atlas.store import Atlas
+from hearthway.mesh.offload.estimate import Line
 from hearthway.mesh.offload.placement import HERE, PROVEN, Choice, Placement, Weights
 from hearthway.mesh.policy.rules import Rules
 from hearthway.records.codec import pack
@@ -420,8 +421,8 @@ def test_stops_on_the_way_say_who_computed_them_and_leave_a_receipt(household: A
 
             car.worker.run = slower  # type: ignore[method-assign]
             job = await car.job(DETOURS)
-            for _ in range(6):
-                car.placement._devices[HERE].known(job).compute.learn(500.0, 20.0)
+            slow_line = car.placement._devices[HERE].known(job).compute = Line()
+            slow_line.learn(500.0, 40.0)
             await nodes.ask("car", "sense", signals=position(*A))
             found = await nodes.ask("car", "stops", kind="food")
             assert found["computed_by"] == "phone"
