@@ -176,6 +176,8 @@ def test_fuel_is_bounded() -> None:
         ([0.5], "token ids are integers"),
         (["a"], "token ids are integers"),
         (None, "has 0 axes"),
+        ([2**70], "token ids are integers"),
+        ([[0], [0, 1]], "no array of numbers"),
     ],
 )
 def test_an_input_that_does_not_fit_is_refused(given: Any, message: str) -> None:

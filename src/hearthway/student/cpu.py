@@ -59,7 +59,7 @@ def _narrow(peak: Array, rescale: Array, bias: Array | None, *, relu: bool) -> N
     m, s = rescale.astype(np.int64)
     low = 0.0 if relu else -128.0
     if (peak * m + (np.int64(1) << (s - 1)) <= _FLOAT64_EXACT).all():
-        factor = m * np.exp2(-s.astype(np.float64))
+        factor = np.ldexp(m.astype(np.float64), -s)
         offset = HALF if bias is None else bias * factor + HALF
         return lambda sums: _clamped(np.multiply(sums, factor, dtype=np.float64), offset, low)
     return lambda sums: _by_reference(sums, bias, m, s, relu=relu)
@@ -160,7 +160,7 @@ def _pool(node: h.Pool, tensors: Mapping[str, Array], bound: int) -> Step:
     m, s = tensors["rescale"].astype(np.int64)
     peak = INT8_REACH * np.arange(1, len(m) + 1)
     exact = peak * m + (np.int64(1) << (s - 1)) <= _FLOAT64_EXACT
-    factor = m * np.exp2(-s.astype(np.float64))
+    factor = np.ldexp(m.astype(np.float64), -s)
 
     def total(x: Array) -> Array:
         sums, row = np.add.reduce(x, axis=0), len(x) - 1

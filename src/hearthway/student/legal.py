@@ -126,7 +126,10 @@ def check(header: h.Header, tensors: Tensors) -> Plan:
 
 def admit(header: h.Header, given: Any) -> NDArray[Any]:
     """The input as the runtimes take it (int32 ids or int8 features, contiguous); StudentError where it does not fit."""
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except (ValueError, TypeError, OverflowError):  # rows of different lengths
+        raise _unfit("it is no array of numbers") from None
     form = header.input
     wanted = 1 if isinstance(form, h.TextInput) or not form.steps_max else 2
     if array.ndim != wanted:
