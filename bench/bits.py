@@ -33,7 +33,8 @@ from hearthway.records.errors import HearthwayError, InputError
 from hearthway.student import header as h
 from hearthway.student import reference
 from hearthway.student.format import Student, read
-from hearthway.student.legal import FORMS, INT32_MAX
+from hearthway.student.forms import FORMS
+from hearthway.student.legal import INT32_MAX
 from hearthway.student.tokens import Tokenizer
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from hearthway.records import errors
 from hearthway.records.kinds import as_markdown
 from hearthway.sense.catalogue import CATALOGUE
 from hearthway.student import header as student_header
-from hearthway.student.legal import FORMS
+from hearthway.student.forms import FORMS
 
 REFERENCE = Path(__file__).parent / "reference"
 _BLOCK = re.compile(r"<!-- generated: ([^>]+?) -->\n.*?<!-- end -->", re.DOTALL)

@@ -20,7 +20,8 @@ from hearthway.records.errors import ConfigError, StudentError
 
 from . import header as h
 from .format import Student
-from .legal import Value, admit
+from .forms import Value
+from .legal import admit
 
 if TYPE_CHECKING:
     import wasmtime

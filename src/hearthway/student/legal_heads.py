@@ -1,0 +1,36 @@
+"""What heads have to be: how outputs are read has to fit what is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from . import header as h
+from .forms import Value, illegal
+
+
+def check_head(head: h.Head, header: h.Header, values: Mapping[str, Value]) -> None:
+    """StudentError where a head does not fit the value that it reads."""
+    if head.of not in header.outputs:
+        raise illegal(f"head {head.name} reads {head.of}, which is no output")
+    if sum(one.name == head.name for one in header.heads) > 1:
+        raise illegal(f"two heads have the name {head.name}")
+    if not (math.isfinite(head.scale) and head.scale > 0):
+        raise illegal(f"head {head.name} has no positive scale")
+    value = values[head.of]
+    if value.channels is None or value.steps != isinstance(head, h.TagsHead):
+        raise illegal(f"head {head.name} cannot be read from {value}")
+    if isinstance(head, h.ValueHead):
+        if not math.isfinite(head.offset):
+            raise illegal(f"head {head.name} has no finite offset")
+        return
+    if len(head.labels) != value.channels or len(set(head.labels)) != len(head.labels):
+        raise illegal(f"head {head.name} needs {value.channels} different labels")
+    if isinstance(head, h.TagsHead):
+        if not all(x == "O" or (x[:2] in ("B-", "I-") and len(x) > 2) for x in head.labels):
+            raise illegal(f"head {head.name}: a label is O, B-name or I-name")
+    elif head.outside is None:
+        if head.score == "margin":
+            raise illegal(f"head {head.name}: a margin needs a label that is outside")
+    elif head.outside >= len(head.labels) or len(head.labels) < 2:
+        raise illegal(f"head {head.name}: the label that is outside is none of its own")
