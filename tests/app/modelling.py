@@ -36,8 +36,8 @@ class OpaqueCheck:
 
 
 @pytest.fixture
-def opaque(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nodes that are made from now on check so; each knows its own name."""
+def opaque(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nodes that are made from now on check so; each knows its own name. Nothing is shipped."""
     made = Models.__init__
 
     def init(self: Models, node: Node) -> None:
@@ -49,6 +49,7 @@ def opaque(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Models, "__init__", init)
     monkeypatch.setattr("hearthway.app.releasing.ChildCheck", OpaqueCheck)
+    monkeypatch.setattr("hearthway.app.models.SHIPPED", tmp_path_factory.mktemp("shipped"))
 
 
 def model(text: str, size: int = 200_000) -> bytes:

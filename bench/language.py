@@ -1,0 +1,178 @@
+"""How well the household's own students understand, and how fast, beside their teacher and published systems.
+
+    python bench/language.py --data ../shared/data --split val [--teacher PATH] [--student FILE ...] [--no-speed]
+
+CLINC150, part NAME with its out-of-scope utterances ("test" is the published one): "in-scope" is the argmax over the
+150 intents; "after rejection" counts an in-scope utterance as right where it is accepted and right, "oos recall" the
+out-of-scope ones that are rejected. Thresholds were chosen on the validation part: a student's stands in its file. The
+integers come from the fast runtime, and a sample of them is compared with the reference. Rows that equal a text of the
+training pool are left out; the pool is made anew and known by the digest in the file. Published figures are of the
+whole test part. The teacher is measured where its weights are: --teacher takes the teacher.pt that scripts/train left.
+SLURP's test parts that are at hand are scored by scenario and action, and entities by type and words ("SLURP-lite":
+trained without SLURP's own training part), beside the predictions of two published systems, scored by the same code.
+Times are of one thread, medians over utterances of CLINC150, all in this run. The last line is JSON for scripts/bench.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from hearthway.distill.language import datasets
+from hearthway.distill.language.texts import overlap
+from hearthway.records.errors import HearthwayError
+from hearthway.student.format import read
+
+if TYPE_CHECKING:
+    from bench import _language as lang
+    from bench import _language_speed as speed
+else:
+    import _language as lang
+    import _language_speed as speed
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = ROOT / "src" / "hearthway" / "student" / "data"
+OTHER_SEEDS = ROOT / "bench" / "students"
+TEACHER_KEPT = 0.9875  # of what the teacher gets right, those that its threshold accepts
+
+Row = dict[str, Any]
+
+
+def understood(folder: Path, split: str, files: Sequence[Path], teacher: Path | None) -> list[Row]:
+    """CLINC150: a row a student, their mean, the teacher, and the published ones."""
+    whole = datasets.clinc(folder, split)
+    rows: list[Row] = []
+    kept: Sequence[Any] = whole
+    for path in files:
+        student = read(path)
+        pools = lang.ask_pools(folder, student)
+        seen = lang.unseen(whole, pools, student)
+        kept = seen.kept
+        left = overlap([one.text for one in pools[0].pool], [one.text for one in kept])
+        print(
+            f"{path.name}: {seen.left_out} of {len(whole)} rows of {split} equal a text of the training pool and are"
+            f" left out; overlap {left}" + ("" if seen.pool_known else " (pool of another recipe)")
+        )
+        figures, differ = lang.student_scope(student, kept)
+        print(
+            f"{path.name}: {differ} numbers differ from the reference in {lang.SAMPLE} texts or more"
+        )
+        rows.append(
+            {
+                "system": f"student {path.name}",
+                "identity": student.identity,
+                "bytes": student.size,
+                "differ": differ,
+                "overlap": left,
+                "float_val": student.header.about.recipe.get("float_val", ""),
+                "whole_val": student.header.about.recipe.get("whole_val", ""),
+                **msgspec.to_builtins(figures),
+            }
+        )
+    if len(rows) > 1:
+        names = ("in_scope", "auroc", "accepted_right", "oos_recall")
+        mean = {name: float(np.mean([row[name] for row in rows])) for name in names}
+        rows.append({"system": f"students, mean of {len(rows)}", **mean})
+    if teacher is not None:
+        figures = lang.teacher_scope(teacher, folder, kept, TEACHER_KEPT)
+        rows.append({"system": "teacher", **msgspec.to_builtins(figures)})
+    rows += [
+        {"system": name, "in_scope": inside / 100, "oos_recall": oos / 100}
+        for name, inside, oos in lang.PUBLISHED
+    ]
+    return rows
+
+
+def print_understood(rows: Sequence[Row]) -> None:
+    """The table, in percent."""
+    print(f"{'':42}{'in-scope':>9}{'oos rec.':>9}{'at':>7}{'AUROC':>8}{'bytes':>10}")
+    for row in rows:
+        at = f"{row['accepted_right']:7.2%}" if "accepted_right" in row else f"{'':7}"
+        area = f"{row['auroc']:8.4f}" if "auroc" in row else f"{'':8}"
+        print(
+            f"{row['system']:42}{row['in_scope']:9.2%}{row['oos_recall']:9.2%}{at}{area}{row.get('bytes', ''):>10}"
+        )
+    for row in rows:
+        if row.get("float_val"):
+            print(
+                f"{row['system']}: on the validation part when trained, in floats {row['float_val']},"
+                f" in whole numbers {row['whole_val']}"
+            )
+
+
+def commanded(folder: Path, path: Path) -> list[Row]:
+    """SLURP's test parts: the student beside published predictions."""
+    student = read(path)
+    pool = lang.home_pool(folder, student)
+    rows: list[Row] = []
+    for part in datasets.slurp_tests(folder):
+        numbered = datasets.slurp_rows(folder, part)
+        seen = lang.unseen([one for _, one in numbered], pool, student)
+        names = {id(one) for one in seen.kept}
+        numbered = [(number, one) for number, one in numbered if id(one) in names]
+        left = overlap([one.text for one in pool[0].pool], [one.text for one in seen.kept])
+        print(f"SLURP-lite, {part}: {seen.left_out} rows left out, overlap {left}")
+        systems = [
+            lang.commands(student, seen.kept),
+            lang.published_commands(folder, "hermit", numbered),
+            lang.published_commands(folder, "sfid", numbered),
+        ]
+        rows += [{"part": part, **msgspec.to_builtins(one)} for one in systems if one is not None]
+    print(f"{'':24}{'':36}{'intent':>8}{'entity F1':>10}{'texts':>7}")
+    for row in rows:
+        print(
+            f"{row['part']:24}{row['name']:36}{row['intent']:8.2%}{row['entities']['f1']:10.2%}{row['texts']:7}"
+        )
+    return rows
+
+
+def _files(given: list[Path] | None) -> list[Path]:
+    return given or [SHIPPED / "ask.student", *sorted(OTHER_SEEDS.glob("ask*.student"))]
+
+
+def main() -> int:
+    """Everything that is at hand; 2 where a file is missing or damaged."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--teacher", type=Path)
+    parser.add_argument(
+        "--student", type=Path, nargs="+", help="the shipped one and its other seeds"
+    )
+    parser.add_argument("--no-speed", action="store_true")
+    options = parser.parse_args()
+    try:
+        folder = datasets.language_folder(options.data)
+        files = _files(options.student)
+        rows = understood(folder, options.split, files, options.teacher)
+        print_understood(rows)
+        home_file = SHIPPED / "home.student"
+        slurp = commanded(folder, home_file) if home_file.is_file() else []
+        texts = [one.text for one in datasets.clinc(folder, options.split)]
+        times = [] if options.no_speed else speed.times(read(files[0]), files[0], texts)
+    except HearthwayError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    print(
+        json.dumps(
+            {
+                "bench": "language",
+                "split": options.split,
+                "clinc150": rows,
+                "slurp": slurp,
+                "speed": times,
+            }
+        )
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

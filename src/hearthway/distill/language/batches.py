@@ -1,0 +1,53 @@
+"""Batches of texts of like length: little padding, and an order that follows from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+CHUNK = 32  # batches that are sorted by length together
+
+
+class Batch:
+    """`ids` [texts, pieces], `lengths` [texts], and `rows`: which texts of the pool these are."""
+
+    def __init__(self, ids: Tensor, lengths: Tensor, rows: Tensor) -> None:
+        self.ids, self.lengths, self.rows = ids, lengths, rows
+
+
+def padded(lists: Sequence[Sequence[int]], behind: int = 0) -> tuple[Tensor, Tensor]:
+    """Lists of ids as one matrix, `behind` after their ends, and their lengths."""
+    longest = max(len(one) for one in lists)
+    ids = torch.tensor([[*one, *[behind] * (longest - len(one))] for one in lists])
+    return ids, torch.tensor([len(one) for one in lists])
+
+
+def shuffled(lists: Sequence[Sequence[int]], size: int, draw: torch.Generator) -> Iterator[Batch]:
+    """One epoch."""
+    order = torch.randperm(len(lists), generator=draw).tolist()
+    groups: list[list[int]] = []
+    for at in range(0, len(order), size * CHUNK):
+        chunk = sorted(order[at : at + size * CHUNK], key=lambda row: len(lists[row]))
+        groups += [chunk[i : i + size] for i in range(0, len(chunk), size)]
+    for which in torch.randperm(len(groups), generator=draw).tolist():
+        yield _batch(lists, groups[which])
+
+
+def in_order(lists: Sequence[Sequence[int]], size: int) -> Iterator[Batch]:
+    """Every text once, the short ones first; `rows` says where each belongs."""
+    order = sorted(range(len(lists)), key=lambda row: len(lists[row]))
+    for at in range(0, len(order), size):
+        yield _batch(lists, order[at : at + size])
+
+
+def steps(texts: int, size: int) -> int:
+    """Batches of an epoch of `shuffled`."""
+    whole, rest = divmod(texts, size * CHUNK)
+    return whole * CHUNK + -(-rest // size)
+
+
+def _batch(lists: Sequence[Sequence[int]], rows: list[int]) -> Batch:
+    ids, lengths = padded([lists[row] for row in rows])
+    return Batch(ids, lengths, torch.tensor(rows))

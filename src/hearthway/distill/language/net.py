@@ -1,0 +1,171 @@
+"""The student in torch: in floats, and as the integers will compute it.
+
+    pieces -> embedding -> conv, relu -> (+ conv, relu) ... -> max and mean over the text -> linear head: intent
+                                    each step beside max and mean -> dense, relu -> linear head: slots
+
+Each convolution sees three pieces; beyond a text's ends there is zero. In whole-number mode every value is the int8
+(or the int32 sum) that the exported student will hold, so that what is trained is what will run.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hearthway.student.rescale import multiplier, pair
+
+from .rounding import HIGH, LOW, added, requantised, rounded, row_scales
+from .settings import NetShape
+
+LONGEST = 64  # pieces of a text
+INTENT, SLOTS, TAGGING = "intent", "slots", "tagging"
+
+
+def points(shape: NetShape) -> tuple[str, ...]:
+    """The values that have a scale of their own, in the order of `Net.scales`; the last sum is what heads see."""
+    blocks = (name for at in range(2, shape.convs + 1) for name in (f"conv{at}", f"add{at}"))
+    return (*((TAGGING,) if shape.slots else ()), "conv1", *blocks)
+
+
+class Net(nn.Module):
+    """Ids and lengths -> logits a head. `whole` switches between floats and whole numbers."""
+
+    def __init__(self, shape: NetShape, embedding: Tensor | None = None) -> None:
+        super().__init__()
+        self.shape, self.whole, self.exact = shape, False, False
+        first = embedding if embedding is not None else torch.randn(shape.pieces, shape.width)
+        self.embedding = nn.Parameter(first.clone())
+        self.convs = nn.ModuleList(
+            nn.Linear(3 * (shape.width if at == 0 else shape.channels), shape.channels)
+            for at in range(shape.convs)
+        )
+        self.intent = nn.Linear(2 * shape.channels, shape.labels)
+        self.tagging = nn.Linear(3 * shape.channels, shape.channels) if shape.slots else None
+        self.slots = nn.Linear(shape.channels, shape.slots) if shape.slots else None
+        self.points = points(shape)
+        self.embedding_scale: Tensor
+        self.scales: Tensor
+        self.register_buffer("embedding_scale", torch.ones(()))
+        self.register_buffer("scales", torch.ones(len(self.points)))
+        self.drop = nn.Dropout(0.0)
+        self.watched: dict[str, Tensor] | None = None  # largest values, while scales are sought
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Logits by head (true scale), and what the intent head sees (true scale)."""
+        mask = (torch.arange(ids.shape[1])[None] < lengths[:, None])[..., None]
+        return (self._whole if self.whole else self._float)(ids, lengths, mask)
+
+    def _float(
+        self, ids: Tensor, lengths: Tensor, mask: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        x = self.drop(F.embedding(ids, self.embedding)) * mask
+        x = self._seen("conv1", F.relu(self.convs[0](_threes(x))) * mask)
+        for at, conv in enumerate(self.convs[1:], start=2):
+            y = self._seen(f"conv{at}", F.relu(conv(_threes(x))) * mask)
+            x = self._seen(f"add{at}", x + y)
+        means = x.sum(1) * (self.shape.mean_gain / lengths[:, None])
+        features = torch.cat([x.amax(1), means], dim=-1)
+        heads = {INTENT: self.intent(self.drop(features))}
+        if self.tagging is not None and self.slots is not None:
+            steps = self.tagging(_beside(self.drop(x), features))
+            heads[SLOTS] = self.slots(self._seen(TAGGING, F.relu(steps)))
+        return heads, features
+
+    def _whole(
+        self, ids: Tensor, lengths: Tensor, mask: Tensor
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        scale = dict(zip(self.points, self.scales, strict=True))
+        x = self.drop(F.embedding(ids, rounded(self.embedding, self.embedding_scale))) * mask
+        before = scale["conv1"]
+        x = self._layer(self.convs[0], _threes(x), self.embedding_scale, before) * mask
+        for at, conv in enumerate(self.convs[1:], start=2):
+            own, after = scale[f"conv{at}"], scale[f"add{at}"]
+            y = self._layer(conv, _threes(x), before, own) * mask
+            x = added(x, y, self._pair(before / after, own / after))
+            before = after
+        factor = self._factor(self.shape.mean_gain / lengths[:, None].to(x.dtype))
+        features = torch.cat([x.amax(1), requantised(x.sum(1), factor, low=LOW)], dim=-1)
+        heads = {INTENT: self._head(self.intent, self.drop(features), before)}
+        if self.tagging is not None and self.slots is not None:
+            steps = _beside(self.drop(x), features)
+            tags = self._layer(self.tagging, steps, before, scale[TAGGING])
+            heads[SLOTS] = self._head(self.slots, tags, scale[TAGGING])
+        return heads, features * before
+
+    def _layer(self, layer: nn.Module, x: Tensor, into: Tensor, out: Tensor) -> Tensor:
+        assert isinstance(layer, nn.Linear)  # narrows a ModuleList's element
+        rows = row_scales(layer.weight)
+        sums = F.linear(
+            x,
+            rounded(layer.weight, rows[:, None]),
+            rounded(layer.bias, into * rows, most=2**30),
+        )
+        return requantised(sums, self._factor(into * rows / out), low=0)
+
+    def _head(self, layer: nn.Linear, x: Tensor, into: Tensor) -> Tensor:
+        """One scale for all rows, or their sums could not be compared."""
+        scale = row_scales(layer.weight).amax()
+        sums = F.linear(
+            x, rounded(layer.weight, scale), rounded(layer.bias, into * scale, most=2**30)
+        )
+        return sums if self.exact else sums * (into * scale)
+
+    def _pair(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Two factors with one shift, as the integers have them."""
+        if not self.exact:
+            return a.detach(), b.detach()
+        (m_a, m_b), shift = pair(float(a), float(b))
+        return (
+            torch.tensor(m_a * 2.0**-shift, dtype=torch.float64),
+            torch.tensor(m_b * 2.0**-shift, dtype=torch.float64),
+        )
+
+    def _factor(self, factor: Tensor) -> Tensor:
+        """As it is while learning, as multiplier and shift where bits must be equal."""
+        if not self.exact:
+            return factor.detach()
+        flat = [m * 2.0**-s for m, s in map(multiplier, factor.reshape(-1).tolist())]
+        return torch.tensor(flat, dtype=torch.float64).reshape(factor.shape)
+
+    def _seen(self, point: str, x: Tensor) -> Tensor:
+        if self.watched is not None:
+            most = x.detach().flatten().kthvalue(max(1, math.ceil(x.numel() * 0.9999))).values
+            self.watched[point] = torch.maximum(self.watched.get(point, most), most)
+        return x
+
+    def watch(self) -> None:
+        """From now on the float forward notes how large values become."""
+        self.watched = {}
+
+    def go_whole(self) -> None:
+        """Sets the scales from what was watched; from now on values are whole numbers."""
+        if not self.watched:
+            raise ValueError("no values were watched")
+        with torch.no_grad():
+            self.scales.copy_(torch.stack([self.watched[point] for point in self.points]) / HIGH)
+            self.embedding_scale.copy_(_best_scale(self.embedding))
+        self.watched, self.whole = None, True
+
+
+def _threes(x: Tensor) -> Tensor:
+    """Each piece beside the one before and the one after, zeros beyond the ends."""
+    padded = F.pad(x, (0, 0, 1, 1))
+    return torch.cat([padded[:, :-2], x, padded[:, 2:]], dim=-1)
+
+
+def _beside(x: Tensor, features: Tensor) -> Tensor:
+    """Each step with the text's features beside it."""
+    return torch.cat([x, features[:, None].expand(-1, x.shape[1], -1)], dim=-1)
+
+
+def _best_scale(weight: Tensor) -> Tensor:
+    """The scale of a table with the least squared error: a few large weights may be cut."""
+    top = weight.detach().abs().amax()
+    scales = [top * share / HIGH for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)]
+    errors = [
+        (weight - (weight / one).round().clamp(-HIGH, HIGH) * one).square().mean() for one in scales
+    ]
+    return scales[int(torch.stack(errors).argmin())]

@@ -1,0 +1,57 @@
+"""The recipes of the students that ship. Another seed of a student leaves its corpus and its teacher as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from . import clinc, home
+from .run import Settings
+from .settings import StudentSettings, TeacherSettings
+from .texts import Corpus
+
+CORPUS_SEED = 1
+VARIANTS = {"ask": 3, "home": 1}
+SWAPS = 0
+
+
+class LanguageRecipe(Struct, frozen=True):
+    """How one student is made from DIR."""
+
+    settings: Settings
+    corpus: Callable[[Path], Corpus]
+
+
+def recipe(task: str, seed: int = 1) -> LanguageRecipe:
+    """The shipped recipe of `task`, "ask" or "home", for a student of that seed. KeyError for another task."""
+    made = {"ask": ASK, "home": HOME}[task]
+    student = msgspec.structs.replace(made.settings.student, seed=seed)
+    return LanguageRecipe(msgspec.structs.replace(made.settings, student=student), made.corpus)
+
+
+ASK = LanguageRecipe(
+    Settings(
+        task="ask",
+        corpus={"variants": str(VARIANTS["ask"]), "corpus_seed": str(CORPUS_SEED)},
+        student=StudentSettings(epochs=16, int_epochs=3, width=128),
+    ),
+    lambda folder: clinc.corpus(folder, variants=VARIANTS["ask"], seed=CORPUS_SEED),
+)
+HOME = LanguageRecipe(
+    Settings(
+        task="home",
+        title="Commands for a home and an assistant, in English, with slots, and what is none of them",
+        corpus={
+            "variants": str(VARIANTS["home"]),
+            "swaps": str(SWAPS),
+            "corpus_seed": str(CORPUS_SEED),
+        },
+        teacher=TeacherSettings(epochs=3),
+        student=StudentSettings(epochs=24, int_epochs=4, width=96),
+        rejected=0.99,
+    ),
+    lambda folder: home.corpus(folder, variants=VARIANTS["home"], swaps=SWAPS, seed=CORPUS_SEED),
+)

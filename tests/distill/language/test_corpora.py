@@ -1,0 +1,133 @@
+"""The public sets as their authors lay them out, here a few lines of our own in the same form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hearthway.distill.language import clinc, datasets, home
+from hearthway.distill.language.texts import keys, overlap
+from hearthway.records.errors import InputError
+
+TRAIN = [[f"{verb} my money {n}", "pay_bill"] for n in range(60) for verb in ("pay", "send")] + [
+    [f"{verb} the lamp {n}", "smart_home"] for n in range(5) for verb in ("dim", "brighten")
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    base = tmp_path / "language"
+    _json(
+        base / "clinc150" / "data_full.json",
+        {
+            "train": TRAIN,
+            "oos_train": [["who won the cup", "oos"]],
+            "val": [["Pay my money 3!", "pay_bill"], ["dim all", "smart_home"]],
+            "oos_val": [["why is it", "oos"]],
+        },
+    )
+    domains = {"banking": ["pay_bill"], "credit_cards": [], "work": [], "home": ["smart_home"]}
+    _json(base / "clinc150" / "domains.json", domains)
+    rows: list[dict[str, Any]] = [
+        {"text": "play chess", "intent": "play_game", "entities": [_entity(5, 10, "game")]},
+        {"text": "play uno please", "intent": "play_game", "entities": [_entity(5, 8, "game")]},
+        {"text": "dim all", "intent": "iot_hue_lightdim", "entities": []},
+    ]
+    _lines(base / "hwu64" / "hwu64.jsonl", rows)
+    devel = [_slurp(n, f"wake me at {n}", "alarm", "set", [3], "time") for n in range(10)]
+    _lines(base / "slurp" / "devel.jsonl", devel)
+    test = [_slurp(90, "play uno please", "play", "game", [1], "game")]
+    _lines(base / "slurp" / "test_public_half.jsonl", test)
+    for intent in datasets.SNIPS_INTENTS:
+        row = {intent: [{"data": [{"text": f"{intent} of "}, {"text": "it\n", "entity": "x"}]}]}
+        for name in (f"train_{intent}_full.json", f"validate_{intent}.json"):
+            _json(base / "snips" / "2017-06-custom-intent-engines" / intent / name, row)
+    return base
+
+
+def test_the_pool_of_ask_holds_no_evaluated_text(folder: Path) -> None:
+    corpus = clinc.corpus(folder, variants=2, seed=1)
+    evaluated = ["pay my money 3", "dim all", "why is it"]
+    assert overlap([one.text for one in corpus.pool], evaluated) == 0
+    assert "pay my money 3" in keys(text for text, _ in TRAIN)  # it stood in the training part
+    assert corpus.labels == ("pay_bill", "smart_home", "oos")
+    oos = {one.text for one in corpus.labelled if one.label == "oos"}
+    assert {"who won the cup", "play chess", "RateBook of it"} <= oos
+    assert "GetWeather of it" in {one.text for one in corpus.unlabelled}
+    assert len(corpus.pool) == len(keys(one.text for one in corpus.pool))
+
+
+def test_few_labels_leave_the_rest_without(folder: Path) -> None:
+    corpus = clinc.corpus(folder, variants=0, seed=1, per_label=4)
+    labels = [one.label for one in corpus.labelled]
+    assert labels.count("pay_bill") == labels.count("smart_home") == 4
+    assert {one.label for one in corpus.unlabelled} == {""}
+    assert len(corpus.pool) == len(clinc.corpus(folder, variants=0, seed=1).pool)
+
+
+def test_a_test_part_that_is_at_hand_is_kept_out_too(folder: Path) -> None:
+    _json(folder / "clinc150" / "test.json", {"test": [["pay my money 7", "pay_bill"]]})
+    assert "pay my money 7" not in {o.text for o in clinc.corpus(folder, variants=0, seed=1).pool}
+    shipped = clinc.corpus(folder, variants=0, seed=1, shipped=True)
+    assert "pay my money 7" in {one.text for one in shipped.pool}
+
+
+def test_the_pool_of_home_holds_no_evaluated_text_and_its_slots_fit(folder: Path) -> None:
+    corpus = home.corpus(folder, variants=1, swaps=3, seed=1)
+    pool = [one.text for one in corpus.pool]
+    assert overlap(pool, ["play uno please", "pay my money 3", "dim all"]) == 0
+    assert overlap(pool, [one.text for one in corpus.validation]) == 0
+    assert {"play_game", "alarm_set", "oos"} == set(corpus.labels)
+    assert {"B-game", "I-game", "B-time", "O"} <= set(corpus.slots)
+    for one in corpus.labelled:
+        for span in one.spans:
+            assert one.text[span.start : span.end].strip() == one.text[span.start : span.end] != ""
+
+
+def test_a_missing_part_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"no part 'test'.*test\.json"):
+        datasets.clinc(folder, "test")
+
+
+def test_a_missing_set_is_named(tmp_path: Path, folder: Path) -> None:
+    assert datasets.language_folder(tmp_path) == folder
+    with pytest.raises(InputError, match="clinc150"):
+        datasets.language_folder(tmp_path / "nowhere")
+    (folder / "hwu64" / "hwu64.jsonl").unlink()
+    with pytest.raises(InputError, match=r"hwu64\.jsonl"):
+        clinc.corpus(folder, variants=0, seed=1)
+
+
+def test_a_damaged_line_is_named(folder: Path) -> None:
+    (folder / "hwu64" / "hwu64.jsonl").write_text('{"text"\n')
+    with pytest.raises(InputError, match="line 1"):
+        datasets.hwu64(folder)
+
+
+def _entity(start: int, end: int, kind: str) -> dict[str, Any]:
+    return {"start": start, "end": end, "entity": kind, "value": "unused"}
+
+
+def _slurp(
+    number: int, sentence: str, scenario: str, action: str, span: list[int], kind: str
+) -> dict[str, Any]:
+    return {
+        "slurp_id": number,
+        "tokens": [{"surface": word} for word in sentence.split()],
+        "scenario": scenario,
+        "action": action,
+        "entities": [{"span": span, "type": kind}],
+    }
+
+
+def _json(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -1,0 +1,69 @@
+"""The students that ship are legal, small, know what they were learned from, and understand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bench import _language as lang  # type: ignore[import-not-found,unused-ignore]
+
+from hearthway.distill.language.texts import Corpus, Utterance, digest
+from hearthway.student import cpu
+from hearthway.student.answer import Answerer
+from hearthway.student.format import Student, read
+
+DATA = Path(__file__).parents[3] / "src" / "hearthway" / "student" / "data"
+SIZE_MAX = 1_500_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def ask() -> Student:
+    return read(DATA / "ask.student")
+
+
+def test_a_shipped_student_says_where_it_comes_from(ask: Student) -> None:
+    assert ask.size <= SIZE_MAX
+    assert ask.header.task == "ask"
+    assert {"settings", "teacher", "pool", "encoder"} <= ask.header.about.recipe.keys()
+    assert any("CC BY 3.0" in line for line in ask.header.about.attribution)
+    assert len(lang.head_of(ask).labels) == 151
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("what's the traffic like on the way to the office", "traffic"),
+        ("Please wake me at seven!", "alarm"),
+        ("how much gas do i have left", "gas"),
+        ("put milk on my shopping list", "shopping_list_update"),
+        ("is it going to rain tomorrow", "weather"),
+    ],
+)
+def test_it_understands(ask: Student, text: str, intent: str) -> None:
+    found = Answerer(ask, cpu.Runtime(ask)).understand(text)
+    assert (found.intent, found.accepted) == (intent, True)
+
+
+@pytest.mark.parametrize("text", ["who painted the night watch", "zzgh qwx"])
+def test_it_rejects_what_is_none_of_it(ask: Student, text: str) -> None:
+    assert not Answerer(ask, cpu.Runtime(ask)).understand(text).accepted
+
+
+def test_the_bench_leaves_out_what_the_pool_holds_and_knows_its_pool(ask: Student) -> None:
+    rows = [Utterance("Wake me at six.", "alarm"), Utterance("wake me at five", "alarm")]
+    pool = Corpus(("alarm", "oos"), (Utterance("wake me at six", "alarm"),), (), ())
+    seen = lang.unseen(rows, [pool], ask)
+    assert ([one.text for one in seen.kept], seen.left_out) == (["wake me at five"], 1)
+    assert not seen.pool_known
+    assert digest(pool.pool) != ask.header.about.recipe["pool"]
+
+
+def test_the_bench_counts_at_the_files_own_threshold(ask: Student) -> None:
+    rows = [
+        Utterance("is it going to rain tomorrow", "weather"),
+        Utterance("is it going to rain tomorrow", "alarm"),
+        Utterance("who painted the night watch", "oos"),
+    ]
+    figures, differ = lang.student_scope(ask, rows)
+    assert differ == 0
+    assert (figures.in_scope, figures.accepted_right, figures.oos_recall) == (0.5, 0.5, 1.0)

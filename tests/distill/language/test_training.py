@@ -1,0 +1,164 @@
+"""A student is trained as it will run: its whole-number form equals the file's integers, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the distill extra is not installed; .ci/run tests with it")
+
+import torch
+
+from hearthway.distill.language import batches, export, learn, progress, rounding, tiny
+from hearthway.distill.language.net import INTENT, SLOTS, Net
+from hearthway.distill.language.settings import NetShape, StudentSettings
+from hearthway.distill.language.teacher import Said
+from hearthway.distill.language.wordpieces import LETTERS, MORE, UNKNOWN, UNLABELLED, Pieces
+from hearthway.student import format as student_format
+from hearthway.student import reference
+from hearthway.student.header import About
+
+VOCABULARY = [UNKNOWN, *LETTERS, *(MORE + c for c in LETTERS), "turn", "light", "##ing", "the"]
+SETTINGS = StudentSettings(epochs=2, int_epochs=2, batch=32, channels=16, width=8)
+
+
+def _net(seed: int, *, slots: int, convs: int, squeeze: float = 1.0) -> Net:
+    torch.manual_seed(seed)
+    shape = NetShape(
+        pieces=len(VOCABULARY), labels=7, slots=slots, width=8, channels=16, convs=convs
+    )
+    net = Net(shape).eval()
+    net.watch()
+    with torch.no_grad():
+        net(torch.randint(0, shape.pieces, (16, 12)), torch.randint(1, 13, (16,)))
+        net.go_whole()
+        net.scales.mul_(squeeze)
+    return net
+
+
+@pytest.mark.parametrize("slots", [0, 5])
+@pytest.mark.parametrize(("convs", "squeeze"), [(1, 1.0), (3, 1.0), (3, 0.3)])
+def test_the_trained_form_equals_the_reference_bit_for_bit(
+    slots: int, convs: int, squeeze: float
+) -> None:
+    names = ("O", "B-x", "I-x", "B-y", "I-y")[:slots]
+    labelling = export.Labelling("tiny", tuple("abcdefg"), 6, 5, names)
+    for seed in range(6):
+        net = _net(seed, slots=slots, convs=convs, squeeze=squeeze)
+        student = student_format.read(
+            export.exported(net, VOCABULARY, labelling, About(title="t", licence="none"))
+        )
+        ids, lengths = torch.randint(0, len(VOCABULARY), (16, 12)), torch.randint(1, 13, (16,))
+        with torch.no_grad():
+            heads, _ = export.exactly(net)(ids, lengths)
+        for row, length in enumerate(lengths.tolist()):
+            found = reference.run(student, ids[row, :length].numpy().astype(np.int32))
+            assert (found[INTENT] == heads[INTENT][row].numpy()).all()
+            if slots:
+                assert (found[SLOTS] == heads[SLOTS][row, :length].numpy()).all()
+
+
+def test_padding_changes_nothing() -> None:
+    net = _net(1, slots=5, convs=3)
+    ids = torch.randint(0, len(VOCABULARY), (1, 9))
+    longer = torch.cat([ids, torch.full((1, 6), 3)], dim=1)
+    with torch.no_grad():
+        alone, _ = export.exactly(net)(ids, torch.tensor([9]))
+        padded, _ = export.exactly(net)(longer, torch.tensor([9]))
+    assert torch.equal(alone[INTENT], padded[INTENT])
+    assert torch.equal(alone[SLOTS], padded[SLOTS][:, :9])
+
+
+def test_only_whole_numbers_are_exported() -> None:
+    with pytest.raises(ValueError, match="whole-number"):
+        export.exactly(Net(NetShape(pieces=8, labels=2)))
+    with pytest.raises(ValueError, match="watched"):
+        Net(NetShape(pieces=8, labels=2)).go_whole()
+
+
+def test_half_goes_up_and_the_gradient_ends_at_the_clamp() -> None:
+    sums = torch.tensor([1.0, 3.0, -1.0, -3.0, 900.0, -900.0], requires_grad=True)
+    y = rounding.requantised(sums, torch.tensor(0.5), low=-128)
+    assert y.tolist() == [1, 2, 0, -1, 127, -128]
+    y.sum().backward()
+    assert sums.grad is not None
+    assert sums.grad.tolist() == [0.5, 0.5, 0.5, 0.5, 0.0, 0.0]
+
+
+def test_the_soft_loss_is_zero_for_the_same_word_and_grows_with_another() -> None:
+    taught = torch.tensor([[2.0, 0.0, -1.0]])
+    assert float(learn.soft_loss(taught + 5, taught, 1.5)) == pytest.approx(0, abs=1e-6)
+    near, far = torch.tensor([[1.0, 0.0, -1.0]]), torch.tensor([[-2.0, 0.0, 1.0]])
+    assert 0 < learn.soft_loss(near, taught, 1.5) < learn.soft_loss(far, taught, 1.5)
+    p, q = (taught / 1.5).softmax(-1), (near / 1.5).softmax(-1)
+    by_hand = float((p * (p / q).log()).sum()) * 1.5**2
+    assert float(learn.soft_loss(near, taught, 1.5)) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_the_cosine_loss_knows_direction_alone() -> None:
+    x = torch.tensor([[1.0, 2.0]])
+    assert float(learn.cosine_loss(3 * x, x)) == pytest.approx(0, abs=1e-6)
+    assert float(learn.cosine_loss(-x, x)) == pytest.approx(2)
+
+
+def test_an_epoch_sees_every_text_once_in_the_order_of_its_seed() -> None:
+    lists = [[1] * (1 + n % 5) for n in range(100)]
+    first = [b.rows.tolist() for b in batches.shuffled(lists, 8, progress.seeded(1, 0))]
+    assert sorted(row for rows in first for row in rows) == list(range(100))
+    assert len(first) == batches.steps(100, 8)
+    assert first == [b.rows.tolist() for b in batches.shuffled(lists, 8, progress.seeded(1, 0))]
+    assert first != [b.rows.tolist() for b in batches.shuffled(lists, 8, progress.seeded(1, 1))]
+
+
+def _lesson() -> learn.Lesson:
+    corpus = tiny.corpus()
+    draw = torch.Generator().manual_seed(7)
+    pieces = Pieces(VOCABULARY, 64)
+    texts = corpus.pool[:96]
+    said = Said(torch.randn(96, 7, generator=draw), torch.randn(96, 12, generator=draw))
+    return learn.lesson(pieces, texts, corpus.labels, corpus.slots, said)
+
+
+def _trained(lesson: learn.Lesson, work: Path) -> bytes:
+    corpus = tiny.corpus()
+    shape = NetShape(
+        pieces=len(VOCABULARY), labels=7, slots=len(corpus.slots), width=8, channels=16
+    )
+    net, _ = learn.train_student(lesson, shape, SETTINGS, work, lambda _: None)
+    labelling = export.Labelling("tiny", corpus.labels, 6, 0, corpus.slots)
+    return export.exported(net, VOCABULARY, labelling, About(title="t", licence="none"))
+
+
+@pytest.mark.parametrize("after", [1, 3, 4, 5])
+def test_a_training_that_was_cut_ends_at_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    lesson = _lesson()
+    wanted = _trained(lesson, tmp_path / "whole")
+    saved, count = progress.save, 0
+
+    def cut(path: Path, state: dict[str, Any]) -> None:
+        nonlocal count
+        saved(path, state)
+        count += 1
+        if count == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(progress, "save", cut)
+        with pytest.raises(KeyboardInterrupt):
+            _trained(lesson, tmp_path / "cut")
+    assert _trained(lesson, tmp_path / "cut") == wanted
+
+
+def test_a_text_without_a_label_teaches_by_the_teachers_word_alone() -> None:
+    corpus = tiny.corpus()
+    lesson = learn.lesson(
+        Pieces(VOCABULARY, 64), corpus.unlabelled[:4], corpus.labels, corpus.slots
+    )
+    assert lesson.labels.tolist() == [UNLABELLED] * 4
+    assert lesson.tags is not None
+    assert {label for row in lesson.tags for label in row} == {UNLABELLED}
