@@ -19,7 +19,8 @@ from tests.student.small import text_content, text_student_file
 
 from hearthway.records.errors import StudentError
 from hearthway.student import reference
-from hearthway.student.format import ALIGN, FILE_MAX, HEADER_MAX, MAGIC, VERSION, read, write
+from hearthway.student.format import read, write
+from hearthway.student.layout import ALIGN, FILE_MAX, HEADER_MAX, MAGIC, VERSION
 from hearthway.student.legal import INT32_MAX
 
 FILE = text_student_file()

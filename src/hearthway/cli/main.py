@@ -46,6 +46,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "export": ("export", "Everything held about a person."),
     "map": ("map_", "Build and look at the atlas a household carries."),
     "charge": ("charge", "When to charge the car until it leaves: a plan by price, sun and house."),
+    "distill": (
+        "distill",
+        "A student condensed from a large teacher: made, judged and signed here.",
+    ),
     "models": (
         "models",
         "The household's models: what serves each task; add one, turn over, go back.",

@@ -50,7 +50,7 @@ from .destination import PATH_POINTS, DestinationModel, Posterior
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
 from .halts import HALT_M, HALT_MIN_S, MAX_STOPS, stop_of
-from .modes import ModeFilter
+from .modes import Judge, ModeFilter
 from .motion import implied_speed, remember
 from .next_planned import as_planned
 from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
@@ -80,14 +80,16 @@ class Life:
         pois: PoiIndex | None = None,
         roads: RoadNear | None = None,
         state: LifeState | None = None,
+        judge: Judge | None = None,
     ) -> None:
+        """`judge` says by what a trip went, once it is over (None: the filter that says it meanwhile)."""
         self.state = state if state is not None else LifeState(person=person)
         self.person = person
         self._pois = pois
         if self.state.here is not None:
             self.state.places[self.state.here].staying = True
         self._roads = roads
-        self._modes = ModeFilter(self.state.modes)
+        self._modes = ModeFilter(self.state.modes, judge)
         self._book = PlaceBook(self.state.places, self.state.settling)
         self._stays = StayDetector(self.state.window)
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)

@@ -8,7 +8,7 @@ that a fix a second and a fix a minute tell the same. All tables stand in `mode_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import exp
 
 from msgspec import Struct, field
@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from hearthway.records.life import MODES, TravelMode
 
 from .flat import gap_m
+from .mode_marks import WayMarks
 from .mode_tables import (
     ACCESS,
     CAR,
@@ -76,6 +77,7 @@ NAMED = {"foot": "walking", "bicycle": "cycling", "car": "driving", "transit": "
 
 
 Spot = tuple[float, float, float]  # time_s, lat, lon
+Judge = Callable[["ModeFilter"], tuple[TravelMode, float]]  # by what a way went, when it is over
 
 
 class ModeState(Struct, kw_only=True):
@@ -89,6 +91,8 @@ class ModeState(Struct, kw_only=True):
     mps: float = 0.0  # over the last step
     rest: Spot | None = None  # since when, and around where, one has not got away
     metres: list[float] = field(default_factory=lambda: [0.0] * 5)  # of this way, by mode
+    marks: WayMarks = field(default_factory=WayMarks)  # of this way
+    before: list[float] = field(default_factory=list)  # shares of this person's ways as it began
     walked_m: float = 0.0  # since the last ride
     waited_s: float = 0.0
     looks: float = 0.0  # speeds weighed since this ride began
@@ -115,8 +119,10 @@ class ModeState(Struct, kw_only=True):
 class ModeFilter:
     """Works on a `ModeState`; pure, and the same for live and replay."""
 
-    def __init__(self, state: ModeState) -> None:
+    def __init__(self, state: ModeState, judge: Judge | None = None) -> None:
+        """`judge` says by what a whole way went; None: the filter's own metres do."""
         self.state = state
+        self._judge = judge
 
     # --- what comes in
 
@@ -137,6 +143,8 @@ class ModeFilter:
         if not chained:
             state.came = []
         shares = self._shares()
+        state.before = [sum(shares[m] for m in modes) for modes in CLASS_OF]
+        state.marks = WayMarks()
         foot = max(FOOT_FIRST, shares[FOOT])
         rest = sum(shares[1:])
         state.p = [foot, *((1.0 - foot) * share / rest for share in shares[1:])]
@@ -216,12 +224,10 @@ class ModeFilter:
     def end(self) -> tuple[TravelMode, float]:
         """The way is over, a trip: its mode (the longest part's) and how sure that is. It is learned from."""
         state = self.state
-        mode, p = self.trip()
+        mode, p = self.trip() if self._judge is None else self._judge(self)
         state.came = []
         if mode != "unknown":
-            rode = [sum(state.metres[m] for m in modes) for modes in CLASS_OF]
-            rode = [m if (i == FOOT) == (mode == "foot") else 0.0 for i, m in enumerate(rode)]
-            state.came = [metres / sum(rode) for metres in rode]
+            state.came = [float(mode == one) for one in MODES]
             state.trips = [t + c for t, c in zip(state.trips, state.came, strict=True)]
         if mode == "car":
             state.car_told = TOLD_KEPT * state.car_told + float(state.told and not state.judged)
@@ -241,6 +247,12 @@ class ModeFilter:
             best = max(range(1, len(metres)), key=lambda i: (metres[i], -i))
             p = metres[best] / (total - metres[FOOT])
         return (MODES[best], p) if p >= TRIP_SURE else ("unknown", p)
+
+    def row(self) -> list[float]:
+        """This way so far in the numbers of `mode_marks.FEATURES`."""
+        state = self.state
+        before = state.before or [sum(self._shares()[m] for m in modes) for modes in CLASS_OF]
+        return state.marks.row(state.metres, before, told=state.told, car_told=state.car_told)
 
     def now(self) -> tuple[str, float]:
         """("driving", "walking", "cycling", "riding" or "moving", probability) of this moment."""
@@ -279,7 +291,9 @@ class ModeFilter:
                 if state.last_told is not None and since_s <= PACE_S[1]:
                     state.paced = True
                     change = (told_mps - state.last_told[1]) / since_s
-                    state.hard = state.hard or abs(change) > HARD_MPS2
+                    hard = abs(change) > HARD_MPS2
+                    state.hard = state.hard or hard
+                    state.marks.sped(change, hard=hard)
                 state.last_told = now[0], told_mps
         if gap_s <= DENSE_S and mps is not None:
             state.dense_m += gap_m(before[1], before[2], now[1], now[2])
@@ -296,6 +310,7 @@ class ModeFilter:
         slow = min(state.mps, mps if told is None else min(mps, told)) < SLOW_MPS
         self._change_over(gap_s, 1.0 if slow else FAST_GATE)
         weight = max(least, min(1.0, gap_s / APART_S))
+        state.marks.step(gap_s, mps, stops=state.stops, dense_m=min(state.dense_m, metres))
         speeds = speed_logs(mps, whole=gap_s > WHOLE_S)
         if told is not None:
             speeds = tuple((a + b) / 2.0 for a, b in zip(speeds, speed_logs(told), strict=True))
@@ -305,6 +320,7 @@ class ModeFilter:
         self._weigh([log - metres / far for log, far in zip(told_apart, RIDES_M, strict=True)])
         if mps < STOOD_MPS and state.walked_m > WALK_M:
             state.waited_s += gap_s
+        state.marks.access(state.walked_m, state.waited_s)
         state.mps = mps if told is None else max(mps, told)
         state.told_n, state.told_sum, state.stops, state.dense_m = 0, 0.0, 0, 0.0
         state.hard = state.paced = False

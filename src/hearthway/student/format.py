@@ -12,8 +12,7 @@ import math
 import mmap
 import os
 import stat
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,17 +25,10 @@ from hearthway.records.codec import to_json
 from hearthway.records.errors import StudentError
 
 from .header import Header, TensorEntry
+from .layout import AGAIN, MAGIC, PREAMBLE, VERSION, laid_out, outline
 from .legal import Plan, check
 
-MAGIC = b"\x89HWS\r\n\x1a\n"
-VERSION = 1
-ALIGN = 64
-FILE_MAX = 32 * 2**20
-HEADER_MAX = 256 * 2**10
-_PREAMBLE = struct.Struct("<8sIIQ")
 _DTYPES = {"int8": "i1", "uint8": "u1", "int32": "<i4"}
-_DECODER = msgspec.json.Decoder(Header)
-_AGAIN = "Get the file again from where it came."
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +54,9 @@ def read(source: Path | str | bytes) -> Student:
     try:
         data = _mapped(path)
     except OSError as why:
-        raise StudentError(f"{path} cannot be read: {why.strerror}.", _AGAIN) from None
+        raise StudentError(f"{path} cannot be read: {why.strerror}.", AGAIN) from None
     except ValueError:  # an empty file cannot be mapped
-        raise StudentError(f"{path} is empty.", _AGAIN) from None
+        raise StudentError(f"{path} is empty.", AGAIN) from None
     return _read(data, str(path))
 
 
@@ -81,10 +73,10 @@ def write(header: Header, tensors: Mapping[str, NDArray[Any]]) -> bytes:
         for name, tensor in ready.items()
     )
     text = to_json(msgspec.structs.replace(header, tensors=entries))
-    starts, size = _layout(len(text), entries)
+    starts, size = laid_out(len(text), entries)
     data = bytearray(size)
-    _PREAMBLE.pack_into(data, 0, MAGIC, VERSION, len(text), size)
-    data[_PREAMBLE.size : _PREAMBLE.size + len(text)] = text
+    PREAMBLE.pack_into(data, 0, MAGIC, VERSION, len(text), size)
+    data[PREAMBLE.size : PREAMBLE.size + len(text)] = text
     for start, entry, tensor in zip(starts, entries, ready.values(), strict=True):
         data[start : start + entry.size] = tensor.astype(_DTYPES[entry.dtype]).tobytes()
     return _checked(bytes(data))
@@ -107,7 +99,7 @@ def _mapped(path: Path) -> mmap.mmap:
 
 
 def _read(data: bytes | mmap.mmap, where: str) -> Student:
-    header, starts = _header(data, where)
+    header, starts = outline(data, where)
     tensors = {
         entry.name: np.frombuffer(
             data, _DTYPES[entry.dtype], math.prod(entry.shape), start
@@ -116,51 +108,3 @@ def _read(data: bytes | mmap.mmap, where: str) -> Student:
     }
     plan = check(header, tensors)
     return Student(hashlib.sha256(data).hexdigest(), header, tensors, plan, len(data), data)
-
-
-def _header(data: bytes | mmap.mmap, where: str) -> tuple[Header, list[int]]:
-    """The header and where each tensor starts, all lengths checked against the file's own."""
-    if len(data) < _PREAMBLE.size or data[: len(MAGIC)] != MAGIC:
-        raise StudentError(f"{where}: this is no student.", _AGAIN)
-    _, version, length, size = _PREAMBLE.unpack(data[: _PREAMBLE.size])
-    if version != VERSION:
-        raise StudentError(
-            f"{where}: a student of format {version}, and this Hearthway reads {VERSION}.",
-            "Update Hearthway." if version > VERSION else "Export it anew.",
-        )
-    if size > FILE_MAX or length > HEADER_MAX:
-        raise StudentError(f"{where}: a student may have {FILE_MAX} bytes, not {size}.", _AGAIN)
-    if size != len(data) or _PREAMBLE.size + length > size:
-        raise StudentError(f"{where}: {len(data)} bytes, and it should have {size}.", _AGAIN)
-    text = data[_PREAMBLE.size : _PREAMBLE.size + length]
-    try:
-        header = _DECODER.decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
-        raise StudentError(f"{where}: its header does not decode: {why}.", _AGAIN) from None
-    names = [entry.name for entry in header.tensors]
-    starts, wanted = _layout(length, header.tensors)
-    if to_json(header) != text or names != sorted(set(names)) or wanted != size:
-        raise StudentError(f"{where}: its header is not in the one form it may have.", _AGAIN)
-    if any(any(data[begin:end]) for begin, end in _gaps(length, header.tensors, starts)):
-        raise StudentError(f"{where}: there is something between its tensors.", _AGAIN)
-    return header, starts
-
-
-def _layout(header_length: int, entries: Sequence[TensorEntry]) -> tuple[list[int], int]:
-    """(where each tensor starts, the file's length)."""
-    starts = []
-    at = _PREAMBLE.size + header_length
-    for entry in entries:
-        at = -(-at // ALIGN) * ALIGN
-        starts.append(at)
-        at += entry.size
-    return starts, at
-
-
-def _gaps(
-    header_length: int, entries: Sequence[TensorEntry], starts: Sequence[int]
-) -> Iterator[tuple[int, int]]:
-    at = _PREAMBLE.size + header_length
-    for entry, start in zip(entries, starts, strict=True):
-        yield at, start
-        at = start + entry.size

@@ -1,0 +1,127 @@
+"""The model card: what a student is for, what it is made from, how good and how fast it is. Markdown, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .result import Result
+from .tabular.figures import Scored
+
+SIZES = ("bytes", "kB", "MB")
+LOSSES_SHOWN = 10
+
+
+def card(result: Result) -> str:
+    """One page; every figure of it stands in the JSON as well."""
+    out = [f"# {result.name}", "", _purpose(result), "", "## Figures", ""]
+    out += _table(
+        (
+            "part",
+            "model",
+            "rows",
+            "accuracy",
+            "agrees with the teacher",
+            "AUC",
+            "log loss",
+            "calibration error",
+        ),
+        (
+            (
+                one.part,
+                one.model,
+                str(one.rows),
+                share(one.accuracy),
+                share(one.agreement),
+                share(one.auc),
+                share(one.log_loss),
+                share(one.calibration_error),
+            )
+            for one in result.figures
+        ),
+    )
+    out += [
+        "",
+        "## By class",
+        "",
+        "Share of the class's rows that are told so, and what the student loses.",
+    ]
+    for part in dict.fromkeys(one.part for one in result.figures):
+        out += ["", f"Part {part}:", "", *_table(*by_class(result.figures, part))]
+    out += ["", "## Size and speed", ""]
+    out += [
+        f"{size(result.size_bytes)} on disk, {result.parameters:,} numbers. One thread, on {result.measured.machine},",
+        f"Python {result.measured.python}:",
+        "",
+    ]
+    out += _table(
+        ("runtime", "p50 ms", "p95 ms", "CPU-seconds an answer"),
+        (
+            (one.runtime, f"{one.p50_ms:g}", f"{one.p95_ms:g}", f"{one.cpu_ms / 1e3:.6f}")
+            for one in result.measured.speed
+        ),
+    )
+    out += ["", "## Data and licences", "", f"The student: {result.licence}. Taught from:", ""]
+    out += [
+        f"- {one.name}, {one.origin}, {one.licence}{f' ({one.attribution})' if one.attribution else ''}"
+        for one in result.sources
+    ] or ["- nothing that a recipe names"]
+    if result.rules:
+        out += ["", f"Personal data by your rules: {', '.join(result.rules)}."]
+    out += ["", "## Recipe", ""]
+    out += _table(("setting", "value"), sorted(result.recipe.items()))
+    out += ["", f"Made with {', '.join(f'{k} {v}' for k, v in sorted(result.made_with.items()))}."]
+    out += ["The same recipe, seed and versions on the same machine give the same bytes.", ""]
+    return "\n".join(out)
+
+
+def _purpose(result: Result) -> str:
+    names = ", ".join(result.labels[:8]) + (", ..." if len(result.labels) > 8 else "")
+    return (
+        f"Task `{result.task}`: one of {len(result.labels)} classes ({names}).\n"
+        f"SHA-256 `{result.identity}`, signed by {result.signed_by}."
+    )
+
+
+def by_class(figures: Iterable[Scored], part: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A table of the classes of one part, those with the largest loss first; of many classes the worst ones."""
+    models = [one for one in figures if one.part == part]
+    teacher = next((one for one in models if one.model == "teacher"), None)
+    last = next((one for one in models if one.model == "student, int8"), None)
+    head = ("class", *(one.model for one in models), "teacher less int8")
+    rows = []
+    for label in models[0].by_class if models else ():
+        loss = _loss(teacher, last, label)
+        rows.append(
+            (loss or 0.0, label, (*(share(m.by_class.get(label)) for m in models), points(loss)))
+        )
+    rows.sort(key=lambda row: (-row[0], row[1]))
+    return head, [(label, *cells) for _, label, cells in rows[:LOSSES_SHOWN]]
+
+
+def _loss(teacher: Scored | None, student: Scored | None, label: str) -> float | None:
+    if teacher is None or student is None or label not in student.by_class:
+        return None
+    return teacher.by_class[label] - student.by_class[label]
+
+
+def share(value: float | None) -> str:
+    """Four places, or nothing."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def points(value: float | None) -> str:
+    """A difference with its sign."""
+    return "" if value is None else f"{value:+.4f}"
+
+
+def size(count: int) -> str:
+    """Bytes for people, in thousands."""
+    value, unit = float(count), 0
+    while value >= 1000.0 and unit < len(SIZES) - 1:
+        value, unit = value / 1000.0, unit + 1
+    return f"{value:.0f} {SIZES[unit]}" if unit == 0 else f"{value:.1f} {SIZES[unit]}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    cells = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in cells]

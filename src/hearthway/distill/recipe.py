@@ -1,0 +1,80 @@
+"""What a student is made from: one TOML file. Equal recipes and inputs give equal bytes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from hearthway.records import toml
+from hearthway.records.errors import InputError
+
+from .own import Origin
+
+T = TypeVar("T")
+
+RECIPES = Path(__file__).parent / "data"
+SEED_MAX = 2**31 - 1
+
+
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where data come from and by which right: told in the model card, word for word."""
+
+    name: str
+    licence: str
+    origin: Origin
+    attribution: str = ""
+    path: str = ""  # of the user's own copy; relative to the recipe's folder
+    key: str = ""  # of personal data: the key by which the owner's rules know it
+
+
+class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`corpus`, `teacher` and `student` are the task's own tables; each stage reads its own."""
+
+    task: str
+    name: str
+    seed: int = 1
+    source: tuple[Source, ...] = ()
+    corpus: dict[str, Any] = {}
+    teacher: dict[str, Any] = {}
+    student: dict[str, Any] = {}
+
+
+def shipped_recipe(task: str) -> Path:
+    """The recipe that comes with Hearthway."""
+    return RECIPES / f"{task}.toml"
+
+
+def read_recipe(path: Path, *, seed: int | None = None) -> Recipe:
+    """The recipe in `path`, with another `seed` where one is given; InputError names what is wrong with it."""
+    try:
+        document = toml.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"There is no recipe {path}.", "Name a TOML file that is there.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
+        raise InputError(f"The recipe {path} is no TOML: {why}.", _LOOK) from None
+    except OSError as why:
+        raise InputError(
+            f"The recipe {path} cannot be read: {why.strerror}.",
+            "Check the path and its permissions.",
+        ) from None
+    recipe = table(document, Recipe, f"The recipe {path}")
+    recipe = recipe if seed is None else msgspec.structs.replace(recipe, seed=seed)
+    if not 0 <= recipe.seed <= SEED_MAX:
+        raise InputError(f"The seed is {recipe.seed}.", f"Use a whole number from 0 to {SEED_MAX}.")
+    return recipe
+
+
+def table(values: Mapping[str, Any], kind: type[T], what: str) -> T:
+    """`values` as `kind`; InputError that says which field does not fit."""
+    try:
+        return msgspec.convert(values, kind)
+    except (msgspec.ValidationError, ValueError) as why:
+        raise InputError(f"{what} does not fit: {why}.", _LOOK) from None
+
+
+_LOOK = "docs/how-to/distill.md shows one whole; `hearthway distill TASK --show-recipe` prints the shipped one."

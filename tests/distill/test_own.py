@@ -1,0 +1,114 @@
+"""Personal data teach nothing without a rule of their owner, and no teacher on another machine, ever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from hearthway.distill.own import Origin, check_sources, check_teacher
+from hearthway.distill.recipe import Recipe, Source, read_recipe, shipped_recipe
+from hearthway.distill.tasks import TASKS
+from hearthway.mesh.policy.rules import Rules
+from hearthway.records.errors import InputError, RuleDeniedError
+
+PUBLIC = Source(name="a set", licence="CC0", origin=Origin.PUBLIC)
+MINE = Source(name="what I asked", licence="none", origin=Origin.PERSONAL, key="Person.Asked")
+RULE = 'version = 2\n[[train]]\nid = "asked"\nkeys = ["{}"]\n'
+
+
+def _rules(tmp_path: Path, key: str) -> Rules:
+    file = tmp_path / "rules.toml"
+    file.write_text(RULE.format(key))
+    return Rules.load(file)
+
+
+def test_personal_data_need_a_rule(tmp_path: Path) -> None:
+    with pytest.raises(RuleDeniedError, match=r"do not let Person\.Asked be learned from") as error:
+        check_sources([PUBLIC, MINE], _rules(tmp_path, "Person.Location.*"))
+    assert "[[train]]" in error.value.next_step
+    assert check_sources([PUBLIC, MINE], _rules(tmp_path, "Person.Asked")) == ("asked",)
+
+
+def test_no_rules_at_hand_are_no_permission() -> None:
+    with pytest.raises(RuleDeniedError, match="no rules were named"):
+        check_sources([MINE], None)
+    assert check_sources([PUBLIC], None) == (), "the control"
+
+
+def test_personal_data_without_a_key_are_refused(tmp_path: Path) -> None:
+    nameless = Source(name="notes", licence="none", origin=Origin.PERSONAL)
+    with pytest.raises(InputError, match="says no `key`"):
+        check_sources([nameless], _rules(tmp_path, "Person.Asked"))
+
+
+def test_a_teacher_elsewhere_is_told_nothing_personal() -> None:
+    with pytest.raises(RuleDeniedError, match="what I asked"):
+        check_teacher([PUBLIC, MINE], where="192.168.1.9:80", this_machine=False)
+    check_teacher([PUBLIC], where="192.168.1.9:80", this_machine=False)
+    check_teacher([PUBLIC, MINE], where="127.0.0.1:80", this_machine=True)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_shipped_recipes_build(task: str) -> None:
+    recipe = read_recipe(shipped_recipe(task))
+    assert recipe.task == task
+    assert all(source.origin is not Origin.PERSONAL for source in recipe.source)
+    if not TASKS[task].extra:
+        stages = TASKS[task].build(recipe, Path()).stages
+        assert [one.name for one in stages][-2:] == ["export", "evaluate"]
+
+
+BROKEN = {
+    "no TOML": "task = ",
+    "an unknown field": 'task = "modes"\nname = "x"\nspeed = 3\n',
+    "no name": 'task = "modes"\n',
+    "a seed that is no number": 'task = "modes"\nname = "x"\nseed = "one"\n',
+    "a seed below 0": 'task = "modes"\nname = "x"\nseed = -1\n',
+    "an origin nobody knows": 'task = "modes"\nname = "x"\n[[source]]\nname = "a"\nlicence = "b"\norigin = "found"\n',
+}
+
+
+@pytest.mark.parametrize("words", BROKEN)
+def test_a_broken_recipe_says_what_is_wrong(tmp_path: Path, words: str) -> None:
+    file = tmp_path / "recipe.toml"
+    file.write_text(BROKEN[words])
+    with pytest.raises(InputError) as error:
+        read_recipe(file)
+    assert error.value.next_step
+
+
+def test_no_recipe_no_file_and_no_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no recipe"):
+        read_recipe(tmp_path / "none.toml")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_recipe(tmp_path)
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="is no TOML"):
+        read_recipe(tmp_path / "binary.toml")
+
+
+BAD_TABLES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("corpus", {"people": "many"}),
+    ("corpus", {"persons": 3}),
+    ("teacher", {"trees": 0, "nets": 0}),
+    ("teacher", {"cuts": 0}),
+    ("student", {"hidden": []}),
+    ("student", {"hidden": [0]}),
+    ("student", {"hard": 1.5}),
+    ("student", {"epochs": -1}),
+    ("teacher", {"onnx": "none.onnx"}),
+)
+
+
+@pytest.mark.parametrize(("name", "values"), BAD_TABLES, ids=str)
+def test_a_table_that_does_not_fit_is_refused_before_the_work(
+    name: str, values: dict[str, Any]
+) -> None:
+    good = Recipe(task="modes", name="x")
+    with pytest.raises(InputError) as error:
+        TASKS["modes"].build(msgspec.structs.replace(good, **{name: values}), Path())
+    assert error.value.next_step
+    TASKS["modes"].build(good, Path())
