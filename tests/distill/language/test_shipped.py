@@ -67,3 +67,32 @@ def test_the_bench_counts_at_the_files_own_threshold(ask: Student) -> None:
     figures, differ = lang.student_scope(ask, rows)
     assert differ == 0
     assert (figures.in_scope, figures.accepted_right, figures.oos_recall) == (0.5, 0.5, 1.0)
+
+
+@pytest.fixture(scope="module")
+def home() -> Student:
+    return read(DATA / "home.student")
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "slots"),
+    [
+        ("turn the lights off in the bedroom", "iot_hue_lightoff", {"house_place": "bedroom"}),
+        ("Wake me up at seven am", "alarm_set", {"time": "seven am"}),
+        ("vacuum the living room", "iot_cleaning", {"house_place": "living room"}),
+        ("turn up the volume", "audio_volume_up", {}),
+    ],
+)
+def test_commands_are_understood_with_their_slots(
+    home: Student, text: str, intent: str, slots: dict[str, str]
+) -> None:
+    found = Answerer(home, cpu.Runtime(home)).understand(text)
+    assert (found.intent, found.accepted) == (intent, True)
+    assert {slot.name: slot.text for slot in found.slots} == slots
+
+
+def test_what_is_no_command_is_rejected(home: Student) -> None:
+    answerer = Answerer(home, cpu.Runtime(home))
+    assert not answerer.understand("what is the interest rate of my savings account").accepted
+    assert not answerer.understand("has my vacation request been approved").accepted
+    assert home.size <= SIZE_MAX
