@@ -51,7 +51,8 @@ else:  # run as a script, which finds what lies beside it
     from mutants import Mutant, mutants, plant
 
 ROOT = Path(__file__).resolve().parent.parent
-MESH = ROOT / "src" / "hearthway" / "mesh"
+PACKAGE = ROOT / "src" / "hearthway"
+PARTS = ("student", "mesh")  # where modules are looked for
 WANTED = 90.0
 EXAMPLES = 10  # drawn at most from a law, before whatever survives meets them all
 CALLS = 300  # of a function in one test that are looked at: later ones seldom run another line
@@ -78,6 +79,12 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/mesh/test_regist*.py",
         "tests/mesh/test_store.py",
     ),
+    "reference": ("tests/student/test_reference.py", "tests/student/test_legal.py"),
+    "cpu": ("tests/student/test_cpu.py", "tests/student/test_legal_edges.py"),
+    "legal": ("tests/student/test_legal*.py", "tests/student/test_format.py"),
+    "forms": ("tests/student/test_legal*.py", "tests/student/test_reference.py"),
+    "tokens": ("tests/student/test_tokens.py", "tests/student/test_legal_edges.py"),
+    "answer": ("tests/student/test_answer.py",),
 }
 # tests of the clock on the wall, which a loaded machine fails, and long ones that tell little more than the rest
 LEFT_OUT = "not flipped_bit and not structure_aware and not random_bytes and not microseconds and not quick and not long_run"
@@ -161,12 +168,12 @@ def _arguments(module: str) -> list[str]:
 
 def _file(module: str) -> Path:
     """Where the module stands."""
-    return next(MESH.rglob(f"{module}.py"))
+    return next(file for part in PARTS for file in (PACKAGE / part).rglob(f"{module}.py"))
 
 
 def _name(module: str) -> str:
     """How it is imported."""
-    return f"hearthway.mesh.{_file(module).parent.name}.{module}"
+    return ".".join(("hearthway", *_file(module).relative_to(PACKAGE).with_suffix("").parts))
 
 
 def _tests(module: str) -> list[str]:
@@ -610,7 +617,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _preload()
         found = []
-        for module in given.module or [m for m in TESTS if list(MESH.rglob(f"{m}.py"))]:
+        for module in given.module or TESTS:
             one = score(module, given.sample, given.seed, given.budget, given.verify, given.confirm)
             print(json.dumps(one), flush=True)
             found.append(one)
