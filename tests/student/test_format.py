@@ -98,6 +98,9 @@ def test_what_a_header_claims_is_not_allocated() -> None:
     long = struct.pack("<8sIIQ", MAGIC, VERSION, HEADER_MAX + 1, 100)
     deep = with_header(b'{"task":' + b"[" * 100_000)
     many = with_header(b'{"outputs":[' + b'"a",' * 60_000)
+    for data, message in ((huge, "a student may have"), (long, "a header may have")):
+        with pytest.raises(StudentError, match=message):
+            read(data)
     tracemalloc.start()
     try:
         for data in (with_header(text), huge, long, deep, many):

@@ -33,8 +33,10 @@ def outline(data: bytes | mmap.mmap, where: str) -> tuple[Header, list[int]]:
             f"{where}: a student of format {version}, and this Hearthway reads {VERSION}.",
             "Update Hearthway." if version > VERSION else "Export it anew.",
         )
-    if size > FILE_MAX or length > HEADER_MAX:
+    if size > FILE_MAX:
         raise StudentError(f"{where}: a student may have {FILE_MAX} bytes, not {size}.", AGAIN)
+    if length > HEADER_MAX:
+        raise StudentError(f"{where}: a header may have {HEADER_MAX} bytes, not {length}.", AGAIN)
     if size != len(data) or PREAMBLE.size + length > size:
         raise StudentError(f"{where}: {len(data)} bytes, and it should have {size}.", AGAIN)
     text = data[PREAMBLE.size : PREAMBLE.size + length]
