@@ -105,7 +105,7 @@ class Nodes:
             assert mesh is not None
             await mesh.wait_ready(others, 15.0)
 
-    async def until(self, true: Callable[[], bool], limit_s: float = 10.0) -> None:
+    async def until(self, true: Callable[[], bool], limit_s: float = 30.0) -> None:
         """Until something holds; fails the test when it does not come."""
         for _ in range(int(limit_s / 0.01)):
             if true():

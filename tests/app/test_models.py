@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -307,5 +308,71 @@ def test_the_verb_lists_adds_and_goes_back(household: Any, tmp_path: Path) -> No
                 refused = await run(*words, *phone)
                 assert isinstance(refused.exception, InputError)
                 assert "home" in refused.exception.message
+
+    asyncio.run(main())
+
+
+def test_a_restored_home_hears_from_its_members_what_it_ordered(
+    household: Any, tmp_path: Path
+) -> None:
+    """Models are in no backup; and its next order counts, although it had forgotten the last ones."""
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            for data in (OLD, NEW):
+                await give(nodes, tmp_path / "files", data, "home", "phone")
+            await nodes.down("home")
+            shutil.rmtree(nodes["home"].paths.models)
+            await nodes.up("home")
+            await nodes.until(lambda: serves(nodes["home"]) == NEW)
+            third = model("third")
+            await give(nodes, tmp_path / "files", third, "home", "phone")
+            await nodes.ask("home", "model-back", task=TASK)
+            await nodes.until(lambda: serves(nodes["phone"]) == serves(nodes["home"]) == NEW)
+
+    asyncio.run(main())
+
+
+def test_a_restored_home_that_meets_nobody_orders_after_what_it_forgot(
+    household: Any, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            await give(nodes, tmp_path / "files", OLD, "home", "phone")
+            nodes.hub.cut("home", "phone")
+            await nodes.down("home")
+            shutil.rmtree(nodes["home"].paths.models)
+            await nodes.up("home")
+            assert nodes["home"].part(Models).shelf.known() == {}
+            await nodes.ask("home", "model-add", **own(tmp_path, "new.student", NEW))
+            nodes.hub.heal("home", "phone")
+            await nodes.until(lambda: serves(nodes["phone"]) == serves(nodes["home"]) == NEW)
+
+    asyncio.run(main())
+
+
+def test_what_comes_with_hearthway_serves_until_the_household_says_otherwise(
+    household: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brought = tmp_path / "brought"
+    brought.mkdir()
+    (brought / f"{TASK}.student").write_bytes(OLD)
+    monkeypatch.setattr("hearthway.app.models.SHIPPED", brought)
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            phone = nodes["phone"].part(Models)
+            identity = hashlib.sha256(OLD).hexdigest()
+            assert phone.load(TASK) == (identity, OLD)
+            assert phone.load("other") is None
+            assert phone.load("../brought/ask") is None
+            assert phone.by_identity(identity) == OLD
+            assert phone.by_identity("0" * 64) is None
+            row = (await nodes.ask("phone", "models"))["models"][0]
+            assert (row["task"], row["serves"]["identity"]) == (TASK, "")
+            await give(nodes, tmp_path / "files", NEW, "home", "phone")
+            assert phone.by_identity(hashlib.sha256(NEW).hexdigest()) == NEW
+            await nodes.ask("home", "model-back", task=TASK)
+            await nodes.until(lambda: serves(nodes["phone"]) == OLD)
 
     asyncio.run(main())

@@ -16,14 +16,21 @@ from hearthway.mesh.state.shelf import Shelf
 from hearthway.mesh.trust.certificates import load_certificate
 from hearthway.mesh.trust.orders import open_order
 from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.errors import HearthwayError, InputError, StoreError, WireError
+from hearthway.records.errors import (
+    HearthwayError,
+    IdentityError,
+    InputError,
+    RuleDeniedError,
+    StoreError,
+    WireError,
+)
 from hearthway.records.releases import ORDERS, PURPOSE, TASK, TASKS_MAX, Order, OrdersSaid
 
 if TYPE_CHECKING:
     from .node import Node
 
 log = logging.getLogger("hearthway.models")
-ASK_TIMEOUT_S = 10.0
+ASK_TIMEOUT_S = 3.0  # a word that was lost as two nodes met is said again
 SAID_BYTES_MAX = 1024 * 1024  # of orders in one message
 
 
@@ -38,14 +45,15 @@ class OrderBook:
         later: Callable[[], None],
         trouble: dict[str, HearthwayError],
     ) -> None:
-        """`ordered`: something is new here; `later`: look once more after a while; `trouble`: by task, what is wrong."""
+        """`ordered`: something, or somebody, is new here; `later`: look once more after a while; `trouble`: by task, what is wrong."""
         self._node = node
         self._shelf = shelf
         self._ordered = ordered
         self._later = later
         self._trouble = trouble
         self._knows: dict[str, dict[str, int]] = {}  # what a peer in reach has, by its word
-        self._telling: set[str] = set()
+        self._unmet: set[str] = set()  # in reach, and not asked yet
+        self._asking: set[str] = set()
         self._allowed: dict[str, Allowance] = {}
 
     def mesh_started(self, mesh: MeshNode) -> None:
@@ -56,8 +64,10 @@ class OrderBook:
         """Another node proved itself, or went."""
         self._allowed.pop(device_id, None)
         self._knows.pop(device_id, None)
+        self._unmet.discard(device_id)
         if alive:
-            self._node.spawn(self._meet(device_id), "models")
+            self._unmet.add(device_id)
+            self.tell()
 
     def allow(self, sender: str, size: int) -> None:
         """InputError where that node asks for more than anybody needs."""
@@ -73,34 +83,47 @@ class OrderBook:
         return open_order(signed, load_certificate(data, "The household's root certificate"))
 
     def tell(self) -> None:
-        """To each peer whose orders are known, those that it lacks; until it says that it has them."""
+        """Ask whoever came, and tell each peer whose orders are known those that it lacks, until it has them."""
         mesh = self._node.mesh
-        for device_id, known in list(self._knows.items()):
-            lacking = self._shelf().signed_after(known)
-            if mesh is not None and lacking and device_id not in self._telling:
-                self._telling.add(device_id)
-                self._node.spawn(self._tell_one(mesh, device_id, lacking), "models")
+        if mesh is None:
+            return
+        for device_id in (self._unmet | self._knows.keys()) - self._asking:
+            lacking = self._shelf().signed_after(self._knows.get(device_id, self._shelf().known()))
+            if lacking or device_id in self._unmet:
+                self._asking.add(device_id)
+                self._node.spawn(self._ask(mesh, device_id, lacking), "models")
 
     # inside ------------------------------------------------------------------------------------------------------
 
-    async def _meet(self, device_id: str) -> None:
-        """Ask somebody who came for orders that are newer; whoever lacks ours asks us."""
-        mesh = self._node.mesh
-        for _ in range(TASKS_MAX):
-            if mesh is None or not mesh.ready(device_id):
-                return
-            said = OrdersSaid(known=self._shelf().known())
-            try:
+    async def _ask(self, mesh: MeshNode, device_id: str, orders: tuple[bytes, ...]) -> None:
+        """Say what is known here, and some orders; take what that node has and this one lacks."""
+        said_before: dict[str, int] | None = None
+        try:
+            while True:
+                said = OrdersSaid(known=self._shelf().known(), orders=_some(orders))
                 answer = await mesh.request(
                     device_id, ORDERS, said, PURPOSE, OrdersSaid, ASK_TIMEOUT_S
                 )
-            except HearthwayError as why:  # an older Hearthway, or it went
-                log.debug("no orders", extra={"fields": {"peer": device_id, "why": why.message}})
-                break
-            self._heard(device_id, answer)
-            if not await self._take(answer.orders):
-                break
-        self._ordered()
+                self._heard(device_id, answer)
+                lacked = await self._take(answer.orders)
+                orders = self._shelf().signed_after(answer.known)
+                if not lacked and not orders:
+                    return
+                if not lacked and answer.known == said_before:
+                    break  # it does not take them now
+                said_before = answer.known
+            self._later()
+        except (IdentityError, RuleDeniedError) as why:
+            self._unmet.discard(device_id)
+            log.warning("no orders", extra={"fields": {"peer": device_id, "problem": why.message}})
+        except HearthwayError as why:
+            log.debug("no orders", extra={"fields": {"peer": device_id, "why": why.message}})
+            if "does not answer" in why.message:  # an older Hearthway
+                self._unmet.discard(device_id)
+            elif device_id in self._unmet or device_id in self._knows:
+                self._later()
+        finally:
+            self._asking.discard(device_id)
 
     async def _said(self, meta: Any, said: OrdersSaid) -> OrdersSaid:
         self.allow(meta.sender, sum(map(len, said.orders)))
@@ -115,6 +138,9 @@ class OrderBook:
         if any(TASK.fullmatch(task) is None for task in said.known):
             raise WireError("Orders about what is no task are not heard.")
         self._knows[device_id] = said.known
+        if device_id in self._unmet:  # what waited for somebody goes on
+            self._unmet.discard(device_id)
+            self._ordered()
 
     async def _take(self, orders: tuple[bytes, ...]) -> bool:
         """Keep what is newer; was anything? Whoever is in reach hears of it from us as well."""
@@ -128,22 +154,6 @@ class OrderBook:
         if new:
             self._ordered()
         return new
-
-    async def _tell_one(self, mesh: MeshNode, device_id: str, orders: tuple[bytes, ...]) -> None:
-        said = OrdersSaid(known=self._shelf().known(), orders=_some(orders))
-        again = False
-        try:
-            answer = await mesh.request(device_id, ORDERS, said, PURPOSE, OrdersSaid, ASK_TIMEOUT_S)
-            self._heard(device_id, answer)
-            again = bool(self._shelf().signed_after(answer.known))
-            await self._take(answer.orders)
-        except HearthwayError as why:
-            again = device_id in self._knows
-            log.debug("not told", extra={"fields": {"peer": device_id, "why": why.message}})
-        finally:
-            self._telling.discard(device_id)
-        if again:
-            self._later()
 
 
 def _some(orders: tuple[bytes, ...]) -> tuple[bytes, ...]:

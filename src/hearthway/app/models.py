@@ -32,7 +32,7 @@ from hearthway.records.releases import (
 
 from .control import ControlServer
 from .model_check import ChildCheck
-from .model_fetch import Fetcher
+from .model_fetch import PIECE_TIMEOUT_S, Fetcher
 from .model_orders import ASK_TIMEOUT_S, OrderBook
 from .model_words import row_of
 from .part import Part
@@ -65,6 +65,7 @@ class Models(Part):
         self._fetching: tuple[str, asyncio.Task[None]] | None = None
         self._again: asyncio.TimerHandle | None = None
         self._tries = 0
+        self._reporting: set[str] = set()
         self._told: dict[str, Staged] = {}  # what the home was told in this contact
         self._watchers: list[tuple[str, Callable[[], None]]] = []
         self.settled: Callable[[str], None] = lambda task: (
@@ -165,6 +166,9 @@ class Models(Part):
     def ordered(self) -> None:
         """An order is new here: it is told to everybody in reach, and carried out."""
         self._tries = 0
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
         self._wake.set()
 
     # what is done here ---------------------------------------------------------------------------------------------
@@ -190,7 +194,7 @@ class Models(Part):
         if changed:
             self._changed(task)
         self.settled(task)
-        await self._report(task)
+        self.node.spawn(self._report(task), "models")
 
     def _changed(self, task: str) -> None:
         serves = self.shelf.serving(task)
@@ -235,15 +239,18 @@ class Models(Part):
 
     def _later(self) -> None:
         """Once more, ever less often, while something is wanted; whoever comes makes it sooner."""
-        if self._again is not None:
-            self._again.cancel()
-        pause_s = AGAIN_S[min(self._tries, len(AGAIN_S) - 1)]
+        if self._again is None:
+            pause_s = AGAIN_S[min(self._tries, len(AGAIN_S) - 1)]
+            self._again = asyncio.get_running_loop().call_later(pause_s, self._once_more)
+
+    def _once_more(self) -> None:
+        self._again = None
         self._tries += 1
-        self._again = asyncio.get_running_loop().call_later(pause_s, self._wake.set)
+        self._wake.set()
 
     async def _ask_piece(self, device_id: str, wanted: PieceWanted) -> Piece:
         mesh = self.node.paired()
-        return await mesh.request(device_id, PIECE, wanted, PURPOSE, Piece, ASK_TIMEOUT_S)
+        return await mesh.request(device_id, PIECE, wanted, PURPOSE, Piece, PIECE_TIMEOUT_S)
 
     def _sources(self) -> list[str]:
         """Everybody in reach, the home first."""
@@ -257,15 +264,21 @@ class Models(Part):
 
     async def _report(self, task: str) -> None:
         """The home hears how it stands here, where that is news to it."""
-        mesh, report = self.node.mesh, self.report(task)
-        if mesh is None or self._told.get(task) == report:
+        mesh = self.node.mesh
+        if mesh is None or task in self._reporting:
             return
-        for home in mesh.ready(Role.HOME):
-            try:
-                await mesh.request(home, STAGED, report, PURPOSE, type(None), ASK_TIMEOUT_S)
-                self._told[task] = report
-            except HearthwayError as why:  # said again at the next contact
-                log.debug("not reported", extra={"fields": {"why": why.message}})
+        self._reporting.add(task)
+        try:
+            for home in mesh.ready(Role.HOME):
+                while self._told.get(task) != (report := self.report(task)):
+                    await mesh.request(home, STAGED, report, PURPOSE, type(None), ASK_TIMEOUT_S)
+                    self._told[task] = report
+        except HearthwayError as why:
+            log.debug("not reported", extra={"fields": {"why": why.message}})
+            if "does not answer" not in why.message:  # as an older Hearthway says
+                self._later()
+        finally:
+            self._reporting.discard(task)
 
     def report(self, task: str) -> Staged:
         """How this node stands with the newest order about a task."""
