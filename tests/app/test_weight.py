@@ -17,7 +17,10 @@ from hearthway.app.recording import fix_signals, write_recording
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix
 
-HEAVY = ("numpy", "tzfpy", "opening_hours", "hearthway.atlas.store", "hearthway.app.phone")
+HEAVY = (
+    *("numpy", "tzfpy", "opening_hours", "hearthway.atlas.store", "hearthway.app.phone"),
+    *("hassil", "yaml", "home_assistant_intents", "hearthway.app.ask.desk"),
+)
 PROGRAM = """
 import sys
 from pathlib import Path

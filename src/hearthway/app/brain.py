@@ -15,6 +15,7 @@ import msgspec
 from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.memory import Memory
 from hearthway.assist.settings import GateSettings
+from hearthway.assist.shape import Scene
 from hearthway.assist.standing import STANDS_S
 from hearthway.context.events import LifeEvent, MealVisited
 from hearthway.context.life import Life
@@ -327,6 +328,15 @@ class Brain:
                 for used in situation.evidence
             ),
         )
+
+    def scene(self, situation: Situation) -> Scene:
+        """What needs look at: the situation, what was learned, and the map."""
+        return self._assistant.scene(situation, self._memory)
+
+    @property
+    def house(self) -> Mapping[str, Signal]:
+        """The latest word of each key of the house, as told."""
+        return self._house.latest
 
     def expects(self, now_s: float) -> bool:
         """Does the calendar have anything in the next hours?"""

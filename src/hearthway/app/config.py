@@ -11,9 +11,11 @@ import msgspec
 from msgspec import Struct, field
 
 from hearthway.records import toml
+from hearthway.records.ask import LANGUAGES
 from hearthway.records.errors import ConfigError
 from hearthway.records.household import Role
 
+from .ask.own_network import checked_url, is_own
 from .paths import NodePaths, write_private
 
 DIALS = ("quiet", "normal", "eager")
@@ -58,6 +60,19 @@ class AssistTable(Struct, frozen=True, forbid_unknown_fields=True):
     daily_budget: int = 2
 
 
+class AskTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """Questions in plain words: the language tried first, a language model of one's own, and voice by Wyoming.
+
+    `voice` is "off" or host:port; `voice_person` is whose voice that is ("nobody": anybody's).
+    """
+
+    language: str = "en"
+    model_url: str = ""
+    model: str = ""
+    voice: str = "off"
+    voice_person: str = "nobody"
+
+
 class VenueTable(Struct, frozen=True, forbid_unknown_fields=True):
     """For the venue role: which POI it is, and where it answers."""
 
@@ -100,6 +115,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     map: MapTable = MapTable()
     web: WebTable = WebTable()
     assist: AssistTable = AssistTable()
+    ask: AskTable = AskTable()
     venue: VenueTable = VenueTable()
     models: ModelsTable = ModelsTable()
     offload: OffloadTable = OffloadTable()
@@ -121,6 +137,7 @@ _TABLES: dict[str, type[Struct]] = {
     "map": MapTable,
     "web": WebTable,
     "assist": AssistTable,
+    "ask": AskTable,
     "venue": VenueTable,
     "models": ModelsTable,
     "offload": OffloadTable,
@@ -199,6 +216,7 @@ def validated(config: Config, source: str) -> Config:
             f"{source}: models.publishers has an entry that is no publisher's key.",
             "A key is 64 small hexadecimal digits, as its maker tells it.",
         )
+    _check_ask(config.ask, source)
     if config.node.role is Role.VENUE:
         _split_address(config.venue.listen, f"{source}: venue.listen")
         seats = config.venue.tables
@@ -216,6 +234,23 @@ def _check_offload(table: OffloadTable, source: str) -> None:
         if not least <= value <= most:
             raise ConfigError(
                 f"{source}: offload.{name} is {value:g}.", f"Use {least:g} to {most:g}."
+            )
+
+
+def _check_ask(ask: AskTable, source: str) -> None:
+    """ConfigError for a language that is not spoken, or an address that is not of one's own network."""
+    if ask.language not in LANGUAGES:
+        raise ConfigError(
+            f"{source}: ask.language is {ask.language!r}.", f"Use {' or '.join(LANGUAGES)}."
+        )
+    if ask.model_url:
+        checked_url(ask.model_url)
+    if ask.voice != "off":
+        host, _ = _split_address(ask.voice, f"{source}: ask.voice")
+        if not is_own(host):
+            raise ConfigError(
+                f"{source}: ask.voice is {ask.voice!r}: the protocol knows no password.",
+                "Listen on this machine or at an address of your own network.",
             )
 
 

@@ -63,6 +63,7 @@ class DriveOptions(Struct, frozen=True, kw_only=True):
     rules: Path | None = None
     drill: str = ""  # a node to kill -9 between situation and suggestion
     dial: str = "normal"
+    ask: bool = False  # twelve questions afterwards
     page_port: int = 0  # serve the phone's page on this machine's loopback and keep the nodes up
 
 
@@ -77,6 +78,7 @@ class DriveResult(Struct, kw_only=True):
     receipts: list[dict[str, Any]] = []
     pairings: list[str] = []
     drill: list[str] = []
+    replies: list[dict[str, Any]] = []
     measured: dict[str, Any] = {}
 
 
@@ -111,6 +113,8 @@ class Drive:
                 await self._follow()
                 await self._replay()
                 await self._receipts()
+                if self._options.ask:
+                    await self._ask()
                 if self._options.page_port:
                     await self._stay()
             finally:
@@ -335,6 +339,19 @@ class Drive:
         self._listen(process)
         self._back_at = time.monotonic()
         self.result.measured["drill_restart_s"] = round(self._back_at - began, 3)
+
+    async def _ask(self) -> None:
+        """Twelve questions by the driver, and four of them by a child and by a guest."""
+        from .ask.show import Show
+
+        show = Show(
+            home=self._nodes["home"],
+            phone=self._nodes["phone"],
+            driver=self._household.driver_id,
+            end_s=self._household.drive.ticks[-1][0],
+            say=self._say,
+        )
+        self.result.replies = await show.run()
 
     async def _stay(self) -> None:
         """The page is worth looking at: stay until stopped."""

@@ -16,7 +16,7 @@ from hearthway.records.household import Role
 from hearthway.records.messages import COUNTERSIGN, HEAD, HeadShown
 from hearthway.records.signals import Signal
 from hearthway.records.situation import Evidence
-from hearthway.sense.catalogue import HOUSE, is_fresh, item_of, normalise
+from hearthway.sense.catalogue import HOUSE, is_fresh, item_of, light_of, normalise
 
 from .clock import EventClock
 from .collecting import collected
@@ -69,6 +69,9 @@ class HomeNode(Member):
         things = {item_of(key) for key in (*self.latest, *(one.key for one in plain))} - {""}
         if len(things) > MAX_ITEMS:
             raise InputError(f"A home tells of {MAX_ITEMS} things at most.", "Take tags away.")
+        lights = {light_of(key) for key in (*self.latest, *(one.key for one in plain))} - {""}
+        if len(lights) > MAX_ITEMS:
+            raise InputError(f"A home tells of {MAX_ITEMS} lights at most.", "Join some in groups.")
         for signal in plain:
             self.latest[signal.key] = signal
         await self._tell(plain)

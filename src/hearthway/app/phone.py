@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -44,6 +44,7 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Evidence, Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
 from hearthway.records.tasks import NavigationTarget, WaitingSuggestion
+from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import CAR_POSITION, HOUSE, item_of, normalise
 from hearthway.sense.fixes import FixAssembler
 
@@ -67,6 +68,7 @@ from .witness import stages, told
 from .zones import in_a_child
 
 log = logging.getLogger("hearthway.phone")
+T = TypeVar("T")
 CALENDAR_LOOK_S = 60.0
 CAR_FRESH_S = 30.0  # while the car's position is this young, the phone's own adds nothing
 TRACK_POINTS = 5000
@@ -100,18 +102,18 @@ class _Relearn(Struct, frozen=True):
     done: asyncio.Future[None]
 
 
-class _Places(Struct, frozen=True):
-    """What the owner asks or says of places, and who waits for the answer."""
+class _InTurn(Struct, frozen=True):
+    """Something asked or said that what came before counts for, and who waits for its end."""
 
-    request: Request
-    done: asyncio.Future[Request]
+    work: Callable[[], Any]
+    done: asyncio.Future[Any]
 
 
 class _Look(Struct, frozen=True):
     """Nothing came in, and the calendar has something soon: time alone may make it worth a word."""
 
 
-Work = _Heard | _Own | _Relearn | _Places | _Look | Tick | AnswerGiven  # in the order they came
+Work = _Heard | _Own | _Relearn | _InTurn | _Look | Tick | AnswerGiven  # in the order they came
 
 
 class PhoneNode(Member):
@@ -272,7 +274,7 @@ class PhoneNode(Member):
             work.stored
             if isinstance(work, _Own)
             else work.done
-            if isinstance(work, _Relearn | _Places)
+            if isinstance(work, _Relearn | _InTurn)
             else None
         )
         if waiting is not None and not waiting.done():
@@ -301,9 +303,8 @@ class PhoneNode(Member):
         elif isinstance(work, _Relearn):
             await asyncio.to_thread(relearn_after, self)
             work.done.set_result(None)
-        elif isinstance(work, _Places):
-            work.done.set_result(await asyncio.to_thread(act, self.brain, self.store, work.request))
-            self._changed("state")
+        elif isinstance(work, _InTurn):
+            work.done.set_result(await asyncio.to_thread(work.work))
         elif isinstance(work, _Look):
             await self._consider(self.clock.now_s())
         else:
@@ -618,9 +619,19 @@ class PhoneNode(Member):
 
     async def _places(self, request: Request) -> Request:
         """Behind the signals that came before: what is said of a place holds from here on."""
-        done: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Places(request, done))
+        told = await self.in_turn(lambda: act(self.brain, self.store, request))
+        self._changed("state")
+        return told
+
+    async def in_turn(self, work: Callable[[], T]) -> T:
+        """Do `work` in a thread of its own, behind all that came before it; what it raises is raised here."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_InTurn(work, done))
         return await done
+
+    def waits(self, arrivals: dict[str, float], now_s: float) -> dict[str, Wait]:
+        """Waits of those of these POIs that are followed, under the rules; blocks up to two seconds."""
+        return self._waits.ask(arrivals, now_s)
 
     async def _relearn(self, _: Request) -> Request:
         """After `forget` changed the store from outside: learn again, and tell the other nodes."""

@@ -14,6 +14,8 @@ from typing import cast
 
 from hearthway.records.household import Role
 
+from .ask.house_orders import HouseOrders
+from .ask.part import Asking
 from .backups import Backups
 from .borrow import Borrower, Lender
 from .config import Config
@@ -68,6 +70,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Parking,  # a longer lease at rest
         Routers,  # what carries to another site
         Models,  # which student serves which task
+        Asking,  # questions in plain words
         Health,  # for `hearthway status`
     ),
     Role.CAR: (
@@ -103,6 +106,8 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Granting,
         Roaming,  # where the others are now
         Lending,
+        HouseOrders,  # what is ordered of lights and heating
+        Asking,
         Routers,
         Models,
         Releasing,  # what the household orders about them

@@ -140,17 +140,19 @@ class Assistant:
                 found[need.name] = refusal.silence
         return found
 
-    def _look(self, situation: Situation, memory: Memory) -> Look:
-        return Look(
-            Scene(
-                situation,
-                memory,
-                self.settings,
-                pois=self._pois,
-                roads=self._roads,
-                name_of=self._name_of,
-            )
+    def scene(self, situation: Situation, memory: Memory) -> Scene:
+        """What the needs may look at in this situation."""
+        return Scene(
+            situation,
+            memory,
+            self.settings,
+            pois=self._pois,
+            roads=self._roads,
+            name_of=self._name_of,
         )
+
+    def _look(self, situation: Situation, memory: Memory) -> Look:
+        return Look(self.scene(situation, memory))
 
     def _suggestion(self, situation: Situation, best: Weighed) -> Suggestion:
         saying, verdict = best.saying, best.verdict

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.poi import PoiIndex, RoadGraph, Route
-from hearthway.records.situation import Destination, Situation
+from hearthway.records.situation import Destination, Planned, Situation
 from hearthway.records.suggestion import Option
 from hearthway.records.venue import Wait
 
@@ -130,6 +130,31 @@ class Saying(Struct, frozen=True, kw_only=True):
     phone_only: bool = False  # said because of the calendar: it goes to no other device
 
 
+class Enquiry(Struct, frozen=True, kw_only=True):
+    """What somebody asks of a need's matter, whatever the moment."""
+
+    place: Place | None = None  # about there; None: about whatever the situation has
+    wanted: str = ""  # a kind of option alone
+    without: str = ""  # anything but that kind
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """What a need knows to say to an enquiry; each need gives what its matter has."""
+
+    p: float | None = None  # the probability of what it would warn of
+    planned: Planned | None = None  # the calendar's entry it is about
+    by_s: float | None = None  # until when to act (Unix seconds)
+    words: str = ""  # what that is made of
+    arrivals: dict[
+        str, float
+    ] = {}  # POIs whose waits to fetch, and when one would be there (Unix s)
+    options: Callable[[Mapping[str, Wait]], tuple[Option, ...]] | None = (
+        None  # once the waits are there
+    )
+    left_out: int = 0  # options of the kind that was not wanted
+    closed: int = 0
+
+
 AimT = TypeVar("AimT", bound=Aim)
 OfferT = TypeVar("OfferT", bound=Offer)
 
@@ -154,6 +179,9 @@ class Need(Struct, Generic[AimT, OfferT], frozen=True, kw_only=True):
     lead_s: Callable[[Scene, AimT], float]  # seconds until it is too late to act on
     propose: Callable[[Scene, AimT], OfferT | Unfit]
     decide: Callable[[Scene, OfferT, Mapping[str, Wait]], Saying | Unfit]
+    enquire: Callable[[Scene, Enquiry], Known | Unfit] | None = (
+        None  # asked in words about its matter
+    )
     repeat_s: float | None = (
         None  # the same topic (about the same thing) again after so long; None: as the gate has it
     )

@@ -102,6 +102,9 @@ def _speed(_: click.Context, __: click.Parameter, value: str) -> float:
     help="Give the nodes a default route into a sink, and count what arrives there.",
 )
 @click.option(
+    "--ask", is_flag=True, help="Ask the household twelve questions afterwards: hearthway ask."
+)
+@click.option(
     "--page",
     "page_port",
     type=click.IntRange(1, 65535),
@@ -216,6 +219,7 @@ def _drive(given: dict[str, Any]) -> DriveResult:
             why_loopback="a browser must reach the page"
             if given["page_port"]
             else "asked for with --loopback",
+            ask=given["ask"],
             page_port=given["page_port"] or 0,
             rules=given["rules"],
             drill=given["drill"] or "",

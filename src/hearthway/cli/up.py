@@ -106,6 +106,10 @@ def command(
     node = open_node(paths)
     if node.config.web.listen != "off":
         _add_page(node)
+    if node.config.ask.voice != "off":
+        from hearthway.app.ask.voice import VoiceService
+
+        node.services.append(VoiceService(node))
 
     def up() -> None:
         click.echo(f"{node.config.node.id} is up ({node.config.node.role}); Ctrl-C ends it")

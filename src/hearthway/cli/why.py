@@ -15,6 +15,7 @@ from hearthway.app.hindsight import hindsight_lines, look_back, moment_of
 from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened, stored_receipts
 from hearthway.app.witness import receipt_lines
+from hearthway.assist.ask.day_answers import ASKED
 from hearthway.assist.explain import why
 from hearthway.assist.moment import render
 from hearthway.records.errors import HearthwayError, InputError
@@ -70,7 +71,7 @@ def command(
     if suggestion is not None:
         for line in [*render(suggestion), "", *why(suggestion)]:
             click.echo(line)
-    else:
+    elif not receipts[0].suggestion_id.startswith(ASKED):
         click.echo("The suggestion itself was erased by the owner.")
     for receipt in receipts:
         click.echo("")

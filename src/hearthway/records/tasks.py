@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from .ask import Expected
 from .messages import Surface
 
 TASK_OFFER = "Task.Offer"
@@ -29,9 +30,10 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 
 class Conversation(Struct, frozen=True, kw_only=True, tag="conversation"):
-    """What was said so far, oldest first."""
+    """What was said so far, oldest first; and what the next thing said may answer, where a question was put back."""
 
     turns: tuple[Turn, ...]
+    expected: Expected | UnsetType = UNSET
 
 
 class WaitingSuggestion(Struct, frozen=True, kw_only=True, tag="suggestion"):

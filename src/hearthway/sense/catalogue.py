@@ -74,6 +74,8 @@ SETPOINT = "Home.Climate.Setpoint"
 HEATING = "Home.Climate.IsHeating"
 NEXT_HEATING = "Home.Climate.NextHeating"
 _ITEM = re.compile(r"(Home|Person)\.Items\.([A-Za-z0-9_-]{1,32})\.(Present|WithPhone)")
+_LIGHT = re.compile(r"Home\.Lights\.([A-Za-z0-9_-]{1,32})\.OnOff")
+LIGHT = "Home.Lights.*.OnOff"
 
 _ROWS = (
     _n(f"{CAR_POSITION}.Latitude", "degrees", -90, 90, 30, "the car's latitude", personal=True),
@@ -140,6 +142,12 @@ _ROWS = (
     _b("Home.Items.*.Present", 900, "is that thing at home: its tag is seen there", personal=True),
     _b("Person.Items.*.WithPhone", 900, "does the phone see that thing's tag", personal=True),
     _b("Home.Light.OnOff", 86400, "is a light on", personal=True),
+    _b(
+        LIGHT,
+        86400,
+        "is that light on; the name is said as it stands, _ for a space",
+        personal=True,
+    ),
     _n("Home.Energy.Price", "per kWh", -10, 100, 3600, "price of energy now"),
 )
 CATALOGUE: dict[str, SignalKind] = {row.key: row for row in _ROWS}
@@ -167,11 +175,27 @@ def item_of(key: str) -> str:
     return found[2] if found and _family(found) in CATALOGUE else ""
 
 
+def light_of(key: str) -> str:
+    """The name of the light that `key` is about; "" for every other key."""
+    found = _LIGHT.fullmatch(key)
+    return found[1] if found else ""
+
+
+def light_key(name: str) -> str:
+    """The key of the light of that name; InputError where it can be none."""
+    key = LIGHT.replace("*", name)
+    if light_of(key) != name:
+        raise InputError(f"{name[:40]!r} is no name of a light.", "Use letters, digits, - and _.")
+    return key
+
+
 def row_of(key: str) -> SignalKind | None:
     """The row of a key, that of a thing included; None for an unknown one."""
     found = _ITEM.fullmatch(key)
     if found is not None:
         return CATALOGUE.get(_family(found))
+    if light_of(key):
+        return CATALOGUE[LIGHT]
     return None if "*" in key else CATALOGUE.get(key)
 
 

@@ -27,6 +27,7 @@ PURPOSES: dict[str, str] = {
     "borrow": "lend a sensor: the phone's position to a car that lost its own",
     "offload": "compute a task on another node",
     "control": "do something at home or in the parked car",
+    "ask": "answer what somebody else of the household asks in plain words",
 }
 ROLES = tuple(str(r) for r in Role)
 WHOSE = ("own", "adults", "family", "everyone")

@@ -16,6 +16,7 @@ from hearthway.records.situation import Battery, Stand, Tomorrow
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
+from .enquire import enquire
 from .settings import RESERVE_PCT, STOP_MIN, TAKEN_MIN, TOMORROW_FIRST
 from .short import (
     charged_kwh,
@@ -258,5 +259,6 @@ NEED = Need[ChargeAim, ChargeOffer](
     lead_s=lead_s,
     propose=propose,
     decide=decide,
+    enquire=enquire,
     repeat_s=6 * 3600.0,  # a low charge stays low: said once, until one has driven or charged
 )

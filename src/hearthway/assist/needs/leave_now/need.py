@@ -13,6 +13,7 @@ from hearthway.records.situation import Agenda, Planned
 from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
 
+from .enquire import enquire
 from .ready import Ready, longest_ready_min, ready
 from .settings import (
     DOOR_MIN,
@@ -243,5 +244,6 @@ NEED = Need[LeaveAim, LeaveOffer](
     lead_s=lead_s,
     propose=propose,
     decide=decide,
+    enquire=enquire,
     repeat_s=REPEAT_S,
 )

@@ -13,6 +13,7 @@ from hearthway.records.poi import OpenState
 from hearthway.records.venue import Wait
 
 from .candidates import Candidate, find
+from .enquire import enquire
 from .hunger import MEALS, living, usable, words_of
 from .rank import BEST_OPTION_MIN, option_of
 from .settings import AT_TABLE_P
@@ -175,4 +176,5 @@ NEED = Need[MealAim, MealOffer](
     lead_s=lead_s,
     propose=propose,
     decide=decide,
+    enquire=enquire,
 )

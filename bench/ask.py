@@ -1,0 +1,203 @@
+"""Questions in plain words: Home Assistant's own sentences through the cascade, what it accepts wrongly, and paraphrases.
+
+    python bench/ask.py --data DIR [--split devel]
+
+`DIR` holds `ha_intents/tests/en` (Home Assistant's tests), `slurp/SPLIT.jsonl`, `hwu64/hwu64.jsonl` and `clinc150/data_full.json`.
+The peer in the same run is hassil alone with Home Assistant's sentences. A student (`--student FILE`) comes after the
+sentences, as on a node. The last line is JSON. An accept is any reading that would answer or do something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hearthway.app.ask.sentences import Entity, Sentences, Things
+from hearthway.app.ask.student import StudentReader
+from hearthway.assist.ask.cascade import understand
+from hearthway.assist.ask.intents import ELSEWHERE
+from hearthway.assist.ask.labels import SLURP, from_home_assistant
+from hearthway.records.ask import Meaning, Names, Understander
+
+HOUSEHOLD = Names(
+    lights=tuple((room, room) for room in ("kitchen", "bedroom", "bathroom", "hall", "garage")),
+)
+# Where both understand a sentence, ours answers it from this household: these mean the same.
+SAME = {"HassGetState": "anybody_home", "HassRespond": "help"}
+ALSO = {"HassLightSet": ("HassTurnOn",), "HassSetVolumeRelative": ("HassSetVolume",)}
+
+
+def fixture_things(tree: dict[str, Any], shared: dict[str, Any]) -> Things:
+    """What one test file names, else what all share."""
+    areas = {a["id"]: a["name"] for a in shared["areas"]}
+
+    def entity(one: dict[str, Any]) -> Entity:
+        domain = one.get("domain") or str(one.get("id", "")).partition(".")[0]
+        area = one.get("area", "")
+        return Entity(name=one["name"], domain=domain, area=areas.get(area, area))
+
+    own = tree.get("entities") or ()
+    return Things(
+        entities=tuple(entity(one) for one in own),
+        areas=tuple(a["name"] for a in tree.get("areas") or ()),
+        floors=tuple(f["name"] for f in tree.get("floors") or ()),
+    )
+
+
+def ha_cases(folder: Path) -> Iterator[tuple[str, str, dict[str, Any], Things, dict[str, Any]]]:
+    """(intent, sentence, slots, things, context) of each of Home Assistant's tests."""
+    shared = yaml.safe_load((folder / "_fixtures.yaml").read_text(encoding="utf-8"))
+    info = yaml.safe_load((folder.parent.parent / "intents.yaml").read_text(encoding="utf-8"))
+    for file in sorted(folder.glob("Hass*/*.yaml")):
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+        combination = (info.get(file.parent.name) or {}).get("slot_combinations", {}).get(file.stem)
+        things = fixture_things(tree, shared)
+        for test in tree["tests"]:
+            context: dict[str, Any] = {}
+            if (combination or {}).get("context_area"):
+                context["area"] = "Living Room"
+            context |= test.get("context") or {}
+            for sentence in test["sentences"]:
+                yield file.parent.name, sentence, dict(test.get("slots") or {}), things, context
+
+
+def home_assistant(folder: Path) -> dict[str, Any]:
+    """Their sentences: intent and slots equal to what the test asks, and what the whole cascade makes of each."""
+    right, ours, wrong = 0, 0, []
+    for intent, sentence, slots, things, context in ha_cases(folder):
+        reader = Sentences(HOUSEHOLD, things)
+        found = reader.home_assistant(sentence, "en", context)
+        lights = frozenset(e.name.casefold() for e in things.entities if e.domain == "light")
+        wanted = from_home_assistant(intent, slots, lights)
+        own = next(iter(reader.readings(sentence, "en")), None)
+        replaced = own is not None and own.of != intent
+        same = not replaced or own.intent in (wanted.intent, SAME.get(intent))  # type: ignore[union-attr]
+        ours += replaced
+        if found is not None and found[0] == intent and _same(slots, found[1]) and same:
+            right += 1
+        else:
+            wrong.append([intent, sentence])
+    return {"sentences": right + len(wrong), "right": right, "by_ours": ours, "wrong": wrong}
+
+
+def _same(wanted: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Every slot the test asks for, as its own value: 5 is 5.0, and letters' case does not count."""
+    return all(
+        slot in found and _plain(value) == _plain(found[slot]) for slot, value in wanted.items()
+    )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    try:
+        return float(str(value))
+    except ValueError:
+        return str(value).strip().casefold()
+
+
+def out_of_scope(texts: Iterable[str], readers: Sequence[Understander]) -> dict[str, Any]:
+    """How many are read as something that would be answered or done, and as something of Home Assistant's."""
+    read, elsewhere, count = [], 0, 0
+    for text in texts:
+        count += 1
+        found = understand(text, readers)
+        if found is None:
+            continue
+        if found.readings[0].intent == ELSEWHERE:
+            elsewhere += 1
+        else:
+            read.append([found.readings[0].intent, text])
+    share = round(len(read) / count, 4) if count else None
+    return {
+        "texts": count,
+        "read": len(read),
+        "share": share,
+        "elsewhere": elsewhere,
+        "which": read[:20],
+    }
+
+
+def paraphrases(rows: Iterable[dict[str, str]], students: Sequence[Understander]) -> dict[str, Any]:
+    """Home commands as people say them, by what Home Assistant calls them: hassil alone, the sentences, and the cascade."""
+    alone = Sentences(HOUSEHOLD)
+    count, right, wrong = 0, dict.fromkeys(("hassil", "sentences", "cascade"), 0), 0
+    for row in rows:
+        wanted = SLURP.get(row["label"])
+        if wanted is None:
+            continue
+        count += 1
+        theirs = alone.home_assistant(row["text"], "en", {"area": "Kitchen"})
+        right["hassil"] += theirs is not None and _is(theirs[0], wanted)
+        for name, readers in (("sentences", [alone]), ("cascade", [alone, *students])):
+            found = understand(row["text"], readers, ("en",))
+            said = "" if found is None else _called(found.readings[0])
+            right[name] += _is(said, wanted)
+            wrong += name == "cascade" and bool(said) and not _is(said, wanted)
+    shares = {name: round(hits / count, 4) for name, hits in right.items()} if count else {}
+    return {"texts": count, **shares, "cascade_wrong": wrong}
+
+
+def _is(said: str, wanted: str) -> bool:
+    return said == wanted or said in ALSO.get(wanted, ())
+
+
+def _called(meaning: Meaning) -> str:
+    """What Home Assistant calls it."""
+    ours = {"light_on": "HassTurnOn", "light_off": "HassTurnOff"}
+    return ours.get(meaning.intent, meaning.of)
+
+
+def slurp_rows(file: Path) -> list[dict[str, str]]:
+    """(text, label) of SLURP's rows; a clear end where the file is missing."""
+    if not file.is_file():
+        raise SystemExit(f"{file} is missing: --split names a file of DIR/slurp.")
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return [
+        {"text": r["sentence"], "label": r.get("intent") or f"{r['scenario']}_{r['action']}"}
+        for r in rows
+    ]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--split", default="devel", help="a file of DIR/slurp, and oos_SPLIT of CLINC150"
+    )
+    parser.add_argument(
+        "--student", type=Path, action="append", default=[], help="a student's file"
+    )
+    args = parser.parse_args(argv)
+    rows = slurp_rows(args.data / "slurp" / f"{args.split}.jsonl")
+    students: list[Understander] = [
+        StudentReader(file.read_bytes(), HOUSEHOLD) for file in args.student
+    ]
+    clinc = json.loads((args.data / "clinc150/data_full.json").read_text(encoding="utf-8"))
+    part = f"oos_{args.split}" if f"oos_{args.split}" in clinc else "oos_val"
+    other = [row["text"] for row in rows if row["label"] not in SLURP]
+    readers: list[Understander] = [Sentences(HOUSEHOLD), *students]
+    began_s = time.process_time()
+    result: dict[str, Any] = {
+        "home_assistant": home_assistant(args.data / "ha_intents/tests/en"),
+        "out_of_scope": {part: out_of_scope([text for text, _ in clinc[part]], readers)},
+        "other_slurp": out_of_scope(other, readers),
+        "paraphrases": {args.split: paraphrases(rows, students)},
+        "students": [file.name for file in args.student],
+    }
+    result["cpu_s"] = float(f"{time.process_time() - began_s:.1f}")
+    for name, value in result.items():
+        print(f"{name}: {value}")
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,325 @@
+"""Where a node is asked: understanding, the rules, the facts, the answer or the order, and the receipt.
+
+text -> cascade -> (a question back) -> rules -> facts -> answer, or an order to the house -> receipt
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any
+
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
+
+from hearthway.app.handoff import Tasks
+from hearthway.app.member import Member
+from hearthway.app.models import Models
+from hearthway.app.phone import PhoneNode
+from hearthway.app.ruling import Ruling
+from hearthway.app.witness import stages
+from hearthway.assist.ask import answers
+from hearthway.assist.ask.cascade import Understood, clean, missing_slot, taken, understand
+from hearthway.assist.ask.day_answers import ASKED
+from hearthway.assist.ask.intents import TABLE, uses
+from hearthway.records.ask import LANGUAGES, Expected, Meaning, Names, Reply, Understander
+from hearthway.records.errors import InputError, StudentError
+from hearthway.records.household import Role
+from hearthway.records.life import Person
+from hearthway.records.receipts import Crossing, Disclosure
+from hearthway.records.situation import Evidence
+from hearthway.records.tasks import Conversation, Turn
+
+from .endpoint import QUESTION, Endpoint
+from .gathering import Gatherer
+from .ordering import Ordering
+from .permits import PURPOSE, Asker, Permits, asker_of
+from .sentences import Sentences, short_answer
+
+TASKS = (
+    "home",
+    "ask",
+)  # of students that understand; the one that knows the words of a house goes first
+WAITS_S = 120.0  # for the answer to a question back; later, what is said is about something else
+OUTSIDE = ("Map.", "Venue.")  # figures of no person and no house
+
+
+class _Open(Struct, frozen=True):
+    """A question back to somebody whose life is not kept here."""
+
+    expected: Expected
+    time_s: float
+
+
+class Desk:
+    """One node's questions."""
+
+    def __init__(self, node: Member) -> None:
+        self.node = node
+        self._open: dict[str, _Open] = {}
+        self._readers: tuple[Names, list[Understander]] | None = None
+        self._failed: list[tuple[str, str, str]] = []
+        for task in TASKS:
+            node.part(Models).watch(task, self.forget)
+
+    def forget(self) -> None:
+        """Something was erased: nothing that was said before may be gone on with, and names of places go."""
+        self._open.clear()
+        self._readers = None
+
+    async def ask(self, text: object, person: str = "", language: str = "") -> Reply:
+        """The reply to one thing said by that person of the household ("": the owner of this machine).
+
+        InputError for what is no question, nobody of the household, or another language than the two.
+        """
+        if language and language not in LANGUAGES:
+            raise InputError(f"{language!r} is not spoken here.", f"Use {' or '.join(LANGUAGES)}.")
+        node = self.node
+        owner = node.owner if isinstance(node, PhoneNode) else None
+        said = clean(text)
+        asker = asker_of(node, "" if owner is None else owner.person_id, person)
+        expected = self._take_open(asker)
+        if expected is not None:
+            reply = await self._go_on(asker, owner, expected, said)
+            if reply is not None:
+                return reply
+        found = await self._read(said, owner, asker, language)
+        if found is None:
+            return answers.not_understood(language or node.config.ask.language)
+        if len(found.readings) > 1:
+            asked, wanted = answers.asks_which(found.language, found.readings)
+            return self._ask_back(asker, said, asked, wanted)
+        return await self._mean(asker, owner, said, found.readings[0], found.language)
+
+    async def read(self, text: object, person: str = "", language: str = "") -> Meaning | None:
+        """The likeliest meaning of one thing said, from names of things alone; None where nobody understands it."""
+        node = self.node
+        owner = node.owner if isinstance(node, PhoneNode) else None
+        asker = asker_of(node, "" if owner is None else owner.person_id, person)
+        found = await self._read(clean(text), owner, asker, language)
+        return None if found is None else found.readings[0]
+
+    # understanding -----------------------------------------------------------------------------------------------
+
+    async def _read(
+        self, said: str, owner: Person | None, asker: Asker, language: str
+    ) -> Understood | None:
+        stages = await self._stages(owner, asker)
+        first = language or self.node.config.ask.language
+        languages = (first, *(one for one in LANGUAGES if one != first))
+        return await asyncio.to_thread(understand, said, stages, languages)
+
+    async def _stages(self, owner: Person | None, asker: Asker) -> list[Understander]:
+        names = await self._in_turn(Gatherer(self.node, owner, "en", {}, own=asker.own).names)
+        if self._readers is None or self._readers[0] != names:
+            self._readers = names, await asyncio.to_thread(self._made, names)
+            await self._give_up()
+        return self._readers[1]
+
+    async def _give_up(self) -> None:
+        """What a student of the household's could not be used for is said, and the one before it serves."""
+        while self._failed:
+            task, identity, why = self._failed.pop()
+            self.node.note(f"The student for {task} is not used: {why}")
+            await self.node.part(Models).failed(task, identity, why)
+
+    def _made(self, names: Names) -> list[Understander]:
+        """Those who read, the exact one first."""
+        ask = self.node.config.ask
+        readers: list[Understander] = [Sentences(names), *self._students(names)]
+        if ask.model_url:
+            model = Endpoint(ask.model_url, ask.model, names)
+            if model.is_here or self._may_leave():
+                readers.append(model)
+            else:
+                self.node.note(
+                    f"The model at {ask.model_url} is not asked: no rule lets {QUESTION} go from "
+                    f"{self.node.config.node.role} to home for the purpose {PURPOSE}."
+                )
+        return readers
+
+    def _students(self, names: Names) -> list[Understander]:
+        """Those that serve here; one that cannot be read is given up, and the others answer. In a thread."""
+        from .student import StudentReader
+
+        models = self.node.part(Models)
+        readers: list[Understander] = []
+        for task in TASKS:
+            found = models.load(task)
+            if found is None:
+                continue
+            identity, data = found
+            try:
+                readers.append(StudentReader(data, names))
+            except StudentError as why:
+                self._failed.append((task, identity, why.message))
+        return readers
+
+    def _may_leave(self) -> bool:
+        """Does a rule let what is said go to another machine of the house?"""
+        rules, role = self.node.part(Ruling).rules, str(self.node.config.node.role)
+        return rules.allows(QUESTION, role, str(Role.HOME), PURPOSE) is not None
+
+    async def _in_turn(self, work: Any) -> Any:
+        node = self.node
+        if isinstance(node, PhoneNode):
+            return await node.in_turn(work)
+        return await asyncio.to_thread(work)
+
+    async def _go_on(
+        self, asker: Asker, owner: Person | None, expected: Expected, said: str
+    ) -> Reply | None:
+        """What was said, as the answer to the question back; None where it is something else."""
+        language = expected.language
+        short = await asyncio.to_thread(short_answer, said, language)
+        if short == "no":
+            return answers.left_alone(language)
+        meaning = taken(expected, said, short)
+        if meaning is None:
+            return None
+        confirmed = expected.kind == "confirm"
+        return await self._mean(asker, owner, said, meaning, language, confirmed=confirmed)
+
+    # a question back ---------------------------------------------------------------------------------------------
+
+    def _ask_back(self, asker: Asker, said: str, reply: Reply, expected: Expected) -> Reply:
+        """Held until the next thing is said: the owner's as a task, which goes along into the car."""
+        now_s = self.node.clock.now_s()
+        if not asker.own:
+            self._open[asker.person] = _Open(expected, now_s)
+            return reply
+        turns = (
+            Turn(by_person=True, text=said, time_s=now_s),
+            Turn(by_person=False, text=reply.line, time_s=now_s),
+        )
+        content = Conversation(turns=turns, expected=expected)
+        self.node.part(Tasks).start(content, asker.person, now_s)
+        return reply
+
+    def _take_open(self, asker: Asker) -> Expected | None:
+        """What the next thing said may answer; it is asked once."""
+        now_s = self.node.clock.now_s()
+        if not asker.own:
+            held = self._open.pop(asker.person, None)
+            fresh = held is not None and 0.0 <= now_s - held.time_s <= WAITS_S
+            return held.expected if held is not None and fresh else None
+        found: Expected | None = None
+        for task in self.node.part(Tasks).held():
+            content = task.content
+            if task.person != asker.person or not isinstance(content, Conversation):
+                continue
+            if content.expected is UNSET:
+                continue  # a talk of another kind
+            self.node.part(Tasks).finish(task.task_id)
+            if 0.0 <= now_s - task.time_s <= WAITS_S:
+                found = content.expected
+        return found
+
+    # answering ---------------------------------------------------------------------------------------------------
+
+    async def _mean(
+        self,
+        asker: Asker,
+        owner: Person | None,
+        said: str,
+        meaning: Meaning,
+        language: str,
+        *,
+        confirmed: bool = False,
+    ) -> Reply:
+        other = answers.not_mine(language, meaning)
+        if other is not None:
+            return other
+        slot = missing_slot(meaning)
+        if slot:
+            return self._ask_back(asker, said, *answers.asks_slot(language, meaning, slot))
+        permits = Permits(self.node, asker, "" if owner is None else owner.person_id)
+        intent = TABLE[meaning.intent]
+        if intent.command:
+            return await self._order(asker, owner, said, meaning, language, permits, confirmed)
+        keys, personal = uses(intent, meaning.slots)
+        rules, whys = permits.of(keys, (*personal, *intent.wishes))
+        if any(not rules[key] for key in (*keys, *personal)):
+            return answers.denied(language, meaning, rules, asker.name, whys)
+        gatherer = Gatherer(self.node, owner, language, rules, own=asker.own)
+        facts = await self._in_turn(lambda: gatherer.facts(meaning))
+        return await self._receipted(asker, owner, answers.answer(facts, meaning))
+
+    async def _order(
+        self,
+        asker: Asker,
+        owner: Person | None,
+        said: str,
+        meaning: Meaning,
+        language: str,
+        permits: Permits,
+        confirmed: bool,  # passed on
+    ) -> Reply:
+        command = TABLE[meaning.intent].command
+        rule = permits.may_order(command)
+        if not rule:
+            return answers.may_not_order(
+                language, meaning, asker.name, command, permits.who_orders(command)
+            )
+        gatherer = Gatherer(self.node, owner, language, {}, own=asker.own)
+        lights = await self._in_turn(gatherer.lights)
+        ordering = Ordering(self.node, lights, language)
+        order = ordering.order_of(meaning)
+        if isinstance(order, Reply):
+            return order
+        if not confirmed and (TABLE[meaning.intent].confirms or ordering.many(order)):
+            back = answers.asks_confirm(language, meaning, ordering.words(order))
+            return self._ask_back(asker, said, *back)
+        reply = await ordering.carry_out(order, meaning, command, rule)
+        return await self._receipted(asker, owner, reply)
+
+    # the receipt -------------------------------------------------------------------------------------------------
+
+    async def _receipted(self, asker: Asker, owner: Person | None, reply: Reply) -> Reply:
+        """Whatever of anybody or of the house was used stands in a receipt: by which rule, and who was told."""
+        used = [one for one in reply.sources if not one.key.startswith(OUTSIDE)]
+        if not used:
+            return reply
+        node, now_s = self.node, self.node.clock.now_s()
+        reply_id = f"{ASKED}{secrets.token_hex(8)}"
+        keys = dict.fromkeys((one.key, one.rule) for one in used)
+        fields = {
+            (one.key, one.source): Evidence(
+                key=one.key, source=one.source, age_s=one.age_s or 0.0, person=one.person
+            )
+            for one in used
+        }
+        told = (
+            ()
+            if asker.own
+            else (
+                Disclosure(
+                    peer=f"{asker.name} ({asker.kind})", learned=tuple(key for key, _ in keys)
+                ),
+            )
+        )
+        mesh = self.node.mesh
+        await asyncio.to_thread(
+            lambda: node.receipts.write(
+                suggestion_id=reply_id,
+                person="" if owner is None else owner.person_id,
+                time_s=now_s,
+                fields=tuple(fields.values()),
+                crossings=tuple(
+                    Crossing(
+                        key=key,
+                        sender=node.config.node.id,
+                        receiver_role=str(node.config.node.role if asker.own else Role.PHONE),
+                        purpose=PURPOSE,
+                        rule=rule,
+                    )
+                    for key, rule in keys
+                ),
+                computations=stages(node.config.node.id, "sense", "context", "assist"),
+                disclosures=told,
+                mesh=mesh,
+            )
+        )
+        if mesh is not None:
+            await node.receipts.show_head(mesh, reply_id, now_s)
+        return replace(reply, reply_id=reply_id)

@@ -1,0 +1,117 @@
+"""The last reader: a language model of the household's own, behind an OpenAI-compatible endpoint on its own network.
+
+It is given the question as it was said and the list of intents, and nothing that this node knows; what it says is used
+as a meaning, never as an answer. Another machine than this one is asked only where a rule lets the question go there.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from hearthway.assist.ask.intents import TABLE
+from hearthway.assist.ask.slots import slots_of
+from hearthway.records.ask import Meaning, Names
+
+from .own_network import checked_url
+
+QUESTION = "Ask.Question"  # what the rules call what was said
+TIMEOUT_S = 20.0
+REPLY_MAX = 64 * 1024
+TOKENS_MAX = 120
+SLOTS = ("light", "degrees", "period", "near", "without", "venue", "cuisine")
+log = logging.getLogger("hearthway.ask")
+
+
+class Endpoint:
+    """An Understander that asks the model (records.ask). Blocking up to `TIMEOUT_S`."""
+
+    def __init__(self, url: str, model: str, names: Names) -> None:
+        self._host, self._port, self._path, self.is_here = checked_url(url)
+        self._model = model
+        self._names = names
+
+    def readings(self, text: str, language: str) -> Sequence[Meaning]:
+        """The model's one meaning where it names an intent of ours; empty for anything else that comes back."""
+        try:
+            said = self._asked(text)
+        except (
+            OSError,
+            http.client.HTTPException,
+            LookupError,
+            TypeError,
+            ValueError,
+            RecursionError,
+        ) as why:
+            log.warning("the model gave nothing", extra={"fields": {"why": type(why).__name__}})
+            return ()
+        intent = said.get("intent")
+        if not isinstance(intent, str) or intent not in TABLE:
+            return ()
+        told = said.get("slots")
+        slots = slots_of(text, self._names)
+        if isinstance(told, dict):  # only what was really said: a slot is never made up
+            folded = text.casefold()
+            slots |= {
+                slot: value
+                for slot, value in told.items()
+                if slot in SLOTS and isinstance(value, str) and value and value.casefold() in folded
+            }
+        return (Meaning(intent=intent, slots=slots, by="model", of=self._model),)
+
+    def _asked(self, text: str) -> dict[str, Any]:
+        body = json.dumps(
+            {
+                "model": self._model,
+                "temperature": 0,
+                "max_tokens": TOKENS_MAX,
+                "messages": [
+                    {"role": "system", "content": _instruction()},
+                    {"role": "user", "content": text},
+                ],
+            }
+        )
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
+        try:
+            connection.request(
+                "POST",
+                f"{self._path}/chat/completions",
+                body=body.encode(),
+                headers={"Content-Type": "application/json"},
+            )
+            response = connection.getresponse()
+            if response.status != 200:
+                raise ValueError(f"status {response.status}")
+            tree = json.loads(_read(response))
+        finally:
+            connection.close()
+        content = tree["choices"][0]["message"]["content"]
+        begin, end = str(content).find("{"), str(content).rfind("}")
+        found = json.loads(str(content)[begin : end + 1]) if 0 <= begin < end else {}
+        return found if isinstance(found, dict) else {}
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    """The body, as long as it is no longer than `REPLY_MAX` and comes in time; ValueError else."""
+    until = time.monotonic() + TIMEOUT_S
+    found = b""
+    while part := response.read1(4096):
+        found += part
+        if len(found) > REPLY_MAX or time.monotonic() > until:
+            raise ValueError("too long")
+    return found
+
+
+def _instruction() -> str:
+    """What the model is told: the intents in words, and to say none where none fits."""
+    lines = [f"{one.name}: {one.en}" for one in TABLE.values()]
+    return (
+        "Say which one of these is meant by the user's sentence, as JSON and nothing else: "
+        '{"intent": NAME, "slots": {...}}. Slots are words of the sentence: '
+        f"{', '.join(SLOTS)}. Where none is meant say "
+        '{"intent": "none"}.\n' + "\n".join(lines)
+    )

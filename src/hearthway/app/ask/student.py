@@ -1,0 +1,45 @@
+"""The second reader: a student that was trained to understand text, the same bits on every device.
+
+It reads what no sentence has. What its file's threshold does not accept is not read; slots are its own where it tags them,
+and the household's names where these stand in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hearthway.assist.ask.labels import meaning_of
+from hearthway.assist.ask.slots import slots_of
+from hearthway.records.ask import Meaning, Names
+from hearthway.student.answer import Answerer
+from hearthway.student.cpu import Runtime
+from hearthway.student.format import read
+
+
+class StudentReader:
+    """An Understander by a student's file (records.ask)."""
+
+    def __init__(self, data: bytes, names: Names) -> None:
+        """StudentError where the bytes are no student that understands text."""
+        student = read(data)
+        self._answerer = Answerer(student, Runtime(student))
+        self._names = names
+
+    def readings(self, text: str, language: str) -> Sequence[Meaning]:
+        """The likeliest meaning, and the next one, where the student accepts its own; it was trained on English."""
+        if language != "en":
+            return ()
+        found = self._answerer.understand(text)
+        if not found.accepted:
+            return ()
+        tagged = {slot.name: slot.text for slot in found.slots}
+        slots = slots_of(text, self._names)
+        second = [] if found.second is None else [found.second]
+        readings: list[Meaning] = []
+        for label, score in ((found.intent, found.score), *second):
+            meaning = meaning_of(label, tagged, slots, student=found.student, score=score)
+            if meaning is None and not readings:
+                return ()  # sure of something that nothing here answers
+            if meaning is not None:
+                readings.append(meaning)
+        return readings

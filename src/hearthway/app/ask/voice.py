@@ -1,0 +1,179 @@
+"""Voice, by the Wyoming protocol: text that somebody's own speech recogniser heard comes in, the line to say goes out.
+
+`transcript` is answered by `handled` or `not-handled` with the line; `recognize` by `intent` or `not-recognized`, which
+uses nothing of anybody; `describe` by `info`. A frame is a line of JSON, and as many bytes of data and of payload as it says; the
+protocol's own package reads as many as anybody says, so frames are read here, with bounds. Tests speak to it with that package.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hearthway import __version__
+from hearthway.app.config import split_address
+from hearthway.app.node import Node
+from hearthway.mesh.links.door import shut
+from hearthway.records.ask import LANGUAGES, Outcome
+from hearthway.records.errors import ConfigError, HearthwayError
+
+from .own_network import is_own
+from .part import Asking
+
+LINE_MAX, DATA_MAX, PAYLOAD_MAX = 16_384, 65_536, 1_048_576
+AT_ONCE = 16  # speakers of one house
+IDLE_S = 300.0
+SPOKEN = (Outcome.ANSWERED, Outcome.ASKS, Outcome.DONE, Outcome.UNKNOWN)
+log = logging.getLogger("hearthway.voice")
+Data = dict[str, Any]
+
+
+class VoiceService:
+    """Serves one node's voice for as long as the node runs (app.node.Service)."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._host, self._port = split_address(node.config.ask.voice)
+        self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
+        self._events: dict[str, Callable[[Data], Awaitable[tuple[str, Data]]]] = {
+            "describe": self._describe,
+            "transcript": self._transcript,
+            "recognize": self._recognize,
+        }
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
+
+    async def start(self) -> None:
+        """Listens where `[ask] voice` says; ConfigError where it cannot."""
+        try:
+            self._server = await asyncio.start_server(
+                self._connected, self._host, self._port, limit=LINE_MAX
+            )
+        except OSError as why:
+            raise ConfigError(
+                f"Voice cannot listen on {self._host}:{self._port}: {why.strerror}.",
+                "Set ask.voice to an address of this machine and a free port.",
+            ) from None
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Ends every connection and frees the port."""
+        if self._server is None:
+            return
+        await shut(self._server)
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        await self._server.wait_closed()
+        self._server = None
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        host = str(peer[0]) if peer else ""
+        if len(self._serving) >= AT_ONCE or not is_own(host):
+            log.warning("a voice was refused", extra={"fields": {"peer": host}})
+            writer.transport.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                frame = await asyncio.wait_for(_read(reader), IDLE_S)
+                if frame is None:
+                    return
+                kind, data = frame
+                answer = self._events.get(kind)
+                if answer is not None:  # others are none of ours, and are passed over
+                    _write(writer, *await answer(data))
+                    await writer.drain()
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+    # what is answered ----------------------------------------------------------------------------------------------
+
+    async def _describe(self, _: Data) -> tuple[str, Data]:
+        about = {
+            "name": "hearthway",
+            "description": "Answers from what this household knows",
+            "attribution": {"name": "Hearthway", "url": ""},
+            "installed": True,
+            "version": __version__,
+        }
+        models = [{**about, "languages": list(LANGUAGES)}]
+        program = {**about, "models": models}
+        return "info", {"handle": [program], "intent": [program]}
+
+    async def _transcript(self, data: Data) -> tuple[str, Data]:
+        try:
+            reply = await self._node.part(Asking).ask(
+                data.get("text"), self._node.config.ask.voice_person, _language(data)
+            )
+        except HearthwayError as why:
+            return "not-handled", {"text": str(why), **_context(data)}
+        kind = "handled" if reply.outcome in SPOKEN else "not-handled"
+        return kind, {"text": reply.line, **_context(data)}
+
+    async def _recognize(self, data: Data) -> tuple[str, Data]:
+        try:
+            meaning = await self._node.part(Asking).read(
+                data.get("text"), self._node.config.ask.voice_person, _language(data)
+            )
+        except HearthwayError as why:
+            return "not-recognized", {"text": str(why), **_context(data)}
+        if meaning is None:
+            return "not-recognized", _context(data)
+        entities = [{"name": name, "value": value} for name, value in meaning.slots.items()]
+        return "intent", {"name": meaning.intent, "entities": entities, **_context(data)}
+
+
+def _language(data: Data) -> str:
+    said = str(data.get("language") or "").partition("-")[0].lower()
+    return said if said in LANGUAGES else ""
+
+
+def _context(data: Data) -> Data:
+    context = data.get("context")
+    return {"context": context} if isinstance(context, dict) else {}
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[str, Data] | None:
+    """The next event; None at the end, and for what is no frame or too large: then the connection ends."""
+    try:
+        line = await reader.readline()
+        head = json.loads(line) if line else None
+        if not isinstance(head, dict) or not isinstance(head.get("type"), str):
+            return None
+        data: Data = head["data"] if isinstance(head.get("data"), dict) else {}
+        sizes = [head.get(f"{part}_length") or 0 for part in ("data", "payload")]
+        if not all(isinstance(size, int) and size >= 0 for size in sizes):
+            return None
+        if sizes[0] > DATA_MAX or sizes[1] > PAYLOAD_MAX:
+            return None
+        if sizes[0]:
+            more = json.loads(await reader.readexactly(sizes[0]))
+            data = {**data, **more} if isinstance(more, dict) else data
+        await reader.readexactly(sizes[1])  # sound: nothing here listens to it
+    except (ValueError, RecursionError, asyncio.IncompleteReadError):
+        return None
+    return str(head["type"]), data
+
+
+def _write(writer: asyncio.StreamWriter, kind: str, data: Data) -> None:
+    body = json.dumps(data, ensure_ascii=False).encode()
+    head = {"type": kind, "data_length": len(body)}
+    writer.write(json.dumps(head).encode() + b"\n" + body)

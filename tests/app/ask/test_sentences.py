@@ -1,0 +1,192 @@
+"""Our own sentences: each reads as its own intent, in both languages; theirs after ours; nothing is read that was not meant."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from itertools import islice
+
+import pytest
+
+from hearthway.app.ask.sentences import CUISINES, Entity, Sentences, Things, short_answer
+from hearthway.assist.ask.cascade import understand
+from hearthway.assist.ask.intents import CAR_ACT, ELSEWHERE, TABLE
+from hearthway.records.ask import LANGUAGES, Names
+
+NAMES = Names(
+    places=("Forum",),
+    lights=(("kitchen", "kitchen"), ("hall lamp", "hall_lamp")),
+    rooms=("bedroom",),
+)
+SENTENCES = Sentences(NAMES)
+SAMPLES = 12  # of each sentence; some have thousands
+
+
+def sampled(language: str) -> Iterator[tuple[str, str]]:
+    """(intent, a text that one of its sentences stands for)."""
+    from hassil import Intents
+    from hassil.intents import SlotList, TextSlotList
+    from hassil.parse_expression import parse_sentence
+    from hassil.sample import sample_expression
+
+    text = files("hearthway.app.ask").joinpath("sentences", f"{language}.toml").read_text("utf-8")
+    read = tomllib.loads(text)
+    words = {
+        "light": "kitchen",
+        "anylight": "attic",
+        "period": {"en": "this week", "de": "diese woche"}[language],
+        "near": "forum",
+        "without": "pizza",
+        "cuisine": "thai",
+        "venue": "mama mia",
+        "degrees": "21",
+        "entry": "choir",
+    }
+    lists: dict[str, SlotList] = {
+        name: TextSlotList.from_strings([word], name=name) for name, word in words.items()
+    }
+    rules = Intents.from_dict(
+        {"language": language, "intents": {}, "expansion_rules": read["rules"]}
+    )
+    for intent, data in read["intents"].items():
+        for template in data["sentences"]:
+            found = sample_expression(
+                parse_sentence(template).expression,
+                lists,
+                rules.expansion_rules,
+            )
+            for one in islice(found, SAMPLES):
+                yield intent, one
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_sentence_is_read_as_its_own_intent(language: str) -> None:
+    wrong, count = [], 0
+    for intent, text in sampled(language):
+        found = SENTENCES.readings(text, language)
+        count += 1
+        if not found or found[0].intent != intent:
+            wrong.append((intent, text, found[0].intent if found else None))
+    assert count > 300
+    assert wrong == []
+
+
+def test_every_intent_has_sentences_in_both_languages() -> None:
+    for language in LANGUAGES:
+        text = (
+            files("hearthway.app.ask").joinpath("sentences", f"{language}.toml").read_text("utf-8")
+        )
+        assert set(tomllib.loads(text)["intents"]) == {*TABLE, CAR_ACT}
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "slots"),
+    [
+        ("will I get home?", "get_home", {}),
+        ("where did I park", "parked", {}),
+        ("is the house warm", "house_warm", {}),
+        ("who used my location this week", "location_use", {"period": "week"}),
+        ("find dinner near the mall, not pizza", "find_food", {"near": "mall", "without": "pizza"}),
+        ("turn off the kitchen light", "light_off", {"light": "kitchen"}),
+        ("Turn off the hall lamp, please.", "light_off", {"light": "hall_lamp"}),
+        ("turn off all the lights", "light_off", {"light": "all"}),
+        ("turn on the lights in the bedroom", "light_on", {"light": "bedroom"}),
+        ("turn off the attic light", "light_off", {"light": "attic"}),
+        ("wie weit reicht der Akku", "range", {}),
+        ("Komme ich noch nach Hause?", "get_home", {}),
+        ("when do I have to leave", "leave_when", {}),
+        ("what is next in my calendar", "calendar_next", {}),
+        ("how long is the wait at Mama Mia", "wait_at", {"venue": "Mama Mia"}),
+        ("how full is the battery", "battery", {}),
+        ("when will it be full", "charged_when", {}),
+        ("why did you say that", "why", {}),
+        ("set the heating to 21 degrees", "heating_set", {"degrees": "21"}),
+        ("set the heating to 20.5 degrees", "heating_set", {"degrees": "20.5"}),
+        (
+            "find me an indian restaurant near Forum",
+            "find_food",
+            {"cuisine": "indian", "near": "Forum"},
+        ),
+        ("unlock the car", CAR_ACT, {}),
+        ("start a timer for five minutes", ELSEWHERE, {}),
+    ],
+)
+def test_what_is_asked_is_understood(text: str, intent: str, slots: dict[str, str]) -> None:
+    found = understand(text, [SENTENCES])
+    assert found is not None
+    assert (found.readings[0].intent, found.readings[0].slots) == (intent, slots)
+    assert found.readings[0].of, "it names the sentence that matched"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "who is the coach of the chicago bulls",
+        "how far is the moon",
+        "when will the concert be over",
+        "where is my mind",
+        "turn off the news about the war",
+        "tell me a joke",
+        "is the pope catholic",
+        "unlock the mystery of life",
+        "how do I charge my phone abroad",
+        "私の車はどこですか",
+        "where did the romans park their chariots",
+        "wie weit ist es bis zum mond",
+    ],
+)
+def test_what_was_not_meant_is_not_read(text: str) -> None:
+    assert understand(text, [SENTENCES]) is None
+
+
+def test_theirs_have_the_households_names() -> None:
+    things = Things(
+        entities=(
+            Entity(name="Overhead Light", domain="light"),
+            Entity(name="Front Door", domain="lock"),
+        ),
+        areas=("Kitchen",),
+    )
+    own = Sentences(Names(), things)
+    assert own.home_assistant("turn off the overhead light in the kitchen", "en") == (
+        "HassTurnOff",
+        {"name": "Overhead Light", "area": "Kitchen"},
+    )
+    assert own.home_assistant("unlock front door in the kitchen", "en") is not None
+    assert own.home_assistant("turn off the sofa", "en") is None
+    assert Sentences(Names()).home_assistant("unlock front door in the kitchen", "en") is None
+
+
+def test_short_answers() -> None:
+    said = [
+        short_answer(one, "en") for one in ("Yes!", "yes please", "no", "the second", "hall", "ja")
+    ]
+    assert said == ["yes", "yes", "no", "second", "", ""]
+    assert [short_answer(one, "de") for one in ("Ja, bitte", "nein", "das zweite")] == [
+        "yes",
+        "no",
+        "second",
+    ]
+    assert CUISINES["italienisch"] == "italian"
+
+
+def test_another_language_is_nobodys() -> None:
+    assert list(SENTENCES.readings("how full is the battery", "fr")) == []
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['hassil'] = None\n"
+        "from hearthway.app.ask.sentences import Sentences\n"
+        "from hearthway.records.ask import Names\n"
+        "from hearthway.records.errors import ConfigError\n"
+        "try: Sentences(Names()).readings('x', 'en')\n"
+        "except ConfigError as why: print(why)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert 'pip install "hearthway[ask]"' in done.stdout

@@ -1,0 +1,94 @@
+"""The student as the second reader: what no sentence has, with its own tags and the household's names; and what it does not accept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.student.small import text_student_file
+
+from hearthway.app.ask.part import Asking
+from hearthway.app.ask.sentences import Sentences
+from hearthway.app.ask.student import StudentReader
+from hearthway.app.models import Models
+from hearthway.assist.ask.cascade import understand
+from hearthway.assist.ask.intents import ELSEWHERE
+from hearthway.assist.ask.labels import SLURP, meaning_of
+from hearthway.records.ask import Names
+from hearthway.records.errors import StudentError
+from hearthway.student.format import read
+
+NAMES = Names(lights=(("bed room", "bed_room"), ("kitchen", "kitchen")))
+FILE = text_student_file()
+
+
+def test_what_no_sentence_has_the_student_reads() -> None:
+    text = "light kitchen the turn off"
+    reader = StudentReader(FILE, NAMES)
+    assert understand(text, [Sentences(NAMES)]) is None
+    found = understand(text, [Sentences(NAMES), reader])
+    assert found is not None
+    first = found.readings[0]
+    assert (first.intent, first.slots, first.by) == ("light_off", {"light": "kitchen"}, "student")
+    assert first.of == read(FILE).identity
+    assert first.score is not None
+    exact = understand("turn off the kitchen light", [Sentences(NAMES), reader])
+    assert exact is not None
+    assert exact.readings[0].by == "sentences", "what is exact goes first"
+
+
+def test_what_it_does_not_accept_is_not_read() -> None:
+    reader = StudentReader(FILE, NAMES)
+    for text in ("cafe", "the light", "", "x" * 500, "what is the meaning of life"):
+        assert list(reader.readings(text, "en")) == []
+    assert list(reader.readings("turn light off", "de")) == [], "it was trained on English"
+    assert [m.intent for m in reader.readings("turn light off", "en")][:1] == ["light_off"], (
+        "the control"
+    )
+
+
+def test_two_that_it_holds_as_likely_are_asked_about() -> None:
+    reader = StudentReader(FILE, NAMES)
+    found = understand("on off light", [reader])
+    assert found is not None
+    assert {one.intent for one in found.readings} == {"light_on", "light_off"}
+
+
+@pytest.mark.parametrize("data", [b"", FILE[:100], FILE[:-1], b"x" * 1000])
+def test_a_file_that_is_none_is_refused(data: bytes) -> None:
+    with pytest.raises(StudentError):
+        StudentReader(data, NAMES)
+
+
+def test_labels_of_a_house_are_ours_or_home_assistants() -> None:
+    light = meaning_of("iot_hue_lightoff", {"house_place": "hall"}, {}, student="s", score=0.9)
+    assert light is not None
+    assert (light.intent, light.slots) == ("light_off", {"light": "hall"})
+    vacuum = meaning_of("iot_cleaning", {}, {}, student="s", score=0.9)
+    assert vacuum is not None
+    assert (vacuum.intent, vacuum.of) == (ELSEWHERE, SLURP["iot_cleaning"])
+    assert meaning_of("music_likeness", {}, {}, student="s", score=0.9) is None
+
+
+@pytest.mark.anyio
+async def test_a_node_asks_it_and_goes_on_without_one_that_is_broken(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = {"home": ("broken", FILE[:-1]), "ask": (read(FILE).identity, FILE)}
+    async with house() as own:
+        phone = own.nodes["phone"]
+        models, gone = phone.part(Models), []
+
+        async def failed(task: str, identity: str, why: str) -> None:
+            gone.append((task, identity))
+
+        monkeypatch.setattr(models, "load", served.get)
+        monkeypatch.setattr(models, "failed", failed)
+        await own.tell({"Home.Lights.kitchen.OnOff": True})
+        reply = await own.ask("light kitchen the turn off")
+        assert (reply["outcome"], reply["by"]) == ("done", "student")
+        assert own.ordered == [{"light": "kitchen", "on": False}]
+        assert gone == [("home", "broken")]
+        served.clear()
+        phone.part(Asking)._drop()
+        assert (await own.ask("light kitchen the turn off"))["outcome"] == "not-understood"

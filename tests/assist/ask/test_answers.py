@@ -1,0 +1,345 @@
+"""Answers from facts: another state gives another answer, every figure has its source, and what nobody told is unknown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from hearthway.assist.ask.answers import ANSWERS, answer
+from hearthway.assist.ask.facts import CarAt, Charging, Facts, Food, Leaving
+from hearthway.assist.ask.intents import TABLE
+from hearthway.assist.ask.rates import charging_rate
+from hearthway.assist.memory import Memory
+from hearthway.assist.needs import of_topic
+from hearthway.assist.settings import GateSettings
+from hearthway.assist.shape import Enquiry, Known, Scene
+from hearthway.context.reach import Reach
+from hearthway.records.ask import LANGUAGES, Meaning, Outcome, Reply
+from hearthway.records.calendar import CalendarEntry
+from hearthway.records.life import Place
+from hearthway.records.poi import Opening, OpenState, Poi
+from hearthway.records.receipts import Crossing, Disclosure, Receipt
+from hearthway.records.signals import Signal, Value
+from hearthway.records.situation import Battery, Destination, Evidence, Situation
+from hearthway.records.suggestion import Option
+from hearthway.records.venue import Wait
+from hearthway.sense.catalogue import (
+    CHARGING,
+    HEATING,
+    PRESENCE,
+    ROOM,
+    SETPOINT,
+    SOC,
+    kind_of,
+    light_key,
+)
+
+NOW_S = 1_763_138_400.0  # 2025-11-14 16:40 UTC
+HOME = Place(place_id="p0", lat=60.2, lon=24.9, visits=90, label="home")
+MALL = Place(place_id="p3", lat=60.17, lon=24.94, visits=9, name="Forum")
+
+
+def told(key: str, value: Value, age_s: float = 5.0) -> Signal:
+    return Signal(key=key, value=value, time_s=NOW_S - age_s, source="sensor")
+
+
+def driving(**battery: Any) -> Situation:
+    found = {
+        "soc_pct": 41.0,
+        "age_s": 5.0,
+        "at_home_pct": 22.0,
+        "at_home_low_pct": 17.0,
+        "at_home_high_pct": 27.0,
+        "trips": 40,
+    } | battery
+    return Situation(
+        time_s=NOW_S,
+        utc_offset_s=7200,
+        person="anna",
+        mode="driving",
+        lat=60.18,
+        lon=24.92,
+        destinations=(Destination(place=MALL, p=0.81),),
+        home=HOME,
+        battery=Battery(**found),
+    )
+
+
+def entry(**more: Any) -> CalendarEntry:
+    found: dict[str, Any] = {
+        "uid": "u",
+        "occurs_s": NOW_S + 5400,
+        "start_s": NOW_S + 5400,
+        "end_s": NOW_S + 9000,
+        "title": "Choir",
+        "location": "Hall 3",
+        "calendar": "home",
+        "read_s": NOW_S - 7200,
+    } | more
+    return CalendarEntry(**found)
+
+
+def receipt(suggestion_id: str, days: float = 1.0, **more: Any) -> Receipt:
+    found: dict[str, Any] = {
+        "node": "phone",
+        "role": "phone",
+        "person": "anna",
+        "time_s": NOW_S - days * 86_400,
+        "fields": (Evidence(key="Vehicle.CurrentLocation.Latitude", source="car", age_s=0.0),),
+        "crossings": (),
+        "computations": (),
+    } | more
+    return Receipt(suggestion_id=suggestion_id, **found)
+
+
+def crossed(count: int) -> tuple[Crossing, ...]:
+    return tuple(
+        Crossing(
+            key=f"Vehicle.CurrentLocation.{axis}",
+            sender="car",
+            receiver_role="phone",
+            purpose="anticipate",
+            rule="car-signals",
+            count=count,
+        )
+        for axis in ("Latitude", "Longitude")
+    )
+
+
+def table(name: str, **more: Any) -> Option:
+    poi = Poi(
+        osm_id="node/1", kind="restaurant", name=name, lat=60.17, lon=24.94, cuisines=("thai",)
+    )
+    found: dict[str, Any] = {
+        "utility": 1.0,
+        "opening": Opening(state=OpenState.OPEN, until_s=NOW_S + 7200),
+        "arrive_s": NOW_S + 300,
+        "detour_s": 0.0,
+        "walk_m": 240.0,
+        "wait": Wait(osm_id="node/1", minutes=15.0, age_s=300.0, source="told by the place"),
+    } | more
+    return Option(poi=poi, **found)
+
+
+CAR = CarAt(lat=60.17, lon=24.94, time_s=NOW_S - 1900, source="car", called="Forum", away_m=420.0)
+WAIT = Wait(osm_id="node/1", minutes=15.0, age_s=300.0, source="told by the place")
+FULL = Facts(
+    now_s=NOW_S,
+    utc_offset_s=7200,
+    person="anna",
+    permits=dict.fromkeys((SOC, ROOM, SETPOINT, HEATING, "Person.Calendar"), "some-rule"),
+    situation=driving(),
+    soc=told(SOC, 41.0),
+    plugged=told(CHARGING, True),
+    charging=Charging(pct_an_hour=12.5, readings=9),
+    short_p=0.01,
+    reach=Reach(metres=181_000.0, low_m=160_000.0, high_m=205_000.0, trips=40),
+    car=CAR,
+    house={
+        ROOM: told(ROOM, 20.8),
+        SETPOINT: told(SETPOINT, 21.0),
+        HEATING: told(HEATING, False),
+        PRESENCE: told(PRESENCE, True),
+    },
+    lights={"kitchen": told(light_key("kitchen"), True), "hall": told(light_key("hall"), False)},
+    receipts=(receipt("s1", crossings=crossed(120)), receipt("ask-1", days=0.5)),
+    planned=(entry(),),
+    leaving=Leaving(entry=entry(), leave_by_s=NOW_S + 3600, way_words="25 min (7 own trips)"),
+    food=Food(around="Forum", options=(table("Ravintola A"),), left_out=2),
+    venue="Ravintola A",
+    wait=WAIT,
+)
+SLOTS = {"light": "kitchen", "venue": "Ravintola A", "near": "Forum", "without": "pizza"}
+
+
+def ask(facts: Facts, intent: str, **slots: str) -> Reply:
+    return answer(facts, Meaning(intent=intent, slots=slots or SLOTS, by="sentences", of="x"))
+
+
+def figures(text: str) -> list[str]:
+    return re.findall(r"\d+(?:[.:,]\d+)*", text)
+
+
+def traced(reply: Reply) -> None:
+    """Every figure of the words stands in a source, or is a source's age."""
+    shown = " ".join(f"{one.shown} {one.ago}" for one in reply.sources)
+    known = set(figures(shown))
+    for text in (reply.line, *reply.more):
+        assert not [one for one in figures(text) if one not in known], (text, shown)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("intent", sorted(ANSWERS))
+def test_every_figure_has_a_source(intent: str, language: str) -> None:
+    reply = ask(replace(FULL, language=language), intent)
+    traced(reply)
+    if intent not in ("why", "help"):
+        assert reply.outcome is Outcome.ANSWERED, reply
+        assert reply.sources
+    assert len(reply.line.splitlines()) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("intent", sorted(set(ANSWERS) - {"help"}))
+def test_what_nobody_told_is_unknown(intent: str, language: str) -> None:
+    """No figure at all but counts of nothing; the control is the test above."""
+    reply = ask(Facts(now_s=NOW_S, language=language), intent)
+    if intent == "location_use":  # that no receipt tells of any is known
+        assert reply.outcome is Outcome.ANSWERED
+    elif intent == "find_food":
+        assert (
+            ask(Facts(now_s=NOW_S, food=Food(why_not="needs-a-map")), intent).outcome
+            is Outcome.UNKNOWN
+        )
+    else:
+        assert reply.outcome is Outcome.UNKNOWN
+        assert not figures(reply.line)
+
+
+def _facts(**changes: Any) -> Facts:
+    return replace(FULL, **changes)
+
+
+CHANGES: dict[str, Facts] = {
+    "get_home": _facts(
+        situation=driving(at_home_pct=2.0, at_home_low_pct=0.0, at_home_high_pct=6.0), short_p=0.9
+    ),
+    "range": _facts(reach=Reach(metres=90_000.0, low_m=80_000.0, high_m=99_000.0, trips=41)),
+    "battery": _facts(soc=told(SOC, 12.0)),
+    "charged_when": _facts(charging=Charging(pct_an_hour=40.0, readings=4)),
+    "parked": _facts(car=replace(CAR, called="home")),
+    "house_warm": _facts(house=dict(FULL.house) | {ROOM: told(ROOM, 16.0)}),
+    "anybody_home": _facts(house=dict(FULL.house) | {PRESENCE: told(PRESENCE, False)}),
+    "light_state": _facts(lights={"kitchen": told(light_key("kitchen"), False)}),
+    "location_use": _facts(receipts=(*FULL.receipts, receipt("s2", days=0.2))),
+    "calendar_next": _facts(planned=(entry(start_s=NOW_S + 600, title="Dentist"),)),
+    "leave_when": _facts(leaving=replace(FULL.leaving, leave_by_s=NOW_S + 60)),
+    "find_food": _facts(food=replace(FULL.food, options=(table("Ravintola B"),))),
+    "wait_at": _facts(wait=replace(WAIT, minutes=40.0)),
+    "heading": _facts(situation=replace(driving(), destinations=(Destination(place=HOME, p=0.9),))),
+}
+
+
+@pytest.mark.parametrize("intent", sorted(set(ANSWERS) - {"help", "why"}))
+def test_another_state_is_another_answer(intent: str) -> None:
+    before, after = ask(FULL, intent), ask(CHANGES[intent], intent)
+    assert before.line != after.line
+    traced(after)
+    assert ask(FULL, intent) == before, "and the same state the same answer"
+
+
+@pytest.mark.parametrize(
+    ("left", "head"),
+    [
+        ((22.0, 17.0, 27.0), "Yes"),
+        ((9.0, 2.0, 16.0), "Perhaps"),
+        ((1.0, 0.0, 5.0), "Probably not"),
+    ],
+)
+def test_getting_home_is_as_sure_as_the_interval(left: tuple[float, ...], head: str) -> None:
+    at, low, high = left
+    now = driving(at_home_pct=at, at_home_low_pct=low, at_home_high_pct=high)
+    need = of_topic("charge")
+    assert need is not None
+    assert need.enquire is not None
+    known = need.enquire(Scene(now, Memory(person="anna"), GateSettings()), Enquiry())
+    assert isinstance(known, Known)
+    assert ask(_facts(situation=now, short_p=known.p), "get_home").line.startswith(head)
+
+
+def test_who_is_at_home_gets_home() -> None:
+    now = replace(driving(), mode="staying", origin=HOME)
+    assert ask(_facts(situation=now), "get_home").line == "You are at home."
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_old_news_is_called_old(language: str) -> None:
+    """No yes and no no of a room that was warm six hours ago."""
+    old_s = kind_of(ROOM).freshness_s + 6 * 3600
+    house = dict(FULL.house) | {ROOM: told(ROOM, 20.8, old_s)}
+    old, new = (
+        ask(replace(FULL, house=h, language=language), "house_warm").line
+        for h in (house, FULL.house)
+    )
+    assert new.startswith({"en": "Yes", "de": "Ja"}[language])
+    assert not old.startswith(("Yes", "No", "Ja", "Nein"))
+    assert {"en": "it may be different now", "de": "es kann jetzt anders sein"}[language] in old
+
+
+def test_a_use_is_counted_once_though_receipts_count_on() -> None:
+    """A receipt has what crossed since its node began: 120, 150, and 30 after a start."""
+    kept = tuple(
+        receipt(f"s{n}", days=3 - n, crossings=crossed(count))
+        for n, count in enumerate((120, 150, 30))
+    )
+    reply = ask(_facts(receipts=kept), "location_use", period="week")
+    assert any("car -> phone x180, by rule car-signals" in line for line in reply.more)
+    assert "suggestions x3" in reply.line
+
+
+def test_a_week_ends_and_a_name_is_told() -> None:
+    told_ben = receipt(
+        "ask-9", days=0.1, disclosures=(Disclosure(peer="Ben (adult)", learned=("x",)),)
+    )
+    old = receipt("s0", days=40.0)
+    reply = ask(_facts(receipts=(old, told_ben)), "location_use", period="week")
+    assert "suggestions x0, questions x1" in reply.line
+    assert any(line == "Ben (adult) asked for it x1" for line in reply.more)
+    assert "suggestions x1" not in ask(_facts(receipts=(old,)), "location_use", period="today").line
+
+
+def test_a_light_nobody_knows_is_none() -> None:
+    reply = ask(FULL, "light_state", light="attic")
+    assert reply.outcome is Outcome.UNKNOWN
+    assert "only hall or kitchen" in reply.line
+
+
+@pytest.mark.parametrize(
+    ("readings", "rate"),
+    [
+        ([], None),
+        ([(0.0, 40.0)], None),
+        ([(0.0, 40.0), (300.0, 42.0)], None),  # five minutes tell nothing
+        ([(0.0, 40.0), (3600.0, 50.0)], 10.0),
+        (
+            [(0.0, 60.0), (600.0, 40.0), (4200.0, 50.0)],
+            10.0,
+        ),  # what came before the fall does not count
+        ([(0.0, 40.0), (1800.0, 40.0), (5400.0, 50.0)], 10.0),  # it stood at first
+        ([(0.0, 50.0), (3600.0, 40.0)], None),
+    ],
+)
+def test_the_rate_is_of_the_last_rise(
+    readings: list[tuple[float, float]], rate: float | None
+) -> None:
+    assert charging_rate(readings).pct_an_hour == rate
+
+
+@given(
+    st.sampled_from(sorted(ANSWERS)),
+    st.floats(0, 100),
+    st.floats(0, 1e7),
+    st.sampled_from(LANGUAGES),
+)
+def test_figures_are_traced_whatever_they_are(
+    intent: str, value: float, age_s: float, language: str
+) -> None:
+    facts = replace(
+        FULL,
+        language=language,
+        soc=told(SOC, value, age_s),
+        house={ROOM: told(ROOM, value / 3, age_s)},
+        car=replace(CAR, time_s=NOW_S - age_s, away_m=value * 500),
+    )
+    traced(ask(facts, intent))
+
+
+def test_every_intent_is_answered_or_done() -> None:
+    ordered: Callable[[str], bool] = lambda name: bool(TABLE[name].command)  # noqa: E731
+    assert set(TABLE) == set(ANSWERS) | {name for name in TABLE if ordered(name)}
