@@ -11,18 +11,28 @@ import json
 import random
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hearthway.app.node import Node, open_node
 from hearthway.app.offload import Offloading, pinned
-from hearthway.app.offload_jobs import DETOURS, detours_asked
+from hearthway.app.offload_jobs import DETOURS, DetoursAsked, detours_asked
 from hearthway.app.paths import NodePaths
 from hearthway.atlas.store import Atlas
-from hearthway.mesh.offload.placement import HERE, Placement, Weights
+from hearthway.mesh.offload.placement import HERE, Choice, Placement, Weights
+from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import HearthwayError
 
 KEYS = ("Vehicle.CurrentLocation.Latitude", "Vehicle.CurrentLocation.Longitude", "Task.Target")
+
+
+PLACES: dict[str | None, Callable[[Choice], Choice]] = {
+    "here": pinned(HERE),
+    "phone": pinned("phone"),
+    "phone, or here": lambda choice: replace(choice, where="phone", beside=None, here_after_s=0.2),
+}
 
 
 def task_of(stops: int, seed: int) -> bytes:
@@ -34,6 +44,17 @@ def task_of(stops: int, seed: int) -> bytes:
         return rng.uniform(south, north), rng.uniform(west, east)
 
     return detours_asked(point(), point(), [point() for _ in range(stops)])
+
+
+_ATLAS: list[Atlas] = []
+
+
+def compute(data: bytes) -> bytes:
+    """One task, on the bundled map."""
+    if not _ATLAS:
+        _ATLAS.append(Atlas.bundled())
+    asked = unpack(data, DetoursAsked)
+    return pack(_ATLAS[0].detours(asked.a, asked.b, asked.vias))
 
 
 def say(**fields: Any) -> None:
@@ -55,7 +76,7 @@ class Asker:
         job = await self._part.job(DETOURS)
         where = do.get("where")
         self._part.placement = self._learning if where is None else self._scratch
-        place = None if where is None else pinned(HERE if where == "here" else where)
+        place = PLACES.get(where)
         data = task_of(do["stops"], do["seed"])
         begun_s = time.monotonic()
         try:

@@ -14,25 +14,12 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
-from hearthway.app.offload_jobs import DetoursAsked
-from hearthway.atlas.store import Atlas
-from hearthway.records.codec import pack, unpack
-
 if TYPE_CHECKING:
-    from bench._offload_node import say, task_of
+    from bench._offload_node import compute, say, task_of
 else:  # run as a script, its own folder is on the path
-    from _offload_node import say, task_of
+    from _offload_node import compute, say, task_of
 
 PORT = 7600
-_ATLAS: list[Atlas] = []
-
-
-def compute(data: bytes) -> bytes:
-    """One task, on the bundled map."""
-    if not _ATLAS:
-        _ATLAS.append(Atlas.bundled())
-    asked = unpack(data, DetoursAsked)
-    return pack(_ATLAS[0].detours(asked.a, asked.b, asked.vias))
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -119,7 +120,12 @@ class Talking:
     def __init__(self, argv: list[str], errors: Path | None = None) -> None:
         with (errors or Path(os.devnull)).open("ab") as to:
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=to, text=True
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=to,
+                text=True,
+                start_new_session=True,  # so that what it started ends with it
             )
 
     def say(self, words: str) -> None:
@@ -141,14 +147,19 @@ class Talking:
         try:
             self.process.communicate(timeout=20)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
+            self.kill()
+
+    def kill(self) -> None:
+        """It and whatever it started, at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
 
 
 class World:
-    """Phone and car, paired; a context."""
+    """Phone and car, paired; a context. `share`: of a core, for the car; None: neither is slowed."""
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float | None) -> None:
         self.share = share
         self._stack = contextlib.ExitStack()
 
@@ -156,8 +167,11 @@ class World:
         stack = self._stack
         try:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            self.slow = stack.enter_context(contextlib.closing(Throttle("car", self.share)))
-            self.whole = stack.enter_context(contextlib.closing(Throttle("phone", 1.0)))
+            self._groups: dict[str, Throttle] = {}
+            if self.share is not None:
+                for name, share in (("car", self.share), ("phone", 1.0)):
+                    group = stack.enter_context(contextlib.closing(Throttle(name, share)))
+                    self._groups[name] = group
             self.lan = stack.enter_context(Lan.create(NAMES))
             self.relay = stack.enter_context(contextlib.closing(Relay(self.lan)))
             household(self.folder, self.lan)
@@ -176,11 +190,21 @@ class World:
                 node.close()
         self._stack.close()
 
+    @property
+    def slow(self) -> Throttle:
+        """The car's."""
+        return self._groups["car"]
+
+    @property
+    def whole(self) -> Throttle:
+        """The phone's."""
+        return self._groups["phone"]
+
     def start(self, name: str) -> Talking:
         """A node's process, up."""
-        group = self.slow if name == "car" else self.whole
+        group = self._groups.get(name)
         argv = [
-            *group.prefix(),
+            *(group.prefix() if group is not None else ()),
             *self.lan.command(name, [sys.executable, str(NODE), str(self.folder / name)]),
         ]
         node = Talking(argv, self.folder / f"{name}.err")
@@ -220,8 +244,7 @@ class World:
         try:
             yield
         finally:
-            hog.process.kill()
-            hog.process.communicate()
+            hog.kill()
 
 
 def household(folder: Path, lan: Lan) -> None:

@@ -43,12 +43,10 @@ from cryptography.x509.oid import NameOID
 from hearthway.app.namespaces import Lan
 
 if TYPE_CHECKING:
-    from bench._offload_node import task_of
-    from bench._offload_peer import compute
+    from bench._offload_node import compute, task_of
     from bench._offload_world import HERE, NoThrottleError, Talking, World
 else:  # run as a script, its own folder is on the path
-    from _offload_node import task_of
-    from _offload_peer import compute
+    from _offload_node import compute, task_of
     from _offload_world import HERE, NoThrottleError, Talking, World
 
 DELAYS_MS, RATES_MBIT = (2.0, 20.0, 80.0), (10.0, 50.0, 200.0)
@@ -204,8 +202,7 @@ def peer(world: World, seeds: Seeds, repeat: int) -> dict[str, Any]:
             )
     finally:
         client.close()
-        server.process.kill()
-        server.process.communicate()
+        server.kill()
     return {"rows": rows}
 
 

@@ -26,6 +26,15 @@ def spin(data: bytes) -> bytes:
     return b"spun"
 
 
+def stubborn(_: bytes) -> bytes:
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:  # noqa: BLE001 - a task that heeds nothing
+            continue
+
+
 def memory(data: bytes) -> bytes:
     return str(len(bytearray(int(data)))).encode()
 
@@ -53,5 +62,16 @@ def pid(_: bytes) -> bytes:
 
 def jobs(spec: str) -> dict[Job, Callable[[bytes], bytes]]:
     """Each by its name; the spec is their identity."""
-    found = (echo, sleep, spin, memory, huge, die, refuse, raise_, pid)
+    found = (echo, sleep, spin, stubborn, memory, huge, die, refuse, raise_, pid)
     return {Job(one.__name__, spec): one for one in found}
+
+
+def made(job: Job, content: bytes) -> Callable[[bytes], bytes]:
+    """One that comes with its content: it says what that was, and how often it was made."""
+    if content == b"bad":
+        raise InputError("That is no content.", "Give another.")
+    MADE.append(job)
+    return lambda data: content + data + str(len(MADE)).encode()
+
+
+MADE: list[Job] = []

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hearthway.app.worker import OTHERS_MAX, OWN_MAX, Worker
-from hearthway.app.worker_wire import Ended
+from hearthway.app.worker_wire import CONTENTS_MAX, Ended
 from hearthway.records.errors import MeshError
 from hearthway.records.offload import OUTPUT_MAX_BYTES, Job
 
@@ -97,10 +97,15 @@ def test_what_a_task_breaks_it_breaks_for_itself(kind: str, data: bytes, why: st
 def test_cpu_has_an_end_and_the_next_task_its_own() -> None:
     async def main() -> None:
         async with working() as worker:
-            ended = await run(worker, "spin", b"30", cpu_s=0.1)
-            assert "too much CPU" in ended.why
+            assert "more CPU" in (await run(worker, "spin", b"30", cpu_s=0.05, within_s=60.0)).why
             for _ in range(3):
-                assert (await run(worker, "spin", b"0.3", cpu_s=1.0)).output == b"spun"
+                ended = await run(worker, "spin", b"0.1", cpu_s=0.2, within_s=60.0)
+                assert ended.output == b"spun"
+            pid = worker.pid
+            ended = await run(worker, "stubborn", cpu_s=0.05, within_s=60.0)
+            assert "too much CPU" in ended.why  # the kernel's end
+            assert (await run(worker, "echo", b"f")).output == b"f"
+            assert worker.pid != pid
 
     go(main)
 
@@ -224,5 +229,33 @@ def test_one_that_does_not_start_says_so() -> None:
         ended, _ = await worker.run(Job("echo", "x"), b"", cpu_s=1.0, within_s=5.0, own=True)
         assert "does not start" in ended.why
         await worker.close()
+
+    go(main)
+
+
+def test_content_goes_over_once_and_again_where_it_was_dropped() -> None:
+    async def main() -> None:
+        async with working() as worker:
+
+            async def with_content(name: str, content: bytes) -> Ended:
+                ended, _ = await worker.run(
+                    Job("made", name), b"-", cpu_s=5.0, within_s=10.0, own=True, content=content
+                )
+                return ended
+
+            assert (await with_content("a", b"A")).output == b"A-1"
+            assert (await with_content("a", b"A")).output == b"A-1"  # not made anew
+            assert "no such made" in (await run(worker, "made")).why
+            for number in range(3 * CONTENTS_MAX):
+                wanted = f"B-{number + 2}".encode()
+                assert (await with_content(f"b{number}", b"B")).output == wanted
+            assert (await with_content("a", b"A")).output == b"A-26"
+            for _ in range(2):
+                assert "no content" in (await with_content("c", b"bad")).why
+            assert (await with_content("c", b"C")).output == b"C-27"
+            assert worker.pid is not None
+            os.kill(worker.pid, 9)
+            assert "ended" in (await with_content("c", b"C")).why
+            assert (await with_content("c", b"C")).output == b"C-1"  # a new process
 
     go(main)

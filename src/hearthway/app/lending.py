@@ -23,6 +23,7 @@ from hearthway.records.offload import (
     STOP,
     TASK_ID_CHARS,
     TERMS,
+    Job,
     OffloadResult,
     OffloadTask,
     StopTask,
@@ -32,6 +33,7 @@ from hearthway.records.signals import Signal
 
 from .condition import Condition
 from .offload_jobs import FACTORY, spec_of
+from .offload_students import Students
 from .part import Part
 from .worker import Worker
 
@@ -52,6 +54,7 @@ class Lending(Part):
         config = node.config
         self.condition = Condition(config.offload, node.clock.now_s)
         self.worker = Worker(FACTORY, spec_of(config.map))
+        self.students = Students(node)
         self._mesh: MeshNode | None = None
         self._running: dict[tuple[str, str], _Running] = {}
         self._done: dict[str, int] = {}
@@ -89,7 +92,9 @@ class Lending(Part):
     async def terms(self) -> Terms:
         """What this node would compute now; its worker is started to know what it can."""
         condition, why_not = self.condition, self.condition.why_not()
-        jobs = () if why_not else await self.worker.jobs()
+        jobs: tuple[Job, ...] = ()
+        if not why_not:
+            jobs = (*await self.worker.jobs(), *await self.students.jobs())
         return Terms(
             why_not=why_not,
             jobs=jobs,
@@ -141,7 +146,8 @@ class Lending(Part):
         within_s = min(task.within_s, WITHIN_MAX_S)
         begun_s = time.monotonic()
         try:
-            if task.job not in await self.worker.jobs():
+            content = await self.students.content(task.job)
+            if not content and task.job not in await self.worker.jobs():
                 raise InputError(f"It has not the same {task.job.kind}.")
             ended, _ = await self.worker.run(
                 task.job,
@@ -149,6 +155,7 @@ class Lending(Part):
                 cpu_s=min(CPU_MAX_S, within_s),
                 within_s=within_s,
                 own=False,
+                content=content,
             )
         except HearthwayError as why:
             return OffloadResult(why_not=why.message, terms=await self.terms())

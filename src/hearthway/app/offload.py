@@ -39,9 +39,10 @@ from hearthway.records.offload import (
     StopTask,
     Terms,
 )
+from hearthway.records.understanding import Understanding
 
-from .condition import Condition
-from .offload_jobs import FACTORY, KINDS, spec_of
+from .offload_jobs import FACTORY, KINDS, STUDENT, spec_of, texts_asked, understood_of
+from .offload_students import Students
 from .part import Part
 from .worker import Worker
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 TERMS_TIMEOUT_S = 10.0  # asked beside a task, never waited for
 CPU_MAX_S = 60.0
+ASK_WITHIN_S = 3.0  # longer nobody waits who asked aloud
 HELPERS = (Role.PHONE, Role.HOME)
 
 
@@ -87,7 +89,7 @@ class Offloading(Part):
             Weights(s_per_joule=table.s_per_joule), random.SystemRandom()
         )  # no helper can know which answers are checked
         self.worker = Worker(FACTORY, spec_of(node.config.map))
-        self._condition = Condition(table, node.clock.now_s)
+        self._students = Students(node)
         self._mesh: MeshNode | None = None
         self._asking: set[str] = set()
         self._done: dict[str, int] = {}
@@ -118,6 +120,23 @@ class Offloading(Part):
                 return job
         raise MeshError(f"This node has nothing to compute {kind} with.", "Has it a map?")
 
+    async def understand(
+        self,
+        identity: str,
+        texts: Sequence[str],
+        *,
+        keys: Sequence[str],
+        about: str = "",
+        within_s: float = ASK_WITHIN_S,
+    ) -> tuple[Done, list[Understanding]]:
+        """What that student understands of each text, computed where it is soonest; MeshError, as `run`."""
+        asked = texts_asked(texts)
+        size = float(sum(map(len, texts)))
+        done = await self.run(
+            Job(STUDENT, identity), asked, size=size, within_s=within_s, keys=keys, about=about
+        )
+        return done, understood_of(asked, done.output)
+
     async def run(
         self,
         job: Job,
@@ -135,6 +154,8 @@ class Offloading(Part):
         asked. `place` may put another choice for the one that was made (a measurement does).
         """
         wish = Wish(job, size, len(data), within_s)
+        own = Terms(waiting_s=self.worker.waiting_s, watts=self.node.config.offload.watts or None)
+        self.placement.told(HERE, own, time.monotonic())
         choice = self.placement.place(wish, self._helpers(keys, about), time.monotonic())
         if place is not None:
             choice = place(choice)
@@ -269,8 +290,14 @@ class Offloading(Part):
     async def _here(self, under: _Under) -> None:
         wish, output, why = under.wish, None, ""
         try:
+            content = await self._students.content(wish.job)
             ended, _ = await self.worker.run(
-                wish.job, under.task.input, cpu_s=CPU_MAX_S, within_s=wish.within_s, own=True
+                wish.job,
+                under.task.input,
+                cpu_s=CPU_MAX_S,
+                within_s=wish.within_s,
+                own=True,
+                content=content,
             )
             why = ended.why
             if not why:

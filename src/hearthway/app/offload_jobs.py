@@ -5,21 +5,26 @@ What a helper sends back is only believed in its form here; whether it is true, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import HearthwayError, InputError, WireError
 from hearthway.records.offload import Job
 from hearthway.records.poi import Detour
+from hearthway.records.understanding import Understanding
 
 from .config import MapTable
 
-DETOURS = "detours"
+DETOURS, STUDENT = "detours", "student"
+TEXTS_MAX, TEXT_MAX = 256, 4_000  # of one task; characters
+SCORE_ALIKE = 0.001  # a probability that is shown; what decides is compared exactly
 VIAS_MAX = 10_000
 ALIKE = 1e-6  # two machines' sines may differ in the last digits
 FACTORY = "hearthway.app.offload_jobs:jobs"
@@ -32,6 +37,9 @@ class DetoursAsked(Struct, frozen=True, array_like=True):
     a: Point
     b: Point
     vias: Annotated[list[Point], Meta(max_length=VIAS_MAX)]
+
+
+_Texts = Annotated[list[Annotated[str, Meta(max_length=TEXT_MAX)]], Meta(max_length=TEXTS_MAX)]
 
 
 class JobKind(NamedTuple):
@@ -82,7 +90,53 @@ def _alike(a: Detour | None, b: Detour | None) -> bool:
     )
 
 
-KINDS: dict[str, JobKind] = {DETOURS: JobKind(_check_detours, _same_detours)}
+def texts_asked(texts: Sequence[str]) -> bytes:
+    """The input of a "student" task; InputError where it is too much."""
+    if len(texts) > TEXTS_MAX or any(len(text) > TEXT_MAX for text in texts):
+        raise InputError(
+            "That is too much text at once.", f"At most {TEXTS_MAX} of {TEXT_MAX:,} characters."
+        )
+    return pack(list(texts))
+
+
+def understood_of(asked: bytes, output: bytes) -> list[Understanding]:
+    """Its output; WireError where it cannot be one."""
+    found: list[Understanding] = unpack(output, list[Understanding])
+    texts = unpack(asked, list[str])
+    if len(found) != len(texts):
+        raise WireError("Other texts were understood than were asked about.", "It was not used.")
+    for text, one in zip(texts, found, strict=True):
+        shares = [one.score] + ([] if one.second is None else [one.second[1]])
+        if not all(0.0 <= share <= 1.0 for share in shares) or not all(
+            text[slot.start : slot.end] == slot.text for slot in one.slots
+        ):
+            raise WireError("A text was understood as what is not in it.", "It was not used.")
+    return found
+
+
+def _check_understood(asked: bytes, output: bytes) -> None:
+    understood_of(asked, output)
+
+
+def _same_understood(a: bytes, b: bytes) -> bool:
+    mine, theirs = unpack(a, list[Understanding]), unpack(b, list[Understanding])
+    return len(mine) == len(theirs) and all(map(_alike_understood, mine, theirs))
+
+
+def _alike_understood(a: Understanding, b: Understanding) -> bool:
+    mine, theirs = (replace(one, score=0.0, second=None) for one in (a, b))
+    scores = [(a.score, b.score)]
+    if a.second is not None and b.second is not None and a.second[0] == b.second[0]:
+        scores.append((a.second[1], b.second[1]))
+    elif a.second != b.second:
+        return False
+    return mine == theirs and all(abs(x - y) <= SCORE_ALIKE for x, y in scores)
+
+
+KINDS: dict[str, JobKind] = {
+    DETOURS: JobKind(_check_detours, _same_detours),
+    STUDENT: JobKind(_check_understood, _same_understood),
+}
 
 
 # -- in the worker ---------------------------------------------------------------------------------
@@ -111,3 +165,20 @@ def jobs(spec: str) -> dict[Job, Callable[[bytes], bytes]]:
 
         found[Job(DETOURS, atlas.roads_hash())] = detours
     return found
+
+
+def made(job: Job, content: bytes) -> Callable[[bytes], bytes]:
+    """A student, as a job, from its file; called in the worker. InputError where it is another file."""
+    from hearthway.student.answer import Answerer
+    from hearthway.student.cpu import Runtime
+    from hearthway.student.format import read
+
+    if job.kind != STUDENT or hashlib.sha256(content).hexdigest() != job.identity:
+        raise InputError("That is not the student it should be.", "Fetch it again.")
+    student = read(content)
+    answerer = Answerer(student, Runtime(student))
+
+    def understand(data: bytes) -> bytes:
+        return pack([answerer.understand(text) for text in unpack(data, _Texts)])
+
+    return understand

@@ -20,6 +20,7 @@ from hearthway.records.errors import HearthwayError, MeshError
 from hearthway.records.offload import Job
 
 from .worker_wire import (
+    CONTENTS_MAX,
     LENGTH_BYTES,
     MESSAGE_MAX_BYTES,
     Ended,
@@ -46,6 +47,7 @@ class _Waiting:
     within_s: float
     since_s: float
     end: asyncio.Future[tuple[Ended, float]]
+    content: bytes
 
 
 class Worker:
@@ -64,6 +66,7 @@ class Worker:
         self._begun_s = 0.0
         self._number = 0
         self._takes: dict[Job, Line] = {}
+        self._contents: dict[Job, bool] = {}  # what the process has got
         self._turns: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
         self._resting: asyncio.TimerHandle | None = None
@@ -89,14 +92,24 @@ class Worker:
         return self._known
 
     async def run(
-        self, job: Job, data: bytes, *, cpu_s: float, within_s: float, own: bool
+        self,
+        job: Job,
+        data: bytes,
+        *,
+        cpu_s: float,
+        within_s: float,
+        own: bool,
+        content: bytes = b"",
     ) -> tuple[Ended, float]:
-        """(its end, seconds that it waited before). MeshError where too much waits. Cancelled, it is called off."""
+        """(its end, seconds that it waited before). MeshError where too much waits. Cancelled, it is called off.
+
+        `content` is what the job's identity is the hash of, for a job that comes with it.
+        """
         queue = self._queues[0 if own else 1]
         if len(queue) >= (OWN_MAX if own else OTHERS_MAX):
             raise MeshError("This node has enough to compute.", "Ask it again later.")
         end = asyncio.get_running_loop().create_future()
-        one = _Waiting(job, data, cpu_s, within_s, time.monotonic(), end)
+        one = _Waiting(job, data, cpu_s, within_s, time.monotonic(), end, content)
         queue.append(one)
         if self._turns is None or self._turns.done():
             self._turns = asyncio.create_task(self._take_turns(), name="worker")
@@ -142,7 +155,9 @@ class Worker:
                 raise
             finally:
                 self._now = None
-            if not ended.why:
+            if ended.why:
+                self._contents.pop(one.job, None)  # it may not have come so far
+            else:
                 self._takes.setdefault(one.job, Line()).learn(float(len(one.input)), ended.took_s)
             if not one.end.done():
                 one.end.set_result((ended, waited_s))
@@ -160,13 +175,25 @@ class Worker:
         self._begun_s = time.monotonic()
         try:
             async with asyncio.timeout(one.within_s + HALT_S):
-                return await self._spoken(Run(self._number, one.job, one.input, one.cpu_s))
+                return await self._spoken(
+                    Run(self._number, one.job, one.input, one.cpu_s, self._lacking(one))
+                )
         except TimeoutError:
             await self._end()
             return Ended(0, why="it took longer than it was of use")
         except (EOFError, OSError, HearthwayError):
             await self._end()
             return Ended(0, why="the worker ended amid it: too much CPU or memory")
+
+    def _lacking(self, one: _Waiting) -> bytes:
+        """Its content, where the worker has not got it any more: both count alike."""
+        if not one.content:
+            return b""
+        had = self._contents.pop(one.job, False)
+        self._contents[one.job] = True
+        while len(self._contents) > CONTENTS_MAX:
+            self._contents.pop(next(iter(self._contents)))
+        return b"" if had else one.content
 
     async def _spoken(self, run: Run) -> Ended:
         process = self._process
@@ -212,7 +239,7 @@ class Worker:
             raise MeshError(
                 f"The worker does not start: {why.strerror}.", "Is there memory left?"
             ) from None
-        self._process = process
+        self._process, self._contents = process, {}
         try:
             async with asyncio.timeout(START_S):
                 message = await self._read(process)

@@ -1,6 +1,7 @@
 """A node's worker: `worker_main MODULE:FUNCTION SPEC MEMORY_MB`, a process that computes one task after the other.
 
-FUNCTION(SPEC) gives {Job: callable(bytes) -> bytes}. Each task has its CPU seconds and so much memory more than the
+FUNCTION(SPEC) gives the jobs it has, {Job: callable(bytes) -> bytes}, and MODULE.made(job, content) one that comes with
+its content, such as a student's file; the last few of those stay. Each task has its CPU seconds and so much memory more than the
 worker has when it begins; whatever it breaks, it breaks in here. The end of standard input ends it, also amid a task.
 """
 
@@ -26,6 +27,7 @@ from hearthway.records.errors import HearthwayError
 from hearthway.records.offload import OUTPUT_MAX_BYTES, Job
 
 from .worker_wire import (
+    CONTENTS_MAX,
     LENGTH_BYTES,
     Ended,
     Halt,
@@ -37,7 +39,9 @@ from .worker_wire import (
     write_all,
 )
 
-Jobs = Mapping[Job, Callable[[bytes], bytes]]
+Computes = Callable[[bytes], bytes]
+Jobs = Mapping[Job, Computes]
+Made = Callable[[Job, bytes], Computes]
 NICE = 5  # the node itself goes first
 _RUNS_MAX = 64
 
@@ -46,9 +50,14 @@ class HaltedError(BaseException):
     """Raised amid a task that is not needed any more; no Exception, so that no task swallows it."""
 
 
+class SpentError(BaseException):
+    """Raised amid a task that has used its CPU seconds; where it does not give way, the kernel ends the process."""
+
+
 class _Worker:
-    def __init__(self, jobs: Jobs, memory_bytes: int, out: int) -> None:
-        self._jobs = jobs
+    def __init__(self, jobs: Jobs, made: Made, memory_bytes: int, out: int) -> None:
+        self._jobs, self._made = jobs, made
+        self._with_content: dict[Job, Computes] = {}
         self._memory_bytes = memory_bytes
         self._out = out
         self._runs: queue.Queue[Run] = queue.Queue(_RUNS_MAX)
@@ -57,6 +66,7 @@ class _Worker:
         self._halted: set[int] = set()
         self._main = threading.main_thread().ident or 0
         signal.signal(signal.SIGUSR1, self._halt_here)
+        signal.signal(signal.SIGPROF, self._spent)
 
     def serve(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
@@ -86,14 +96,21 @@ class _Worker:
         if self._running is not None and self._running in self._halted:
             raise HaltedError
 
+    def _spent(self, _: int, __: FrameType | None) -> None:
+        if self._running is not None:
+            raise SpentError
+
     def _ended(self, run: Run) -> Ended:
         begun_s, cpu_s = time.monotonic(), time.process_time()
         try:
             output, why = self._tried(run)
         except HaltedError:
             output, why = b"", "it was called off"
+        except SpentError:
+            output, why = b"", "it took more CPU than it may"
         finally:
             self._running = None
+            signal.setitimer(signal.ITIMER_PROF, 0.0)
             self._halted.discard(run.number)
         took_s = time.monotonic() - begun_s
         return Ended(run.number, output, why, took_s, time.process_time() - cpu_s)
@@ -118,15 +135,26 @@ class _Worker:
         return output, why
 
     def _output(self, run: Run) -> bytes:
-        compute = self._jobs.get(run.job)
-        if compute is None:
-            raise HearthwayError(f"There is no such {run.job.kind} here.")
+        compute = self._computes(run)
         _limit(resource.RLIMIT_AS, _address_space_bytes() + self._memory_bytes)
         _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + run.cpu_s) + 1)
+        signal.setitimer(signal.ITIMER_PROF, max(run.cpu_s, 0.001))
         output = compute(run.input)
         if len(output) > OUTPUT_MAX_BYTES:
             raise HearthwayError("What came out is too large to be sent.")
         return output
+
+    def _computes(self, run: Run) -> Computes:
+        found = self._jobs.get(run.job) or self._with_content.pop(run.job, None)
+        if found is None and run.content:
+            found = self._made(run.job, run.content)
+        if found is None:
+            raise HearthwayError(f"There is no such {run.job.kind} here.")
+        if run.job not in self._jobs:
+            self._with_content[run.job] = found  # the newest last
+            while len(self._with_content) > 2 * CONTENTS_MAX:
+                self._with_content.pop(next(iter(self._with_content)))
+        return found
 
 
 def _limit(what: int, most: int) -> None:
@@ -145,13 +173,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's is the node's to answer
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.nice(NICE)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # one task, one thread; read when numpy is loaded
     out = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is no message
     logging.disable()
     where, spec, memory_mb = sys.argv[1:]
     module, name = where.split(":")
-    jobs = getattr(import_module(module), name)(spec)
-    _Worker(jobs, int(memory_mb) << 20, out).serve()
+    found = import_module(module)
+    _Worker(getattr(found, name)(spec), found.made, int(memory_mb) << 20, out).serve()
 
 
 if __name__ == "__main__":

@@ -10,16 +10,18 @@ from hearthway.records.codec import pack
 from hearthway.records.offload import INPUT_MAX_BYTES, OUTPUT_MAX_BYTES, Job
 
 LENGTH_BYTES = 4
-MESSAGE_MAX_BYTES = max(INPUT_MAX_BYTES, OUTPUT_MAX_BYTES) + 64 * 1024
+CONTENTS_MAX = 8  # the last ones, which a node may count on; a worker keeps twice as many
+MESSAGE_MAX_BYTES = max(INPUT_MAX_BYTES, OUTPUT_MAX_BYTES) + 64 * 1024  # that a worker says
 
 
 class Run(Struct, frozen=True, tag="run"):
-    """Compute this next; `cpu_s` ends it."""
+    """Compute this next; `cpu_s` ends it. `content` is what the job's identity is the hash of, where the worker lacks it."""
 
     number: int
     job: Job
     input: bytes
     cpu_s: float
+    content: bytes = b""
 
 
 class Halt(Struct, frozen=True, tag="halt"):

@@ -35,7 +35,7 @@ class Weights:
     battery_floor_pct: float = 30.0
     heat_max_c: float = 75.0
     stick: float = 0.1  # another device must be so much better (its share) to be chosen instead
-    patience: float = 0.08  # of the own forecast: how long a helper has before this node begins too
+    patience: float = 0.04  # of the own forecast: how long a helper has before this node begins too
     check: float = 1 / 16  # of a proven helper's tasks are computed here as well, and compared
 
 
