@@ -18,6 +18,7 @@ import pytest
 from blockbuster import BlockBuster, blockbuster_ctx
 
 from hearthway.atlas.store import BUNDLED
+from hearthway.records.ask import Outcome, Reply, Source
 from hearthway.records.errors import InputError
 from hearthway.records.geo import offset
 from hearthway.records.household import Peer
@@ -251,6 +252,7 @@ class MemoryNode:
     taken: list[tuple[str, Sequence[Fix], Sequence[Signal]]] = field(default_factory=list)
     snapshots: int = 0
     subscriptions: int = 0
+    asked: list[tuple[str, str]] = field(default_factory=list)
     students: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     student_waits_s: float = 0.0
     queue: asyncio.Queue[PageEvent | Exception] = field(default_factory=asyncio.Queue)
@@ -291,6 +293,13 @@ class MemoryNode:
         if known is None or known.suggestion_id != suggestion_id:
             raise InputError("That suggestion is not known here.", "Reload the page.")
         self.answers.append((suggestion_id, kind, osm_id))
+
+    async def ask(self, text: str, language: str) -> Reply:
+        if not text.strip():
+            raise InputError("Nothing was asked.", "Ask something.")
+        self.asked.append((text, language))
+        source = Source(key="Home.Climate.Temperature", shown="19.2 °C", source="house", rule="r")
+        return Reply(outcome=Outcome.ANSWERED, line="19.2 °C at home.", sources=(source,))
 
     async def ingest(self, person: str, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
         if person == "stranger":

@@ -150,6 +150,38 @@ def test_bad_answers_are_refused_in_a_sentence(
     assert page.node.answers == []
 
 
+def test_a_question_reaches_the_node_and_its_reply_the_page(page: Any) -> None:
+    body = json.dumps({"text": "is the house warm", "language": "en"}).encode()
+    reply = page.ask("/api/ask", "POST", body, JSON)
+    assert reply.status == 200
+    assert page.node.asked == [("is the house warm", "en")]
+    assert (reply.json["line"], reply.json["outcome"]) == ("19.2 °C at home.", "answered")
+    assert reply.json["sources"][0]["rule"] == "r"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"", JSON, 400),
+        (b"[" * 3000, JSON, 400),
+        (b'{"text": 7}', JSON, 400),
+        (b'{"text": " "}', JSON, 400),
+        (b'{"text": "x", "person": "sam"}', JSON, 400),  # nobody asks there in another's name
+        (b'{"text": "\xff"}', JSON, 400),
+        (b'{"text": "x"}', {"content-type": "text/plain"}, 415),
+        (b'{"text": "' + b"x" * 5000 + b'"}', JSON, 413),
+        (b'{"text": "x"}', {**JSON, "origin": "http://elsewhere.example"}, 403),
+    ],
+)
+def test_what_is_no_question_does_not_reach_it(
+    page: Any, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    answer = page.ask("/api/ask", "POST", body, headers)
+    assert answer.status == status
+    assert answer.json["error"]
+    assert page.node.asked == []
+
+
 def test_the_pages_own_origin_may_answer(page: Any, moment_state: Any) -> None:
     page.push(moment_state, "moment")
     own = f"http://127.0.0.1:{page.server.port}"

@@ -53,6 +53,7 @@ STUDENT_TASK = "ask"  # whose student a browser may have
 ASSETS = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/ask.js": ("ask.js", "text/javascript; charset=utf-8"),
     "/map.js": ("map.js", "text/javascript; charset=utf-8"),
     "/preview.js": ("preview.js", "text/javascript; charset=utf-8"),
     "/student.js": ("student.js", "text/javascript; charset=utf-8"),
@@ -61,6 +62,11 @@ ASSETS = {
     "/style.css": ("style.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
+
+
+class _QuestionBody(Struct, forbid_unknown_fields=True):
+    text: str
+    language: str = ""
 
 
 class _AnswerBody(Struct, forbid_unknown_fields=True):
@@ -99,6 +105,7 @@ def create_app(
             Route("/api/map", routes.map_shapes),
             Route("/api/why/{suggestion_id:str}", routes.why),
             Route("/api/answer", routes.answer, methods=["POST"]),
+            Route("/api/ask", routes.ask, methods=["POST"]),
             Route("/owntracks", routes.owntracks, methods=["POST"]),
             Route("/pub", routes.owntracks, methods=["POST"]),
             Route("/healthz", routes.healthz),
@@ -228,6 +235,19 @@ class _Routes:
         except InputError as unknown:
             return refusal(404, unknown.message, unknown.next_step)
         return Response(to_json(why_view(why)), media_type="application/json")
+
+    async def ask(self, request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return refusal(415, "A question is JSON.", "Send it as application/json.")
+        body = await read_body(request, ANSWER_BYTES)
+        try:
+            asked = msgspec.json.decode(body, type=_QuestionBody)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
+            raise InputError(
+                f"The question does not decode: {why}.", "Reload the page and ask again."
+            ) from None
+        reply = await self._node.ask(asked.text, asked.language)
+        return Response(to_json(reply), media_type="application/json")
 
     async def answer(self, request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 
 from msgspec.structs import replace
 
+from hearthway.app.ask.part import Asking
 from hearthway.app.config import split_address
 from hearthway.app.member import Member
 from hearthway.app.node import Node
@@ -21,8 +22,9 @@ from hearthway.app.offline import verify_node
 from hearthway.app.phone import PhoneNode
 from hearthway.assist.standing import stands
 from hearthway.context.motion import SILENT_S
+from hearthway.records.ask import Reply
 from hearthway.records.errors import ConfigError, InputError
-from hearthway.records.household import Peer
+from hearthway.records.household import Peer, Role
 from hearthway.records.messages import AnswerGiven
 from hearthway.records.page import PageEvent, PageState, Point, Why
 from hearthway.records.signals import Fix, Signal
@@ -143,6 +145,12 @@ class NodePage:
             suggestion_id=suggestion_id, kind=kind, time_s=node.clock.now_s(), osm_id=osm_id
         )
         await node.take_answer(given)
+
+    async def ask(self, text: str, language: str) -> Reply:
+        """As `hearthway ask` on this node: whoever may open its page is its owner."""
+        if self._node.config.node.role not in (Role.PHONE, Role.HOME):
+            raise InputError("This node answers no questions.", "Ask the phone.")
+        return await self._node.part(Asking).ask(text, "", language)
 
     async def ingest(self, person: str, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
         """Takes what the owner's phone said; InputError for anybody else's."""

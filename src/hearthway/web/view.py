@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from hearthway.records.ask import Reply
 from hearthway.records.page import PageEvent, PageState, Why
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.suggestion import AnswerKind
@@ -31,6 +32,10 @@ class NodeView(Protocol):
 
     async def answer(self, suggestion_id: str, kind: AnswerKind, osm_id: str) -> None:
         """Takes the person's answer; InputError where suggestion or POI are not known."""
+        ...
+
+    async def ask(self, text: str, language: str) -> Reply:
+        """The reply to a question of whoever's node it is; InputError for what is none."""
         ...
 
     async def ingest(self, person: str, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
