@@ -162,3 +162,20 @@ def test_the_alphabets_are_those_of_the_vocabulary() -> None:
     assert set("TÉé") & set(INPUT.letters) == set()
     assert "É" in INPUT.fold["e"]
     assert "’" in INPUT.fold["'"]
+
+
+def test_the_numbers_of_the_page_are_part_of_the_format() -> None:
+    """Another runtime cuts by them too."""
+    assert (READ_MAX, WORD_MAX) == (4096, 64)
+    spaces = {*range(0x21), *range(0x7F, 0xA1), *range(0x2000, 0x200B)}
+    assert spaces | {0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000} == SPACES
+
+
+def test_an_unknown_word_has_its_place() -> None:
+    tokens = TOKENIZER.tokens("a xyz 😀😀 turn")
+    assert [(token.id, token.start, token.end) for token in tokens] == [
+        (VOCABULARY.index("a"), 0, 1),
+        (0, 2, 5),
+        (0, 6, 8),
+        (VOCABULARY.index("turn"), 9, 13),
+    ]
