@@ -222,22 +222,28 @@ class ModeFilter:
             state.since = [0.0] * 5
 
     def end(self) -> tuple[TravelMode, float]:
-        """The way is over, a trip: its mode (the longest part's) and how sure that is. It is learned from."""
+        """The way is over, a trip: its mode (the longest part's) and how sure that is.
+
+        The filter learns from its own word alone: taught by its judge, it would bear out what that once got wrong.
+        """
         state = self.state
-        mode, p = self.trip() if self._judge is None else self._judge(self)
+        judged = None if self._judge is None else self._judge(self)
+        mode, p = self.trip()
         state.came = []
         if mode != "unknown":
-            state.came = [float(mode == one) for one in MODES]
+            rode = [sum(state.metres[m] for m in modes) for modes in CLASS_OF]
+            rode = [m if (i == FOOT) == (mode == "foot") else 0.0 for i, m in enumerate(rode)]
+            state.came = [metres / sum(rode) for metres in rode]
             state.trips = [t + c for t, c in zip(state.trips, state.came, strict=True)]
         if mode == "car":
             state.car_told = TOLD_KEPT * state.car_told + float(state.told and not state.judged)
-        return mode, p
+        return (mode, p) if judged is None else judged
 
     # --- what is known
 
     def trip(self) -> tuple[TravelMode, float]:
         """The mode of this way so far, by metres, and its probability among what could have carried so far."""
-        metres = [sum(self.state.metres[m] for m in modes) for modes in CLASS_OF]
+        metres = self.metres()
         total = sum(metres)
         if total <= 0.0:
             return "unknown", 0.0
@@ -247,6 +253,10 @@ class ModeFilter:
             best = max(range(1, len(metres)), key=lambda i: (metres[i], -i))
             p = metres[best] / (total - metres[FOOT])
         return (MODES[best], p) if p >= TRIP_SURE else ("unknown", p)
+
+    def metres(self) -> list[float]:
+        """Of this way so far, by mode."""
+        return [sum(self.state.metres[m] for m in modes) for modes in CLASS_OF]
 
     def row(self) -> list[float]:
         """This way so far in the numbers of `mode_marks.FEATURES`."""
