@@ -76,6 +76,14 @@ class Throttle:
         )
         return float(done.stdout)
 
+    def kill_but(self, *keep: int) -> None:
+        """Everything that was started in here, but these and what they started."""
+        for word in (self.path / "cgroup.procs").read_text().split():
+            with contextlib.suppress(OSError, ValueError):
+                parent = int(Path(f"/proc/{word}/stat").read_text().rsplit(")", 1)[1].split()[1])
+                if int(word) not in keep and parent not in keep:
+                    os.kill(int(word), signal.SIGKILL)
+
     def close(self) -> None:
         """Its processes have ended."""
         for _ in range(100):

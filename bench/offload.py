@@ -13,7 +13,7 @@ never the same ones twice (a map remembers where points lie).
             network or load it has four tasks, not counted, to find out.
     cut     the wire is cut at a random moment of a task that the phone computes: total time beside all here
     kill    the phone is killed amid a task: the same answer within the deadline?
-    peer    plain RPC over a TLS stream with the same tasks, where offloading wins most
+    peer    plain RPC over a TLS stream with the same tasks where offloading wins most; and Ray (--ray PYTHON)
 
 Needs root and a cpu controller; says so where it is missing. `--data` and `--split` are taken and not needed.
 """
@@ -29,6 +29,7 @@ import os
 import random
 import signal
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -206,6 +207,43 @@ def peer(world: World, seeds: Seeds, repeat: int) -> dict[str, Any]:
     return {"rows": rows}
 
 
+def ray_peer(world: World, seeds: Seeds, python: Path) -> dict[str, Any]:
+    """The same tasks by an actor of Ray at the phone, its driver and a node of Ray in the car; or why it does not start."""
+    program, phone, car = str(python.with_name("ray")), *map(world.lan.address, ("phone", "car"))
+    common = ["--disable-usage-stats", "--object-store-memory", "80000000", "--node-ip-address"]
+    head = ["--head", "--port", "6399", "--num-cpus", "1", "--resources", '{"phone": 1}']
+    head += ["--include-dashboard=false", "--temp-dir", str(world.folder / "ray"), *common, phone]
+    other = ["--address", f"{phone}:6399", "--num-cpus", "0", *common, car]
+    rows: list[dict[str, Any]] = []
+    begun_s = time.monotonic()
+    client: Talking | None = None
+    try:
+        for name, words in (("phone", head), ("car", other)):
+            group = world.whole if name == "phone" else world.slow
+            start = world.lan.command(name, [program, "start", *words])
+            subprocess.run([*group.prefix(), *start], check=True, timeout=120, capture_output=True)
+        ask = [str(python), str(HERE / "_offload_ray.py"), f"{phone}:6399"]
+        client = Talking(
+            [*world.slow.prefix(), *world.lan.command("car", ask)], world.folder / "ray.err"
+        )
+        client.line()
+        up_s = time.monotonic() - begun_s
+        for stops in SIZES:
+            took = []
+            for _ in range(6):
+                client.say(json.dumps({"stops": stops, "seed": seeds()}))
+                took.append(json.loads(client.line())["took_s"])
+            rows.append({"stops": stops, "ray_s": statistics.median(took[1:])})
+    except (OSError, subprocess.SubprocessError, RuntimeError) as why:
+        return {"why": f"{type(why).__name__}: {why}"[:300]}
+    finally:
+        if client is not None:
+            client.kill()
+        for group in (world.slow, world.whole):
+            group.kill_but(world.phone.process.pid, world.car.process.pid)
+    return {"rows": rows, "up_s": up_s}
+
+
 def certificate(folder: Path) -> tuple[str, str]:
     """Of its own signing, for the peer's stream."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -303,6 +341,16 @@ def told(found: dict[str, Any]) -> None:
                 f"  {row['stops']:5} stops: all here {row['here_s'] * 1e3:7.1f}   as placed {row['placed_s'] * 1e3:7.1f} "
                 f"({row['here_s'] / row['placed_s']:.2f} times as fast)   plain RPC {row['rpc_s'] * 1e3:7.1f} ({row['here_s'] / row['rpc_s']:.2f})"
             )
+    if one := found.get("ray"):
+        if "why" in one:
+            print(f"Ray did not start on the two nodes: {one['why']}")
+        else:
+            rows = ", ".join(f"{r['stops']} stops {r['ray_s'] * 1e3:.1f}" for r in one["rows"])
+            print(
+                f"Ray, an actor at the phone (up after {one['up_s']:.0f} s), milliseconds, medians: {rows}"
+            )
+    elif "peer" in found:
+        print("Ray was not asked for: --ray PYTHON of an environment that has it")
 
 
 def main() -> int:
@@ -314,6 +362,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    parser.add_argument("--ray", type=Path, help="a Python that has ray and hearthway")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--split")
@@ -338,6 +387,8 @@ def main() -> int:
                 found["curve"] = curve(world, seeds, given.repeat)
             if "peer" in parts:
                 found["peer"] = peer(world, seeds, given.repeat)
+                if given.ray is not None:
+                    found["ray"] = ray_peer(world, seeds, given.ray)
             if "cut" in parts:
                 found["cut"] = cut(world, seeds, given.cuts)
             if "kill" in parts:
