@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hearthway.distill.language import tiny
+from hearthway.distill.language import strange, tiny
 from hearthway.distill.language.augment import augmented
 from hearthway.distill.language.texts import (
     Utterance,
@@ -73,3 +73,10 @@ def test_the_tiny_corpus_keeps_its_validation_out_and_its_spans_in_place() -> No
     one = tiny.filled("find {food} near {place}", "find_food", draw)
     assert [span.kind for span in one.spans] == ["food", "place"]
     assert all(one.text[s.start : s.end] in tiny.FILLERS[s.kind] for s in one.spans)
+
+
+def test_texts_that_cannot_be_read_are_each_one_of_the_pool() -> None:
+    texts = strange.strange()
+    assert without(texts, frozenset()) == texts
+    assert {one.label for one in texts} == {""}
+    assert all(not one.text.isascii() for one in texts[: len(strange.OTHER_SCRIPTS)])

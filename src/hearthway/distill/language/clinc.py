@@ -14,6 +14,7 @@ from msgspec import structs
 from . import datasets
 from .augment import augmented
 from .datasets import OUT_OF_SCOPE
+from .strange import strange
 from .texts import Corpus, Utterance, keys, without
 
 HWU_OUTSIDE = frozenset(
@@ -53,7 +54,7 @@ def corpus(
     inside = without(train, kept_out)
     taken = kept_out | keys(one.text for one in inside)
     draw = random.Random(seed)
-    others = without(_others(folder, draw), taken)
+    others = without([*_others(folder, draw), *strange()], taken)
     outside = [one for one in others if one.label == OUT_OF_SCOPE]
     plain = [one for one in others if not one.label]
     labelled, rest = (inside, []) if per_label is None else _few(inside, per_label, draw)

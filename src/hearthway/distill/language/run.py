@@ -82,14 +82,7 @@ def train(corpus: Corpus, settings: Settings, work: Path, say: progress.Progress
     student = settings.student
     vocabulary = pruned(first.pieces, [one.text for one in corpus.pool], student.vocabulary)
     pieces = Pieces(vocabulary, LONGEST)
-    shape = NetShape(
-        pieces=len(vocabulary),
-        labels=len(corpus.labels),
-        width=student.width,
-        channels=student.channels,
-        convs=student.convs,
-        slots=len(corpus.slots),
-    )
+    shape = shape_of(student, corpus, vocabulary)
     whole, floats = learn.train_student(
         learn.lesson(pieces, corpus.pool, corpus.labels, corpus.slots, said),
         shape,
@@ -100,6 +93,18 @@ def train(corpus: Corpus, settings: Settings, work: Path, say: progress.Progress
     )
     exact = export.exactly(whole)
     return _filed(exact, floats, pieces, corpus, settings)
+
+
+def shape_of(settings: StudentSettings, corpus: Corpus, vocabulary: Sequence[str]) -> NetShape:
+    """The net for a corpus."""
+    return NetShape(
+        pieces=len(vocabulary),
+        labels=len(corpus.labels),
+        width=settings.width,
+        channels=settings.channels,
+        convs=settings.convs,
+        slots=len(corpus.slots),
+    )
 
 
 def _teacher(
