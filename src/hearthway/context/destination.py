@@ -7,6 +7,8 @@ likelihood of the route so far, for each place d:
            detour    each km driven out of the way to d counts against it
            nearing   the nearer the route has come to d, relative to the start, the likelier d
            following past trips to d that took the same streets count more, those that did not count less
+           own way   where the route is one's own way to several places, heading, detour and nearing say nothing
+                     between them: they share what these say, and are told apart where their ways part
 "Somewhere new" has the prior of this person's own rate of new destinations, and a constant likelihood that falls
 where past routes are being followed.
 All constants are the same for everybody and rounded; what is learned is the person's trips. The route's were set on
@@ -53,6 +55,10 @@ class Tuning(Struct, frozen=True, kw_only=True):
     follow_pivot: float = 0.4
     follow_from_m: float = 400.0
     unseen_path: float = 0.5
+    taken_from: float = 0.5  # of the recent route shared with a past trip: from here on
+    taken_to: float = 0.9  # it may be that way, and from here on it is
+    own_way: float = 0.05  # in votes: with so many past trips it is one's own way or chance
+    own_from_m: float = 150.0
     new_route: float = 0.5  # what an arbitrary destination is worth once there is a route
     new_followed: float = 0.6  # less of it where past routes are being followed
 
@@ -123,11 +129,16 @@ class DestinationModel:
         scores = {place: log(p) for place, p in prior.places.items()}
         new = log(prior.new)
         if track is not None and track.points:
-            follow = self._follow(follower, prior)
             route = _Route(track, self.tuning)
+            fit = {}
             for place in scores:
                 spot = goal.place if goal is not None and place == goal.index else places[place]
-                scores[place] += route.score(spot) + follow.get(place, 0.0)
+                fit[place] = route.score(spot)
+            followed = self._follow(follower, prior)
+            fit = _shared(fit, {place: one.own_way for place, one in followed.items()})
+            for place in scores:
+                scores[place] += fit[place]
+                scores[place] += followed[place].ratio if place in followed else 0.0
             new += route.ramp * self.tuning.new_route
             if follower is not None and follower.seen_m > 0.0:
                 best = max(follower.shared_m.values(), default=0.0) / follower.seen_m
@@ -163,26 +174,57 @@ class DestinationModel:
     def _ramp(self, follower: Follower) -> float:
         return follower.seen_m / (follower.seen_m + self.tuning.follow_from_m)
 
-    def _follow(self, follower: Follower | None, prior: Prior) -> dict[int, float]:
-        """Log-likelihood ratio by place of taking these streets, from the trips that went there."""
+    def _follow(self, follower: Follower | None, prior: Prior) -> dict[int, _Followed]:
+        """What taking these streets says of each place to which past trips went."""
         tune = self.tuning
         if follower is None or follower.seen_m <= 0.0:
             return {}
         ramp = self._ramp(follower)
+        seen = follower.seen_m / (follower.seen_m + tune.own_from_m)
         weight: dict[int, float] = {}
         value: dict[int, float] = {}
+        taken: dict[int, float] = {}
         for at, trip in enumerate(self.trips):
             if not trip.path or trip.destination not in prior.places:
                 continue
-            vote = prior.votes[at]
-            score = ramp * tune.follow_gain * (follower.share(at) - tune.follow_pivot)
-            weight[trip.destination] = weight.get(trip.destination, 0.0) + vote
-            value[trip.destination] = value.get(trip.destination, 0.0) + vote * exp(score)
+            place, vote, share = trip.destination, prior.votes[at], follower.share(at)
+            part = (share - tune.taken_from) / (tune.taken_to - tune.taken_from)
+            weight[place] = weight.get(place, 0.0) + vote
+            value[place] = value.get(place, 0.0) + vote * exp(
+                ramp * tune.follow_gain * (share - tune.follow_pivot)
+            )
+            taken[place] = taken.get(place, 0.0) + vote * min(1.0, max(0.0, part))
         return {
-            place: tune.following
-            * log((value[place] + tune.unseen_path) / (weight[place] + tune.unseen_path))
+            place: _Followed(
+                tune.following
+                * log((value[place] + tune.unseen_path) / (weight[place] + tune.unseen_path)),
+                seen * taken[place] / (taken[place] + tune.own_way),
+            )
             for place in weight
         }
+
+
+class _Followed(Struct, frozen=True):
+    """Of a place: the log-likelihood ratio of these streets, and how surely the route so far is one's own way there."""
+
+    ratio: float
+    own_way: float
+
+
+def _shared(fit: dict[int, float], own_way: dict[int, float]) -> dict[int, float]:
+    """How well the route fits each place, shared by those to which it is one's own way, as surely as it is that.
+
+    A road bends, and leads past one known place to the next. By the bee-line every place that one passes looks like the end of
+    the way, until it lies behind. Who drives the usual way tells nothing by that.
+    """
+    total = sum(own_way.values())
+    if total <= 0.0:
+        return fit
+    top = max(fit.values())
+    common = top + log(sum(p * exp(fit[place] - top) for place, p in own_way.items()) / total)
+    return {
+        place: score + own_way.get(place, 0.0) * (common - score) for place, score in fit.items()
+    }
 
 
 def _driven_m(trip: PastTrip) -> float:

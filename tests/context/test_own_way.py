@@ -1,0 +1,128 @@
+"""Two known places on one road: the usual way to both tells nothing between them until the ways part."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hearthway.context.destination import DestinationModel, Posterior, _shared
+from hearthway.context.places import KnownPlace
+from hearthway.context.prior import Departure, PastTrip
+from hearthway.context.routes import Follower, Track
+from hearthway.records.geo import distance_m, offset
+
+HOME = (60.20, 24.90)
+NEAR, FAR = 1, 2
+Points = list[tuple[float, float]]
+LEAVING = Departure(0, 1e9, 30_000.0, 2)
+
+
+def _east(metres: float) -> tuple[float, float]:
+    return offset(*HOME, 0.0, metres)
+
+
+def _way(points: Points, step_m: float = 50.0) -> Points:
+    """Every 50 m of the line through these."""
+    found = [points[0]]
+    for a, b in pairwise(points):
+        steps = max(1, round(distance_m(*a, *b) / step_m))
+        found += [
+            (a[0] + (b[0] - a[0]) * i / steps, a[1] + (b[1] - a[1]) * i / steps)
+            for i in range(1, steps + 1)
+        ]
+    return found
+
+
+def _trip(destination: int, day: int, path: Points) -> PastTrip:
+    return PastTrip(
+        origin=0,
+        destination=destination,
+        depart_s=1e9 - day * 86_400.0,
+        local_s=30_000.0,
+        weekday=day % 5,
+        new=False,
+        length_m=3_000.0,
+        duration_s=400.0,
+        path=path,
+    )
+
+
+def _told(
+    near: tuple[float, float], far: tuple[float, float], ways: tuple[Points, Points], driven: Points
+) -> Posterior:
+    """Home, and two places, each driven to ten times; then `driven`."""
+    spots = (HOME, near, far)
+    places = [
+        KnownPlace(index=i, lat=lat, lon=lon, visits=10, last_s=1e9 - 86_400.0)
+        for i, (lat, lon) in enumerate(spots)
+    ]
+    trips = [_trip(1 + day % 2, 20 - day, ways[day % 2]) for day in range(20)]
+    model = DestinationModel(trips)
+    track, follower = Track(), Follower(model.index)
+    for at, point in enumerate(_way(driven)):
+        if track.extend(1e9 + 5.0 * at, *point):
+            follower.step(*point)
+    return model.posterior(LEAVING, places, track, follower)
+
+
+def _p(told: Posterior, place: int) -> float:
+    return dict(told.places)[place]
+
+
+STRAIGHT = (_way([HOME, _east(3_000)]), _way([HOME, _east(6_000)]))
+
+
+def test_on_the_road_to_both_passing_the_nearer_one_does_not_make_it_the_end() -> None:
+    told = _told(_east(3_000), _east(6_000), STRAIGHT, [HOME, _east(2_700)])
+    assert 0.3 < _p(told, NEAR) < 0.7
+    unknown: tuple[Points, Points] = ([], [])
+    by_bee_line = _told(_east(3_000), _east(6_000), unknown, [HOME, _east(2_700)])
+    assert _p(by_bee_line, NEAR) > 0.8  # the same drive, where no own way is known
+
+
+def test_behind_the_nearer_one_it_is_the_farther_one() -> None:
+    told = _told(_east(3_000), _east(6_000), STRAIGHT, [HOME, _east(4_500)])
+    assert _p(told, FAR) > 0.85
+
+
+def test_where_the_ways_part_they_are_told_apart() -> None:
+    north = offset(*_east(1_000), 3_000.0, 0.0)
+    ways = (_way([HOME, _east(3_000)]), _way([HOME, _east(1_000), north]))
+    before = _told(_east(3_000), north, ways, [HOME, _east(950)])
+    assert 0.3 < _p(before, NEAR) < 0.7
+    assert _p(_told(_east(3_000), north, ways, [HOME, _east(2_500)]), NEAR) > 0.9
+    turned = [HOME, _east(1_000), offset(*_east(1_000), 1_500.0, 0.0)]
+    assert _p(_told(_east(3_000), north, ways, turned), FAR) > 0.9
+
+
+def test_a_road_that_bends_away_is_still_the_way_there() -> None:
+    """The usual way to the farther one leads past the nearer one first, out of its bee-line."""
+    corner, far = _east(3_500), offset(*HOME, 3_500.0, 500.0)
+    ways = (_way([HOME, _east(3_000)]), _way([HOME, corner, offset(*corner, 3_500.0, 0.0), far]))
+    told = _told(_east(3_000), far, ways, [HOME, _east(2_700)])
+    assert 0.3 < _p(told, NEAR) < 0.7
+
+
+Fits = st.lists(st.tuples(st.floats(-9.0, 9.0), st.floats(0.0, 0.99)), min_size=1, max_size=6).map(
+    lambda pairs: ({i: f for i, (f, _) in enumerate(pairs)}, dict(enumerate(p for _, p in pairs)))
+)
+
+
+@settings(deadline=None)
+@given(Fits, st.floats(-50.0, 50.0))
+def test_sharing_moves_nothing_out_of_the_range_and_knows_no_scale(
+    pair: tuple[dict[int, float], dict[int, float]], more: float
+) -> None:
+    fit, own_way = pair
+    shared = _shared(fit, own_way)
+    assert all(
+        min(fit.values()) - 1e-9 <= one <= max(fit.values()) + 1e-9 for one in shared.values()
+    )
+    moved = _shared({place: one + more for place, one in fit.items()}, own_way)
+    assert moved == pytest.approx({place: one + more for place, one in shared.items()})
+    for place, own in own_way.items():
+        if own == 0.0:
+            assert shared[place] == fit[place]
