@@ -90,6 +90,11 @@ def test_the_commute_is_foreseen_and_the_route_changes_it(
     assert now.origin is not None
     assert now.origin.label == "home"
     assert now.p_new + sum(option.p for option in now.destinations) == pytest.approx(1.0)
+    # When one came there before is told, stay by stay: at eight on workdays, a clock's change included.
+    came = now.destinations[0].came
+    assert isinstance(came, tuple)
+    assert sum(count for _, count in came) == now.destinations[0].place.visits == 30
+    assert {quarter for quarter, _ in came} <= set(range(31, 39))
     # The same Monday morning, but towards the diner: the route outweighs the habit.
     other, _ = _live(six_weeks)
     way = make_drive(monday_8, spots["home"], spots["diner"])

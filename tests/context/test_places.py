@@ -81,6 +81,8 @@ def test_parking_on_both_sides_is_one_place_in_the_end() -> None:
     assert [p.place_id for p in life.places()] == ["p0", "p1"], "the older id is kept"
     place = life.places()[1]
     assert place.visits == len(first) + 9
+    assert set(life.state.places[1].began_q) == {56}, "at two in the afternoon there"
+    assert len(life.state.places[1].began_q) == place.visits - 1, "the last one is not over yet"
     assert distance_m(place.lat, place.lon, *FAR) < 60.0
     assert {trip.destination for trip in life.trips} == {0, 1}
     assert {trip.origin for trip in life.trips} == {0, 1}
@@ -99,6 +101,7 @@ def test_next_door_becomes_a_place_of_its_own_and_takes_its_trips_along() -> Non
     back = [trip.origin for trip in life.trips if trip.destination == 0]
     assert back == led[:-1], "the way back set out from where the way there led"
     assert sum(p.visits for p in life.places()) == life.state.stays
+    assert not life.state.places[2].began_q, "nobody knows whose arrivals they were"
 
 
 def test_a_third_that_lies_between_joins_the_nearer() -> None:

@@ -227,7 +227,7 @@ def test_stopping_and_going_on_changes_nothing_and_an_old_state_opens(at_work: L
     old = msgspec.msgpack.decode(at_work.dump())
     del old["car"]
     for place in old["places"]:
-        for name in ("stays_s", "car_stood", "car_charged"):
+        for name in ("stays_s", "began_q", "car_stood", "car_charged"):
             del place[name]
     life = Life.load(msgspec.msgpack.encode(old))
     assert battery_of(life).tomorrow is msgspec.UNSET

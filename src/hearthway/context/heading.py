@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from msgspec import UNSET, UnsetType
@@ -24,7 +25,10 @@ def destinations_of(
     """The likeliest first; also the place of the calendar's next entry, where this person was never there."""
     found = tuple(
         Destination(
-            place=book.record(state.places[index]), p=p, via=UNSET if at else _via(state, index)
+            place=book.record(state.places[index]),
+            p=p,
+            via=UNSET if at else _via(state, index),
+            came=tuple(sorted(Counter(state.places[index].began_q).items())) or UNSET,
         )
         for at, (index, p) in enumerate(posterior.places[:SHOWN])
     )

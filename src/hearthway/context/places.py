@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Sequence
 from msgspec import UNSET, field
 
 from hearthway.records.life import STAY_RADIUS_M, Place, Reached, Stay, TravelMode
-from hearthway.records.localtime import DAY_S, utc_offset_s
+from hearthway.records.localtime import DAY_S, local_second, utc_offset_s
 
 from .flat import gap_m
 from .habits import Habitual, labels_of
@@ -40,6 +40,8 @@ JOIN_STAYS = (
 )
 MAX_BLANK = 100  # indices of places that are no more, before one is used again
 MAX_STAYS = 20  # the latest lengths of stay that tell how long one usually stays
+MAX_BEGAN = 400  # the latest stays that tell when one comes: a year of coming home
+QUARTER_S = 900.0
 
 
 class KnownPlace(Habitual, kw_only=True):
@@ -54,6 +56,9 @@ class KnownPlace(Habitual, kw_only=True):
     blank: bool = False  # there is no such place any more
     into: int = NOWHERE  # of a blank one: what it became a part of
     stays_s: list[float] = field(default_factory=list)  # how long the latest stays were
+    began_q: list[int] = field(
+        default_factory=list
+    )  # in which quarter of the local day stays began
     car_stood: int = 0  # how often the car stood here and told of its charge before it left; faded
     car_charged: int = 0  # of these, how often it was charged
     reached: Reached = Reached()
@@ -208,8 +213,9 @@ class PlaceBook:
             place.scatter_m2 = total(spots).scatter_m2
         count(place, stay)
         place.stays_s.append(round(stay.end_s - stay.start_s, 1))
-        del place.stays_s[:-MAX_STAYS]
         zone_s = utc_offset_s(stay.lat, stay.lon, stay.start_s)
+        place.began_q.append(int(local_second(stay.start_s, zone_s) // QUARTER_S))
+        del place.stays_s[:-MAX_STAYS], place.began_q[:-MAX_BEGAN]
         until_s = min(stay.end_s, stay.start_s + 14 * DAY_S)
         self._settler.learn(place.index, stay.start_s + zone_s, until_s + zone_s, zone_s)
         if place.joined:
@@ -234,6 +240,7 @@ class PlaceBook:
         spots = [*spots_of(into, began), *spots_of(place, began)]
         into.unseen += place.unseen
         into.stays_s = [*place.stays_s, *into.stays_s][-MAX_STAYS:]
+        into.began_q = [*place.began_q, *into.began_q][-MAX_BEGAN:]
         into.car_stood += place.car_stood
         into.car_charged += place.car_charged
         into.reached = into.reached.plus(place.reached)
@@ -253,7 +260,7 @@ class PlaceBook:
         other = self._add(away[0].lat, away[0].lon)
         place.joined = False
         # Nobody knows which of the two these were of: they are learned again.
-        place.stays_s, place.car_stood, place.car_charged = [], 0, 0
+        place.stays_s, place.began_q, place.car_stood, place.car_charged = [], [], 0, 0
         here = began if place.staying else None
         self._compose(other, list(away), None)
         self._compose(place, rest, None)

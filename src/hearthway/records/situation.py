@@ -23,6 +23,9 @@ class Destination(Struct, frozen=True, kw_only=True):
     place: Place
     p: float
     via: Via | UnsetType = UNSET
+    came: tuple[tuple[int, int], ...] | UnsetType = (
+        UNSET  # in which quarter hours of the local day stays there began, and how many in each
+    )
 
 
 class Stand(Struct, frozen=True, kw_only=True):

@@ -10,18 +10,30 @@ from hypothesis import strategies as st
 
 from hearthway.assist.memory import Meal
 from hearthway.assist.needs.meal.hunger import (
+    Hunger,
     appetite,
     believed_share,
+    beta,
     hazard,
     hunger_at,
-    lower_end,
     mass,
+    meals_by_place,
+    other_arrivals,
+    slots_at,
+    together,
     usable,
 )
 from hearthway.assist.settings import GateSettings
 from hearthway.records.life import Routine
+from hearthway.records.situation import Destination
 
 quick = settings(max_examples=60, deadline=None)
+
+
+def low(yes: float, no: float) -> float:
+    """The lower end of what these counts leave open."""
+    mean, doubt = beta(yes, no)
+    return max(0.0, mean - doubt)
 
 
 def meal(world: Any, hour: float, day: int = 50) -> Meal:
@@ -36,11 +48,11 @@ def meal(world: Any, hour: float, day: int = 50) -> Meal:
     )
 
 
-def need(world: Any, meals: list[Meal], place: Any = None, hour: float = 18.5) -> Any:
+def need(world: Any, meals: list[Meal], place: Any = None, hour: float = 18.5, **more: Any) -> Any:
     return hunger_at(
         world.drive(),
         world.routine("dinner", 18.5),
-        place or world.mall,
+        Destination(place=place or world.mall, p=1.0, **more),
         meals,
         arrive_s=world.at(hour),
     )
@@ -67,17 +79,78 @@ def test_arrivals_that_were_no_meal_lower_it(world: Any) -> None:
 def test_an_unknown_place_says_what_the_routine_says_and_hardly_that(world: Any) -> None:
     fresh = type(world.mall)(place_id="x", lat=0.1, lon=0.1, visits=0)
     found = need(world, [], fresh)
-    assert found.p == pytest.approx(lower_end(found.hazard, 1.0 - found.hazard))
+    assert found.p == pytest.approx(low(found.hazard, 1.0 - found.hazard))
     assert 0.0 < found.p < found.hazard
 
 
 @quick
 @given(yes=st.floats(0.01, 200), no=st.floats(0.01, 200), more=st.floats(1, 50))
 def test_more_counts_of_the_same_share_leave_less_open(yes: float, no: float, more: float) -> None:
-    low, mean = lower_end(yes, no), yes / (yes + no)
-    assert 0.0 <= low < mean
-    assert low <= lower_end(yes * more, no * more) + 1e-12
-    assert low < lower_end(yes + more, no), "more for it"
+    lower, mean = low(yes, no), yes / (yes + no)
+    assert 0.0 <= lower < mean
+    assert lower <= low(yes * more, no * more) + 1e-12
+    assert lower < low(yes + more, no), "more for it"
+
+
+def test_when_one_came_counts_and_not_only_how_often(world: Any) -> None:
+    """Five dinners where one was fifteen times: at other hours that is five of five, always at this hour five of fifteen."""
+    place = type(world.mall)(place_id="x", lat=0.1, lon=0.1, visits=15)
+    dinners = [meal(world, 18.5, d) for d in range(5)]
+    noon, evening = 48, 74
+    at_noon = need(world, dinners, place, came=((noon, 10), (evening, 5)))
+    same_hour = need(world, dinners, place, came=((evening, 15),))
+    unknown = need(world, dinners, place)
+    assert at_noon.arrivals_here == 5.0
+    assert same_hour.arrivals_here == 15.0
+    assert same_hour.p < 0.4 < unknown.p < at_noon.p
+
+
+@quick
+@given(
+    visits=st.integers(0, 60),
+    came=st.lists(
+        st.tuples(st.integers(0, 95), st.integers(1, 9)), max_size=6, unique_by=lambda one: one[0]
+    ),
+    eaten=st.integers(0, 9),
+)
+def test_arrivals_are_never_below_none_nor_more_than_were_made(
+    world: Any, visits: int, came: list[tuple[int, int]], eaten: int
+) -> None:
+    visits += sum(count for _, count in came)
+    place = type(world.mall)(place_id="x", lat=0.1, lon=0.1, visits=visits)
+    slots = slots_at(world.drive(), world.at(18.5))
+    goal = Destination(place=place, p=1.0, came=tuple(sorted(came)))
+    dinners = [meal(world, 18.5, d) for d in range(eaten)]
+    assert 0.0 <= other_arrivals(goal, dinners, slots) <= visits
+    assert other_arrivals(goal, dinners, slots) <= other_arrivals(goal, [], slots) + 1e-9
+
+
+def test_the_doubts_of_neighbours_are_their_own(world: Any) -> None:
+    """Two places with three dinners each, equally probable, leave less open together than one; one alone is as it is."""
+    place = type(world.mall)(place_id="x", lat=0.1, lon=0.1, visits=3)
+    three: Hunger = need(world, [meal(world, 18.5, d) for d in range(3)], place)
+    assert together([(1.0, three)]) == pytest.approx(three.p)
+    assert together([(0.4, three)]) == pytest.approx(0.4 * three.p)
+    halves = together([(0.5, three), (0.5, three)])
+    assert three.p < halves < three.mean
+    never: Hunger = need(world, [], world.home)
+    assert together([(0.5, three), (0.5, never)]) < 0.5 * three.mean + 0.5 * never.mean
+
+
+def test_no_place_has_more_meals_than_stays_while_its_neighbour_has_room(world: Any) -> None:
+    """Stays at one table were counted at two places 200 m apart: each meal goes where its stay can have been counted."""
+    make, at = type(world.mall), (world.mall.lat, world.mall.lon)
+    nearer = make(place_id="a", lat=at[0], lon=at[1], visits=2)
+    other = make(place_id="b", lat=at[0] + 0.0018, lon=at[1], visits=9)
+    dinners = [meal(world, 18.5, d) for d in range(5)]
+    found = meals_by_place([nearer, other], dinners)
+    assert [len(found["a"]), len(found["b"])] == [2, 3]
+    assert sorted(found["a"] + found["b"]) == sorted(dinners)
+    alone = meals_by_place([nearer], dinners)
+    assert len(alone["a"]) == 5, "with no other place near it they were had there all the same"
+    far = make(place_id="c", lat=at[0] + 0.01, lon=at[1], visits=9)
+    assert [*meals_by_place([nearer, far], dinners)] == ["a"]
+    assert meals_by_place([far], dinners) == {}
 
 
 def test_few_meals_are_no_certainty(world: Any) -> None:
@@ -134,7 +207,8 @@ def test_a_need_is_a_probability(
         name="dinner", days=30, density=tuple(d / total for d in density), share_of_days=share
     )
     place = type(world.mall)(place_id="x", lat=60.0, lon=24.0, visits=visits)
-    found = hunger_at(world.drive(), routine, place, [], arrive_s=world.at(quarter / 4))
+    goal = Destination(place=place, p=1.0)
+    found = hunger_at(world.drive(), routine, goal, [], arrive_s=world.at(quarter / 4))
     assert 0.0 <= found.p <= 1.0
 
 

@@ -2,13 +2,14 @@
 
 Two sources are joined. The routine gives a hazard: the chance that a meal out begins around the arrival,
 given that none has begun before. The place gives a count: of the arrivals there around this time, how many
-were for a meal. The hazard stands for `PRIOR_ARRIVALS` arrivals, so that a place without history says what
+were for a meal. When stays there began is known of most; the others count like those, and like one spread over the
+day. The hazard stands for `PRIOR_ARRIVALS` arrivals, so that a place without history says what
 the routine says, and a home with 150 arrivals and no meal out says no.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import sqrt
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from hearthway.assist.settings import GateSettings
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place, Routine
 from hearthway.records.localtime import local_day, local_second
-from hearthway.records.situation import Situation
+from hearthway.records.situation import Destination, Situation
 
 from .settings import PLACE_REACH_M
 
@@ -27,7 +28,7 @@ MEALS = ("breakfast", "lunch", "dinner")
 QUARTERS = 96
 BEFORE_Q, AFTER_Q = 1, 5  # a meal "on arrival" begins from 15 min before to 75 min after
 EARLIER_Q = 28  # a meal begun in the seven hours before counts as this one already eaten
-WAKING_Q = 64  # arrivals that are not for a meal: taken as even over 16 waking hours
+WAKING_Q = 64  # arrivals of which nobody knows when: taken as even over 16 waking hours
 AROUND_Q = (
     2  # how late one is differs: arrivals up to half an hour earlier are "around this time" too
 )
@@ -45,6 +46,8 @@ class Hunger(Struct, frozen=True, kw_only=True):
     name: str
     routine: Routine
     p: float  # probability that the person wants it on arrival, as low as the counts leave it
+    mean: float  # that probability as the counts have it,
+    doubt: float  # and one standard deviation of what they leave open
     hazard: float  # the routine's own part
     window_mass: float
     appetite: float  # 1 where nothing was eaten lately
@@ -102,16 +105,24 @@ def appetite(
 
 
 def meals_by_place(places: Sequence[Place], meals: Sequence[Meal]) -> dict[str, list[Meal]]:
-    """Meals eaten at each place: each meal belongs to the nearest place within reach, or to none."""
-    found: dict[str, list[Meal]] = {}
-    for meal in meals:
-        near, place_id = min(
-            ((distance_m(meal.lat, meal.lon, p.lat, p.lon), p.place_id) for p in places),
-            default=(PLACE_REACH_M + 1, ""),
-        )
-        if near <= PLACE_REACH_M:
-            found.setdefault(place_id, []).append(meal)
-    return found
+    """Meals eaten at each place: a meal belongs to the nearest place within reach that has as many stays, or to none.
+
+    Who sits at a table between two places is counted as staying at either of them: no place has more meals than stays as
+    long as another one has room, for the stay was counted there. Those nearest to their place come first.
+    """
+    reached = []
+    for at, meal in enumerate(meals):
+        away = sorted((distance_m(meal.lat, meal.lon, p.lat, p.lon), p.place_id) for p in places)
+        within = [place_id for metres, place_id in away if metres <= PLACE_REACH_M]
+        if within:
+            reached.append((away[0][0], at, within))
+    room = {p.place_id: p.visits for p in places}
+    found: dict[str, list[tuple[int, Meal]]] = {}
+    for _, at, within in sorted(reached):
+        place_id = next((one for one in within if room[one] > 0), within[0])
+        room[place_id] -= 1
+        found.setdefault(place_id, []).append((at, meals[at]))
+    return {place_id: [meal for _, meal in sorted(mine)] for place_id, mine in found.items()}
 
 
 def quarter_of(situation: Situation, time_s: float) -> int:
@@ -125,11 +136,29 @@ def slots_at(situation: Situation, arrive_s: float) -> set[int]:
     return {q % QUARTERS for q in range(quarter - AROUND_Q, quarter + AFTER_Q)}
 
 
-def lower_end(yes: float, no: float) -> float:
-    """The mean of the Beta distribution of these counts less one standard deviation; 0 at least."""
+def beta(yes: float, no: float) -> tuple[float, float]:
+    """(mean, standard deviation) of the Beta distribution of these counts."""
     total = yes + no
     mean = yes / total
-    return max(0.0, mean - sqrt(mean * (1.0 - mean) / (total + 1.0)))
+    return mean, sqrt(mean * (1.0 - mean) / (total + 1.0))
+
+
+def other_arrivals(goal: Destination, meals: Sequence[Meal], slots: Collection[int]) -> float:
+    """How many stays at `goal`, where these meals were had, began in these quarter hours and were for none of them."""
+    came = goal.came if isinstance(goal.came, tuple) else ()
+    known, around = sum(n for _, n in came), sum(n for q, n in came if q in slots)
+    unknown = max(0, goal.place.visits - max(known, len(meals)))
+    share = (around + len(slots) / WAKING_Q) / (known + 1.0)
+    return max(0, around - sum(m.quarter in slots for m in meals)) + unknown * share
+
+
+def together(parts: Sequence[tuple[float, Hunger]]) -> float:
+    """The probability that one of these places is where one goes (each with that of its own), and the meal wanted there.
+
+    As low as the counts leave it: what each place leaves open is its own, so the squares of their doubts add.
+    """
+    doubt = sqrt(sum((p * hunger.doubt) ** 2 for p, hunger in parts))
+    return max(0.0, sum(p * hunger.mean for p, hunger in parts) - doubt)
 
 
 def usable(situation: Situation, settings: GateSettings) -> list[Routine]:
@@ -144,22 +173,24 @@ def usable(situation: Situation, settings: GateSettings) -> list[Routine]:
 def hunger_at(
     situation: Situation,
     routine: Routine,
-    place: Place,
+    goal: Destination,
     meals: Sequence[Meal],
     *,
     arrive_s: float,
     hungry: float = 1.0,
 ) -> Hunger:
-    """How probably the person wants this meal on arriving at `place`, where they had `meals` before."""
+    """How probably the person wants this meal on arriving at `goal`, where they had `meals` before."""
     chance, window = hazard(routine, quarter_of(situation, arrive_s))
     slots = slots_at(situation, arrive_s)
     here = sum(m.quarter in slots for m in meals)
-    other = max(0, place.visits - len(meals)) * len(slots) / WAKING_Q
-    p = lower_end(here + PRIOR_ARRIVALS * chance, other + PRIOR_ARRIVALS * (1.0 - chance))
+    other = other_arrivals(goal, meals, slots)
+    mean, doubt = beta(here + PRIOR_ARRIVALS * chance, other + PRIOR_ARRIVALS * (1.0 - chance))
     return Hunger(
         name=routine.name,
         routine=routine,
-        p=p * hungry,
+        p=max(0.0, mean - doubt) * hungry,
+        mean=mean * hungry,
+        doubt=doubt * hungry,
         hazard=chance,
         window_mass=window,
         appetite=hungry,

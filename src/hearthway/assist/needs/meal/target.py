@@ -11,7 +11,7 @@ from hearthway.assist.shape import Unfit
 from hearthway.assist.way import eta_s
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
-from hearthway.records.situation import Situation
+from hearthway.records.situation import Destination, Situation
 
 from .hunger import (
     MIN_APPETITE,
@@ -21,6 +21,7 @@ from .hunger import (
     living,
     meals_by_place,
     slots_at,
+    together,
     usable,
 )
 
@@ -53,7 +54,9 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
     arrivals = {
         d.place.place_id: situation.time_s + eta_s(situation, d.place, None)[0] for d in goals
     }
-    at_top = [hunger_at(situation, r, top, (), arrive_s=arrivals[top.place_id]) for r in routines]
+    at_top = [
+        hunger_at(situation, r, goals[0], (), arrive_s=arrivals[top.place_id]) for r in routines
+    ]
     if max(n.window_mass for n in at_top) < settings.min_window_mass:
         return Unfit(code="not-mealtime")
     out = memory.meals_out(situation.time_s, living(situation))
@@ -68,14 +71,15 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
     places = list(known.values())
     meals = meals_by_place(places, out)
 
-    def wishes(place: Place) -> dict[str, Hunger]:
-        arrive_s, here = arrivals[place.place_id], meals.get(place.place_id, [])
+    def wishes(goal: Destination) -> dict[str, Hunger]:
+        place_id = goal.place.place_id
+        arrive_s, here = arrivals[place_id], meals.get(place_id, [])
         return {
-            r.name: hunger_at(situation, r, place, here, arrive_s=arrive_s, hungry=hungry[r.name])
+            r.name: hunger_at(situation, r, goal, here, arrive_s=arrive_s, hungry=hungry[r.name])
             for r in routines
         }
 
-    wants = {d.place.place_id: wishes(d.place) for d in goals}
+    wants = {d.place.place_id: wishes(d) for d in goals}
     targets = []
     for goal in goals:
         hunger = max(wants[goal.place.place_id].values(), key=lambda n: (n.p, n.name))
@@ -88,7 +92,7 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
                 hunger=hunger,
                 p=goal.p,
                 p_area=sum(d.p for d in around),
-                p_useful=sum(useful.values()),
+                p_useful=together([(d.p, wants[d.place.place_id][hunger.name]) for d in around]),
                 area=tuple(d.place for d in around),
             )
         )
