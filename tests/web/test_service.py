@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import signal
@@ -13,10 +14,13 @@ from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from tests.ports import free_port
+
+from hearthway.web.service import NodePage
 
 CLI = (sys.executable, "-c", "from hearthway.cli.main import main; main()")
 
@@ -132,3 +136,18 @@ def test_a_page_port_in_use_ends_the_start_with_what_to_do(tmp_path: Path) -> No
     assert "is in use." in said
     assert "Set another port for the page" in said
     assert "Traceback" not in said
+
+
+def test_the_page_gives_the_student_that_serves_here() -> None:
+    class Kept:
+        def load(self, task: str) -> tuple[str, bytes] | None:
+            return ("ab12", b"the file") if task == "ask" else None
+
+    def none_of(kind: type) -> Kept:
+        raise LookupError(kind.__name__)
+
+    page = NodePage(cast(Any, SimpleNamespace(part=lambda kind: Kept())))
+    assert asyncio.run(page.student("ask")) == ("ab12", b"the file")
+    assert asyncio.run(page.student("needs")) is None
+    venue = NodePage(cast(Any, SimpleNamespace(part=none_of)))
+    assert asyncio.run(venue.student("ask")) is None

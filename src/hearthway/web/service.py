@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import secrets
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from importlib.resources import files
 from ipaddress import ip_address
 
 from msgspec.structs import replace
@@ -17,6 +15,7 @@ from msgspec.structs import replace
 from hearthway.app.ask.part import Asking
 from hearthway.app.config import split_address
 from hearthway.app.member import Member
+from hearthway.app.models import Models
 from hearthway.app.node import Node
 from hearthway.app.offline import verify_node
 from hearthway.app.phone import PhoneNode
@@ -175,8 +174,12 @@ class NodePage:
         await node.take_own(fixes, [replace(signal, person=person_id) for signal in signals])
 
     async def student(self, task: str) -> tuple[str, bytes] | None:
-        """The student that came with this Hearthway."""
-        return await asyncio.to_thread(_shipped, task)
+        """What serves the task in this household; None where nothing does, or the node's role has no models."""
+        try:
+            models = self._node.part(Models)
+        except LookupError:
+            return None
+        return await asyncio.to_thread(models.load, task)
 
     async def _route(self) -> None:
         # A way is searched once a situation, and off the loop: a snapshot must not wait for it.
@@ -241,14 +244,6 @@ class PageService:
 def page_service(node: Node) -> PageService:
     """The page of `node`, to be appended to its services."""
     return PageService(node)
-
-
-def _shipped(task: str) -> tuple[str, bytes] | None:
-    file = files("hearthway.student").joinpath("data", f"{task}.student")
-    if not file.is_file():
-        return None
-    data = file.read_bytes()
-    return hashlib.sha256(data).hexdigest(), data
 
 
 def _known_now(situation: Situation | None, now_s: float) -> Situation | None:
