@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hearthway.records.errors import ConfigError
 from hearthway.student.format import Student
 from hearthway.student.wasm import module_bytes
 
@@ -57,7 +58,10 @@ const [file, inputs, path, done] = arguments;
 const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 (async () => {
   const { Runtime } = await import("/student.js");
-  const runtime = new Runtime(await WebAssembly.compileStreaming(fetch(path)), bytes(file));
+  const data = bytes(file);
+  const begun = performance.now();
+  const runtime = new Runtime(await WebAssembly.compileStreaming(fetch(path)), data);
+  const loaded = performance.now() - begun;
   const given = inputs.map((one) => new Int32Array(bytes(one).buffer));
   for (const one of given) runtime.runAll([one]);
   const took = [];
@@ -68,7 +72,7 @@ const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   }
   const start = performance.now();
   runtime.runAll(given);
-  return [took, (performance.now() - start) / given.length];
+  return [loaded, took, (performance.now() - start) / given.length];
 })().then(done, (problem) => done(String(problem)));
 """
 
@@ -155,11 +159,13 @@ class Browser:
 
     def times_ms(
         self, student: Student, inputs: Sequence[NDArray[Any]]
-    ) -> tuple[list[float], float]:
-        """(one call's time, means of ten; a sample's time in one call of all)."""
+    ) -> tuple[float, list[float], float]:
+        """(until it can run, the module compiled; single calls, means of ten; a sample's share in one call of all)."""
         given = [_text(x.tobytes()) for x in inputs]
-        took, batched = self._asked(TIMES, _text(bytes(student.data)), given, "/student.wasm")
-        return took, batched
+        loaded, took, batched = self._asked(
+            TIMES, _text(bytes(student.data)), given, "/student.wasm"
+        )
+        return loaded, took, batched
 
     def _asked(self, script: str, *given: Any) -> Any:
         answer = self._driver.execute_async_script(script, *given)
@@ -174,7 +180,7 @@ def _chromium(profile: str) -> Any:
 
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not browser or not driver:
-        raise RuntimeError("No chromium here: apt-get install chromium chromium-driver")
+        raise ConfigError("There is no chromium here.", "apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     for flag in (*FLAGS, f"--user-data-dir={profile}"):

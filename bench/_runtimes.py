@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from unittest import mock
 
 import numpy as np
@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 
 from hearthway.student import cpu, reference, wasm
 from hearthway.student.format import Student
+
+if TYPE_CHECKING:
+    from bench._browser import Browser
+else:  # its own folder is on the path
+    from _browser import Browser
 
 FAULTY_MODULE = Path(__file__).resolve().parent.parent / "tests" / "student" / "faulty.wasm"
 Outputs = dict[str, NDArray[Any]]
@@ -24,6 +29,15 @@ class Runs(Protocol):
 
     def __call__(self, jobs: Sequence[Job], *, faulty: bool) -> list[list[Outputs]]:
         """The outputs of each input of each job."""
+        ...
+
+
+@runtime_checkable
+class CutsTexts(Protocol):
+    """Has a tokenizer of its own."""
+
+    def tokens(self, student: Student, texts: Sequence[str]) -> list[list[list[int]]]:
+        """Each text's tokens: [id, start, end, first]."""
         ...
 
 
@@ -59,6 +73,22 @@ def wasm_runs() -> Iterator[Runs]:
     yield run
 
 
+class _Chromium:
+    def __init__(self, browser: Browser) -> None:
+        self.tokens = browser.tokens
+        self._browser = browser
+
+    def __call__(self, jobs: Sequence[Job], *, faulty: bool) -> list[list[Outputs]]:
+        return self._browser.outputs(jobs, faulty=faulty)
+
+
+@contextmanager
+def chromium_runs() -> Iterator[Runs]:
+    """The page's student.js in Chromium, which is given the same two modules; it cuts texts itself."""
+    with Browser(FAULTY_MODULE.read_bytes()) as browser:
+        yield _Chromium(browser)
+
+
 def _ties_down(wide: Any, m: Any, s: Any, *, relu: bool = False) -> NDArray[np.int8]:
     product = np.asarray(wide, np.int64) * np.asarray(m, np.int64) - 1
     return reference.rounded(product, np.asarray(s, np.int64), relu=relu)
@@ -67,4 +97,5 @@ def _ties_down(wide: Any, m: Any, s: Any, *, relu: bool = False) -> NDArray[np.i
 RUNTIMES: Mapping[str, Callable[[], AbstractContextManager[Runs]]] = {
     "cpu": cpu_runs,
     "wasm": wasm_runs,
+    "chromium": chromium_runs,
 }

@@ -4,9 +4,9 @@
 
 Random students of legal shape, seeded, two inputs each, until every form of the table and every edge of its integers was
 reached: both ends of int8, zero under relu, ties of the rounding, the ends of int32. Compared are the bytes of all
-outputs, their types and shapes. Then each runtime runs again with its fault planted (ties rounded down): it has to
+outputs, their types and shapes. `chromium` is the page's JavaScript and module in a real browser. Then each runtime runs again with its fault planted (ties rounded down): it has to
 differ. With --data, all utterances of CLINC150 that are there (or of part NAME) go through FILE, the shipped students
-where none is named. The last line is JSON for scripts/bench. Exit 1 where a byte differs, a fault is not noticed, or
+where none is named, and where a runtime cuts texts itself its tokens are compared with Python's. The last line is JSON for scripts/bench. Exit 1 where a byte differs, a fault is not noticed, or
 something was not reached.
 """
 
@@ -38,10 +38,10 @@ from hearthway.student.legal import INT32_MAX
 from hearthway.student.tokens import Tokenizer
 
 if TYPE_CHECKING:
-    from bench._runtimes import RUNTIMES, Job, Outputs, Runs, by_reference
+    from bench._runtimes import RUNTIMES, CutsTexts, Job, Outputs, Runs, by_reference
     from bench._students import random_input, random_student
 else:  # its own folder is on the path
-    from _runtimes import RUNTIMES, Job, Outputs, Runs, by_reference
+    from _runtimes import RUNTIMES, CutsTexts, Job, Outputs, Runs, by_reference
     from _students import random_input, random_student
 
 SHIPPED = Path(__file__).resolve().parent.parent / "src" / "hearthway" / "student" / "data"
@@ -219,7 +219,35 @@ def texts_through(
         wanted = by_reference(part)
         for name, run in runtimes.items():
             _compare(rows[name], wanted, run, part)
-    return list(rows.values())
+    cut = [
+        _tokens(f"{path.name}, tokens", name, run, student, tokenizer, texts)
+        for name, run in runtimes.items()
+        if isinstance(run, CutsTexts)
+    ]
+    return [*rows.values(), *cut]
+
+
+def _tokens(
+    case: str,
+    name: str,
+    run: CutsTexts,
+    student: Student,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+) -> dict[str, Any]:
+    """A row of ids and places, as four int32 a token."""
+    row = _row(case, name)
+    begun = time.monotonic()
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        part = texts[start : start + TEXTS_AT_ONCE]
+        for text, cut in zip(part, run.tokens(student, part), strict=True):
+            wanted = {"tokens": np.array(tokenizer.tokens(text), np.int32)}
+            total, wrong = differing([wanted], [{"tokens": np.array(cut, np.int32)}])
+            row["inputs"] += 1
+            row["bytes"] += total
+            row["differing"] += wrong
+    row["s"] = time.monotonic() - begun
+    return row
 
 
 def main() -> int:
