@@ -15,7 +15,6 @@ CLINC: dict[str, str] = {
     "calendar": "calendar_next",
     "meeting_schedule": "calendar_next",
     "restaurant_suggestion": "find_food",
-    "how_busy": "wait_at",
     "gas": "battery",  # how much is left to drive with
     "what_can_i_ask_you": "help",
 }
