@@ -213,3 +213,12 @@ def test_the_shipped_recipe_is_shown(
         cli.main()
     assert ended.value.code == 0
     assert 'task = "modes"' in capsys.readouterr().out
+
+
+def test_a_missing_extra_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "words.toml").write_text('task = "tiny"\nname = "x"\n')
+    monkeypatch.setitem(sys.modules, "torch", None)
+    words = ["--recipe", "words.toml"]
+    _refused(tmp_path, monkeypatch, capsys, words, "is not installed", "hearthway[distill]", "tiny")

@@ -103,7 +103,7 @@ def _finished(ran: Ran, out: Path) -> Result:
         Signer(None, out / "publisher.key"),
         serial=1_790_000_000,
         rules=(),
-        sample=making.sample(ran),
+        runtimes=making.runtimes,
     )
 
 

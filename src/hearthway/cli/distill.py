@@ -100,7 +100,7 @@ def _distil(
         signer,
         serial=int(SystemClock().now_s()),
         rules=rules,
-        sample=built.sample(ran),
+        runtimes=built.runtimes,
     )
 
 

@@ -8,12 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from hearthway.records.errors import InputError
 from hearthway.student import header
-from hearthway.student.features import quantise
-from hearthway.student.format import Student, read
-from hearthway.student.plain import PlainStudent
-from hearthway.student.reference import run
+from hearthway.student.format import read
 
 from .card import card
 from .recipe import Recipe
@@ -25,7 +21,9 @@ from .speed import measured
 from .stages import Stage, write_whole
 from .tabular.figures import Scored
 
-Sample = Callable[[int], list[float]]  # the input of the n-th question
+Runtimes = Callable[
+    [Ran, bytes], Sequence[tuple[str, Callable[[int], object]]]
+]  # each answers the n-th question
 
 
 def finish(
@@ -37,7 +35,7 @@ def finish(
     *,
     serial: int,
     rules: tuple[str, ...],
-    sample: Sample,
+    runtimes: Runtimes,
 ) -> Result:
     """Write everything and tell it. `serial`: Unix seconds, which of two signatures is the newer."""
     data = ran.read("export", f"{recipe.task}.student")
@@ -67,7 +65,7 @@ def finish(
         measured=Measured(
             machine=platform.machine(),
             python=platform.python_version(),
-            speed=measured(_runtimes(student, data, sample)),
+            speed=measured(runtimes(ran, data)),
             stages=tuple(
                 StageTold(
                     name=stage.name,
@@ -88,20 +86,3 @@ def finish(
 
 def _labels(told: header.Header) -> tuple[str, ...]:
     return next((one.labels for one in told.heads if isinstance(one, header.ClassHead)), ())
-
-
-def _runtimes(
-    student: Student, data: bytes, sample: Sample
-) -> list[tuple[str, Callable[[int], object]]]:
-    given = student.header.input
-    if not isinstance(given, header.FeatureInput):
-        raise InputError("The student takes text, not numbers.", "Distil it again.")
-    plain = PlainStudent(data)
-
-    def by_reference(number: int) -> object:
-        return run(student, quantise(given, sample(number)))
-
-    def in_python(number: int) -> object:
-        return plain.logits(sample(number))
-
-    return [("reference", by_reference), ("plain Python", in_python)]

@@ -27,23 +27,30 @@ class Task:
 
 @dataclass(frozen=True)
 class Built:
-    """A task's stages, the last of them `export` and `evaluate`; and inputs like those it will be asked, to time it."""
+    """A task's stages, the last of them `export` and `evaluate`; and what runs its student, to time it."""
 
     stages: Sequence[Stage]
-    sample: Callable[[Ran], Callable[[int], list[float]]]
+    runtimes: Callable[[Ran, bytes], Sequence[tuple[str, Callable[[int], object]]]]
 
 
 def _modes(recipe: Recipe, folder: Path) -> Built:
-    from .tabular.making import sample, stages
+    from .tabular.making import runtimes, stages
     from .tabular.modes import TASK
 
-    return Built(stages(TASK, recipe, folder), sample)
+    return Built(stages(TASK, recipe, folder), runtimes)
+
+
+def _tiny(recipe: Recipe, folder: Path) -> Built:
+    from .words import runtimes, tiny_stages
+
+    return Built(tiny_stages(recipe, folder), runtimes)
 
 
 TASKS: Mapping[str, Task] = {
     one.name: one
     for one in (
         Task("modes", "by what a trip went, from speeds, accelerations and halts", "", _modes),
+        Task("tiny", "a few intents out of sentence patterns: shows the path", "distill", _tiny),
     )
 }
 

@@ -18,6 +18,7 @@ from hearthway.records.errors import InputError
 from hearthway.student import header
 from hearthway.student.features import quantise
 from hearthway.student.format import read
+from hearthway.student.plain import PlainStudent
 from hearthway.student.reference import run
 
 from . import trees
@@ -251,15 +252,28 @@ def in_integers(file: bytes, x: Floats) -> Floats:
     """Natural logits of each row by the integer reference."""
     student = read(file)
     (head,) = student.header.heads
-    given = student.header.input
-    if not isinstance(given, header.FeatureInput):
-        raise InputError("The student takes text, not numbers.", "Distil it again.")
-    logits = [run(student, row)[head.of] for row in quantise(given, x)]
+    rows = quantise(_features(student.header), x)
+    logits = [run(student, row)[head.of] for row in rows]
     return np.array(logits, dtype=np.float64) * head.scale
 
 
-def sample(ran: Ran) -> Callable[[int], list[float]]:
-    """Rows that nobody learned from, one after the other."""
+def runtimes(ran: Ran, file: bytes) -> list[tuple[str, Callable[[int], object]]]:
+    """The runtimes of such a student, each asked about rows that nobody learned from, one after the other."""
     arrays = unpack(ran.read("corpus", "rows.bin"))
     rows = arrays["x"][arrays["part"] != TRAIN].tolist()
-    return lambda number: rows[number % len(rows)]
+    student, plain = read(file), PlainStudent(file)
+    given = _features(student.header)
+
+    def by_reference(number: int) -> object:
+        return run(student, quantise(given, rows[number % len(rows)]))
+
+    def in_python(number: int) -> object:
+        return plain.logits(rows[number % len(rows)])
+
+    return [("reference", by_reference), ("plain Python", in_python)]
+
+
+def _features(told: header.Header) -> header.FeatureInput:
+    if not isinstance(told.input, header.FeatureInput):
+        raise InputError("The student takes text, not numbers.", "Distil it again.")
+    return told.input

