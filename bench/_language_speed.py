@@ -119,20 +119,20 @@ PEERS = (
 )
 
 
-def times(student: Student, path: Path, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """A row a peer, printed as a table; then what int8 is good for here."""
+def times(student: Student, path: Path, texts: Sequence[str], what: str) -> list[dict[str, Any]]:
+    """A row a peer, printed as a table; then what int8 is good for here. `what` names the texts."""
     step = max(1, len(texts) // TEXTS)
     asked = json.dumps(list(texts)[::step][:TEXTS]) + "\n"
     rows = []
     print(
-        f"{'one thread, load ' + str(os.getloadavg()[0]):46}{'p50 ms':>9}{'p95 ms':>9}{'MB held':>9}{'start s':>9}"
+        f"{f'one thread, load {os.getloadavg()[0]:.1f}, {what}':46}{'p50 ms':>9}{'p95 ms':>9}{'MB held':>9}{'start s':>9}"
     )
     for name, program, packages in PEERS:
         row = _measured(program.format(path=str(path)), asked)
         if row is None:
             print(f"{name:46} not measured: pip install {packages}")
             continue
-        rows.append({"system": name, **row})
+        rows.append({"system": name, "texts": what, **row})
         print(
             f"{name:46}{row['p50_ms']:9.3f}{row['p95_ms']:9.3f}{row['memory_mb']:9.1f}{row['start_s']:9.2f}"
         )

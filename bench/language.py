@@ -10,7 +10,8 @@ training pool are left out; the pool is made anew and known by the digest in the
 whole test part. The teacher is measured where its weights are: --teacher takes the teacher.pt that scripts/train left.
 SLURP's test parts that are at hand are scored by scenario and action, and entities by type and words ("SLURP-lite":
 trained without SLURP's own training part), beside the predictions of two published systems, scored by the same code.
-Times are of one thread, medians over utterances of CLINC150, all in this run. The last line is JSON for scripts/bench.
+Times are of one thread, medians over utterances
+of CLINC150 and over HWU64's commands for a home, all in this run. The last line is JSON for scripts/bench.
 """
 
 from __future__ import annotations
@@ -133,6 +134,17 @@ def commanded(folder: Path, path: Path) -> list[Row]:
     return rows
 
 
+def timed(folder: Path, split: str, path: Path) -> list[Row]:
+    """The peers on CLINC150's utterances, most of which hassil does not know, and on commands for a home."""
+    student = read(path)
+    asked = [one.text for one in datasets.clinc(folder, split)]
+    home = [one.text for one in datasets.hwu64(folder) if one.label.startswith("iot_")]
+    return [
+        *speed.times(student, path, asked, f"CLINC150 {split}"),
+        *speed.times(student, path, home, "home commands"),
+    ]
+
+
 def _files(given: list[Path] | None) -> list[Path]:
     return given or [SHIPPED / "ask.student", *sorted(OTHER_SEEDS.glob("ask*.student"))]
 
@@ -155,8 +167,7 @@ def main() -> int:
         print_understood(rows)
         home_file = SHIPPED / "home.student"
         slurp = commanded(folder, home_file) if home_file.is_file() else []
-        texts = [one.text for one in datasets.clinc(folder, options.split)]
-        times = [] if options.no_speed else speed.times(read(files[0]), files[0], texts)
+        times = [] if options.no_speed else timed(folder, options.split, files[0])
     except HearthwayError as error:
         print(error, file=sys.stderr)
         return error.exit_code
