@@ -142,5 +142,11 @@ async def test_a_hostile_speaker_ends_its_own_connection_and_nothing_else(house:
             )
             assert b'"not-handled"' in await asyncio.wait_for(reader.readline(), 5.0)
             writer.close()
+        half = {"text": "what can you do", "context": {"room": "\ud800"}}
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(json.dumps({"type": "transcript", "data": half}).encode() + b"\n")
+        assert b'"handled"' in await asyncio.wait_for(reader.readline(), 5.0)
+        assert b'"room": "\\ud800"' in await asyncio.wait_for(reader.readuntil(b"}}"), 5.0)
+        writer.close()
         (still,) = await said(service, Transcript(text="what can you do"))
         assert Handled.is_type(still.type)

@@ -174,6 +174,6 @@ async def _read(reader: asyncio.StreamReader) -> tuple[str, Data] | None:
 
 
 def _write(writer: asyncio.StreamWriter, kind: str, data: Data) -> None:
-    body = json.dumps(data, ensure_ascii=False).encode()
+    body = json.dumps(data).encode()  # half a character of a context goes back as it came
     head = {"type": kind, "data_length": len(body)}
     writer.write(json.dumps(head).encode() + b"\n" + body)
