@@ -155,6 +155,8 @@ async def test_something_else_said_is_not_an_answer(house: Any) -> None:
         await own.ask("set the heating to 21")
         assert (await own.ask("is the house warm"))["intent"] == "house_warm"
         assert (await own.ask("yes"))["outcome"] == "not-understood"
+        assert (await own.ask("turn off the light"))["line"] == "Which light?"
+        assert (await own.ask("is the house warm"))["intent"] == "house_warm"
         assert own.ordered == []
 
 

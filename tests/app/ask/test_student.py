@@ -12,9 +12,9 @@ from hearthway.app.ask.sentences import Sentences
 from hearthway.app.ask.student import StudentReader
 from hearthway.app.models import Models
 from hearthway.assist.ask.cascade import understand
-from hearthway.assist.ask.intents import ELSEWHERE
+from hearthway.assist.ask.intents import CAR_ACT, ELSEWHERE
 from hearthway.assist.ask.labels import SLURP, meaning_of
-from hearthway.records.ask import Names
+from hearthway.records.ask import Meaning, Names
 from hearthway.records.errors import StudentError
 from hearthway.student.format import read
 
@@ -86,9 +86,65 @@ async def test_a_node_asks_it_and_goes_on_without_one_that_is_broken(
         monkeypatch.setattr(models, "failed", failed)
         await own.tell({"Home.Lights.kitchen.OnOff": True})
         reply = await own.ask("light kitchen the turn off")
-        assert (reply["outcome"], reply["by"]) == ("done", "student")
+        assert (reply["outcome"], reply["line"]) == ("asks", "Off: kitchen: shall I?")
+        assert reply["by"] == "student"
+        assert (await own.ask("yes"))["outcome"] == "done"
         assert own.ordered == [{"light": "kitchen", "on": False}]
         assert gone == [("home", "broken")]
         served.clear()
         phone.part(Asking)._drop()
         assert (await own.ask("light kitchen the turn off"))["outcome"] == "not-understood"
+
+
+NO_ORDERS = (
+    "do not turn off the kitchen light",
+    "why is the kitchen light off",
+    "did you turn off the kitchen light",
+    "I turned off the kitchen light",
+    "turn off the kitchen light in grandma's house",
+    "kitchen",
+    "the kitchen please",
+)
+
+
+@pytest.mark.anyio
+async def test_nothing_is_switched_by_what_is_no_order(house: Any) -> None:
+    """With the students that ship: they take a question, and what is not to be done, for an order."""
+    async with house() as own:
+        await own.tell({"Home.Lights.kitchen.OnOff": True})
+        outcomes = {(await own.ask(text))["outcome"] for text in NO_ORDERS}
+        assert "asks" in outcomes, "some are read as orders"
+        assert own.ordered == []
+        assert (await own.ask("turn off the kitchen light"))["outcome"] == "done", "the control"
+        assert own.ordered == [{"light": "kitchen", "on": False}]
+
+
+class Wavering:
+    """Holds two readings as equally likely."""
+
+    def __init__(self, *intents: str) -> None:
+        self._intents = intents
+
+    def readings(self, text: str, language: str) -> list[Meaning]:
+        return [
+            Meaning(intent=one, slots={"light": "kitchen"}, by="student", of="x", score=0.4)
+            for one in self._intents
+        ]
+
+
+@pytest.mark.anyio
+async def test_what_is_not_done_here_is_not_offered(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house() as own:
+        await own.tell({"Home.Lights.kitchen.OnOff": True})
+        desk = await own.nodes["phone"].part(Asking)._opened()
+        for first, second in (("light_off", ELSEWHERE), (ELSEWHERE, "light_off")):
+            desk.forget()
+            monkeypatch.setattr(desk, "_made", lambda _, a=first, b=second: [Wavering(a, b)])
+            assert (await own.ask("kitchen light less"))["line"] == "Do you mean turn a light off?"
+            assert (await own.ask("yes"))["outcome"] == "done"
+        desk.forget()
+        monkeypatch.setattr(desk, "_made", lambda _: [Wavering(CAR_ACT, ELSEWHERE)])
+        assert (await own.ask("kitchen light less"))["outcome"] == "refused"
+        assert own.ordered == [{"light": "kitchen", "on": False}] * 2

@@ -40,6 +40,7 @@ TASKS = (
     "home",
     "ask",
 )  # of students that understand; the one that knows the words of a house goes first
+EXACT = ("sentences", "your answer")  # other readers take "do not" for "do" now and then
 WAITS_S = 120.0  # for the answer to a question back; later, what is said is about something else
 OUTSIDE = ("Map.", "Venue.")  # figures of no person and no house
 
@@ -86,7 +87,7 @@ class Desk:
         found = await self._read(said, owner, asker, language)
         if found is None:
             return answers.not_understood(language or node.config.ask.language)
-        if len(found.readings) > 1:
+        if len(found.readings) > 1 and any(one.intent in TABLE for one in found.readings):
             asked, wanted = answers.asks_which(found.language, found.readings)
             return self._ask_back(asker, said, asked, wanted)
         return await self._mean(asker, owner, said, found.readings[0], found.language)
@@ -174,11 +175,18 @@ class Desk:
         short = await asyncio.to_thread(short_answer, said, language)
         if short == "no":
             return answers.left_alone(language)
+        if expected.kind == "slot" and await self._asks_anew(owner, asker, said):
+            return None
         meaning = taken(expected, said, short)
         if meaning is None:
             return None
         confirmed = expected.kind == "confirm"
         return await self._mean(asker, owner, said, meaning, language, confirmed=confirmed)
+
+    async def _asks_anew(self, owner: Person | None, asker: Asker, said: str) -> bool:
+        """Is it a whole sentence, and so no slot of the one before?"""
+        exact = (await self._stages(owner, asker))[:1]
+        return await asyncio.to_thread(understand, said, exact) is not None
 
     # a question back ---------------------------------------------------------------------------------------------
 
@@ -267,7 +275,8 @@ class Desk:
         order = ordering.order_of(meaning)
         if isinstance(order, Reply):
             return order
-        if not confirmed and (TABLE[meaning.intent].confirms or ordering.many(order)):
+        sure = meaning.by in EXACT and not TABLE[meaning.intent].confirms
+        if not confirmed and (not sure or ordering.many(order)):
             back = answers.asks_confirm(language, meaning, ordering.words(order))
             return self._ask_back(asker, said, *back)
         reply = await ordering.carry_out(order, meaning, command, rule)

@@ -6,6 +6,7 @@ at rest has no use for it.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -75,6 +76,9 @@ EVERY = {
     "de": ("alle", "das ganze", "überall das"),
 }
 ARTICLES = ("the", "a", "an", "der", "die", "das", "dem", "den")
+_MAY_BE_ANYTHING = re.compile(
+    r"\[[^\]]*\]|\{[^}]*\}"
+)  # of a sentence: what may be left out, and slots
 WILD = ("near", "without", "venue", "entry", "anylight")
 
 
@@ -184,10 +188,10 @@ class Sentences:
         ours = self._own(text, language)
         if ours is not None:
             return (ours,)
-        theirs = self.home_assistant(text, language)
-        if theirs is None:
+        found = self._found(text, language)
+        if found is None or _says_nothing(found):
             return ()
-        intent, slots = theirs
+        intent, slots = found.intent.name, _values(found)
         meaning = from_home_assistant(intent, slots, self._lights)
         if meaning.intent == ELSEWHERE and intent in ANY_WORDS:
             return ()  # "who is ..." fits whatever is asked of the world
@@ -222,10 +226,16 @@ class Sentences:
         self, text: str, language: str, context: Mapping[str, Any] | None = None
     ) -> tuple[str, dict[str, Any]] | None:
         """The intent and slots that Home Assistant's own sentences give; None where none fits."""
+        found = self._found(text, language, context)
+        return None if found is None else (found.intent.name, _values(found))
+
+    def _found(
+        self, text: str, language: str, context: Mapping[str, Any] | None = None
+    ) -> RecognizeResult | None:
         intents = _theirs(language)
         from hassil import recognize_best
 
-        found = recognize_best(
+        return recognize_best(
             text,
             intents,
             slot_lists=self._slot_lists(),
@@ -233,9 +243,6 @@ class Sentences:
             language=language,
             best_slot_name="name",
         )
-        if found is None:
-            return None
-        return found.intent.name, {name: one.value for name, one in found.entities.items()}
 
     def _slot_lists(self) -> dict[str, SlotList]:
         things = self._things
@@ -253,6 +260,16 @@ class Sentences:
         for name, values in things.more.items():
             lists[name] = _list([(value, value, {}) for value in values])
         return lists
+
+
+def _values(found: RecognizeResult) -> dict[str, Any]:
+    return {name: one.value for name, one in found.entities.items()}
+
+
+def _says_nothing(found: RecognizeResult) -> bool:
+    """Is it a name alone? Home Assistant takes "kitchen" for an order to switch it on."""
+    sentence = found.intent_sentence
+    return sentence is not None and not _MAY_BE_ANYTHING.sub("", sentence.text or "").strip()
 
 
 def _left_open(found: RecognizeResult) -> tuple[int, int]:

@@ -143,7 +143,8 @@ def not_mine(language: str, meaning: Meaning) -> Reply | None:
 
 
 def asks_which(language: str, readings: tuple[Meaning, ...]) -> tuple[Reply, Expected]:
-    """One short question where two readings are near."""
+    """One short question where two readings are near. What is not done here anyway is not offered; one at least is."""
+    readings = tuple(one for one in readings if one.intent in TABLE)
     names = [TABLE[one.intent].words(language) for one in readings]
     line = say(
         language,
