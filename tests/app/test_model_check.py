@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
@@ -97,6 +98,55 @@ def test_that_no_process_can_be_started_is_no_word_against_a_model(
     monkeypatch.setattr(subprocess, "run", none)
     with pytest.raises(StoreError, match="could not be tried"):
         CHECK("ask", FILE, b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_that_its_process_was_ended_from_outside_is_no_word_against_a_model(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """As a service manager does that stops a node with all its processes."""
+    run, ends = subprocess.run, f"import os, signal; os.kill(os.getpid(), {number:d})"
+    default = f"import signal; signal.signal({number:d}, signal.SIG_DFL); {ends}"
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda command, **fields: run([sys.executable, "-c", default], **fields),
+    )
+    with pytest.raises(StoreError, match="ended from outside") as ended:
+        CHECK("ask", FILE, b"")
+    assert ended.value.next_step
+
+
+def test_ctrl_c_in_the_nodes_terminal_does_not_reach_it() -> None:
+    """A terminal's Ctrl-C goes to every process of the node's group: here over and over."""
+    program = (
+        "import os, signal, sys, threading\n"
+        "from hearthway.app.model_check import ChildCheck\n"
+        "signal.signal(signal.SIGINT, lambda *_: None)\n"
+        "over = threading.Event()\n"
+        "def press():\n"
+        "    while not over.wait(0.05): os.killpg(0, signal.SIGINT)\n"
+        "threading.Thread(target=press, daemon=True).start()\n"
+        "made = ChildCheck().golden('ask', sys.stdin.buffer.read())\n"
+        "over.set(); print(len(made) > 32)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=FILE,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        start_new_session=True,
+    )
+    assert done.stdout.split() == [b"True"], done.stderr.decode()
+
+
+def test_it_ends_by_itself_where_the_node_that_would_end_it_is_gone() -> None:
+    program = (
+        "from hearthway.app import model_check; model_check.TIMEOUT_S = 0.0; model_check.main()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) as child:
+        assert child.wait(timeout=60.0) == -signal.SIGALRM
 
 
 def test_the_node_itself_loads_no_numbers_library() -> None:

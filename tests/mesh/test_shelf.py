@@ -10,12 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.mesh.state.disk import Disk, disk_error
-from hearthway.mesh.state.shelf import STANDING_MAX_BYTES
+from hearthway.mesh.state.shelf import STANDING_MAX_BYTES, TRIES_MAX
 from hearthway.records import codec
 from hearthway.records.errors import StoreError, WireError
 from hearthway.records.releases import PIECE_BYTES, TASKS_MAX, Order
 
-from .shelves import SHIPPED, TASK, artefact, fails, fetch, live, opened, order, release, shelf
+from .shelves import (
+    SHIPPED,
+    TASK,
+    artefact,
+    fails,
+    fetch,
+    live,
+    opened,
+    order,
+    release,
+    shelf,
+    works,
+)
 
 A, B = artefact(1), artefact(2)
 FIRST, SECOND = release(A, "a"), release(B, "b")
@@ -155,3 +167,28 @@ def test_what_does_not_work_is_not_fetched_or_tried_again_until_it_is_said_again
     healthy = shelf(tmp_path / "models")
     live(healthy, [order(3, serves=SECOND)], HAVE)
     assert healthy.load(TASK) == (SECOND.identity, B)
+
+
+def test_that_it_could_not_be_tried_is_no_end_of_the_node(tmp_path: Path) -> None:
+    """No process could be started, again and again: that is no word against the artefact."""
+    busy: list[bool] = []
+
+    def check(task: str, data: bytes, golden: bytes) -> None:
+        if busy and data == B:
+            raise StoreError("A model could not be tried.")
+        busy.append(True)
+
+    node = shelf(tmp_path / "models", works)
+    live(node, [order(1, serves=FIRST)], HAVE)
+    node = shelf(tmp_path / "models", check)
+    node.take(order(2, serves=SECOND), codec.pack(order(2, serves=SECOND)))
+    fetch(node.artefacts, SECOND, B)
+    for _ in range(2 * TRIES_MAX):
+        with pytest.raises(StoreError):
+            node.settle(TASK)
+        assert node.load(TASK) == (FIRST.identity, A)
+        node = shelf(tmp_path / "models", check)
+    busy.clear()
+    node = shelf(tmp_path / "models", works)
+    assert node.settle(TASK)
+    assert node.load(TASK) == (SECOND.identity, B)

@@ -7,7 +7,9 @@ runtime ends that process alone.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,7 @@ TIMEOUT_S = 60.0  # a loaded phone; a sound student takes well under a second
 MEMORY_MAX_BYTES = 2 * 1024**3  # of addresses, most of them never used
 STEPS = (1, 7, 64)  # of the inputs that are tried, where it takes a sequence
 SEED_BYTES = 16
+ENDED_BY_OTHERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # no model sends itself these
 
 
 class Golden(Struct, frozen=True, kw_only=True):
@@ -75,6 +78,7 @@ def _asked(task: str, data: bytes, golden: bytes) -> bytes:
             timeout=TIMEOUT_S,
             check=False,
             env={**os.environ, **single},
+            start_new_session=True,  # Ctrl-C in the node's terminal is no word about the model
         )
     except subprocess.TimeoutExpired:
         raise UnfitError(f"It gave no answer within {TIMEOUT_S:g} s.") from None
@@ -83,6 +87,11 @@ def _asked(task: str, data: bytes, golden: bytes) -> bytes:
             f"A model could not be tried: {why.strerror}.",
             "Close other programs; it is tried again.",
         ) from None
+    if -done.returncode in ENDED_BY_OTHERS:
+        raise StoreError(
+            "The process that tried a model was ended from outside.",
+            "It is tried again; a file that was being added has to be added again.",
+        )
     if done.returncode != 0:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:WORDS_MAX]
         raise UnfitError(
@@ -102,6 +111,7 @@ def _asked(task: str, data: bytes, golden: bytes) -> bytes:
 
 def main() -> None:
     """Reads what is asked from standard input, answers on standard output."""
+    signal.alarm(math.ceil(TIMEOUT_S) + 1)  # also where the node is gone that would end it
     _bound_memory()
     asked = codec.unpack(sys.stdin.buffer.read(), _Asked)
     sys.stdout.buffer.write(codec.pack(_answer(asked)))

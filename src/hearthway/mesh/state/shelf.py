@@ -261,6 +261,10 @@ class Shelf:
         except UnfitError as why:
             self._back(task, str(why))
             return
+        except StoreError:  # not tried: the node did not end over it
+            with self._lock:
+                self._keep(task, msgspec.structs.replace(self.standing(task), tried=standing.tried))
+            raise
         with self._lock:
             self._keep(task, msgspec.structs.replace(self.standing(task), tried=0))
 
