@@ -66,6 +66,12 @@ def jobs(spec: str) -> dict[Job, Callable[[bytes], bytes]]:
     return {Job(one.__name__, spec): one for one in found}
 
 
+def slowly(spec: str) -> dict[Job, Callable[[bytes], bytes]]:
+    """As one that opens a map."""
+    time.sleep(0.5)
+    return jobs(spec)
+
+
 def made(job: Job, content: bytes) -> Callable[[bytes], bytes]:
     """One that comes with its content: it says what that was, and how often it was made."""
     if content == b"bad":

@@ -22,8 +22,8 @@ HERE = Path(__file__).parent
 
 
 @contextlib.asynccontextmanager
-async def working(**options: Any) -> AsyncIterator[Worker]:
-    worker = Worker("hogs:jobs", "x", **options)
+async def working(factory: str = "hogs:jobs", **options: Any) -> AsyncIterator[Worker]:
+    worker = Worker(factory, "x", **options)
     # -I leaves out where the tests lie
     at = worker._command.index("-I")
     program = f"import sys; sys.path.insert(0, {str(HERE)!r}); sys.argv[0:1] = ['worker']; "
@@ -54,6 +54,14 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def started(worker: Worker) -> int:
+    for _ in range(1_000):
+        if worker.pid is not None:
+            return worker.pid
+        await asyncio.sleep(0.01)
+    raise AssertionError("it does not start")
 
 
 def test_it_computes_one_after_the_other_in_a_process_of_its_own() -> None:
@@ -217,6 +225,61 @@ def test_a_task_that_was_killed_with_its_process_says_so() -> None:
             assert worker.pid is not None
             os.kill(worker.pid, 9)
             assert "ended amid it" in (await long).why
+
+    go(main)
+
+
+@pytest.mark.parametrize("task", [False, True])
+def test_whoever_had_it_started_and_went_leaves_it_to_the_next(task: bool) -> None:
+    """He called off, or his wire was cut, while it read its map."""
+
+    async def main() -> None:
+        async with working("hogs:slowly") as worker:
+            asked = run(worker, "echo", b"f") if task else worker.jobs()
+            first = asyncio.ensure_future(asked)
+            pid = await started(worker)
+            first.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await first
+            assert Job("echo", "x") in await worker.jobs()
+            assert (await run(worker, "echo", b"g")).output == b"g"
+            assert worker.pid == pid
+
+    go(main)
+
+
+def test_it_ends_when_it_rests_also_where_it_only_said_what_it_can() -> None:
+    async def main() -> None:
+        async with working(rests_s=0.1) as worker:
+            assert await worker.jobs()
+            pid = worker.pid
+            assert pid is not None
+            for _ in range(200):
+                if not alive(pid):
+                    break
+                await asyncio.sleep(0.02)
+            assert not alive(pid)
+
+    go(main)
+
+
+@pytest.mark.parametrize("starting", [False, True])
+def test_after_its_end_nobody_starts_it_again(starting: bool) -> None:
+    """Others still ask while a node ends: nothing may be left over."""
+
+    async def main() -> None:
+        async with working("hogs:slowly") as worker:
+            asked = asyncio.ensure_future(worker.jobs())
+            pid = await started(worker)
+            if not starting:
+                assert await asked
+            await worker.close()
+            await asyncio.gather(asked, return_exceptions=True)
+            assert not alive(pid)
+            with pytest.raises(MeshError, match="ending"):
+                await worker.jobs()
+            assert "ending" in (await run(worker, "echo")).why
+            assert worker.pid is None
 
     go(main)
 

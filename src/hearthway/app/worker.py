@@ -69,6 +69,8 @@ class Worker:
         self._contents: dict[Job, bool] = {}  # what the process has got
         self._turns: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._starts: asyncio.Task[None] | None = None
+        self._closed = False
         self._resting: asyncio.TimerHandle | None = None
 
     @property
@@ -85,11 +87,21 @@ class Worker:
         return left_s
 
     async def jobs(self) -> tuple[Job, ...]:
-        """What it computes; MeshError where it does not start."""
+        """What it computes; MeshError where it does not start. It starts on where whoever asked first is gone."""
+        if self._closed:
+            raise MeshError("This node is ending.", "Ask another, or ask again later.")
+        if self._starts is None or self._starts.done():
+            self._starts = asyncio.create_task(self._started(), name="worker starts")
+            self._starts.add_done_callback(_heard)
+        await asyncio.shield(self._starts)
+        return self._known
+
+    async def _started(self) -> None:
         async with self._starting:
             if self._process is None or self._process.returncode is not None:
                 await self._start()
-        return self._known
+        if self._turns is None or self._turns.done():
+            self._rest_later()
 
     async def run(
         self,
@@ -123,13 +135,14 @@ class Worker:
             raise
 
     async def close(self) -> None:
-        """End it; what waits is called off."""
-        turns, self._turns = self._turns, None
+        """End it for good; what waits is called off."""
+        self._closed = True
         if self._resting is not None:
             self._resting.cancel()
-        if turns is not None:
-            turns.cancel()
-            await asyncio.gather(turns, return_exceptions=True)
+        running = [one for one in (self._turns, self._starts) if one is not None]
+        for one in running:
+            one.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         for queue in self._queues:
             while queue:
                 queue.popleft().end.cancel()
@@ -161,8 +174,7 @@ class Worker:
                 self._takes.setdefault(one.job, Line()).learn(float(len(one.input)), ended.took_s)
             if not one.end.done():
                 one.end.set_result((ended, waited_s))
-        loop = asyncio.get_running_loop()
-        self._resting = loop.call_later(self._rests_s, self._rest)
+        self._rest_later()
 
     async def _done(self, one: _Waiting) -> Ended:
         try:
@@ -251,6 +263,11 @@ class Worker:
         if isinstance(message, Ready):
             self._known = message.jobs
 
+    def _rest_later(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+        self._resting = asyncio.get_running_loop().call_later(self._rests_s, self._rest)
+
     def _rest(self) -> None:
         if self._turns is None or self._turns.done():
             self._turns = asyncio.create_task(self._rested(), name="worker rests")
@@ -272,3 +289,9 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(HALT_S * 5):
                 await process.wait()
+
+
+def _heard(starts: asyncio.Task[None]) -> None:
+    """That it does not start was for whoever asked; he may be gone."""
+    if not starts.cancelled():
+        starts.exception()
