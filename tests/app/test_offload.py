@@ -428,7 +428,8 @@ def test_stops_on_the_way_say_who_computed_them_and_leave_a_receipt(household: A
             assert found["computed_by"] == "phone"
             assert found["stops"] == alone["stops"]
             receipts = (await nodes.ask("car", "receipt", id="task-detours"))["receipts"]
-            assert len(receipts) == 1
+            by_phone = [one for one in (alone, found) if one["computed_by"] == "phone"]
+            assert len(receipts) == len(by_phone)  # the phone may have been sooner before, too
             assert receipts[0]["person"] == "anna"
             assert receipts[0]["computations"][0]["node"] == "phone"
             assert {c["key"] for c in receipts[0]["crossings"]} == {RUN, *KEYS}
