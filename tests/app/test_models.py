@@ -207,6 +207,27 @@ def test_a_fetch_goes_on_after_a_cut_where_it_was(household: Any, tmp_path: Path
     asyncio.run(main())
 
 
+def test_one_that_nobody_has_holds_no_other_up(household: Any, tmp_path: Path) -> None:
+    """As after a restore: the order is known, its file is lost."""
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            await nodes.down("phone")
+            row = await nodes.ask("home", "model-add", **own(tmp_path, "new.student", NEW))
+            lost = row["next"]["identity"]
+            (nodes["home"].paths.models / f"{lost}.student").unlink()
+            other = own(tmp_path, "old.student", OLD) | {"task": "tell"}
+            wanted = (await nodes.ask("home", "model-add", **other))["next"]["identity"]
+            await nodes.up("phone")
+            phone = nodes["phone"].part(Models)
+            await nodes.until(lambda: phone.report("tell").staged == wanted)
+            assert (
+                phone.shelf.wanted()[0][1].identity == lost
+            )  # the control: it was asked for before
+
+    asyncio.run(main())
+
+
 def test_a_publisher_counts_once_the_owner_named_its_key(household: Any, tmp_path: Path) -> None:
     key = Ed25519PrivateKey.generate()
     file = publish(tmp_path, "new.student", NEW, key, serial=5)

@@ -252,15 +252,16 @@ def test_a_file_changed_on_the_disk_never_runs_and_is_fetched_again(
             assert found is not None
             assert found[1] == NEW  # the control
             file = nodes["phone"].paths.models / f"{found[0]}.student"
+            told: list[bytes | None] = []
+            phone.watch(TASK, lambda: told.append(serves(nodes["phone"])))
             file.write_bytes(NEW[:100] + b"!" + NEW[101:])
             assert serves(nodes["phone"]) == OLD
-            assert not file.exists() or file.read_bytes() == NEW  # gone, or fetched anew already
+            await nodes.until(lambda: serves(nodes["phone"]) == NEW)
+            await nodes.until(lambda: told == [NEW])  # whoever took the old one hears of it
             file.write_bytes(NEW + b"more")
             with pytest.raises(HearthwayError, match="was changed"):
                 phone.by_identity(found[0])
-            await nodes.down("phone")
-            await nodes.up("phone")
-            await nodes.until(lambda: serves(nodes["phone"]) == NEW)
+            await nodes.until(lambda: phone.by_identity(found[0]) == NEW)
 
     asyncio.run(main())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,17 @@ def test_that_it_could_not_be_tried_is_no_end_of_the_node(tmp_path: Path) -> Non
     node = shelf(tmp_path / "models", works)
     assert node.settle(TASK)
     assert node.load(TASK) == (SECOND.identity, B)
+
+
+def test_a_folder_that_is_gone_is_made_again_and_what_it_held_fetched(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    node = shelf(folder)
+    live(node, [order(1, serves=FIRST)], HAVE)
+    shutil.rmtree(folder)
+    assert not node.settle(TASK)
+    assert node.load(TASK) == ("", SHIPPED)
+    assert node.wanted() == [(TASK, FIRST)]
+    fetch(node.artefacts, FIRST, A)
+    assert node.load(TASK) == (FIRST.identity, A)
+    live(node, [order(2, serves=SECOND)], HAVE)
+    assert shelf(folder).load(TASK) == (SECOND.identity, B)

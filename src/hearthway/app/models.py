@@ -62,9 +62,11 @@ class Models(Part):
         self.fetcher = Fetcher(self._ask_piece, self._sources)
         self.orders = OrderBook(node, lambda: self.shelf, self.ordered, self._later, self._trouble)
         self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._fetching: tuple[str, asyncio.Task[None]] | None = None
         self._again: asyncio.TimerHandle | None = None
         self._tries = 0
+        self._missed: dict[str, int] = {}  # by artefact, how often nobody had it
         self._reporting: set[str] = set()
         self._told: dict[str, Staged] = {}  # what the home was told in this contact
         self._watchers: list[tuple[str, Callable[[], None]]] = []
@@ -77,11 +79,17 @@ class Models(Part):
     def load(self, task: str) -> tuple[str, bytes] | None:
         """(identity, bytes) of what works on the task, hashed at this read; None where there is none. Blocking."""
         found = self.shelf.load(task)
+        if found is None or found[0] != self.shelf.serving(task):
+            self._lost()
         return found and (found[0] or hashlib.sha256(found[1]).hexdigest(), found[1])
 
     def by_identity(self, identity: str) -> bytes | None:
         """The artefact of that name, if it is here and unchanged. Blocking; StoreError where it was changed."""
-        found = self.shelf.artefacts.read(identity)
+        try:
+            found = self.shelf.artefacts.read(identity)
+        except StoreError:
+            self._lost()
+            raise
         if found is None:
             for path in sorted(SHIPPED.glob("*.student")):
                 data = path.read_bytes()
@@ -99,6 +107,11 @@ class Models(Part):
             self._changed(task)
             self._wake.set()
 
+    def _lost(self) -> None:
+        """A file was changed on this disk, or cannot be read: it is fetched again. By any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake.set)
+
     # the part --------------------------------------------------------------------------------------------------
 
     @property
@@ -109,6 +122,7 @@ class Models(Part):
         return self._shelf
 
     async def starting(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._shelf = await asyncio.to_thread(
             Shelf, self.node.paths.models, self.check, shipped, self.orders.opened
         )
@@ -219,7 +233,8 @@ class Models(Part):
                 self._fetching = None
         mesh = self.node.mesh
         if wanted and mesh is not None and self._sources():
-            task, release = wanted[0]
+            self._missed = {one: n for one, n in self._missed.items() if one in names}
+            task, release = min(wanted, key=lambda one: self._missed.get(one[1].identity, 0))
             running = asyncio.create_task(self._fetch(task, release), name="model")
             self._fetching = (release.identity, running)
 
@@ -233,6 +248,15 @@ class Models(Part):
             whole = False
         if whole:
             self._tries = 0
+            if (
+                self.shelf.serving(task) == release.identity
+            ):  # it was lost, and another did its work
+                self._changed(task)
+            asyncio.get_running_loop().call_soon(self._wake.set)
+            return
+        missed = self._missed[release.identity] = self._missed.get(release.identity, 0) + 1
+        others = {one.identity for _, one in self.shelf.wanted()} - {release.identity}
+        if any(self._missed.get(one, 0) < missed for one in others):  # they need not wait for it
             asyncio.get_running_loop().call_soon(self._wake.set)
         else:
             self._later()

@@ -45,7 +45,10 @@ class Artefacts:
 
     def has(self, identity: str) -> bool:
         """Is there a file of that name? What it holds is looked at when it is read."""
-        return self._whole(identity).is_file()
+        try:
+            return self._whole(identity).is_file()
+        except OSError:  # fetching it says what is wrong with the folder
+            return False
 
     def read(self, identity: str) -> bytes | None:
         """The artefact, hashed now; None where it is not here. ChangedFileError if it is another."""
@@ -77,6 +80,7 @@ class Artefacts:
     def begin(self, release: Release) -> int:
         """The first piece that is missing; what was kept before a cut and is right counts. StoreError on a full disk."""
         path, right = self._part(release.identity), 0
+        self.make()
         try:
             with path.open("rb") as file:
                 while right < release.count and release.is_piece(right, file.read(PIECE_BYTES)):
@@ -86,7 +90,10 @@ class Artefacts:
         except OSError as why:
             raise disk_error(why, path) from None
         left_bytes = release.size_bytes - right * PIECE_BYTES
-        free_bytes = shutil.disk_usage(self.folder).free
+        try:
+            free_bytes = shutil.disk_usage(self.folder).free
+        except OSError as why:
+            raise disk_error(why, self.folder) from None
         if free_bytes < left_bytes + FREE_MIN_BYTES:
             raise StoreError(
                 f"Only {free_bytes / 1e6:.0f} MB are free here, too few for model {release.name!r}.",
@@ -136,7 +143,13 @@ class Artefacts:
 
     def prune(self, keep: Collection[str]) -> None:
         """Remove what is not of `keep`."""
-        for path in sorted(self.folder.iterdir()):
+        try:
+            found = sorted(self.folder.iterdir())
+        except FileNotFoundError:
+            return
+        except OSError as why:
+            raise disk_error(why, self.folder) from None
+        for path in found:
             if path.suffix in (WHOLE, PART) and path.stem not in keep:
                 self._disk.remove(path)
 
