@@ -272,6 +272,40 @@ def test_old_news_is_called_old(language: str) -> None:
     assert {"en": "it may be different now", "de": "es kann jetzt anders sein"}[language] in old
 
 
+OLD: dict[str, tuple[str, Facts]] = {
+    "get_home": ("Yes|Ja", _facts(soc=told(SOC, 41.0, 9 * 3600))),
+    "anybody_home": ("is|ist", _facts(house={PRESENCE: told(PRESENCE, False, 9 * 3600)})),
+    "light_state": (
+        "is|kitchen: an",
+        _facts(lights={"kitchen": told(light_key("kitchen"), True, 3 * 86_400)}),
+    ),
+    "charged_when": ("Full|Voll", _facts(soc=told(SOC, 41.0, 9 * 3600))),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("intent", sorted(OLD))
+def test_of_old_news_nothing_is_said_as_if_it_were_so_now(intent: str, language: str) -> None:
+    words, facts = OLD[intent]
+    word = re.compile(rf"\b({words})\b")
+    old, new = (ask(replace(f, language=language), intent) for f in (facts, FULL))
+    traced(old)
+    assert {"en": "it may be different now", "de": "es kann jetzt anders sein"}[
+        language
+    ] in old.line
+    assert not word.search(old.line.partition("(")[0].replace("is unknown", ""))
+    assert word.search(new.line), "the control"
+
+
+def test_an_old_plug_charges_nothing_now() -> None:
+    for value in (True, False):
+        reply = ask(_facts(plugged=told(CHARGING, value, 9 * 3600)), "charged_when")
+        assert (reply.outcome, reply.line) == (
+            Outcome.UNKNOWN,
+            "How it charges now, is unknown; the battery has 41 %.",
+        )
+
+
 def test_a_use_is_counted_once_though_receipts_count_on() -> None:
     """A receipt has what crossed since its node began: 120, 150, and 30 after a start."""
     kept = tuple(

@@ -8,7 +8,7 @@ from hearthway.records.localtime import clock
 from hearthway.records.situation import Battery
 from hearthway.sense.catalogue import SOC
 
-from .facts import Cited, Facts, ago_words
+from .facts import Cited, Facts, ago_words, stale
 from .intents import CAR_WHERE, WHERE
 from .words import Draft, aged, answered, say, unknown
 
@@ -108,10 +108,21 @@ def get_home(facts: Facts, meaning: Meaning) -> Draft:
         return unknown(cite, line)
     if found.at_home_pct is None or facts.short_p is None:
         return _untaught(cite)
-    return _home(cite, found, facts.short_p, pct, aged(facts, told))
+    # Of an old reading no yes and no no can be said.
+    old = stale(told, facts.now_s)
+    head = say(facts, "Home", "Zu Hause") if old else _home_head(facts, facts.short_p)
+    return _home(cite, found, facts.short_p, pct, aged(facts, told), head)
 
 
-def _home(cite: Cited, found: Battery, p_short: float, pct: str, old: str) -> Draft:
+def _home_head(facts: Facts, p_short: float) -> str:
+    if p_short < SURE_P:
+        return say(facts, "Yes: home", "Ja: zu Hause")
+    if p_short < UNSURE_P:
+        return say(facts, "Perhaps: home", "Vielleicht: zu Hause")
+    return say(facts, "Probably not without charging: home", "Ohne Laden wohl nicht: zu Hause")
+
+
+def _home(cite: Cited, found: Battery, p_short: float, pct: str, old: str, head: str) -> Draft:
     facts = cite.facts
 
     def left(value: float | None) -> str:
@@ -131,19 +142,13 @@ def _home(cite: Cited, found: Battery, p_short: float, pct: str, old: str) -> Dr
         left(found.at_home_low_pct),
         left(found.at_home_high_pct),
     )
-    if p_short < SURE_P:
-        head = say(facts, "Yes", "Ja")
-    elif p_short < UNSURE_P:
-        head = say(facts, "Perhaps", "Vielleicht")
-    else:
-        head = say(facts, "Probably not without charging", "Ohne Laden wohl nicht")
     p = cite(WHERE, f"{p_short:.2f}", value=round(p_short, 4), source=RANGE_MODEL, personal=True)
     return answered(
         cite,
         say(
             facts,
-            f"{head}: home with about {about} %, from {pct}{old}.",
-            f"{head}: zu Hause mit etwa {about} %, von {pct}{old}.",
+            f"{head} with about {about} %, from {pct}{old}.",
+            f"{head} mit etwa {about} %, von {pct}{old}.",
         ),
         say(
             facts,
@@ -171,14 +176,22 @@ def charged_when(facts: Facts, meaning: Meaning) -> Draft:
             ),
         )
     cite.signal(plugged, "")
+    if stale(plugged, facts.now_s) or stale(told, facts.now_s):
+        return unknown(
+            cite,
+            say(
+                facts,
+                f"How it charges now, is unknown; the battery has {pct}{old}.",
+                f"Wie es jetzt lädt, ist unbekannt; der Akku hat {pct}{old}.",
+            ),
+        )
     if plugged.value is not True:
-        no = aged(facts, plugged)
         return answered(
             cite,
             say(
                 facts,
-                f"It is not charging{no}; the battery has {pct}.",
-                f"Es lädt nicht{no}; der Akku hat {pct}.",
+                f"It is not charging; the battery has {pct}.",
+                f"Es lädt nicht; der Akku hat {pct}.",
             ),
         )
     if rate is None or rate <= 0.0:

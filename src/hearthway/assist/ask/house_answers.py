@@ -69,11 +69,13 @@ def anybody_home(facts: Facts, meaning: Meaning) -> Draft:
         return unknown(cite, line)
     cite.signal(told, "")
     old = aged(facts, told)
-    if told.value:
-        return answered(
-            cite, say(facts, f"Somebody is at home{old}.", f"Es ist jemand zu Hause{old}.")
-        )
-    return answered(cite, say(facts, f"Nobody is at home{old}.", f"Es ist niemand zu Hause{old}."))
+    who_en, who_de = ("Somebody", "jemand") if told.value else ("Nobody", "niemand")
+    if stale(told, facts.now_s):
+        line = say(facts, f"{who_en} was at home{old}.", f"Es war {who_de} zu Hause{old}.")
+        return answered(cite, line)
+    return answered(
+        cite, say(facts, f"{who_en} is at home{old}.", f"Es ist {who_de} zu Hause{old}.")
+    )
 
 
 def light_state(facts: Facts, meaning: Meaning) -> Draft:
@@ -91,8 +93,13 @@ def light_state(facts: Facts, meaning: Meaning) -> Draft:
         cite.signal(told, called)
         state = say(facts, "on", "an") if told.value else say(facts, "off", "aus")
         old = aged(facts, told)
+        is_, ist = ("was", "war ") if stale(told, facts.now_s) else ("is", "")
         lines.append(
-            say(facts, f"The {called} light is {state}{old}.", f"Licht {called}: {state}{old}.")
+            say(
+                facts,
+                f"The {called} light {is_} {state}{old}.",
+                f"Licht {called}: {ist}{state}{old}.",
+            )
         )
     if not lines:
         return unknown(cite, no_such_light(facts, meaning.slots.get("light", "")))
