@@ -30,6 +30,7 @@ from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Battery, Destination, Evidence, NextPlaces, Situation
 from hearthway.records.suggestion import AnswerKind, Option, Reason, Silence, Suggestion
 from hearthway.records.venue import Wait
+from hearthway.sense.catalogue import SOC
 from hearthway.web.page import create_app
 from hearthway.web.server import Server
 
@@ -299,7 +300,8 @@ class MemoryNode:
             raise InputError("Nothing was asked.", "Ask something.")
         self.asked.append((text, language))
         source = Source(key="Home.Climate.Temperature", shown="19.2 °C", source="house", rule="r")
-        return Reply(outcome=Outcome.ANSWERED, line="19.2 °C at home.", sources=(source,))
+        charge = Source(key=SOC, shown="64 %", source="synthetic-car", rule="collect-on-phone")
+        return Reply(outcome=Outcome.ANSWERED, line="19.2 °C at home.", sources=(source, charge))
 
     async def ingest(self, person: str, fixes: Sequence[Fix], signals: Sequence[Signal]) -> None:
         if person == "stranger":

@@ -14,10 +14,12 @@ import pytest
 from bench._browser import Browser
 from bench._students import random_input, random_student
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 from tests.ports import free_port
 from tests.student.small import text_student_file
 
+from hearthway.sense.catalogue import SOC
 from hearthway.student import header as h
 from hearthway.student import reference
 from hearthway.student.format import Student, read
@@ -150,6 +152,23 @@ def test_what_is_typed_is_read_in_the_browser(opened: Any, page: Any) -> None:
     typed(opened, "the room")
     until(opened, lambda: preview(opened).startswith("Not sure; nearest is "))
     assert [entry["message"] for entry in opened.get_log("browser")] == []
+
+
+def test_an_answer_stands_alone_and_fits_the_phone(opened: Any, page: Any) -> None:
+    size = {"width": 320, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        typed(opened, "turn on the light")
+        until(opened, lambda: preview(opened).startswith("light on (p "))
+        opened.find_element(By.ID, "question").send_keys(Keys.ENTER)
+        reply = opened.find_element(By.ID, "reply")
+        until(opened, lambda: reply.text == "19.2 °C at home.")
+        assert [asked for asked, _ in page.node.asked] == ["turn on the light"]
+        assert SOC in opened.find_element(By.ID, "reply-more").text
+        assert not opened.find_element(By.ID, "preview").is_displayed()
+        assert opened.execute_script("return document.documentElement.scrollWidth") <= 320
+    finally:
+        opened.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_a_student_that_arrived_changed_is_not_used(opened: Any, page: Any) -> None:

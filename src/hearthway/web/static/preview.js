@@ -46,7 +46,11 @@ function read(text) {
   worker.postMessage({ number, text });
 }
 
-form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("submit", (event) => { // the node's answer comes: another reading beside it would only confuse
+  event.preventDefault();
+  clearTimeout(pause);
+  read("");
+});
 fetch("/api/student/ask", { method: "HEAD", credentials: "same-origin" }).then((answer) => { form.hidden = answer.status !== 200; }, () => {});
 
 field.addEventListener("input", () => {
