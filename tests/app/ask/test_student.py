@@ -81,6 +81,8 @@ async def test_a_node_asks_it_and_goes_on_without_one_that_is_broken(
 
         async def failed(task: str, identity: str, why: str) -> None:
             gone.append((task, identity))
+            served.pop(task)
+            models._changed(task)  # as it does: the one before serves
 
         monkeypatch.setattr(models, "load", served.get)
         monkeypatch.setattr(models, "failed", failed)

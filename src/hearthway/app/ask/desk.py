@@ -60,6 +60,7 @@ class Desk:
         self._open: dict[str, _Open] = {}
         self._readers: tuple[Names, list[Understander]] | None = None
         self._failed: list[tuple[str, str, str]] = []
+        self._forgot = 0  # how often: readers made amid it are of what was before
         for task in TASKS:
             node.part(Models).watch(task, self.forget)
 
@@ -67,6 +68,7 @@ class Desk:
         """Something was erased: nothing that was said before may be gone on with, and names of places go."""
         self._open.clear()
         self._readers = None
+        self._forgot += 1
 
     async def ask(self, text: object, person: str = "", language: str = "") -> Reply:
         """The reply to one thing said by that person of the household ("": the owner of this machine).
@@ -112,9 +114,12 @@ class Desk:
 
     async def _stages(self, owner: Person | None, asker: Asker) -> list[Understander]:
         names = await self._in_turn(Gatherer(self.node, owner, "en", {}, own=asker.own).names)
-        if self._readers is None or self._readers[0] != names:
-            self._readers = names, await asyncio.to_thread(self._made, names)
+        while self._readers is None or self._readers[0] != names:
+            forgot = self._forgot
+            made = await asyncio.to_thread(self._made, names)
             await self._give_up()
+            if forgot == self._forgot:  # else another model serves now, or another rule holds
+                self._readers = names, made
         return self._readers[1]
 
     async def _give_up(self) -> None:
