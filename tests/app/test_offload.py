@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from hearthway.app.config import OffloadTable
+from hearthway.app.handoff import Tasks
 from hearthway.app.lending import Lending
 from hearthway.app.offload import Done, Offloading, pinned
 from hearthway.app.offload_jobs import DETOURS, FACTORY, detours_asked, detours_of
@@ -28,6 +29,7 @@ from hearthway.records.errors import HearthwayError, InputError, MeshError, Wire
 from hearthway.records.offload import PURPOSE, RUN, Job, OffloadResult, OffloadTask, Terms
 from hearthway.records.poi import Detour
 from hearthway.records.signals import Signal
+from hearthway.records.tasks import NavigationTarget
 
 ANNA = {"phone": ("anna", "adult")}
 BUNDLED = json.dumps({"atlas": "bundled"})
@@ -433,6 +435,25 @@ def test_stops_on_the_way_say_who_computed_them_and_leave_a_receipt(household: A
             assert receipts[0]["person"] == "anna"
             assert receipts[0]["computations"][0]["node"] == "phone"
             assert {c["key"] for c in receipts[0]["crossings"]} == {RUN, *KEYS}
+
+    asyncio.run(main())
+
+
+def test_stops_are_on_the_drivers_own_way(household: Any) -> None:
+    """What a rule lets go about the driver is not where another was going, which the car still holds."""
+
+    async def main() -> None:
+        async with borrowing(household) as nodes:
+            stops, tasks = nodes["car"].part(Stops), nodes["car"].part(Tasks)
+            stops._atlas = Atlas.bundled()
+            for person, name in (("ben", "Club"), ("anna", "Market"), ("ben", "Doctor")):
+                target = NavigationTarget(name=name, lat=B[0], lon=B[1])
+                await nodes.ask("car", "sense", signals=position(*A))
+                if person == "anna":
+                    with pytest.raises(HearthwayError, match="not on the way"):
+                        await nodes.ask("car", "stops", kind="food")
+                await asyncio.to_thread(tasks.start, target, person, time.time())
+            assert (await nodes.ask("car", "stops", kind="food"))["target"] == "Market"
 
     asyncio.run(main())
 

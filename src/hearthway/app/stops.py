@@ -20,7 +20,7 @@ from .handoff import Tasks
 from .offload import Done, Offloading
 from .offload_jobs import DETOURS, Point, detours_asked, detours_of
 from .part import Part
-from .wheel import AtWheel
+from .wheel import UNKNOWN, AtWheel
 from .witness import stages
 
 if TYPE_CHECKING:
@@ -60,12 +60,13 @@ class Stops(Part):
         kind = str(request.get("kind", "food"))
         if kind not in KINDS:
             raise InputError(f"{kind!r} is no kind of stop.", f"Use {', '.join(KINDS)}.")
-        position, target = self._position(), self._target()
+        position, about = self._position(), self.node.part(AtWheel).driver()
+        target = self._target(about)
         here = float(position["lat"]), float(position["lon"])
         pois = await asyncio.to_thread(self._along, here, (target.lat, target.lon), KINDS[kind])
         if not pois:
             return {"target": target.name, "stops": []}
-        done, found = await self._detours(position, target, pois)
+        done, found = await self._detours(position, target, pois, about)
         stops = sorted(
             (
                 (detour.extra_s, poi.osm_id, poi, detour)
@@ -90,9 +91,15 @@ class Stops(Part):
             )
         return position
 
-    def _target(self) -> NavigationTarget:
-        held = [task.content for task in self.node.part(Tasks).held()]
-        targets = [content for content in held if isinstance(content, NavigationTarget)]
+    def _target(self, driver: str) -> NavigationTarget:
+        """The driver's: where somebody else was going is not told to the driver's phone."""
+        anybodys = driver in ("", UNKNOWN)  # nobody is listed, or no phone is asked
+        targets = [
+            task.content
+            for task in self.node.part(Tasks).held()
+            if isinstance(task.content, NavigationTarget)
+            and (anybodys or task.person in ("", driver))
+        ]
         if not targets:
             raise InputError(
                 "The car is not on the way to a place.",
@@ -111,9 +118,13 @@ class Stops(Part):
         return [poi for poi in found if poi.name.strip()][:STOPS_MAX]
 
     async def _detours(
-        self, position: dict[str, Any], target: NavigationTarget, pois: Sequence[Poi]
+        self,
+        position: dict[str, Any],
+        target: NavigationTarget,
+        pois: Sequence[Poi],
+        about: str,
     ) -> tuple[Done, list[Detour | None]]:
-        offloading, about = self.node.part(Offloading), self.node.part(AtWheel).driver()
+        offloading = self.node.part(Offloading)
         keys = (*_position_keys(position), TARGET)
         here, there = (float(position["lat"]), float(position["lon"])), (target.lat, target.lon)
         asked = detours_asked(here, there, [(poi.lat, poi.lon) for poi in pois])
