@@ -245,6 +245,11 @@ def _check_ask(ask: AskTable, source: str) -> None:
         )
     if ask.model_url:
         checked_url(ask.model_url)
+    if not ask.voice_person.strip():  # empty would be the owner, by whoever speaks
+        raise ConfigError(
+            f"{source}: ask.voice_person is empty.",
+            'Name whose voice it is, or write "nobody": anybody\'s.',
+        )
     if ask.voice != "off":
         host, _ = _split_address(ask.voice, f"{source}: ask.voice")
         if not is_own(host):

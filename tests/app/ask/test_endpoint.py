@@ -149,6 +149,7 @@ def test_one_s_own_network_is_addresses(host: str, own: bool) -> None:
         'voice = "0.0.0.0:10700"',
         'voice = "10700"',
         'language = "fr"',
+        'voice_person = " "',
         'lanquage = "de"',
     ],
 )
