@@ -30,12 +30,22 @@ async def test_the_house_is_unknown_then_told_then_different(house: Any) -> None
         assert (await own.ask("is the house warm"))["outcome"] == "unknown"
         await own.tell({ROOM: 19.2, SETPOINT: 21.0})
         reply = await own.ask("is the house warm")
-        assert reply["line"] == "No, 19.2 °C at home; 21.0 °C is wanted."
+        assert reply["line"] == "Colder than wanted: 19.2 °C at home; 21.0 °C is wanted."
         assert {one["rule"] for one in reply["sources"]} == {"collect-on-phone"}
         await own.tell({ROOM: 21.4})
-        assert (await own.ask("ist es zu hause warm"))["line"].startswith("Ja, 21.4 °C")
+        assert (await own.ask("ist es zu hause warm"))["line"].startswith("Warm: 21.4 °C")
         home = await own.ask("is the house warm", name="home")
-        assert home["line"].startswith("Yes, 21.4 °C")
+        assert home["line"].startswith("Warm: 21.4 °C")
+
+
+async def test_is_it_cold_gets_no_yes_that_means_warm(house: Any) -> None:
+    async with house() as own:
+        await own.tell({ROOM: 17.0, SETPOINT: 21.0, "Home.Climate.IsHeating": True})
+        for text in ("is the house cold", "is the heating on", "is the house warm"):
+            reply = await own.ask(text)
+            assert reply["intent"] == "house_warm"
+            assert reply["line"] == "Colder than wanted: 17.0 °C at home; 21.0 °C is wanted."
+            assert "The heating is on." in reply["more"]
 
 
 async def test_each_is_told_what_the_rules_say(house: Any) -> None:

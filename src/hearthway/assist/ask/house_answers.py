@@ -13,7 +13,7 @@ NEAR_C = 0.5  # as near to what is wanted as a thermostat holds it
 
 
 def house_warm(facts: Facts, meaning: Meaning) -> Draft:
-    """The room's temperature, and warm or not by what the thermostat wants."""
+    """The room's temperature, and warm or colder by what the thermostat wants."""
     cite = Cited(facts)
     room = facts.house.get(ROOM)
     if room is None or not isinstance(room.value, float):
@@ -29,9 +29,12 @@ def house_warm(facts: Facts, meaning: Meaning) -> Draft:
     head, asked = "", ""
     if wanted is not None and isinstance(wanted.value, float) and not stale(wanted, facts.now_s):
         set_to = cite.signal(wanted, f"{wanted.value:.1f} °C")
-        if not stale(room, facts.now_s):  # of an old reading no yes and no no can be said
+        if not stale(room, facts.now_s):  # of an old reading nothing is said that is so now
+            # No yes and no no: "is it cold?" and "is the heating on?" are asked with the same meaning.
             warm = room.value >= wanted.value - NEAR_C
-            head = say(facts, "Yes, ", "Ja, ") if warm else say(facts, "No, ", "Nein, ")
+            head = (
+                "Warm: " if warm else say(facts, "Colder than wanted: ", "Kälter als gewünscht: ")
+            )
         asked = say(facts, f"; {set_to} is wanted", f"; gewünscht sind {set_to}")
     return answered(
         cite,
