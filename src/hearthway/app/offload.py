@@ -77,6 +77,7 @@ class _Under:
     begun_s: float
     heard: asyncio.Queue[Callable[[Course, float], list[Step]]]
     work: dict[str, asyncio.Task[None]]
+    here: Callable[[bytes], bytes] | None  # this node's own computing, where it needs no worker
 
 
 class Offloading(Part):
@@ -128,12 +129,19 @@ class Offloading(Part):
         keys: Sequence[str],
         about: str = "",
         within_s: float = ASK_WITHIN_S,
+        here: Callable[[bytes], bytes] | None = None,
     ) -> tuple[Done, list[Understanding]]:
-        """What that student understands of each text, computed where it is soonest; MeshError, as `run`."""
+        """What that student understands of each text, computed where it is soonest; MeshError and `here` as in `run`."""
         asked = texts_asked(texts)
         size = float(sum(map(len, texts)))
         done = await self.run(
-            Job(STUDENT, identity), asked, size=size, within_s=within_s, keys=keys, about=about
+            Job(STUDENT, identity),
+            asked,
+            size=size,
+            within_s=within_s,
+            keys=keys,
+            about=about,
+            here=here,
         )
         return done, understood_of(asked, done.output)
 
@@ -147,14 +155,17 @@ class Offloading(Part):
         keys: Sequence[str],
         about: str = "",
         place: Callable[[Choice], Choice] | None = None,
+        here: Callable[[bytes], bytes] | None = None,
     ) -> Done:
         """The task's answer within `within_s`; MeshError with the reason where nobody had it by then.
 
         `keys` are the signals that `data` was made of, `about` whose they are: only a device that may have them is
-        asked. `place` may put another choice for the one that was made (a measurement does).
+        asked. `place` may put another choice for the one that was made (a measurement does). `here` computes on this node, in a
+        thread of the caller's process instead of the worker: for what costs less than handing it over.
         """
         wish = Wish(job, size, len(data), within_s)
-        own = Terms(waiting_s=self.worker.waiting_s, watts=self.node.config.offload.watts or None)
+        waiting_s = self.worker.waiting_s if here is None else 0.0
+        own = Terms(waiting_s=waiting_s, watts=self.node.config.offload.watts or None)
         self.placement.told(HERE, own, time.monotonic())
         choice = self.placement.place(wish, self._helpers(keys, about), time.monotonic())
         if place is not None:
@@ -174,6 +185,7 @@ class Offloading(Part):
             time.monotonic(),
             asyncio.Queue(),
             {},
+            here,
         )
         course = Course(choice, within_s, under.begun_s, KINDS[job.kind].same)
         self.node.spawn(self._follow(course, under), f"{job.kind} task")
@@ -289,6 +301,9 @@ class Offloading(Part):
 
     async def _here(self, under: _Under) -> None:
         wish, output, why = under.wish, None, ""
+        if under.here is not None:
+            under.heard.put_nowait(await self._in_process(wish, under.here, under.task.input))
+            return
         try:
             content = await self._students.content(wish.job)
             ended, _ = await self.worker.run(
@@ -306,6 +321,18 @@ class Offloading(Part):
         except HearthwayError as error:
             why = error.message
         under.heard.put_nowait(lambda course, now_s: course.computed(output, why, now_s))
+
+    async def _in_process(
+        self, wish: Wish, here: Callable[[bytes], bytes], data: bytes
+    ) -> Callable[[Course, float], list[Step]]:
+        begun_s = time.monotonic()
+        try:
+            output = await asyncio.to_thread(here, data)
+        except HearthwayError as error:
+            why = error.message
+            return lambda course, now_s: course.computed(None, why, now_s)
+        self.placement.learn_here(wish, time.monotonic() - begun_s)
+        return lambda course, now_s: course.computed(output, "", now_s)
 
     async def _there(self, device_id: str, under: _Under) -> None:
         output, why = None, ""

@@ -14,7 +14,9 @@ from typing import cast
 
 from hearthway.records.household import Role
 
+from .ask.from_car import AskedFromCar
 from .ask.house_orders import HouseOrders
+from .ask.in_car import AskingInCar
 from .ask.part import Asking
 from .backups import Backups
 from .borrow import Borrower, Lender
@@ -71,6 +73,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Routers,  # what carries to another site
         Models,  # which student serves which task
         Asking,  # questions in plain words
+        AskedFromCar,  # those that were asked in the car
         Health,  # for `hearthway status`
     ),
     Role.CAR: (
@@ -92,6 +95,7 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Parking,
         Routers,
         Models,
+        AskingInCar,  # questions in plain words: read here, answered by the driver's phone
         Health,
     ),
     Role.HOME: (

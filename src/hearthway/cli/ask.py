@@ -32,7 +32,7 @@ def command(
     data: Path | None,
     json_to: Path | None,
 ) -> None:
-    """Ask a running phone (or home) in plain words: "will I get home?", "where did I park", "turn off the kitchen light".
+    """Ask a running phone (or home, or car) in plain words: "will I get home?", "where did I park", "turn off the kitchen light".
 
     It answers from what its household knows, with age and source, or says that it does not know. Asked back, answer
     with the next `hearthway ask`.

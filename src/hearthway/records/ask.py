@@ -74,6 +74,28 @@ class Reply(Struct, frozen=True, kw_only=True):
     reply_id: str = ""  # of its receipt; empty where nothing of anybody was used
 
 
+class CarQuestion(Struct, frozen=True, kw_only=True):
+    """What was said in a car, as its driver's phone is asked: with what the car itself read in it."""
+
+    text: str
+    language: str
+    readings: tuple[Meaning, ...] = ()  # empty: the phone has to read it
+    moving: bool = True  # then one line comes back
+
+
+class CarReply(Struct, frozen=True, kw_only=True):
+    """What a car shows and says to a question: words, and nothing that they were made from."""
+
+    outcome: Outcome
+    line: str
+    more: tuple[str, ...] = ()
+    language: str = "en"
+    intent: str = ""
+    by: str = ""
+    reply_id: str = ""  # of the phone's receipt
+    as_owner: bool = False  # a rule lets this car's questions count as its driver's own
+
+
 class Expected(Struct, frozen=True, kw_only=True):
     """What the next thing said may answer: which of several meanings, a slot that was missing, or yes and no."""
 

@@ -75,18 +75,24 @@ class Desk:
 
         InputError for what is no question, nobody of the household, or another language than the two.
         """
-        if language and language not in LANGUAGES:
-            raise InputError(f"{language!r} is not spoken here.", f"Use {' or '.join(LANGUAGES)}.")
+        spoken(language)
+        owner = self.node.owner if isinstance(self.node, PhoneNode) else None
+        said = clean(text)
+        asker = asker_of(self.node, "" if owner is None else owner.person_id, person)
+        return await self.reply(said, asker, language)
+
+    async def reply(
+        self, said: str, asker: Asker, language: str, read: Understood | None = None
+    ) -> Reply:
+        """The reply to a cleaned text; `read`: what another node of the household understood of it."""
         node = self.node
         owner = node.owner if isinstance(node, PhoneNode) else None
-        said = clean(text)
-        asker = asker_of(node, "" if owner is None else owner.person_id, person)
         expected = self._take_open(asker)
         if expected is not None:
             reply = await self._go_on(asker, owner, expected, said)
             if reply is not None:
                 return reply
-        found = await self._read(said, owner, asker, language)
+        found = read or await self._read(said, owner, asker, language)
         if found is None:
             return answers.not_understood(language or node.config.ask.language)
         if len(found.readings) > 1 and any(one.intent in TABLE for one in found.readings):
@@ -146,8 +152,6 @@ class Desk:
 
     def _students(self, names: Names) -> list[Understander]:
         """Those that serve here; one that cannot be read is given up, and the others answer. In a thread."""
-        from .student import StudentReader
-
         models = self.node.part(Models)
         readers: list[Understander] = []
         for task in TASKS:
@@ -156,10 +160,15 @@ class Desk:
                 continue
             identity, data = found
             try:
-                readers.append(StudentReader(data, names))
+                readers.append(self._student(identity, data, names))
             except StudentError as why:
                 self._failed.append((task, identity, why.message))
         return readers
+
+    def _student(self, identity: str, data: bytes, names: Names) -> Understander:
+        from .student import StudentReader
+
+        return StudentReader(data, names)
 
     def _may_leave(self) -> bool:
         """Does a rule let what is said go to another machine of the house?"""
@@ -199,7 +208,7 @@ class Desk:
         """Held until the next thing is said: the owner's as a task, which goes along into the car."""
         now_s = self.node.clock.now_s()
         if not asker.own:
-            self._open[asker.person] = _Open(expected, now_s)
+            self._open[asker.talk] = _Open(expected, now_s)
             return reply
         turns = (
             Turn(by_person=True, text=said, time_s=now_s),
@@ -213,7 +222,7 @@ class Desk:
         """What the next thing said may answer; it is asked once."""
         now_s = self.node.clock.now_s()
         if not asker.own:
-            held = self._open.pop(asker.person, None)
+            held = self._open.pop(asker.talk, None)
             fresh = held is not None and 0.0 <= now_s - held.time_s <= WAITS_S
             return held.expected if held is not None and fresh else None
         found: Expected | None = None
@@ -337,3 +346,9 @@ class Desk:
         if mesh is not None:
             await node.receipts.show_head(mesh, reply_id, now_s)
         return replace(reply, reply_id=reply_id)
+
+
+def spoken(language: str) -> None:
+    """InputError for another language than the two; "" is any of them."""
+    if language and language not in LANGUAGES:
+        raise InputError(f"{language!r} is not spoken here.", f"Use {' or '.join(LANGUAGES)}.")

@@ -15,15 +15,17 @@ from hearthway.app.ruling import Ruling
 
 if TYPE_CHECKING:
     from hearthway.app.node import Request
-    from hearthway.records.ask import Meaning, Reply
+    from hearthway.records.ask import CarQuestion, Meaning, Reply
 
     from .desk import Desk
+    from .permits import Asker
 
 
 class Asking(Part):
     """`ask` on the control socket; the page and Wyoming ask the same way."""
 
     _desk: Desk | None = None
+    _kind = ("desk", "Desk")  # where it is done
 
     async def starting(self) -> None:
         self.node.part(Ruling).watch(lambda before, after: self._drop())
@@ -42,6 +44,16 @@ class Asking(Part):
         """The reply to one thing said; see `Desk.ask`."""
         return await (await self._opened()).ask(text, person, language)
 
+    async def reply(self, question: CarQuestion, asker: Asker) -> Reply:
+        """The reply to what was asked in a car; see `Desk.reply`."""
+        from hearthway.assist.ask.cascade import Understood, clean
+
+        read = None
+        if question.readings:
+            read = Understood(readings=question.readings, language=question.language or "en")
+        desk = await self._opened()
+        return await desk.reply(clean(question.text), asker, question.language, read)
+
     async def read(self, text: object, person: str = "", language: str = "") -> Meaning | None:
         """What it means, and nothing more; see `Desk.read`."""
         return await (await self._opened()).read(text, person, language)
@@ -54,7 +66,8 @@ class Asking(Part):
 
     def _open(self) -> Desk:
         """The desk's modules are loaded by who asks, and not by who lies idle."""
-        kind: Any = import_module(f"{__package__}.desk").Desk
+        module, name = self._kind
+        kind: Any = getattr(import_module(f"{__package__}.{module}"), name)
         return cast("Desk", kind(cast(Member, self.node)))
 
     async def _verb(self, request: Request) -> Request:

@@ -26,6 +26,11 @@ class Asker(Struct, frozen=True, kw_only=True):
     kind: str
     own: bool
 
+    @property
+    def talk(self) -> str:
+        """Whose questions back are kept apart from the others': a person, or the room that a voice is in."""
+        return self.person or self.name
+
 
 def asker_of(node: Node, owner: str, wanted: str) -> Asker:
     """The asker of that name or id; "" is the owner of the machine. InputError for somebody who is not of the household."""

@@ -6,30 +6,35 @@ and the household's names where these stand in the text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hearthway.assist.ask.labels import meaning_of
 from hearthway.assist.ask.slots import slots_of
 from hearthway.records.ask import Meaning, Names
+from hearthway.records.understanding import Understanding
 from hearthway.student.answer import Answerer
 from hearthway.student.cpu import Runtime
 from hearthway.student.format import read
+
+Understand = Callable[[str], Understanding]
+Place = Callable[[Understand], Understand]
 
 
 class StudentReader:
     """An Understander by a student's file (records.ask)."""
 
-    def __init__(self, data: bytes, names: Names) -> None:
-        """StudentError where the bytes are no student that understands text."""
+    def __init__(self, data: bytes, names: Names, place: Place | None = None) -> None:
+        """StudentError where the bytes are no student that understands text. `place`: another node may compute it."""
         student = read(data)
-        self._answerer = Answerer(student, Runtime(student))
+        understand = Answerer(student, Runtime(student)).understand
+        self._understand = understand if place is None else place(understand)
         self._names = names
 
     def readings(self, text: str, language: str) -> Sequence[Meaning]:
         """The likeliest meaning, and the next one, where the student accepts its own; it was trained on English."""
         if language != "en":
             return ()
-        found = self._answerer.understand(text)
+        found = self._understand(text)
         if not found.accepted:
             return ()
         tagged = {slot.name: slot.text for slot in found.slots}
