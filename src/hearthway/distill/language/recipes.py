@@ -36,7 +36,9 @@ ASK = LanguageRecipe(
     Settings(
         task="ask",
         corpus={"variants": str(VARIANTS["ask"]), "corpus_seed": str(CORPUS_SEED)},
-        student=StudentSettings(epochs=17, int_epochs=3, width=128),
+        student=StudentSettings(
+            epochs=14, int_epochs=3, width=128, temperature=1.0, hard=0.3, dropout=0.15
+        ),
     ),
     lambda folder: clinc.corpus(folder, variants=VARIANTS["ask"], seed=CORPUS_SEED),
 )
