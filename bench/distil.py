@@ -137,17 +137,22 @@ def table(labels: int, found: dict[str, Answers], spent_s: float) -> list[dict[s
         values["with - without"] = values["with"] - values["without"]
         for kind, each in values.items():
             low, high = interval(each)
-            rows.append(
-                {
-                    "labels": labels,
-                    "figure": name,
-                    "student": kind,
-                    "mean": float(each.mean()),
-                    "low": low,
-                    "high": high,
-                }
-            )
             print(f"{labels:4} labels {name:9} {kind:15}{each.mean():8.2%} [{low:.2%}, {high:.2%}]")
+        low, high = interval(values["with - without"])
+        rows.append(
+            {
+                "case": f"{labels} labels an intent",
+                "metric": {"right": "in-scope", "rejected": "oos recall"}[name],
+                "unit": "share",
+                "ours": float(values["with"].mean()),
+                "peer": "the same student without the teacher",
+                "theirs": float(values["without"].mean()),
+                "ratio": float(values["with"].mean() / max(values["without"].mean(), 1e-9)),
+                "gain": float(values["with - without"].mean()),
+                "gain_low": low,
+                "gain_high": high,
+            }
+        )
     print(f"{labels:4} labels: {spent_s / 60:.1f} CPU minutes")
     return rows
 
@@ -180,7 +185,7 @@ def main() -> int:
     except HearthwayError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(json.dumps({"bench": "distil", "split": options.split, "rows": rows}))
+    print(json.dumps({"bench": "distil", "rows": rows}))
     return 0
 
 

@@ -11,7 +11,7 @@ whole test part. The teacher is measured where its weights are: --teacher takes 
 SLURP's test parts that are at hand are scored by scenario and action, and entities by type and words ("SLURP-lite":
 trained without SLURP's own training part), beside the predictions of two published systems, scored by the same code.
 Times are of one thread, medians over utterances
-of CLINC150 and over HWU64's commands for a home, all in this run. The last line is JSON for scripts/bench.
+of CLINC150 and over HWU64's commands for a home, all in this run. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -171,18 +171,80 @@ def main() -> int:
     except HearthwayError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(
-        json.dumps(
-            {
-                "bench": "language",
-                "split": options.split,
-                "clinc150": rows,
-                "slurp": slurp,
-                "speed": times,
-            }
-        )
-    )
+    told = [*_scope_rows(options.split, rows), *_command_rows(slurp), *_time_rows(times)]
+    print(json.dumps({"bench": "language", "rows": told}))
     return 0
+
+
+def _row(case: str, metric: str, unit: str, ours: float, peer: str, theirs: float | None) -> Row:
+    ratio = round(ours / theirs, 4) if theirs else None
+    told = {"case": case, "metric": metric, "unit": unit, "ours": ours}
+    return {**told, "peer": peer, "theirs": theirs, "ratio": ratio}
+
+
+def _scope_rows(split: str, rows: Sequence[Row]) -> list[Row]:
+    """Ours and the teacher beside each published system; what nobody published stands alone."""
+    published = [row for row in rows if "texts" not in row and "auroc" not in row]
+    told: list[Row] = []
+    for row in rows:
+        if row in published:
+            continue
+        case = f"CLINC150 {split}, {row['system']}"
+        for name in ("in_scope", "oos_recall"):
+            told += [
+                _row(case, name, "share", row[name], peer["system"], peer[name])
+                for peer in published
+            ]
+        told += [
+            _row(case, name, unit, row[name], "", None)
+            for name, unit in (
+                ("accepted_right", "share"),
+                ("auroc", "area"),
+                ("bytes", "B"),
+                ("differ", "numbers"),
+                ("overlap", "texts"),
+            )
+            if name in row
+        ]
+    return told
+
+
+def _command_rows(rows: Sequence[Row]) -> list[Row]:
+    """The student's intent and entities beside each published system's on the same rows."""
+    told: list[Row] = []
+    for part in dict.fromkeys(row["part"] for row in rows):
+        ours, *peers = [row for row in rows if row["part"] == part]
+        for peer in peers:
+            intent = _row(
+                f"SLURP-lite {part}",
+                "intent",
+                "share",
+                ours["intent"],
+                peer["name"],
+                peer["intent"],
+            )
+            f1 = ours["entities"]["f1"], peer["name"], peer["entities"]["f1"]
+            told += [intent, _row(f"SLURP-lite {part}", "entity F1", "share", *f1)]
+    return told
+
+
+def _time_rows(rows: Sequence[Row]) -> list[Row]:
+    """The fast runtime, from text to intent, beside everything else that was timed on the same texts."""
+    told: list[Row] = []
+    for texts in dict.fromkeys(row["texts"] for row in rows):
+        ours, *peers = [row for row in rows if row["texts"] == texts]
+        for name, unit in (
+            ("p50_ms", "ms"),
+            ("p95_ms", "ms"),
+            ("memory_mb", "MB"),
+            ("start_s", "s"),
+        ):
+            told += [
+                _row(texts, name, unit, ours[name], peer["system"], peer[name])
+                for peer in peers
+                if name in peer
+            ]
+    return told
 
 
 if __name__ == "__main__":
