@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hearthway.assist.ask.answers import asks_confirm, asks_slot, asks_which
 from hearthway.assist.ask.cascade import clean, missing_slot, taken, understand
 from hearthway.assist.ask.intents import ELSEWHERE, TABLE
-from hearthway.assist.ask.labels import CLINC, from_home_assistant, intent_of
+from hearthway.assist.ask.labels import CLINC, NOT_DONE, from_home_assistant, intent_of, meaning_of
 from hearthway.assist.ask.slots import slots_of
 from hearthway.records.ask import LANGUAGES, TEXT_MAX, Meaning, Names, Outcome
 from hearthway.records.errors import InputError
@@ -197,3 +197,25 @@ def test_labels_of_others_are_ours_or_nothing() -> None:
     assert all(intent_of(name) == name for name in TABLE)
     assert all(intent_of(label) in TABLE for label in CLINC)
     assert [intent_of(one) for one in ("oos", "translate", "", "HassTurnOn")] == [None] * 4
+
+
+def test_an_order_that_nothing_here_carries_out_is_read_as_that_and_by_its_name() -> None:
+    for label in NOT_DONE:
+        meaning = meaning_of(label, {}, {}, student="f" * 64, score=0.9)
+        assert meaning is not None
+        assert (meaning.intent, meaning.of) == (ELSEWHERE, label)
+    asked = meaning_of("calendar_query", {}, {}, student="f" * 64, score=0.9)
+    assert asked is None  # a question: the next reader may have an answer
+
+
+def test_a_reminder_for_a_meeting_is_not_made_the_calendar_by_the_next_reader() -> None:
+    sure = meaning_of("calendar_set", {}, {}, student="f" * 64, score=0.9)
+    assert sure is not None
+    calendar = Meaning(intent="calendar_next", by="student", score=0.9)
+    first, second = Reader(sure), Reader(calendar)
+    found = understand("remind me about my meeting", [first, second])
+    assert found is not None
+    assert found.readings == (sure,)
+    control = understand("what is my next meeting", [Reader(), second])
+    assert control is not None
+    assert control.readings == (calendar,)
