@@ -9,36 +9,22 @@ from .tabular.figures import Scored
 
 SIZES = ("bytes", "kB", "MB")
 LOSSES_SHOWN = 10
+FIGURES = (
+    "part",
+    "model",
+    "rows",
+    "accuracy",
+    "agrees with the teacher",
+    "AUC",
+    "log loss",
+    "calibration error",
+)
 
 
 def card(result: Result) -> str:
     """One page; every figure of it stands in the JSON as well."""
     out = [f"# {result.name}", "", _purpose(result), "", "## Figures", ""]
-    out += _table(
-        (
-            "part",
-            "model",
-            "rows",
-            "accuracy",
-            "agrees with the teacher",
-            "AUC",
-            "log loss",
-            "calibration error",
-        ),
-        (
-            (
-                one.part,
-                one.model,
-                str(one.rows),
-                share(one.accuracy),
-                share(one.agreement),
-                share(one.auc),
-                share(one.log_loss),
-                share(one.calibration_error),
-            )
-            for one in result.figures
-        ),
-    )
+    out += _table(FIGURES, figure_rows(result.figures))
     out += [
         "",
         "## By class",
@@ -125,3 +111,10 @@ def size(count: int) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     cells = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in cells]
+
+
+def figure_rows(figures: Iterable[Scored]) -> Iterable[tuple[str, ...]]:
+    """What stands under FIGURES, a row a model and part."""
+    for one in figures:
+        told = one.accuracy, one.agreement, one.auc, one.log_loss, one.calibration_error
+        yield (one.part, one.model, str(one.rows), *(share(figure) for figure in told))

@@ -8,7 +8,7 @@ from html import escape
 from hearthway.learn.charts import Axes, Dot, Series, chart
 from hearthway.learn.report_page import HEAD
 
-from .card import LOSSES_SHOWN, by_class, share, size
+from .card import FIGURES, LOSSES_SHOWN, by_class, figure_rows, size
 from .result import Result
 from .tabular.figures import Scored
 
@@ -28,33 +28,7 @@ def page(result: Result) -> str:
     )
     out += [figure for figure in (_accuracy(result.figures), _classes(result.figures)) if figure]
     out.append("<h2>Figures</h2>")
-    out.append(
-        _table(
-            (
-                "part",
-                "model",
-                "rows",
-                "accuracy",
-                "agrees with the teacher",
-                "AUC",
-                "log loss",
-                "calibration error",
-            ),
-            (
-                (
-                    one.part,
-                    one.model,
-                    str(one.rows),
-                    share(one.accuracy),
-                    share(one.agreement),
-                    share(one.auc),
-                    share(one.log_loss),
-                    share(one.calibration_error),
-                )
-                for one in result.figures
-            ),
-        )
-    )
+    out.append(_table(FIGURES, figure_rows(result.figures)))
     for part in dict.fromkeys(one.part for one in result.figures):
         head, rows = by_class(result.figures, part)
         many = f", the {LOSSES_SHOWN} that lose most" if len(rows) >= LOSSES_SHOWN else ""
