@@ -15,8 +15,6 @@ from typing import cast
 from hearthway.records.household import Role
 
 from .ask.from_car import AskedFromCar
-from .ask.house_orders import HouseOrders
-from .ask.in_car import AskingInCar
 from .ask.part import Asking
 from .backups import Backups
 from .borrow import Borrower, Lender
@@ -26,26 +24,22 @@ from .granting import Granting
 from .handdown import HandingDown
 from .handoff import Tasks
 from .health import Health
-from .household import Household
 from .keeping import Keeping
 from .lending import Lending
 from .links import Parking, Roaming
 from .membership import Membership
 from .models import Models
 from .node import Node
-from .offload import Offloading
 from .pairing import Pairing
 from .part import Part
 from .paths import NodePaths
-from .releasing import Releasing
 from .renewal import Renewal
 from .routers import Routers
 from .ruling import Ruling
 from .state import State
-from .stops import Stops
 from .wheel import AtWheel, SayDriver
 
-# By name: a home need not hold what only a phone thinks with (maps, models).
+# By name: a home need not hold what only a phone thinks with (maps, models), nor a phone what only a car or a home does.
 ROLES: dict[Role, str] = {
     Role.PHONE: "phone.PhoneNode",
     Role.CAR: "car.CarNode",
@@ -53,7 +47,7 @@ ROLES: dict[Role, str] = {
     Role.VENUE: "venue.VenueNode",
 }
 
-PARTS: dict[Role, tuple[type[Part], ...]] = {
+PARTS: dict[Role, tuple[type[Part] | str, ...]] = {
     Role.PHONE: (
         Backups,  # what a killed backup left is gone
         Ruling,  # the owner's rules, first: other parts ask them
@@ -90,12 +84,12 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         AtWheel,  # whose drive it is
         Tasks,
         Borrower,
-        Offloading,  # lets the phone compute where that is sooner
-        Stops,  # what is on the way
+        "offload.Offloading",  # lets the phone compute where that is sooner
+        "stops.Stops",  # what is on the way
         Parking,
         Routers,
         Models,
-        AskingInCar,  # questions in plain words: read here, answered by the driver's phone
+        "ask.in_car.AskingInCar",  # questions in plain words: read here, answered by the driver's phone
         Health,
     ),
     Role.HOME: (
@@ -104,17 +98,17 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
         Consenting,
         Keeping,
         State,
-        Household,  # the root: who is let in, renewed, put out
+        "household.Household",  # the root: who is let in, renewed, put out
         Membership,
         Pairing,
         Granting,
         Roaming,  # where the others are now
         Lending,
-        HouseOrders,  # what is ordered of lights and heating
+        "ask.house_orders.HouseOrders",  # what is ordered of lights and heating
         Asking,
         Routers,
         Models,
-        Releasing,  # what the household orders about them
+        "releasing.Releasing",  # what the household orders about them
         Health,
     ),
     Role.VENUE: (
@@ -127,8 +121,15 @@ PARTS: dict[Role, tuple[type[Part], ...]] = {
 def build(paths: NodePaths, config: Config) -> Node:
     """The node of that role, with its parts."""
     role = config.node.role
-    module, name = ROLES[role].split(".")
-    kind = cast(type[Node], getattr(import_module(f"{__package__}.{module}"), name))
-    node = kind(paths, config)
-    node.parts = [part(node) for part in PARTS[role]]
+    node = cast(type[Node], _named(ROLES[role]))(paths, config)
+    node.parts = [_part(part)(node) for part in PARTS[role]]
     return node
+
+
+def _part(part: type[Part] | str) -> type[Part]:
+    return cast(type[Part], _named(part)) if isinstance(part, str) else part
+
+
+def _named(where: str) -> object:
+    module, _, name = where.rpartition(".")
+    return getattr(import_module(f"{__package__}.{module}"), name)

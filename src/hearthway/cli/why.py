@@ -15,9 +15,9 @@ from hearthway.app.hindsight import hindsight_lines, look_back, moment_of
 from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened, stored_receipts
 from hearthway.app.witness import receipt_lines
-from hearthway.assist.ask.day_answers import ASKED
 from hearthway.assist.explain import why
 from hearthway.assist.moment import render
+from hearthway.records.ask import ASKED
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.household import Role
 from hearthway.records.receipts import Receipt

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from .signals import Value
 
+ASKED = "ask-"  # how the id of a question's receipt begins
 LANGUAGES = ("en", "de")
 TEXT_MAX = 500  # characters of a question: longer ones are no questions
 

@@ -21,10 +21,10 @@ from hearthway.app.wheel import UNKNOWN, AtWheel
 from hearthway.app.witness import stages
 from hearthway.assist.ask import answers, car_answers
 from hearthway.assist.ask.cascade import Understood, clean
-from hearthway.assist.ask.day_answers import ASKED
 from hearthway.assist.ask.facts import Facts
 from hearthway.assist.ask.intents import ELSEWHERE, TABLE
 from hearthway.records.ask import (
+    ASKED,
     CarQuestion,
     CarReply,
     Meaning,

@@ -20,9 +20,8 @@ from hearthway.app.ruling import Ruling
 from hearthway.app.witness import stages
 from hearthway.assist.ask import answers
 from hearthway.assist.ask.cascade import Understood, clean, missing_slot, taken, understand
-from hearthway.assist.ask.day_answers import ASKED
 from hearthway.assist.ask.intents import TABLE, uses
-from hearthway.records.ask import LANGUAGES, Expected, Meaning, Names, Reply, Understander
+from hearthway.records.ask import ASKED, LANGUAGES, Expected, Meaning, Names, Reply, Understander
 from hearthway.records.errors import InputError, StudentError
 from hearthway.records.household import Role
 from hearthway.records.life import Person

@@ -12,12 +12,11 @@ from msgspec.structs import replace
 from hearthway.app.part import Part
 from hearthway.app.ruling import Ruling
 from hearthway.app.witness import stages
-from hearthway.assist.ask.day_answers import ASKED
 from hearthway.assist.ask.intents import CAR_ACT, TABLE
 from hearthway.mesh.wire.envelope import Meta
 from hearthway.mesh.wire.gate import denied
 from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.ask import LANGUAGES, TEXT_MAX, CarQuestion, CarReply, Meaning, Reply
+from hearthway.records.ask import ASKED, LANGUAGES, TEXT_MAX, CarQuestion, CarReply, Meaning, Reply
 from hearthway.records.codec import pack
 from hearthway.records.errors import InputError
 from hearthway.records.household import PersonKind

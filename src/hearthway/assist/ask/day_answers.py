@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from hearthway.assist.moment import plain
-from hearthway.records.ask import Meaning
+from hearthway.records.ask import ASKED, Meaning
 from hearthway.records.localtime import DAY_S, clock, local_day, weekday
 from hearthway.records.receipts import Receipt
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
@@ -16,7 +16,6 @@ from .intents import CALENDAR, RECEIPTS, SUGGESTION, WHERE
 from .words import Draft, answered, listed, say, unknown
 
 POSITIONS = (CAR_POSITION, PHONE_POSITION)
-ASKED = "ask-"  # how the id of a question's receipt begins
 WHY_LINES = 4
 DAYS = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
