@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -329,6 +330,34 @@ def test_a_new_roster_is_used_whole_even_if_its_bringer_is_cancelled(make_househ
             pass
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8, 13])
+def test_what_closes_closes_wholly_even_if_whoever_began_it_is_cancelled(
+    make_household: Any, turns: int
+) -> None:
+    """A node that was put out closes its link by itself; when it is stopped, that task is cancelled."""
+    household = make_household(phone="phone", car="car")
+    identity = household.identity("phone")
+
+    async def scenario() -> None:
+        async with _up(household.identity("car")), asyncio.timeout(20.0):
+            link = ZenohLink(identity, listen=identity.address, now_s=time.time())
+            await link.open()
+            first = asyncio.create_task(link.close())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            await link.close()
+            assert link._ways.streams._server is None
+            async with _up(identity):  # zenoh's port is free as well
+                pass
+            await link.open()  # and it can be opened once more
+            await link.close()
+
+    asyncio.run(scenario())
+    gc.collect()  # what was left open would warn here
 
 
 # -- processes that die --------------------------------------------------------------------------

@@ -72,6 +72,7 @@ class ZenohLink:
         self._reopening = asyncio.Lock()
         self._reopenings: set[asyncio.Task[None]] = set()
         self._zenoh: ZenohSession | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._asks = Asks()
         self._nearby = Nearby()
         self._presence = Presence(
@@ -114,6 +115,8 @@ class ZenohLink:
         """Join; MeshError when the address cannot be listened at, IdentityError when the keys do not fit."""
         if self._open:
             return
+        if self._closing is not None:
+            await asyncio.wait({self._closing})
         check_certificate(
             self._identity.certificate,
             self._identity.root,
@@ -139,20 +142,28 @@ class ZenohLink:
         self._spawn(self._seeker.knock())
 
     async def close(self) -> None:
-        """Leave; zenoh's threads have ended afterwards."""
-        if not self._open or self._zenoh is None:
-            return
-        self._open = False
+        """Leave; zenoh's threads have ended afterwards.
+
+        Once begun it runs to its end, and whoever closes meanwhile waits for that end: a node that was put out of
+        its household closes by itself, and is stopped while it does.
+        """
+        if self._open and self._zenoh is not None:
+            self._open = False
+            self._closing = asyncio.get_running_loop().create_task(self._close(self._zenoh))
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def _close(self, session: ZenohSession) -> None:
         self._ways.leave()
-        tasks = [t for t in self._tasks if t is not asyncio.current_task()]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         async with self._reopening:
-            await self._leave(self._zenoh, _CLOSE_S)
+            await self._leave(session, _CLOSE_S)
             await self._ways.close()
         self._asks.fail(None)
-        await self._zenoh.end()
+        await session.end()
 
     # -- the contract --------------------------------------------------------------------------
 
