@@ -257,6 +257,30 @@ def test_a_dial_that_fails_says_why(
     gc.collect()  # what was left open would warn here
 
 
+def test_a_door_that_is_given_up_while_it_opens_leaves_its_port(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listener stands already, and asyncio has not handed it over yet."""
+    household = make_household(car="car")
+    begin = asyncio.Server._start_serving  # type: ignore[attr-defined]  # where a task can be cancelled next
+
+    async def scenario() -> None:
+        end = _End(household.identity("car"))
+        opening = asyncio.create_task(end.streams.open())
+
+        def given_up(server: asyncio.Server) -> None:
+            begin(server)
+            opening.cancel()
+
+        monkeypatch.setattr(asyncio.Server, "_start_serving", given_up)
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        await end.streams.close()
+
+    asyncio.run(scenario())
+    gc.collect()  # what was left open would warn here
+
+
 def test_whoever_knocks_and_proves_nothing_is_let_go_in_time(
     make_household: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

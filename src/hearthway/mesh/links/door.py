@@ -14,5 +14,7 @@ async def shut(server: asyncio.Server) -> None:
     loop = asyncio.get_running_loop()
     for listener in server.sockets:
         loop.remove_reader(listener.fileno())
-    await asyncio.sleep(0)  # in this turn the transports of those already accepted are made
-    server.close()
+    try:
+        await asyncio.sleep(0)  # in this turn the transports of those already accepted are made
+    finally:
+        server.close()

@@ -275,9 +275,11 @@ class Streams:
         loop = asyncio.get_running_loop()
         self.problem, self._shut = "", False
         try:
+            # Begun in two steps: one that is cancelled while it begins to serve would leave the port taken.
             self._server = await loop.create_server(
-                self._door, host or None, port, backlog=_ADMITTING_MAX
+                self._door, host or None, port, backlog=_ADMITTING_MAX, start_serving=False
             )
+            await self._server.start_serving()
         except (OSError, OverflowError) as why:
             self.problem = f"Port {port} cannot be listened at: {why}."
 
