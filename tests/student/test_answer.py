@@ -11,7 +11,7 @@ from hearthway.records.errors import StudentError
 from hearthway.records.understanding import Slot
 from hearthway.student import header as h
 from hearthway.student import reference
-from hearthway.student.answer import Answerer, judge, numbers, probability, slots_of
+from hearthway.student.answer import Answerer, judge, numbers, probabilities, slots_of
 from hearthway.student.features import quantise
 from hearthway.student.format import Student, read, write
 from hearthway.student.tokens import Token
@@ -79,8 +79,8 @@ def test_the_best_label_is_never_the_one_outside_and_the_lowest_of_equals() -> N
     assert judge(head("best", 2), [3, 5, 9]) == (1, 5)
     assert judge(head("best", None), [3, 5, 9]) == (2, 9)
     assert judge(head("margin", 0), [0, 7, 7]) == (1, 7)
-    assert probability(head("best", None), [0, 0, 2], 2) == pytest.approx(0.5761, abs=1e-4)
-    assert probability(head("best", None), [2**31 - 1, -(2**31), 0], 1) == 0
+    assert probabilities(head("best", None), [0, 0, 2])(2) == pytest.approx(0.5761, abs=1e-4)
+    assert probabilities(head("best", None), [2**31 - 1, -(2**31), 0])(1) == 0
 
 
 def test_slots_follow_the_first_piece_of_a_word() -> None:

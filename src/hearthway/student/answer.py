@@ -6,7 +6,7 @@ Whether an intent is accepted is decided by comparing integers; `score` is a pro
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from .header import ClassHead, Head, TagsHead, TextInput, ValueHead
 from .tokens import Token, Tokenizer
 
 INTENT, SLOTS = "intent", "slots"  # the heads of a student that understands text
+_BELOW_ALL = -(2**31) - 1  # no int32
 
 
 class Runs(Protocol):
@@ -51,8 +52,13 @@ class Answerer:
         """The likeliest intent of one text, accepted or not, and the slots in it."""
         tokens = self._tokenizer.tokens(text)
         outputs = self._runtime.run([token.id for token in tokens])
-        logits = [int(x) for x in outputs[self._intent.of]]
+        logits: list[int] = outputs[self._intent.of].tolist()
         best, score = judge(self._intent, logits)
+        shown = probabilities(self._intent, logits)
+        second = None
+        if len(logits) > (1 if self._intent.outside is None else 2):
+            runner_up = _highest(logits, best, self._intent.outside)
+            second = self._intent.labels[runner_up], shown(runner_up)
         slots: tuple[Slot, ...] = ()
         if self._slots is not None:
             tags = outputs[self._slots.of].argmax(axis=-1)
@@ -60,36 +66,37 @@ class Answerer:
             slots = slots_of(text, tokens, labels)
         return Understanding(
             intent=self._intent.labels[best],
-            score=probability(self._intent, logits, best),
+            score=shown(best),
             accepted=score >= self._intent.threshold,
             slots=slots,
             student=self._identity,
-            second=self._second(logits, best),
+            second=second,
         )
-
-    def _second(self, logits: Sequence[int], best: int) -> tuple[str, float] | None:
-        head = self._intent
-        rest = (i for i in range(len(logits)) if i not in (head.outside, best))
-        second = max(rest, key=lambda i: (logits[i], -i), default=None)
-        if second is None:
-            return None
-        return head.labels[second], probability(head, logits, second)
 
 
 def judge(head: ClassHead, logits: Sequence[int]) -> tuple[int, int]:
     """(the best label beside the one outside, lowest index first; its integer score, which `threshold` is compared to)."""
-    inside = (i for i in range(len(logits)) if i != head.outside)
-    best = max(inside, key=lambda i: (logits[i], -i))
+    best = _highest(logits, head.outside)
     if head.score == "margin" and head.outside is not None:
         return best, logits[best] - logits[head.outside]
     return best, logits[best]
 
 
-def probability(head: ClassHead, logits: Sequence[int], label: int) -> float:
-    """The softmax of the natural logits at one label, to four digits: to show, never to decide."""
-    top = max(logits)
-    natural = [math.exp((x - top) * head.scale) for x in logits]
-    return round(natural[label] / math.fsum(natural), 4)
+def _highest(logits: Sequence[int], *without: int | None) -> int:
+    """The lowest index of the largest that is not left out."""
+    left = list(logits)
+    for index in without:
+        if index is not None:
+            left[index] = _BELOW_ALL
+    return left.index(max(left))
+
+
+def probabilities(head: ClassHead, logits: Sequence[int]) -> Callable[[int], float]:
+    """The softmax of the natural logits, by label, to four digits: to show, never to decide."""
+    top, scale = max(logits), head.scale
+    natural = [math.exp((x - top) * scale) for x in logits]
+    total = math.fsum(natural)
+    return lambda label: round(natural[label] / total, 4)
 
 
 def slots_of(text: str, tokens: Sequence[Token], labels: Sequence[str]) -> tuple[Slot, ...]:

@@ -61,7 +61,7 @@ def _narrow(peak: Array, rescale: Array, bias: Array | None, *, relu: bool) -> N
     if (peak * m + (np.int64(1) << (s - 1)) <= _FLOAT64_EXACT).all():
         factor = np.ldexp(m.astype(np.float64), -s)
         offset = HALF if bias is None else bias * factor + HALF
-        return lambda sums: _clamped(np.multiply(sums, factor, dtype=np.float64), offset, low)
+        return lambda sums: _clamped(sums * factor, offset, low)  # float64, as `factor` is
     return lambda sums: _by_reference(sums, bias, m, s, relu=relu)
 
 
