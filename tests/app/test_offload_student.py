@@ -89,7 +89,7 @@ def test_another_file_is_no_job() -> None:
     for wrong in (FILE + b"x", FILE[:-1], b"", b"x"):
         with pytest.raises(InputError, match="not the student"):
             made(Job(STUDENT, IDENTITY), wrong)
-    with pytest.raises(InputError, match="not the student"):
+    with pytest.raises(InputError, match="No file makes"):
         made(Job("shell", IDENTITY), FILE)
     bad = b"no student"
     with pytest.raises(StudentError):

@@ -32,8 +32,8 @@ from hearthway.records.offload import (
 from hearthway.records.signals import Signal
 
 from .condition import Condition
+from .offload_contents import Contents
 from .offload_jobs import FACTORY, spec_of
-from .offload_students import Students
 from .part import Part
 from .worker import Worker
 
@@ -54,7 +54,7 @@ class Lending(Part):
         config = node.config
         self.condition = Condition(config.offload, node.clock.now_s)
         self.worker = Worker(FACTORY, spec_of(config.map))
-        self.students = Students(node)
+        self.contents = Contents(node)
         self._mesh: MeshNode | None = None
         self._running: dict[tuple[str, str], _Running] = {}
         self._done: dict[str, int] = {}
@@ -94,7 +94,7 @@ class Lending(Part):
         condition, why_not = self.condition, self.condition.why_not()
         jobs: tuple[Job, ...] = ()
         if not why_not:
-            jobs = (*await self.worker.jobs(), *await self.students.jobs())
+            jobs = (*await self.worker.jobs(), *await self.contents.jobs())
         return Terms(
             why_not=why_not,
             jobs=jobs,
@@ -146,7 +146,7 @@ class Lending(Part):
         within_s = min(task.within_s, WITHIN_MAX_S)
         begun_s = time.monotonic()
         try:
-            content = await self.students.content(task.job)
+            content = await self.contents.content(task.job)
             if not content and task.job not in await self.worker.jobs():
                 raise InputError(f"It has not the same {task.job.kind}.")
             ended, _ = await self.worker.run(

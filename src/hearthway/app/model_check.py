@@ -1,4 +1,4 @@
-"""Whether a student works on this machine: read, legal, and bit for bit what its order says it must answer.
+"""Whether a student or a function works on this machine: sound, and bit for bit what its order says it must answer.
 
 It runs in a process of its own, bounded in time and memory: a node at rest loads no numbers library, and a file that ends a
 runtime ends that process alone.
@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from hearthway.mesh.offload.function import PREFIX, Function, no_runtime, runs_functions
 from hearthway.mesh.state.shelf import UnfitError
 from hearthway.records import codec
-from hearthway.records.errors import HearthwayError, StoreError, WireError
+from hearthway.records.errors import HearthwayError, InputError, StoreError, WireError
 
 if TYPE_CHECKING:
     from hearthway.student.format import Student
@@ -27,6 +28,8 @@ WORDS_MAX = 160  # characters of what Python said last
 TIMEOUT_S = 60.0  # a loaded phone; a sound student takes well under a second
 MEMORY_MAX_BYTES = 2 * 1024**3  # of addresses, most of them never used
 STEPS = (1, 7, 64)  # of the inputs that are tried, where it takes a sequence
+SIZES = (0, 1, 64, 4096)  # in bytes, of a function's
+CHECK_FUEL = 2**28  # for each of these
 SEED_BYTES = 16
 ENDED_BY_OTHERS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # no model sends itself these
 
@@ -52,20 +55,23 @@ class _Answered(Struct, frozen=True, kw_only=True):
 
 
 class ChildCheck:
-    """The check of `mesh.state.shelf`. Blocking."""
+    """The check of `mesh.state.shelf`. Blocking. What is for `function.NAME` is a function, the rest are students."""
 
     def __call__(self, task: str, data: bytes, golden: bytes) -> None:
-        """UnfitError where it does not work here; StoreError where it cannot be tried now."""
+        """UnfitError where it does not work here; StoreError where it cannot be tried now, or not without an extra."""
         _asked(task, data, golden)
 
     def golden(self, task: str, data: bytes) -> bytes:
-        """What a new artefact must answer everywhere, by the reference; UnfitError where it is no student that works here."""
+        """What a new artefact must answer everywhere, by the reference; UnfitError where it is none that works here."""
         made = _asked(task, data, b"")
         _asked(task, data, made)
         return made
 
 
 def _asked(task: str, data: bytes, golden: bytes) -> bytes:
+    if task.startswith(PREFIX) and not runs_functions():
+        why_not = no_runtime()  # no word against it: it is tried once that is there
+        raise StoreError(why_not.message, why_not.next_step)
     identity = hashlib.sha256(data).hexdigest()
     asked = _Asked(task=task, identity=identity, data=data, golden=golden)
     command = [sys.executable, "-m", "hearthway.app.model_check"]
@@ -126,24 +132,43 @@ def _bound_memory() -> None:
 
 
 def _answer(asked: _Asked) -> _Answered:
-    from hearthway.student import format as student_format
-
     try:
-        student = student_format.read(asked.data)
-        if student.header.task != asked.task:
-            return _Answered(problem=f"It is made for {student.header.task}, not for {asked.task}.")
-        if not asked.golden:
-            seed = bytes.fromhex(asked.identity)[:SEED_BYTES]
-            outputs = outputs_of(student, seed, reference=True)
+        golden = codec.unpack(asked.golden, Golden) if asked.golden else None
+        seed = golden.seed if golden else bytes.fromhex(asked.identity)[:SEED_BYTES]
+        outputs = _outputs(asked, seed, reference=golden is None)
+        if golden is None:
             return _Answered(golden=codec.pack(Golden(seed=seed, outputs=outputs)))
-        golden = codec.unpack(asked.golden, Golden)
-        if outputs_of(student, golden.seed, reference=False) != golden.outputs:
+        if outputs != golden.outputs:
             return _Answered(problem="It answers other bits here than where it was released.")
     except HearthwayError as why:
         return _Answered(problem=why.message, next_step=why.next_step)
     except MemoryError:
         return _Answered(problem="It needs more memory than a model may take.")
     return _Answered()
+
+
+def _outputs(asked: _Asked, seed: bytes, *, reference: bool) -> bytes:
+    """The hash of what it answers to what the seed draws; HearthwayError where it is none for that task."""
+    if asked.task.startswith(PREFIX):
+        return made_of(Function(asked.data), seed)
+    from hearthway.student import format as student_format
+
+    student = student_format.read(asked.data)
+    if student.header.task != asked.task:
+        raise UnfitError(f"It is made for {student.header.task}, not for {asked.task}.")
+    return outputs_of(student, seed, reference=reference)
+
+
+def made_of(function: Function, seed: bytes) -> bytes:
+    """SHA-256 over what a function makes of drawn bytes; that it refuses some, or is stopped over them, counts as well."""
+    told = hashlib.sha256()
+    for size in SIZES:
+        drawn = hashlib.shake_128(seed + size.to_bytes(4, "little")).digest(size)
+        try:
+            told.update(codec.pack((size, function(drawn, CHECK_FUEL))))
+        except InputError:
+            told.update(codec.pack((size, None)))
+    return told.digest()
 
 
 def outputs_of(student: Student, seed: bytes, *, reference: bool) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hearthway.mesh.offload.function import PREFIX
 from hearthway.mesh.state.shelf import Shelf
 from hearthway.records.errors import HearthwayError
 from hearthway.records.releases import Release
@@ -55,7 +56,8 @@ def row_of(
 
 def lines_of(row: Mapping[str, Any]) -> list[str]:
     """The same for people: one line, then what is wrong."""
-    parts = [f"{row['task']}: {words(row['serves'])}"]
+    shipped = "none yet" if row["task"].startswith(PREFIX) else "as shipped"
+    parts = [f"{row['task']}: {words(row['serves'], shipped)}"]
     if row["next"] is not None:
         state = "checked here" if row["next"]["checked"] else "not here yet"
         parts.append(f"next {words(row['next'])}, {state}")
@@ -70,10 +72,10 @@ def lines_of(row: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def words(told: Mapping[str, Any]) -> str:
-    """A release for people."""
+def words(told: Mapping[str, Any], shipped: str = "as shipped") -> str:
+    """A release for people; `shipped`: what none is called."""
     if not told["identity"]:
-        return "as shipped"
+        return shipped
     by = f", by {told['publisher'][:SHORT]}" if told["publisher"] else ""
     return f"{told['name'] or 'a model'} ({told['identity'][:SHORT]}{by})"
 

@@ -41,8 +41,8 @@ from hearthway.records.offload import (
 )
 from hearthway.records.understanding import Understanding
 
+from .offload_contents import Contents
 from .offload_jobs import FACTORY, KINDS, STUDENT, spec_of, texts_asked, understood_of
-from .offload_students import Students
 from .part import Part
 from .worker import Worker
 
@@ -90,7 +90,7 @@ class Offloading(Part):
             Weights(s_per_joule=table.s_per_joule), random.SystemRandom()
         )  # no helper can know which answers are checked
         self.worker = Worker(FACTORY, spec_of(node.config.map))
-        self._students = Students(node)
+        self._contents = Contents(node)
         self._mesh: MeshNode | None = None
         self._asking: set[str] = set()
         self._done: dict[str, int] = {}
@@ -305,7 +305,7 @@ class Offloading(Part):
             under.heard.put_nowait(await self._in_process(wish, under.here, under.task.input))
             return
         try:
-            content = await self._students.content(wish.job)
+            content = await self._contents.content(wish.job)
             ended, _ = await self.worker.run(
                 wish.job,
                 under.task.input,

@@ -8,21 +8,23 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from hearthway.mesh.offload.function import Function
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import HearthwayError, InputError, WireError
-from hearthway.records.offload import Job
+from hearthway.records.offload import OUTPUT_MAX_BYTES, Job
 from hearthway.records.poi import Detour
 from hearthway.records.understanding import Understanding
 
 from .config import MapTable
 
-DETOURS, STUDENT = "detours", "student"
+DETOURS, STUDENT, FUNCTION = "detours", "student", "function"
 TEXTS_MAX, TEXT_MAX = 256, 4_000  # of one task; characters
 SCORE_ALIKE = 0.001  # a probability that is shown; what decides is compared exactly
 VIAS_MAX = 10_000
@@ -133,9 +135,15 @@ def _alike_understood(a: Understanding, b: Understanding) -> bool:
     return mine == theirs and all(abs(x - y) <= SCORE_ALIKE for x, y in scores)
 
 
+def _check_made(_: bytes, output: bytes) -> None:
+    if len(output) > OUTPUT_MAX_BYTES:
+        raise WireError("More came back than a function may give.", "It was not used.")
+
+
 KINDS: dict[str, JobKind] = {
     DETOURS: JobKind(_check_detours, _same_detours),
     STUDENT: JobKind(_check_understood, _same_understood),
+    FUNCTION: JobKind(_check_made, operator.eq),
 }
 
 
@@ -168,13 +176,17 @@ def jobs(spec: str) -> dict[Job, Callable[[bytes], bytes]]:
 
 
 def made(job: Job, content: bytes) -> Callable[[bytes], bytes]:
-    """A student, as a job, from its file; called in the worker. InputError where it is another file."""
+    """A student or a function, as a job, from its file; called in the worker. InputError where it is another file."""
+    if job.kind not in (STUDENT, FUNCTION):
+        raise InputError("No file makes a task of that kind.", "Are both nodes on one version?")
+    if hashlib.sha256(content).hexdigest() != job.identity:
+        raise InputError(f"That is not the {job.kind} it should be.", "Fetch it again.")
+    if job.kind == FUNCTION:
+        return Function(content)
     from hearthway.student.answer import Answerer
     from hearthway.student.cpu import Runtime
     from hearthway.student.format import read
 
-    if job.kind != STUDENT or hashlib.sha256(content).hexdigest() != job.identity:
-        raise InputError("That is not the student it should be.", "Fetch it again.")
     student = read(content)
     answerer = Answerer(student, Runtime(student))
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.errors import InputError, MeshError
+from hearthway.records.errors import InputError
 from hearthway.records.poi import FOOD, SHOPPING, Detour, Poi
-from hearthway.records.receipts import Crossing
 from hearthway.records.situation import Evidence
 from hearthway.records.tasks import NavigationTarget
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
@@ -19,6 +17,7 @@ from .control import ControlServer
 from .handoff import Tasks
 from .offload import Done, Offloading
 from .offload_jobs import DETOURS, Point, detours_asked, detours_of
+from .offload_receipt import keep_receipt
 from .part import Part
 from .wheel import UNKNOWN, AtWheel
 from .witness import stages
@@ -47,11 +46,7 @@ class Stops(Part):
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
-        self._mesh: MeshNode | None = None
         self._atlas: Atlas | None = None
-
-    def mesh_started(self, mesh: MeshNode) -> None:
-        self._mesh = mesh
 
     def verbs(self, control: ControlServer) -> None:
         control.on("stops", self._stops)
@@ -133,33 +128,13 @@ class Stops(Part):
             job, asked, size=float(len(pois)), within_s=WITHIN_S, keys=keys, about=about
         )
         if done.by != self.node.config.node.id:
-            await self._receipt(done, job.identity, keys, about, position)
+            source, age_s = str(position["source"]), float(position["age_s"])
+            fields = [
+                Evidence(key=key, source=source, age_s=age_s) for key in keys if key != TARGET
+            ]
+            ran = stages(done.by, "atlas", model=job.identity)
+            await keep_receipt(cast("Member", self.node), DETOURS, about, keys, tuple(fields), ran)
         return done, detours_of(asked, done.output)
-
-    async def _receipt(
-        self, done: Done, identity: str, keys: Sequence[str], about: str, position: dict[str, Any]
-    ) -> None:
-        """That something of a person was computed elsewhere: what of, where, by which rules, how many bytes."""
-        node: Member = self.node  # type: ignore[assignment]  # the car is one
-        mesh, now_s, me = self._mesh, node.clock.now_s(), node.config.node.id
-        if mesh is None:
-            raise MeshError("The mesh went meanwhile.", "Ask again.")
-        rules = {c.key: c for c in mesh.crossings() if c.purpose == "offload" and c.sender == me}
-        crossed: list[Crossing] = [rules[key] for key in ("Offload.Run", *keys) if key in rules]
-        await asyncio.to_thread(
-            node.receipts.write,
-            suggestion_id=f"task-{DETOURS}-{now_s:.3f}",
-            person=about,
-            time_s=now_s,
-            fields=tuple(
-                Evidence(key=key, source=str(position["source"]), age_s=float(position["age_s"]))
-                for key in keys
-                if key != TARGET
-            ),
-            crossings=tuple(crossed),
-            computations=stages(done.by, "atlas", model=identity),
-            mesh=mesh,
-        )
 
 
 def _position_keys(position: dict[str, Any]) -> tuple[str, str]:

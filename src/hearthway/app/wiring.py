@@ -86,6 +86,7 @@ PARTS: dict[Role, tuple[type[Part] | str, ...]] = {
         Borrower,
         "offload.Offloading",  # lets the phone compute where that is sooner
         "stops.Stops",  # what is on the way
+        "functions.Functions",  # those of the household's own
         Parking,
         Routers,
         Models,

@@ -1,7 +1,7 @@
 """A node's worker: `worker_main MODULE:FUNCTION SPEC MEMORY_MB`, a process that computes one task after the other.
 
 FUNCTION(SPEC) gives the jobs it has, {Job: callable(bytes) -> bytes}, and MODULE.made(job, content) one that comes with
-its content, such as a student's file; the last few of those stay. Each task has its CPU seconds and so much memory more than the
+its content, such as a student's or a function's file; the last few of those stay. Each task has its CPU seconds and so much memory more than the
 worker has when it begins; whatever it breaks, it breaks in here. The end of standard input ends it, also amid a task.
 """
 
@@ -135,11 +135,10 @@ class _Worker:
         return output, why
 
     def _output(self, run: Run) -> bytes:
-        compute = self._computes(run)
         _limit(resource.RLIMIT_AS, _address_space_bytes() + self._memory_bytes)
         _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + run.cpu_s) + 1)
         signal.setitimer(signal.ITIMER_PROF, max(run.cpu_s, 0.001))
-        output = compute(run.input)
+        output = self._computes(run)(run.input)  # what it is made of is another's too
         if len(output) > OUTPUT_MAX_BYTES:
             raise HearthwayError("What came out is too large to be sent.")
         return output

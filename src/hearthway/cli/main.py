@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "answer": ("answer", "Answer a suggestion: accept, dismiss, not-now or never-here."),
     "handoff": ("handoff", "Running tasks, where they are; move one to another node."),
     "stops": ("stops", "What is on the way to where the car is driving, and what each costs."),
+    "compute": ("compute", "Run a function of the household's where its answer is there soonest."),
     "wheel": ("wheel", "Say on this phone that its owner drives the shared car."),
     "setting": ("setting", "What the whole household has set, the same on every node."),
     "rules": ("rules", "What the owner lets go where, and check a rules file."),

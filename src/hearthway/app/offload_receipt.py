@@ -1,0 +1,41 @@
+"""That something of a person was computed elsewhere: what of, where, by which rules, how many bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hearthway.records.errors import MeshError
+from hearthway.records.offload import PURPOSE, RUN
+from hearthway.records.receipts import Computation, Crossing
+from hearthway.records.situation import Evidence
+
+if TYPE_CHECKING:
+    from .member import Member
+
+
+async def keep_receipt(
+    node: Member,
+    kind: str,
+    about: str,
+    keys: Sequence[str],
+    fields: tuple[Evidence, ...],
+    computations: tuple[Computation, ...],
+) -> None:
+    """Of a task of that kind, made of `keys`, that another node computed; MeshError where the mesh is gone."""
+    mesh, now_s, me = node.mesh, node.clock.now_s(), node.config.node.id
+    if mesh is None:
+        raise MeshError("The mesh went meanwhile.", "Ask again.")
+    rules = {c.key: c for c in mesh.crossings() if c.purpose == PURPOSE and c.sender == me}
+    crossed: list[Crossing] = [rules[key] for key in (RUN, *keys) if key in rules]
+    await asyncio.to_thread(
+        node.receipts.write,
+        suggestion_id=f"task-{kind}-{now_s:.3f}",
+        person=about,
+        time_s=now_s,
+        fields=fields,
+        crossings=tuple(crossed),
+        computations=computations,
+        mesh=mesh,
+    )
