@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hearthway.student.alphabet import text_input
 from hearthway.student.tokens import READ_MAX, SPACES, WORD_MAX, Tokenizer, vocabulary_of
@@ -179,3 +180,20 @@ def test_an_unknown_word_has_its_place() -> None:
         (0, 6, 8),
         (VOCABULARY.index("turn"), 9, 13),
     ]
+
+
+@pytest.mark.parametrize(
+    ("letters", "signs", "found"),
+    [
+        ("", "", [(0, 0, 4), (0, 5, 6), (0, 7, 8)]),
+        ("", "?", [(0, 0, 3), (VOCABULARY.index("?"), 3, 4), (0, 5, 6), (0, 7, 8)]),
+        ("cafe", "", [(VOCABULARY.index("caf"), 0, 3), (0, 3, 4), (0, 5, 6), (0, 7, 8)]),
+        (" caf", "", [(VOCABULARY.index("caf"), 0, 3), *((0, n, n + 1) for n in range(3, 8))]),
+    ],
+)
+def test_what_a_file_lists_as_no_letter_and_no_sign_is_foreign(
+    letters: str, signs: str, found: list[tuple[int, int, int]]
+) -> None:
+    """A file may have no letter at all, and may say that a space is one."""
+    tokens = Tokenizer(replace(INPUT, letters=letters, signs=signs), BLOB).tokens("caf? ! 中")
+    assert [(token.id, token.start, token.end) for token in tokens] == found

@@ -21,6 +21,9 @@ from .reference import requantise, rounded
 HALF = 0.5
 _FLOAT32_EXACT = 2**24
 _FLOAT64_EXACT = 2**53
+_ROWS = (
+    4  # a BLAS kernel takes so many at once; what is left over costs it more than rows of zeros do
+)
 
 Array = NDArray[Any]
 Step = Callable[..., Array]
@@ -113,14 +116,15 @@ def _conv1d(node: h.Conv1d, tensors: Mapping[str, Array], bound: int) -> Step:
 
     def convolve(x: Array) -> Array:
         steps = len(x)
-        windows = np.zeros((steps, taps, channels), matrix.dtype)
+        rows = steps + -steps % _ROWS
+        windows = np.zeros((rows, taps, channels), matrix.dtype)
         for tap in range(max(0, reach - steps + 1), min(taps, reach + steps)):
             ahead = tap - reach  # row t of this tap is row t + ahead of x
             if ahead < 0:
-                windows[-ahead:, tap] = x[:ahead]
+                windows[-ahead:steps, tap] = x[:ahead]
             else:
                 windows[: steps - ahead, tap] = x[ahead:]
-        return finish(windows.reshape(steps, -1) @ matrix)
+        return finish((windows.reshape(rows, -1) @ matrix)[:steps])
 
     return convolve
 

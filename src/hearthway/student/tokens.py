@@ -5,7 +5,8 @@ No Unicode database is asked: the file says what every character is, so that Pyt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ SPACES = frozenset(
         *(0x2028, 0x2029, 0x202F, 0x205F, 0x3000),
     ]
 )
-_SPACE, _LETTER, _SIGN, _FOREIGN = range(4)
+_FOREIGN = 2  # the group of a word whose characters the file does not know
 
 
 class Token(NamedTuple):
@@ -31,13 +32,6 @@ class Token(NamedTuple):
     start: int
     end: int
     first: bool
-
-
-class _Word(NamedTuple):
-    kind: int
-    letters: list[str]
-    starts: list[int]
-    ends: list[int]
 
 
 def vocabulary_of(blob: NDArray[Any]) -> list[str]:
@@ -59,10 +53,17 @@ class Tokenizer:
             else:
                 self._begin[token] = number
         self._longest = max(map(len, (*self._begin, *self._go_on)))
-        self._kinds = dict.fromkeys(given.letters, _LETTER) | dict.fromkeys(given.signs, _SIGN)
-        self._reads = dict.fromkeys(given.drop, "")
+        self._reads = dict.fromkeys(map(ord, given.drop), "")
         for target, sources in given.fold.items():
-            self._reads |= dict.fromkeys(sources, target)
+            self._reads |= dict.fromkeys(map(ord, sources), target)
+        self._uneven = {chr(one) for one, target in self._reads.items() if len(target) != 1}
+        signs = {*given.signs}
+        letters = {*given.letters} - signs
+        self._spaces = {*map(chr, SPACES)} - letters - signs
+        known = letters | signs | self._spaces
+        self._words = re.compile(
+            f"({_any(letters)}+)|{_any(signs)}|({_any(known, other=True)}+)", re.DOTALL
+        )
 
     def ids(self, text: str) -> NDArray[np.int32]:
         """The ids alone, as a runtime takes them: 1 to steps_max of them."""
@@ -70,49 +71,57 @@ class Tokenizer:
 
     def tokens(self, text: str) -> list[Token]:
         """The tokens with their spans; a text without any is one unknown token of no length."""
+        plain, starts, ends = self._plain(text[:READ_MAX])
         found: list[Token] = []
-        for word in self._words(text[:READ_MAX]):
-            found += self._pieces(word)
+        for word in self._words.finditer(plain):
+            at, end = word.span()
+            pieces = None if word.lastindex == _FOREIGN else self._pieces(plain[at:end])
+            if pieces is None:
+                found.append(Token(self._unknown, starts[at], ends[end - 1], first=True))
+            else:
+                for number, piece, past in pieces:
+                    first = piece == 0
+                    found.append(Token(number, starts[at + piece], ends[at + past - 1], first))
             if len(found) >= self._steps_max:
                 break
         return found[: self._steps_max] or [Token(self._unknown, 0, 0, first=True)]
 
-    def _words(self, text: str) -> Iterator[_Word]:
-        """Runs of letters, single signs, and runs of what the file does not know."""
-        word = _Word(_SPACE, [], [], [])
+    def _plain(self, text: str) -> tuple[str, Sequence[int], Sequence[int]]:
+        """(what is read, and of each of its characters where it starts and ends in the text)."""
+        if self._uneven.isdisjoint(text):
+            return text.translate(self._reads), range(len(text)), range(1, len(text) + 1)
+        read: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
         for at, character in enumerate(text):
-            target = self._reads.get(character, character)
-            if not target and word.ends:
-                word.ends[-1] = at + 1
-            for letter in target:
-                kind = self._kinds.get(letter) or (_SPACE if ord(letter) in SPACES else _FOREIGN)
-                if kind != word.kind or kind == _SIGN:
-                    if word.letters:
-                        yield word
-                    word = _Word(kind, [], [], [])
-                if kind != _SPACE:
-                    word.letters.append(letter)
-                    word.starts.append(at)
-                    word.ends.append(at + 1)
-        if word.letters:
-            yield word
+            target = self._reads.get(ord(character), character)
+            if not target and read and read[-1] not in self._spaces:
+                ends[-1] = at + 1
+            read += target
+            starts += [at] * len(target)
+            ends += [at + 1] * len(target)
+        return "".join(read), starts, ends
 
-    def _pieces(self, word: _Word) -> list[Token]:
-        """The longest token that fits, and so on to the end; the whole word is unknown where none fits."""
-        letters = "".join(word.letters)
-        unknown = [Token(self._unknown, word.starts[0], word.ends[-1], first=True)]
-        if word.kind == _FOREIGN or len(letters) > WORD_MAX:
-            return unknown
-        found: list[Token] = []
+    def _pieces(self, word: str) -> list[tuple[int, int, int]] | None:
+        """The longest token that fits, and so on to the end, each with its span; None where none fits."""
+        if len(word) > WORD_MAX:
+            return None
+        found: list[tuple[int, int, int]] = []
         at = 0
-        while at < len(letters):
+        while at < len(word):
             table = self._go_on if at else self._begin
-            end = min(len(letters), at + self._longest)
-            while letters[at:end] not in table:
+            end = min(len(word), at + self._longest)
+            while (number := table.get(word[at:end])) is None:
                 end -= 1
                 if end == at:
-                    return unknown
-            number = table[letters[at:end]]
-            found.append(Token(number, word.starts[at], word.ends[end - 1], not at))
+                    return None
+            found.append((number, at, end))
             at = end
         return found
+
+
+def _any(characters: Set[str], *, other: bool = False) -> str:
+    """The regular expression of one of them, or of any other."""
+    if not characters:
+        return "." if other else "(?!)"
+    return f"[{'^' if other else ''}{re.escape(''.join(sorted(characters)))}]"
