@@ -51,7 +51,6 @@ form.addEventListener("submit", (event) => { // the node's answer comes: another
   clearTimeout(pause);
   read("");
 });
-fetch("/api/student/ask", { method: "HEAD", credentials: "same-origin" }).then((answer) => { form.hidden = answer.status !== 200; }, () => {});
 
 field.addEventListener("input", () => {
   clearTimeout(pause);
