@@ -210,6 +210,7 @@ BAD: dict[str, tuple[Terms, Helper, Wish]] = {
     "rules": (Terms(jobs=(JOB,)), Helper(why_not="the rules"), wish()),
     "large": (Terms(jobs=(JOB,)), Helper(), wish(sent=INPUT_MAX_BYTES + 1)),
     "cannot be": (Terms(jobs=(JOB,), waiting_s=float("nan")), Helper(), wish()),
+    "of itself cannot be": (Terms(jobs=(JOB,), watts=-5.0), Helper(), wish()),
 }
 
 

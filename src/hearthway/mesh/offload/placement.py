@@ -241,7 +241,8 @@ class Placement:
         """What a device says of itself; of this node (HERE) only its power counts."""
         device = self._devices.setdefault(name, _Device())
         figures = (terms.waiting_s, terms.battery_pct, terms.heat_c, terms.watts)
-        if not all(figure is None or math.isfinite(figure) for figure in figures):
+        known = all(figure is None or math.isfinite(figure) for figure in figures)
+        if not known or (terms.watts or 0.0) < 0.0:  # whose work saved energy would get it all
             terms = Terms(why_not="what it says of itself cannot be")
         device.terms, device.terms_s = terms, now_s
 
