@@ -27,6 +27,17 @@ def plan() -> LanPlan:
     return found
 
 
+@pytest.fixture(scope="session")
+def bridged(plan: LanPlan) -> LanPlan:
+    """The plan where the switch is a bridge, whose place a relay can take; skips where the kernel has none."""
+    if not plan.bridge:
+        pytest.skip(
+            "the relay takes the place of a bridge, and this kernel has none: `modprobe bridge` as root loads it, "
+            "after `apt-get install linux-modules-extra-$(uname -r)` where it is not there"
+        )
+    return plan
+
+
 @pytest.fixture(scope="module")
 def lan(plan: LanPlan) -> Iterator[Lan]:
     """Four nodes, no default route."""
