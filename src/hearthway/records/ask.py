@@ -108,12 +108,12 @@ class Expected(Struct, frozen=True, kw_only=True):
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """What the household calls its things: (as said, as known)."""
+    """What the household calls its things, for whoever may ask: nothing of anybody's life is in it."""
 
-    places: tuple[str, ...] = ()
-    lights: tuple[tuple[str, str], ...] = ()  # "kitchen ceiling" -> "kitchen_ceiling"
+    lights: tuple[
+        tuple[str, str], ...
+    ] = ()  # as said, as known: "kitchen ceiling" -> "kitchen_ceiling"
     rooms: tuple[str, ...] = ()
-    people: tuple[str, ...] = ()
 
 
 Permits = Mapping[str, str]  # key -> the rule that lets the asker have it; "" where none does

@@ -18,7 +18,7 @@ from hearthway.assist.ask.intents import TABLE
 from hearthway.records.ask import Names
 from hearthway.records.errors import ConfigError
 
-NAMES = Names(lights=(("hall", "hall"),), places=("Grandma's",))
+NAMES = Names(lights=(("hall", "hall"), ("Grandma's lamp", "grandmas_lamp")))
 Serve = Callable[[bytes, int], tuple[str, list[dict[str, Any]]]]
 
 
@@ -70,7 +70,7 @@ def test_it_gives_a_meaning_and_is_given_the_question_alone(serve: Serve) -> Non
     )
     told = json.dumps(heard)
     assert "make the hall dark" in told
-    assert "Grandma" not in told, "no name of a place goes along"
+    assert "Grandma" not in told, "no name of a thing goes along"
     assert all(name in told for name in TABLE)
 
 

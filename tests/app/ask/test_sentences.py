@@ -17,7 +17,6 @@ from hearthway.assist.ask.intents import CAR_ACT, ELSEWHERE, TABLE
 from hearthway.records.ask import LANGUAGES, Names
 
 NAMES = Names(
-    places=("Forum",),
     lights=(("kitchen", "kitchen"), ("hall lamp", "hall_lamp")),
     rooms=("bedroom",),
 )

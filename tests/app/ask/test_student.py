@@ -16,6 +16,7 @@ from hearthway.assist.ask.intents import CAR_ACT, ELSEWHERE
 from hearthway.assist.ask.labels import SLURP, meaning_of
 from hearthway.records.ask import Meaning, Names
 from hearthway.records.errors import StudentError
+from hearthway.records.life import Place
 from hearthway.student.format import read
 
 NAMES = Names(lights=(("bed room", "bed_room"), ("kitchen", "kitchen")))
@@ -96,6 +97,27 @@ async def test_a_node_asks_it_and_goes_on_without_one_that_is_broken(
         served.clear()
         phone.part(Asking)._drop()
         assert (await own.ask("light kitchen the turn off"))["outcome"] == "not-understood"
+
+
+@pytest.mark.anyio
+async def test_which_places_its_owner_has_no_guest_hears(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is understood of a guest's words is the same whether or not the owner has a place of that name."""
+    grandma = Place(place_id="p1", lat=60.2, lon=24.9, visits=9, name="Grandma's")
+    async with house() as own:
+        phone = own.nodes["phone"]
+        monkeypatch.setattr(phone.part(Models), "load", {"home": (read(FILE).identity, FILE)}.get)
+        heard = {}
+        for places in ((), (grandma,)):
+            monkeypatch.setattr(phone.brain.life, "places", lambda places=places: places)
+            for who in ("", "ben", "sam", "nobody"):
+                heard[who, len(places)] = await phone.part(Asking).read(
+                    "turn light off at grandma's", who
+                )
+        assert heard["", 1].slots == {**heard["", 0].slots, "near": "Grandma's"}, "the control"
+        for who in ("ben", "sam", "nobody"):
+            assert heard[who, 1] == heard[who, 0] == heard["", 0]
 
 
 NO_ORDERS = (

@@ -12,7 +12,7 @@ from hearthway.assist.ask.answers import asks_confirm, asks_slot, asks_which
 from hearthway.assist.ask.cascade import clean, missing_slot, taken, understand
 from hearthway.assist.ask.intents import ELSEWHERE, TABLE
 from hearthway.assist.ask.labels import CLINC, NOT_DONE, from_home_assistant, intent_of, meaning_of
-from hearthway.assist.ask.slots import slots_of
+from hearthway.assist.ask.slots import near_of, slots_of
 from hearthway.records.ask import LANGUAGES, TEXT_MAX, Meaning, Names, Outcome
 from hearthway.records.errors import InputError
 
@@ -114,7 +114,8 @@ def test_no_text_breaks_it(text: str) -> None:
     except InputError:
         return
     assert plain.isprintable()
-    assert slots_of(plain, Names(lights=(("hall", "hall"),), places=("Forum",))) is not None
+    assert slots_of(plain, Names(lights=(("hall", "hall"),))) is not None
+    assert near_of(plain, ("Forum",)) in ("", "Forum")
 
 
 def test_what_is_missing_is_asked_for_and_taken() -> None:
@@ -158,17 +159,30 @@ def test_which_of_two_is_said_by_place_or_by_a_word_of_its_own(
 
 
 def test_slots_are_the_words_that_were_said() -> None:
-    names = Names(
-        lights=(("kitchen", "kitchen"), ("kitchen ceiling", "kitchen_ceiling")), places=("Forum",)
-    )
+    names = Names(lights=(("kitchen", "kitchen"), ("kitchen ceiling", "kitchen_ceiling")))
     assert slots_of("dim the Kitchen Ceiling", names) == {"light": "kitchen ceiling"}
     assert slots_of("eat near the Forum but not pizza today", names) == {
-        "near": "Forum",
         "without": "pizza",
         "period": "today",
     }
     assert slots_of("21,5 Grad bitte", names) == {"degrees": "21.5"}
     assert slots_of("nothing of it", names) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("eat near the Forum but not pizza", "Forum"),
+        ("noodles at forum west", "Forum West"),
+        ("sushi bei grandma's", "Grandma's"),
+        ("how far is the Forum", ""),
+        ("eat near the forums", ""),
+        ("eat near the mall", ""),
+    ],
+)
+def test_one_s_own_place_is_near_where_it_is_said_so(text: str, place: str) -> None:
+    assert near_of(text, ("Forum", "Forum West", "Grandma's", "")) == place
+    assert near_of(text, ()) == ""
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from hearthway.app.witness import stages
 from hearthway.assist.ask import answers
 from hearthway.assist.ask.cascade import Understood, clean, missing_slot, taken, understand
 from hearthway.assist.ask.intents import TABLE, uses
+from hearthway.assist.ask.slots import near_of
 from hearthway.records.ask import ASKED, LANGUAGES, Expected, Meaning, Names, Reply, Understander
 from hearthway.records.errors import InputError, StudentError
 from hearthway.records.household import Role
@@ -51,6 +52,21 @@ class _Open(Struct, frozen=True):
     time_s: float
 
 
+class _Ready(Struct, frozen=True):
+    """Who reads, and what things are called; `places` are the asker's own."""
+
+    names: Names
+    places: tuple[str, ...]
+    readers: list[Understander]
+
+
+def _as_said(meaning: Meaning, near: str) -> Meaning:
+    """A reading, with the place of the asker's own that its words name."""
+    if near and meaning.by not in EXACT:
+        meaning = replace(meaning, slots={**meaning.slots, "near": near})
+    return meaning
+
+
 class Desk:
     """One node's questions."""
 
@@ -64,7 +80,7 @@ class Desk:
             node.part(Models).watch(task, self.forget)
 
     def forget(self) -> None:
-        """Something was erased: nothing that was said before may be gone on with, and names of places go."""
+        """Something was erased: nothing that was said before may be gone on with."""
         self._open.clear()
         self._readers = None
         self._forgot += 1
@@ -112,20 +128,25 @@ class Desk:
     async def _read(
         self, said: str, owner: Person | None, asker: Asker, language: str
     ) -> Understood | None:
-        stages = await self._stages(owner, asker)
+        ready = await self._ready(owner, asker)
         first = language or self.node.config.ask.language
         languages = (first, *(one for one in LANGUAGES if one != first))
-        return await asyncio.to_thread(understand, said, stages, languages)
+        found = await asyncio.to_thread(understand, said, ready.readers, languages)
+        if found is None:
+            return None
+        near = near_of(said, ready.places)
+        return replace(found, readings=tuple(_as_said(m, near) for m in found.readings))
 
-    async def _stages(self, owner: Person | None, asker: Asker) -> list[Understander]:
-        names = await self._in_turn(Gatherer(self.node, owner, "en", {}, own=asker.own).names)
+    async def _ready(self, owner: Person | None, asker: Asker) -> _Ready:
+        asked = Gatherer(self.node, owner, "en", {}, own=asker.own)
+        names, places = await self._in_turn(lambda: (asked.names(), asked.places()))
         while self._readers is None or self._readers[0] != names:
             forgot = self._forgot
             made = await asyncio.to_thread(self._made, names)
             await self._give_up()
             if forgot == self._forgot:  # else another model serves now, or another rule holds
                 self._readers = names, made
-        return self._readers[1]
+        return _Ready(names=names, places=places, readers=self._readers[1])
 
     async def _give_up(self) -> None:
         """What a student of the household's could not be used for is said, and the one before it serves."""
@@ -198,7 +219,7 @@ class Desk:
 
     async def _asks_anew(self, owner: Person | None, asker: Asker, said: str) -> bool:
         """Is it a whole sentence, and so no slot of the one before?"""
-        exact = (await self._stages(owner, asker))[:1]
+        exact = (await self._ready(owner, asker)).readers[:1]
         return await asyncio.to_thread(understand, said, exact) is not None
 
     # a question back ---------------------------------------------------------------------------------------------

@@ -85,12 +85,15 @@ class Gatherer:
         """What the household calls its things."""
         lights = sorted(self.lights())
         rooms = {name.partition("_")[0] for name in lights if "_" in name} - set(lights)
-        places = () if self._brain is None else self._brain.life.places()
         return Names(
-            places=tuple(sorted({one.called for one in places} - {""})),
             lights=tuple((name.replace("_", " "), name) for name in lights),
             rooms=tuple(sorted(rooms)),
         )
+
+    def places(self) -> tuple[str, ...]:
+        """What the owner calls places, where it is the owner who asks: nobody else learns which there are."""
+        known = () if self._brain is None or not self._own else self._brain.life.places()
+        return tuple(sorted({one.called for one in known} - {""}))
 
     def facts(self, meaning: Meaning) -> Facts:
         """What that intent is answered from; what no rule lets stays out."""

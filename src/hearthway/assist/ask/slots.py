@@ -48,14 +48,22 @@ def slots_of(text: str, names: Names) -> dict[str, str]:
     period = _longest(said, PERIODS)
     if period:
         found["period"] = PERIODS[period]
-    place = _longest(said, names.places)
-    at = folded(place)
-    if at and any(f" {w} {at}" in f" {said}" or f" {w} the {at}" in f" {said}" for w in NEAR):
-        found["near"] = place
     without = next((said.split(f" {word} ", 1)[1] for word in NOT if f" {word} " in said), "")
     if without:
         found["without"] = without.split(" ")[0]
     return found
+
+
+def near_of(text: str, places: Iterable[str]) -> str:
+    """Which of one's own places is named as where something is to be near; "" where none is."""
+    said = f" {folded(text)} "
+    place = _longest(said.strip(), places)
+    at = folded(place)
+    return (
+        place
+        if at and any(f" {w} {at} " in said or f" {w} the {at} " in said for w in NEAR)
+        else ""
+    )
 
 
 def _longest(said: str, names: Iterable[str]) -> str:
