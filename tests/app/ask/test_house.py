@@ -276,3 +276,23 @@ async def test_another_adult_is_told_where_once_both_agreed(house: Any) -> None:
         assert await told_ben(EACH_OTHER, both) == "answered"
         assert (await own.ask(asked, "mia"))["outcome"] == "denied", "the rule names adults"
         assert [r.disclosures[0].peer for r in receipts(phone)] == ["ben (adult)"]
+
+
+async def test_an_order_for_later_is_not_possible_and_nothing_is_done(house: Any) -> None:
+    """The time is not dropped: neither at once, nor where a light or a meaning was asked back for."""
+    async with house() as own:
+        await own.tell(LIGHTS)
+        for text in (
+            "turn on the light tomorrow",
+            "turn off the hall light at 7 pm",
+            "set the heating to 21 degrees tonight",
+            "schalte morgen das licht in der kitchen aus",
+        ):
+            reply = await own.ask(text)
+            assert (reply["outcome"], reply["intent"]) == ("refused", "later"), text
+        assert "“tomorrow”" in (await own.ask("turn on the light tomorrow"))["line"]
+        assert (await own.ask("turn off the light"))["line"] == "Which light?"
+        assert (await own.ask("the hall tomorrow"))["intent"] == "later"
+        assert (await own.ask("yes"))["outcome"] == "not-understood", "nothing is asked any more"
+        assert own.ordered == []
+        assert (await own.ask("turn off the hall light"))["outcome"] == "done", "the control"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -20,7 +21,8 @@ from hearthway.app.ruling import Ruling
 from hearthway.app.witness import stages
 from hearthway.assist.ask import answers
 from hearthway.assist.ask.cascade import Understood, clean, missing_slot, taken, understand
-from hearthway.assist.ask.intents import TABLE, uses
+from hearthway.assist.ask.intents import LATER, TABLE, uses
+from hearthway.assist.ask.later import at_once, untimed
 from hearthway.assist.ask.slots import near_of
 from hearthway.records.ask import ASKED, LANGUAGES, Expected, Meaning, Names, Reply, Understander
 from hearthway.records.errors import InputError, StudentError
@@ -60,11 +62,11 @@ class _Ready(Struct, frozen=True):
     readers: list[Understander]
 
 
-def _as_said(meaning: Meaning, near: str) -> Meaning:
-    """A reading, with the place of the asker's own that its words name."""
+def _as_said(meaning: Meaning, said: str, near: str, ready: _Ready) -> Meaning:
+    """A reading with what only this household tells of its words: a place of the asker's, and an order that names a time."""
     if near and meaning.by not in EXACT:
         meaning = replace(meaning, slots={**meaning.slots, "near": near})
-    return meaning
+    return at_once(meaning, said, ready.names)
 
 
 class Desk:
@@ -133,9 +135,23 @@ class Desk:
         languages = (first, *(one for one in LANGUAGES if one != first))
         found = await asyncio.to_thread(understand, said, ready.readers, languages)
         if found is None:
-            return None
+            return await self._late(said, ready, languages)
         near = near_of(said, ready.places)
-        return replace(found, readings=tuple(_as_said(m, near) for m in found.readings))
+        return replace(
+            found, readings=tuple(_as_said(m, said, near, ready) for m in found.readings)
+        )
+
+    @staticmethod
+    async def _late(said: str, ready: _Ready, languages: Sequence[str]) -> Understood | None:
+        """An order that nobody understands with its time, and somebody does without it."""
+        rest = untimed(said, ready.names)
+        if not rest:
+            return None
+        found = await asyncio.to_thread(understand, rest, ready.readers, languages)
+        late = None if found is None else at_once(found.readings[0], said, ready.names)
+        if found is None or late is None or late.intent != LATER:
+            return None
+        return replace(found, readings=(late,))
 
     async def _ready(self, owner: Person | None, asker: Asker) -> _Ready:
         asked = Gatherer(self.node, owner, "en", {}, own=asker.own)
@@ -214,6 +230,7 @@ class Desk:
         meaning = taken(expected, said, short)
         if meaning is None:
             return None
+        meaning = at_once(meaning, said, (await self._ready(owner, asker)).names)
         confirmed = expected.kind == "confirm"
         return await self._mean(asker, owner, said, meaning, language, confirmed=confirmed)
 

@@ -8,7 +8,7 @@ from hearthway.records.ask import Expected, Meaning, Outcome, Reply, Source
 
 from . import day_answers, driving_answers, house_answers, out_answers
 from .facts import Cited, Facts
-from .intents import CAR_ACT, ELSEWHERE, TABLE, uses
+from .intents import CAR_ACT, ELSEWHERE, LATER, TABLE, uses
 from .words import Draft, answered, can_say, listed, say
 
 Answerer = Callable[[Facts, Meaning], Draft]
@@ -132,6 +132,18 @@ def not_mine(language: str, meaning: Meaning) -> Reply | None:
             "Am Auto tue ich nichts: Ich rate nur.",
         )
         return said(language, meaning, Outcome.REFUSED, line)
+    if meaning.intent == LATER:
+        line = say(
+            language,
+            f"That is not possible: I do it at once or not at all, and you said “{meaning.of}”.",
+            f"Das geht nicht: Ich tue es sofort oder gar nicht, und du sagtest „{meaning.of}“.",
+        )
+        more = say(
+            language,
+            "Say it without a time, once it is to be done.",
+            "Sage es ohne Zeitangabe, wenn es getan werden soll.",
+        )
+        return said(language, meaning, Outcome.REFUSED, line, more)
     if meaning.intent == ELSEWHERE:
         line = say(
             language,

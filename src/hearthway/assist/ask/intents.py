@@ -145,6 +145,7 @@ TABLE: dict[str, Intent] = {
     )
 }
 CAR_ACT = "car_act"  # something to be done to a car: understood, and never done
+LATER = "later"  # an order for another time than now: understood, and never done
 ELSEWHERE = "elsewhere"  # understood by Home Assistant's sentences, and nothing of ours
 
 
