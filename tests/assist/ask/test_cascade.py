@@ -185,6 +185,29 @@ def test_one_s_own_place_is_near_where_it_is_said_so(text: str, place: str) -> N
     assert near_of(text, ()) == ""
 
 
+COSTS = (
+    "how much does gas cost",
+    "what is the price of gas",
+    "how much is gas these days",
+    "how much is a gallon of gas",
+    "where is gas cheapest",
+)
+FILLS = (
+    "how much gas is left",
+    "do i have enough gas to get to work",
+    "is my tank full",
+    "what is my gas level at",
+)
+
+
+@pytest.mark.parametrize("text", [*COSTS, *FILLS])
+def test_what_gas_costs_is_no_question_about_the_battery(text: str) -> None:
+    found = meaning_of("gas", {}, {}, student="f" * 64, score=0.8, text=text)
+    assert (found is None) == (text in COSTS)
+    if found is not None:
+        assert found.intent == "battery"
+
+
 @pytest.mark.parametrize(
     ("intent", "slots", "ours", "filled"),
     [

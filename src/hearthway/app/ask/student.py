@@ -42,7 +42,9 @@ class StudentReader:
         second = [] if found.second is None else [found.second]
         readings: list[Meaning] = []
         for label, score in ((found.intent, found.score), *second):
-            meaning = meaning_of(label, tagged, slots, student=found.student, score=score)
+            meaning = meaning_of(
+                label, tagged, slots, student=found.student, score=score, text=text
+            )
             if meaning is None and not readings:
                 return ()  # sure of something that nothing here answers
             if meaning is not None:

@@ -5,6 +5,7 @@ A label that is not in the table means nothing here. Both data sets' labels are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from hearthway.records.ask import Meaning
@@ -18,6 +19,12 @@ CLINC: dict[str, str] = {
     "gas": "battery",  # how much is left to drive with
     "what_can_i_ask_you": "help",
 }
+# A label with these words is asked of the world and not of the household: of what something costs nobody here knows.
+_PRICE = re.compile(
+    r"\b(?:costs?|prices?|pric(?:y|ing)|expensive|cheap(?:er|est)?|dollars|euros|pay(?:ing)?|spend)\b"
+    r"|\bhow much (?:is|are) (?:an? |the )?(?:\w+ )?(?:gas|gasoline|petrol|diesel|fuel|gallon|litre|liter)\b"
+)
+OF_THE_WORLD = {"gas": _PRICE}
 # HWU64's and SLURP's labels of a house (scenario_action), and what Home Assistant calls the same.
 SLURP: dict[str, str] = {
     "iot_hue_lighton": "HassTurnOn",
@@ -66,11 +73,17 @@ def intent_of(label: str) -> str | None:
 
 
 def meaning_of(
-    label: str, tagged: Mapping[str, str], named: Mapping[str, str], *, student: str, score: float
+    label: str,
+    tagged: Mapping[str, str],
+    named: Mapping[str, str],
+    *,
+    student: str,
+    score: float,
+    text: str = "",
 ) -> Meaning | None:
-    """A student's reading: its tags as our slots, the household's own names before them; None for a label of nothing."""
+    """A student's reading of `text`: its tags as our slots, the household's own names before them; None for a label of nothing."""
     intent = intent_of(label)
-    if intent is None:
+    if intent is None or (label in OF_THE_WORLD and OF_THE_WORLD[label].search(text.casefold())):
         return None
     slots = {ours: tagged[tag] for tag, ours in TAGS.items() if tagged.get(tag)}
     of = SLURP.get(label, label) if intent == ELSEWHERE else student
