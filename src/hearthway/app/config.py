@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
+from hearthway.mesh.links.own_network import at_address, is_own
 from hearthway.records import toml
 from hearthway.records.ask import LANGUAGES
-from hearthway.records.errors import ConfigError
+from hearthway.records.errors import ConfigError, InputError
 from hearthway.records.household import Role
 
-from .ask.own_network import checked_url, is_own
 from .paths import NodePaths, write_private
 
 DIALS = ("quiet", "normal", "eager")
@@ -244,7 +244,10 @@ def _check_ask(ask: AskTable, source: str) -> None:
             f"{source}: ask.language is {ask.language!r}.", f"Use {' or '.join(LANGUAGES)}."
         )
     if ask.model_url:
-        checked_url(ask.model_url)
+        try:
+            at_address(ask.model_url)
+        except InputError as why:
+            raise ConfigError(f"{source}: ask.model_url: {why.message}", why.next_step) from None
     if not ask.voice_person.strip():  # empty would be the owner, by whoever speaks
         raise ConfigError(
             f"{source}: ask.voice_person is empty.",

@@ -12,7 +12,6 @@ import pytest
 from tests.ports import free_port
 
 from hearthway.app.ask.endpoint import Endpoint
-from hearthway.app.ask.own_network import is_own
 from hearthway.app.config import parse_config
 from hearthway.assist.ask.intents import TABLE
 from hearthway.records.ask import Names
@@ -112,29 +111,6 @@ def test_a_model_that_is_not_there_is_none() -> None:
         list(Endpoint(f"http://127.0.0.1:{free_port()}/v1", "tiny", NAMES).readings("x", "en"))
         == []
     )
-
-
-@pytest.mark.parametrize(
-    ("host", "own"),
-    [
-        ("127.0.0.1", True),
-        ("localhost", True),
-        ("::1", True),
-        ("192.168.1.5", True),
-        ("10.1.2.3", True),
-        ("fd00::1", True),
-        ("fe80::1%eth0", True),
-        ("::ffff:10.0.0.1", True),
-        ("8.8.8.8", False),
-        ("::ffff:8.8.8.8", False),
-        ("0.0.0.0", False),
-        ("api.openai.com", False),
-        ("localhost.evil.example", False),
-        ("", False),
-    ],
-)
-def test_one_s_own_network_is_addresses(host: str, own: bool) -> None:
-    assert is_own(host) is own
 
 
 @pytest.mark.parametrize(

@@ -6,22 +6,20 @@ as a meaning, never as an answer. Another machine than this one is asked only wh
 
 from __future__ import annotations
 
-import http.client
 import json
 import logging
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from hearthway.assist.ask.intents import TABLE
 from hearthway.assist.ask.slots import slots_of
+from hearthway.mesh.links.chat import Chat
+from hearthway.mesh.links.own_network import at_address
 from hearthway.records.ask import Meaning, Names
-
-from .own_network import checked_url
+from hearthway.records.errors import InputError
 
 QUESTION = "Ask.Question"  # what the rules call what was said
 TIMEOUT_S = 20.0
-REPLY_MAX = 64 * 1024
 TOKENS_MAX = 120
 SLOTS = ("light", "degrees", "period", "near", "without", "venue", "cuisine")
 log = logging.getLogger("hearthway.ask")
@@ -31,22 +29,16 @@ class Endpoint:
     """An Understander that asks the model (records.ask). Blocking up to `TIMEOUT_S`."""
 
     def __init__(self, url: str, model: str, names: Names) -> None:
-        self._host, self._port, self._path, self.is_here = checked_url(url)
-        self._model = model
+        where = at_address(url)
+        self.is_here = where.here
+        self._chat = Chat(where=where, model=model, tokens_max=TOKENS_MAX, timeout_s=TIMEOUT_S)
         self._names = names
 
     def readings(self, text: str, language: str) -> Sequence[Meaning]:
         """The model's one meaning where it names an intent of ours; empty for anything else that comes back."""
         try:
             said = self._asked(text)
-        except (
-            OSError,
-            http.client.HTTPException,
-            LookupError,
-            TypeError,
-            ValueError,
-            RecursionError,
-        ) as why:
+        except (InputError, ValueError, RecursionError) as why:
             log.warning("the model gave nothing", extra={"fields": {"why": type(why).__name__}})
             return ()
         intent = said.get("intent")
@@ -61,49 +53,13 @@ class Endpoint:
                 for slot, value in told.items()
                 if slot in SLOTS and isinstance(value, str) and value and value.casefold() in folded
             }
-        return (Meaning(intent=intent, slots=slots, by="model", of=self._model),)
+        return (Meaning(intent=intent, slots=slots, by="model", of=self._chat.model),)
 
     def _asked(self, text: str) -> dict[str, Any]:
-        body = json.dumps(
-            {
-                "model": self._model,
-                "temperature": 0,
-                "max_tokens": TOKENS_MAX,
-                "messages": [
-                    {"role": "system", "content": _instruction()},
-                    {"role": "user", "content": text},
-                ],
-            }
-        )
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
-        try:
-            connection.request(
-                "POST",
-                f"{self._path}/chat/completions",
-                body=body.encode(),
-                headers={"Content-Type": "application/json"},
-            )
-            response = connection.getresponse()
-            if response.status != 200:
-                raise ValueError(f"status {response.status}")
-            tree = json.loads(_read(response))
-        finally:
-            connection.close()
-        content = tree["choices"][0]["message"]["content"]
-        begin, end = str(content).find("{"), str(content).rfind("}")
-        found = json.loads(str(content)[begin : end + 1]) if 0 <= begin < end else {}
+        said = self._chat.said(_instruction(), text)
+        begin, end = said.find("{"), said.rfind("}")
+        found = json.loads(said[begin : end + 1]) if 0 <= begin < end else {}
         return found if isinstance(found, dict) else {}
-
-
-def _read(response: http.client.HTTPResponse) -> bytes:
-    """The body, as long as it is no longer than `REPLY_MAX` and comes in time; ValueError else."""
-    until = time.monotonic() + TIMEOUT_S
-    found = b""
-    while part := response.read1(4096):
-        found += part
-        if len(found) > REPLY_MAX or time.monotonic() > until:
-            raise ValueError("too long")
-    return found
 
 
 def _instruction() -> str:

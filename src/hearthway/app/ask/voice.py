@@ -18,10 +18,10 @@ from hearthway import __version__
 from hearthway.app.config import split_address
 from hearthway.app.node import Node
 from hearthway.mesh.links.door import shut
+from hearthway.mesh.links.own_network import is_own
 from hearthway.records.ask import LANGUAGES, Outcome
 from hearthway.records.errors import ConfigError, HearthwayError
 
-from .own_network import is_own
 from .part import Asking
 
 LINE_MAX, DATA_MAX, PAYLOAD_MAX = 16_384, 65_536, 1_048_576
