@@ -6,17 +6,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hearthway.mesh.trust.artefacts import (
-    Trusted,
-    check_artefact,
-    sign_as_publisher,
-    sign_for_household,
-    stated,
-)
+from hearthway.mesh.trust.artefacts import sign_as_publisher, sign_for_household, stated
 from hearthway.mesh.trust.root import HouseholdRoot
 from hearthway.mesh.trust.signing import public_bytes, signing_key
-from hearthway.records.artefact import SIGNATURE_MAX_BYTES, SUFFIX, ArtefactStatement
-from hearthway.records.errors import IdentityError, InputError
+from hearthway.records.artefact import SUFFIX
+from hearthway.records.errors import IdentityError
 
 from .stages import write_whole
 
@@ -52,17 +46,3 @@ class Signer:
         if self._key is None:
             raise IdentityError("There is no key to sign with.", "Name one with --key FILE.")
         return self._key
-
-
-def verified(file: Path, trusted: Trusted) -> tuple[ArtefactStatement, bytes]:
-    """A file's statement and its bytes, to be used only after this; IdentityError where nobody trusted stands by them."""
-    beside = file.with_name(file.name + SUFFIX)
-    try:
-        data = file.read_bytes()
-        with beside.open("rb") as signature:
-            signed = signature.read(SIGNATURE_MAX_BYTES + 1)
-    except FileNotFoundError as why:
-        raise InputError(
-            f"There is no {why.filename}.", "A student comes as two files: itself and its .sig."
-        ) from None
-    return check_artefact(data, signed, trusted), data
