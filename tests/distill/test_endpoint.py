@@ -117,9 +117,11 @@ def test_what_is_no_teacher_is_an_error(mode: str, words: str) -> None:
 
 
 def test_an_answer_in_drops_is_not_waited_for() -> None:
-    with served("drip") as server, pytest.raises(InputError, match="not whole after 0.3 s"):
+    with served("drip") as server:
         where = at_address(server.settings.url)
-        Chat(where=where, model="small", tokens_max=9, timeout_s=0.3).said("sort", "off")
+        chat = Chat(where=where, model="small", tokens_max=9, timeout_s=0.3)
+        with pytest.raises(InputError, match=r"not whole after 0\.3 s"):
+            chat.said("sort", "off")
 
 
 def test_nobody_there_is_an_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hearthway.distill.own import Origin, check_sources, check_teacher
 from hearthway.distill.recipe import Recipe, Source, read_recipe, shipped_recipe
 from hearthway.distill.tasks import TASKS
 from hearthway.mesh.policy.rules import Rules
-from hearthway.records.errors import InputError, RuleDeniedError
+from hearthway.records.errors import HearthwayError, InputError, RuleDeniedError
 
 PUBLIC = Source(name="a set", licence="CC0", origin=Origin.PUBLIC)
 MINE = Source(name="what I asked", licence="none", origin=Origin.PERSONAL, key="Person.Asked")
@@ -59,6 +60,41 @@ def test_the_shipped_recipes_build(task: str) -> None:
     if not TASKS[task].extra:
         stages = TASKS[task].build(recipe, Path()).stages
         assert [one.name for one in stages][-2:] == ["export", "evaluate"]
+
+
+WHERE = {"url": "http://127.0.0.1:9/v1", "model": "m"}
+ELSEWHERE = {**WHERE, "url": "http://192.168.77.9:9/v1"}
+NO_TEACHER: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"url": "http://8.8.8.8/v1", "model": "m"}, "beyond the household"),
+    ({"url": "https://127.0.0.1/v1", "model": "m"}, "no endpoint of a household"),
+    ({"url": "http://127.0.0.1/v1"}, "model"),
+    ({**WHERE, "model": ""}, "model"),
+    ({**WHERE, "sure": 1.0}, "sure"),
+    ({**WHERE, "sure": 0.2}, "sure"),
+    ({**WHERE, "epochs": 3}, "epochs"),
+)
+
+
+@pytest.mark.parametrize(("teacher", "words"), NO_TEACHER, ids=str)
+def test_an_endpoint_that_cannot_be_a_teacher_is_refused_before_the_work(
+    teacher: dict[str, Any], words: str
+) -> None:
+    recipe = msgspec.structs.replace(read_recipe(shipped_recipe("tiny")), teacher=teacher)
+    with pytest.raises(HearthwayError, match=words) as error:
+        TASKS["tiny"].build(recipe, Path())
+    assert error.value.next_step
+
+
+def test_a_recipe_with_personal_sources_has_no_teacher_on_another_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever a rule says; on this machine it may be asked, and what is missing next is torch."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    recipe = msgspec.structs.replace(read_recipe(shipped_recipe("tiny")), source=(MINE,))
+    with pytest.raises(RuleDeniedError, match="are told to no teacher on another machine"):
+        TASKS["tiny"].build(msgspec.structs.replace(recipe, teacher=ELSEWHERE), Path())
+    with pytest.raises(InputError, match="is not installed"):
+        TASKS["tiny"].build(msgspec.structs.replace(recipe, teacher=WHERE), Path())
 
 
 BROKEN = {

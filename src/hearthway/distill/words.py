@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from hearthway.mesh.links.own_network import looked_up
 from hearthway.records.errors import InputError
 from hearthway.student.cpu import Runtime
 from hearthway.student.format import Student, read
@@ -18,6 +19,8 @@ from hearthway.student.header import ClassHead, TextInput
 from hearthway.student.reference import run
 from hearthway.student.tokens import Tokenizer
 
+from .outside.endpoint import EndpointSettings
+from .own import check_teacher
 from .recipe import Recipe, table
 from .run import Ran
 from .stages import Stage, Work
@@ -40,6 +43,7 @@ class WordsCorpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     """The stages of the corpus of our own; InputError where the extra is missing or a table does not fit."""
     _ = folder
+    endpoint = _endpoint(recipe)
     try:
         import safetensors
         import torch
@@ -57,7 +61,10 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
         task=recipe.task,
         title=recipe.name,
         teachers=(recipe.seed,),
-        teacher=table(recipe.teacher, TeacherSettings, "The recipe's table [teacher]"),
+        teacher=TeacherSettings()
+        if endpoint
+        else table(recipe.teacher, TeacherSettings, "The recipe's table [teacher]"),
+        endpoint=endpoint,
         student=msgspec.structs.replace(
             table(recipe.student, StudentSettings, "The recipe's table [student]"), seed=recipe.seed
         ),
@@ -76,11 +83,13 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
         ),
         Stage(
             name="teacher",
-            words="a sentence encoder, fine-tuned, and what it says of every text",
+            words="a sentence encoder, fine-tuned, and what it says of every text"
+            if endpoint is None
+            else f"what {endpoint.model} says of every text",
             revision=1,
             needs=("corpus",),
-            settings=settings.teacher,
-            files=tuple(f"teacher-{recipe.seed}/{name}" for name in TAUGHT),
+            settings=endpoint or settings.teacher,
+            files=tuple(f"teacher-{recipe.seed}/{name}" for name in _taught(settings)),
             make=lambda work: _teacher(settings, work),
             made_with=MADE_WITH,
         ),
@@ -107,7 +116,19 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     )
 
 
-TAUGHT = ("teacher.pt", "said.pt", "validation.pt")
+def _endpoint(recipe: Recipe) -> EndpointSettings | None:
+    """The endpoint that [teacher] names by its `url`, if it does; RuleDeniedError where it may not be told the sources."""
+    if "url" not in recipe.teacher:
+        return None
+    settings = table(recipe.teacher, EndpointSettings, "The recipe's table [teacher]")
+    where = looked_up(settings.url)
+    check_teacher(recipe.source, where=where.words, this_machine=where.here)
+    return settings
+
+
+def _taught(settings: Settings) -> tuple[str, ...]:
+    """The files in which a teacher's word is kept."""
+    return ("answers.json" if settings.endpoint else "teacher.pt", "said.pt", "validation.pt")
 
 
 def _corpus(settings: WordsCorpus, work: Work) -> None:
@@ -137,7 +158,7 @@ def _student(settings: Settings, work: Work) -> None:
     teacher = f"teacher-{settings.teachers[0]}"
     here = work.folder / teacher
     here.mkdir(exist_ok=True)
-    for name in TAUGHT:
+    for name in _taught(settings):
         if not (here / name).exists():
             shutil.copyfile(work.path("teacher", f"{teacher}/{name}"), here / name)
     made = train(_texts(work), settings, work.folder, work.tell)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 pytest.importorskip("torch", reason="the distill extra is not installed; .ci/run tests with it")
 pytest.importorskip(
@@ -14,12 +19,14 @@ pytest.importorskip(
 import msgspec
 
 from hearthway.distill.finish import finish
+from hearthway.distill.language import tiny
 from hearthway.distill.recipe import Recipe, read_recipe, shipped_recipe
 from hearthway.distill.result import Result
 from hearthway.distill.run import Ran, run
 from hearthway.distill.sign import Signer
 from hearthway.distill.stages import Made, Stage
 from hearthway.distill.tasks import TASKS
+from hearthway.records.errors import InputError
 from hearthway.student.format import read
 
 
@@ -42,6 +49,99 @@ def recipe() -> Recipe:
 def whole(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     stages = TASKS["tiny"].build(recipe, Path()).stages
     return run(stages, tmp_path_factory.mktemp("whole"), recipe.seed, Quiet())
+
+
+class Model(ThreadingHTTPServer):
+    """Knows the patterns by heart; `after`: it is gone once it answered so often, `mute`: it names no label."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", free_port()), Answering)
+        corpus = tiny.corpus(1)
+        self.labels = {
+            one.text: one.label
+            for one in (*corpus.labelled, *corpus.unlabelled, *corpus.validation)
+        }
+        self.asked: list[str] = []
+        self.after, self.mute = 10**9, False
+
+
+class Answering(BaseHTTPRequestHandler):
+    server: Model
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        text = asked["messages"][1]["content"]
+        gone = len(self.server.asked) >= self.server.after
+        self.server.asked.append(text)
+        label = self.server.labels[text] or self.server.labels[text.removeprefix("well ")]
+        said = "Let me think." if self.server.mute else "none" if label == "oos" else label
+        body = json.dumps({"choices": [{"message": {"content": said}}]}).encode()
+        self.send_response(404 if gone else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    with Model() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join(10)
+
+
+def by_endpoint(recipe: Recipe, model: Model, **more: object) -> Recipe:
+    where = {"url": f"http://127.0.0.1:{model.server_port}/v1", "model": "small", **more}
+    return msgspec.structs.replace(
+        recipe, teacher=where, student={**recipe.student, "epochs": 20, "int_epochs": 3}
+    )
+
+
+def test_a_model_of_one_s_own_teaches_and_no_text_is_told_twice(
+    recipe: Recipe, model: Model, tmp_path: Path
+) -> None:
+    recipe = by_endpoint(recipe, model)
+    stages = TASKS["tiny"].build(recipe, Path()).stages
+    model.after = 75
+    with pytest.raises(InputError, match="does not answer: it answers 404"):
+        run(stages, tmp_path, recipe.seed, Quiet())
+    model.after = 10**9
+    ran = run(stages, tmp_path, recipe.seed, Quiet())
+    texts = set(model.labels)
+    assert set(model.asked) == texts
+    assert len(model.asked) == len(texts) + 1, "the one that got no answer was asked again"
+    said = json.loads(ran.read("teacher", "teacher-1/answers.json"))
+    assert set(said) == texts
+    student = read(ran.read("export", "tiny.student"))
+    assert student.header.about.recipe["teacher"] == "small, sure 0.9"
+    assert "127.0.0.1" not in str(student.header), "where it stands goes into no file"
+    figures = {one["model"]: one for one in json.loads(ran.read("evaluate", "figures.json"))}
+    assert figures["teacher"]["accuracy"] == 1.0
+    assert figures["student, int8"]["accuracy"] > 0.9
+    asked = len(model.asked)
+    other = msgspec.structs.replace(
+        recipe, student={**recipe.student, "epochs": 1, "int_epochs": 1}
+    )
+    again = run(TASKS["tiny"].build(other, Path()).stages, tmp_path, recipe.seed, Quiet())
+    assert len(model.asked) == asked
+    assert again.new == ("export", "evaluate")
+
+
+def test_a_model_that_names_no_label_teaches_nothing(
+    recipe: Recipe, model: Model, tmp_path: Path
+) -> None:
+    model.mute = True
+    stages = TASKS["tiny"].build(by_endpoint(recipe, model), Path()).stages
+    with pytest.raises(InputError, match=r"small names no label for \d+ of \d+ texts") as why:
+        run(stages, tmp_path, recipe.seed, Quiet())
+    assert "answers.json" in why.value.next_step
 
 
 def test_it_is_made_judged_and_told(recipe: Recipe, whole: Ran, tmp_path: Path) -> None:

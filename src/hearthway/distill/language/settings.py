@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class TeacherSettings(Struct, frozen=True, kw_only=True):
+class TeacherSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fine-tuning of a sentence encoder: all layers but the word embeddings."""
 
     seed: int = 1
@@ -34,7 +34,7 @@ class NetShape(Struct, frozen=True, kw_only=True):
     mean_gain: float = 2.0  # the mean is smaller than the maximum, and both have one scale
 
 
-class StudentSettings(Struct, frozen=True, kw_only=True):
+class StudentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Distillation: first in floats, then with the roundings of the integers."""
 
     seed: int = 1
