@@ -9,8 +9,21 @@ from typing import Any
 import msgspec
 import pytest
 
+from hearthway.distill import words as words_task
+from hearthway.distill.language import settings
+from hearthway.distill.language.settings import StudentSettings
 from hearthway.distill.own import Origin, check_sources, check_teacher
-from hearthway.distill.recipe import Recipe, Source, read_recipe, shipped_recipe
+from hearthway.distill.recipe import (
+    Limits,
+    Recipe,
+    Source,
+    read_recipe,
+    shipped_recipe,
+    table,
+)
+from hearthway.distill.tabular import making
+from hearthway.distill.tabular.net import NetSettings
+from hearthway.distill.tabular.trees import TeacherSettings
 from hearthway.distill.tasks import TASKS
 from hearthway.mesh.policy.rules import Rules
 from hearthway.records.errors import HearthwayError, InputError, RuleDeniedError
@@ -136,6 +149,14 @@ BAD_TABLES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("student", {"hard": 1.5}),
     ("student", {"epochs": -1}),
     ("teacher", {"onnx": "none.onnx"}),
+    ("student", {"hidden": [100_000]}),
+    ("student", {"hidden": [8] * 9}),
+    ("student", {"rate": 1e300}),
+    ("student", {"rate": float("nan")}),
+    ("student", {"temperature": float("inf")}),
+    ("student", {"batch": 10**30}),
+    ("teacher", {"depth": 99}),
+    ("teacher", {"rate": -1.0}),
 )
 
 
@@ -148,3 +169,46 @@ def test_a_table_that_does_not_fit_is_refused_before_the_work(
         TASKS["modes"].build(msgspec.structs.replace(good, **{name: values}), Path())
     assert error.value.next_step
     TASKS["modes"].build(good, Path())
+
+
+@pytest.mark.parametrize(
+    ("kind", "limits", "values", "words"),
+    [
+        (NetSettings, making.STUDENT_LIMITS, {"hidden": [8, 100_000]}, "here: hidden is 100000"),
+        (NetSettings, making.STUDENT_LIMITS, {"rate": 1e300}, r"here: rate is 1e\+300"),
+        (StudentSettings, words_task.STUDENT_LIMITS, {"width": 10**6}, r"here: width is 1e\+06"),
+        (
+            settings.TeacherSettings,
+            words_task.TEACHER_LIMITS,
+            {"rate": float("nan")},
+            "rate is nan",
+        ),
+    ],
+)
+def test_a_number_beyond_its_limits_is_named_with_them(
+    kind: type[Any], limits: Limits, values: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words) as error:
+        table(values, kind, "here", limits)
+    assert error.value.next_step.startswith("Use ")
+    assert table({}, kind, "here", limits) == kind(), "the control: the defaults lie within"
+
+
+def test_every_number_of_a_table_over_rows_has_limits() -> None:
+    for kind, limits in (
+        (TeacherSettings, making.TEACHER_LIMITS),
+        (NetSettings, making.STUDENT_LIMITS),
+    ):
+        assert {one for one in kind.__struct_fields__ if one != "onnx"} == set(limits)
+
+
+@pytest.mark.parametrize("words", ["a\nb", "a\x1b[31mb", "a\u2028b", "x" * 201])
+@pytest.mark.parametrize("field", ["name", "source name", "source licence"])
+def test_a_name_that_is_no_line_is_refused(tmp_path: Path, words: str, field: str) -> None:
+    told = {"name": "x", "source name": "y", "source licence": "CC0", field: words}
+    source = {"name": told["source name"], "licence": told["source licence"], "origin": "public"}
+    recipe = {"task": "modes", "name": told["name"], "source": [source]}
+    file = tmp_path / "recipe.toml"
+    file.write_bytes(msgspec.toml.encode(recipe))
+    with pytest.raises(InputError, match=rf"the {field} is no line of at most 200"):
+        read_recipe(file)

@@ -231,6 +231,25 @@ def test_html_in_a_name_stays_text(whole: Ran, tmp_path: Path) -> None:
     assert "&lt;script&gt;" in shown
 
 
+def test_markdown_in_a_name_stays_text(whole: Ran, tmp_path: Path) -> None:
+    """The card shows what was written, and no heading, link, list or tag that somebody wrote into a recipe."""
+    result = _finished(whole, tmp_path)
+    source = msgspec.structs.replace(
+        result.sources[0], name="# x", licence="12. b", attribution="[a](http://b) <i>\n# c"
+    )
+    hostile = msgspec.structs.replace(
+        result,
+        name="<script>x</script> *y* _z_",
+        sources=(source,),
+        recipe={"teacher.onnx": "a|b`c`.onnx", "student.int_epochs": "3"},
+    )
+    shown = card(hostile)
+    assert "# &lt;script>x&lt;/script> \\*y\\* \\_z\\_" in shown
+    assert f"- \\# x, {source.origin}, 12\\. b (\\[a\\](http://b) &lt;i> # c)" in shown
+    assert "| teacher.onnx | a\\|b\\`c\\`.onnx |" in shown
+    assert "student.int_epochs" in shown, "the control: what is plain stays as it is"
+
+
 def test_arrays_come_back_and_are_the_same_bytes() -> None:
     arrays = {"b": np.array([[1.5, np.nan]]), "a": np.array([1, -2], np.int8)}
     data = pack(arrays)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
-from .result import Result
+from .result import Result, Told
 from .tabular.figures import Scored
 
 SIZES = ("bytes", "kB", "MB")
 LOSSES_SHOWN = 10
+_MARKS = re.compile(r"[\\`*\[\]~]|(?<!\w)_|_(?!\w)|^[#>+-]")
 FIGURES = (
     "part",
     "model",
@@ -22,8 +24,8 @@ FIGURES = (
 
 
 def card(result: Result) -> str:
-    """One page; every figure of it stands in the JSON as well."""
-    out = [f"# {result.name}", "", _purpose(result), "", "## Figures", ""]
+    """One page; every figure of it stands in the JSON as well. What people wrote in a recipe is text in it, and nothing else."""
+    out = [f"# {text(result.name)}", "", _purpose(result), "", "## Figures", ""]
     out += _table(FIGURES, figure_rows(result.figures))
     out += [
         "",
@@ -46,18 +48,29 @@ def card(result: Result) -> str:
             for one in result.measured.speed
         ),
     )
-    out += ["", "## Data and licences", "", f"The student: {result.licence}. Taught from:", ""]
-    out += [
-        f"- {one.name}, {one.origin}, {one.licence}{f' ({one.attribution})' if one.attribution else ''}"
-        for one in result.sources
-    ] or ["- nothing that a recipe names"]
+    licence = text(result.licence)
+    out += ["", "## Data and licences", "", f"The student: {licence}. Taught from:", ""]
+    out += [_source(one) for one in result.sources] or ["- nothing that a recipe names"]
     if result.rules:
-        out += ["", f"Personal data by your rules: {', '.join(result.rules)}."]
+        out += ["", f"Personal data by your rules: {', '.join(map(text, result.rules))}."]
     out += ["", "## Recipe", ""]
-    out += _table(("setting", "value"), sorted(result.recipe.items()))
+    told = ((key, text(value)) for key, value in sorted(result.recipe.items()))
+    out += _table(("setting", "value"), told)
     out += ["", f"Made with {', '.join(f'{k} {v}' for k, v in sorted(result.made_with.items()))}."]
     out += ["The same recipe, seed and versions on the same machine give the same bytes.", ""]
     return "\n".join(out)
+
+
+def text(words: str) -> str:
+    """Words as Markdown that shows just these, on one line."""
+    line = " ".join(words.split())
+    line = _MARKS.sub(r"\\\g<0>", line.replace("&", "&amp;").replace("<", "&lt;"))
+    return re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
+
+
+def _source(one: Told) -> str:
+    more = f" ({text(one.attribution)})" if one.attribution else ""
+    return f"- {text(one.name)}, {one.origin}, {text(one.licence)}{more}"
 
 
 def _purpose(result: Result) -> str:

