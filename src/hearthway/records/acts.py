@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+COLDEST_C, WARMEST_C = 5.0, 35.0
+
 
 class LightOrder(Struct, frozen=True, kw_only=True):
     """These lights on, or off."""
@@ -13,7 +15,7 @@ class LightOrder(Struct, frozen=True, kw_only=True):
 
 
 class HeatingOrder(Struct, frozen=True, kw_only=True):
-    """The heating to so many degrees Celsius."""
+    """The heating to so many degrees Celsius, COLDEST_C to WARMEST_C."""
 
     degrees: float
 

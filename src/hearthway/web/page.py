@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -44,8 +44,9 @@ if TYPE_CHECKING:
     from .shapes import MapDrawer
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-ANSWER_BYTES = 4096
+BODY_BYTES = 4096  # of a question, or of an answer
 MAX_BOX_DEG = 1.0
 MIN_TOKEN = 16
 WORKER, MODULE = "/student-worker.js", "/student.wasm"
@@ -62,6 +63,10 @@ ASSETS = {
     "/style.css": ("style.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
+
+
+class NotJsonError(InputError):
+    """What was sent says of itself that it is something else: no other page's form can send JSON."""
 
 
 class _QuestionBody(Struct, forbid_unknown_fields=True):
@@ -237,28 +242,12 @@ class _Routes:
         return Response(to_json(why_view(why)), media_type="application/json")
 
     async def ask(self, request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return refusal(415, "A question is JSON.", "Send it as application/json.")
-        body = await read_body(request, ANSWER_BYTES)
-        try:
-            asked = msgspec.json.decode(body, type=_QuestionBody)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
-            raise InputError(
-                f"The question does not decode: {why}.", "Reload the page and ask again."
-            ) from None
+        asked = await _told(request, _QuestionBody, "question")
         reply = await self._node.ask(asked.text, asked.language)
         return Response(to_json(reply), media_type="application/json")
 
     async def answer(self, request: Request) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return refusal(415, "An answer is JSON.", "Send it as application/json.")
-        body = await read_body(request, ANSWER_BYTES)
-        try:
-            answer = msgspec.json.decode(body, type=_AnswerBody)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
-            raise InputError(
-                f"The answer does not decode: {why}.", "Reload the page and answer again."
-            ) from None
+        answer = await _told(request, _AnswerBody, "answer")
         await self._node.answer(answer.suggestion_id, answer.kind, answer.osm_id)
         return JSONResponse({"answered": answer.kind.value})
 
@@ -290,6 +279,19 @@ class _Routes:
         return JSONResponse({"ok": True})
 
 
+async def _told(request: Request, kind: type[T], what: str) -> T:
+    """What the page sends as JSON; InputError where it is something else."""
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise NotJsonError(f"A page's {what} is JSON.", "Send it as application/json.")
+    body = await read_body(request, BODY_BYTES)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as why:
+        raise InputError(
+            f"The {what} does not decode: {why}.", f"Reload the page and give the {what} again."
+        ) from None
+
+
 def _read_assets() -> dict[str, tuple[bytes, str]]:
     page, student = files("hearthway.web").joinpath("static"), files("hearthway.student")
     assets: dict[str, tuple[bytes, str]] = {}
@@ -312,6 +314,8 @@ def _degrees(request: Request, name: str) -> float:
 def _refused(request: Request, why: Exception) -> Response:
     if not isinstance(why, HearthwayError):
         raise why
+    if isinstance(why, NotJsonError):
+        return refusal(415, why.message, why.next_step)
     bad_request = isinstance(why, InputError | WireError)
     return refusal(400 if bad_request else 503, why.message, why.next_step)
 

@@ -15,7 +15,7 @@ from hearthway.app.control import ControlServer
 from hearthway.app.part import Part
 from hearthway.assist.ask.intents import COMMAND_HEATING, COMMAND_LIGHT
 from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.acts import HeatingOrder, LightOrder, Order
+from hearthway.records.acts import COLDEST_C, WARMEST_C, HeatingOrder, LightOrder, Order
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.sense.catalogue import light_key
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 DONE_S = 5.0
 LIGHTS_MAX = 64
-COLDEST_C, WARMEST_C = 5.0, 35.0
 
 
 class HouseOrders(Part):

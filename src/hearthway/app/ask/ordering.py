@@ -9,7 +9,7 @@ from hearthway.assist.ask import answers
 from hearthway.assist.ask.facts import Facts
 from hearthway.assist.ask.house_answers import lights_meant, no_such_light
 from hearthway.assist.ask.words import say
-from hearthway.records.acts import HeatingOrder, LightOrder, Order
+from hearthway.records.acts import COLDEST_C, WARMEST_C, HeatingOrder, LightOrder, Order
 from hearthway.records.ask import Meaning, Outcome, Reply, Source
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Role
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from hearthway.app.node import Node
 
 TIMEOUT_S = 12.0  # the home waits five seconds for each thing
-COLDEST_C, WARMEST_C = 5.0, 35.0
 AT_ONCE = 2  # so many lights are switched without asking back
 
 
