@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from hearthway.app.config import Config, MeshTable, NodeTable, save_config
 from hearthway.app.namespaces import Lan
@@ -21,9 +21,14 @@ from hearthway.mesh.trust.certificates import request
 from hearthway.mesh.trust.identity import create_household, device_key, keep_device
 from hearthway.records.household import Role
 
+if TYPE_CHECKING or __package__:
+    from bench._wire import Relay, Talking
+else:
+    from _wire import Relay, Talking
+
 NAMES = ("phone", "car")
 HERE = Path(__file__).resolve().parent
-RELAY, NODE = HERE.parent / "tests" / "netns" / "relay.py", HERE / "_offload_node.py"
+NODE = HERE / "_offload_node.py"
 V1, V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
 PERIOD_US = 10_000  # short, so that a slower processor is slower and not now and then away
 LIMIT_S = 60.0
@@ -95,75 +100,6 @@ class Throttle:
                 return
 
 
-class Relay:
-    """The program that carries every frame between the two."""
-
-    def __init__(self, lan: Lan) -> None:
-        quiet = ["gso_max_segs", "1"]  # frames of a wire, not 64 KB at once
-        for index, name in enumerate(NAMES):
-            run(lan.at_switch(["ip", "link", "set", f"p{index}", "nomaster", *quiet]))
-            run(lan.command(name, ["ip", "link", "set", "eth0", *quiet]))
-        self._process = Talking(
-            lan.at_switch([sys.executable, "-I", "-S", str(RELAY), "0", "0", "1", *NAMES])
-        )
-        self._process.line()
-
-    def link(self, delay_ms: float, mbit: float) -> None:
-        """So slow each way from now on."""
-        self.tell(f"link {delay_ms} {mbit}")
-
-    def tell(self, words: str) -> str:
-        """Its answer to a command."""
-        self._process.say(words)
-        return self._process.line()
-
-    def close(self) -> None:
-        """End it."""
-        self._process.close()
-
-
-class Talking:
-    """A process that is spoken with by lines."""
-
-    def __init__(self, argv: list[str], errors: Path | None = None) -> None:
-        with (errors or Path(os.devnull)).open("ab") as to:
-            self.process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=to,
-                text=True,
-                start_new_session=True,  # so that what it started ends with it
-            )
-
-    def say(self, words: str) -> None:
-        """One line."""
-        if self.process.stdin is None:
-            raise RuntimeError("it has no input")
-        self.process.stdin.write(words + "\n")
-        self.process.stdin.flush()
-
-    def line(self) -> str:
-        """The next line it says."""
-        said = "" if self.process.stdout is None else self.process.stdout.readline().strip()
-        if not said:
-            raise RuntimeError(f"{self.process.args!r} has ended")
-        return said
-
-    def close(self) -> None:
-        """End of input; killed where that does not end it."""
-        try:
-            self.process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def kill(self) -> None:
-        """It and whatever it started, at once."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate()
-
-
 class World:
     """Phone and car, paired; a context. `share`: of a core, for the car; None: neither is slowed."""
 
@@ -181,7 +117,7 @@ class World:
                     group = stack.enter_context(contextlib.closing(Throttle(name, share)))
                     self._groups[name] = group
             self.lan = stack.enter_context(Lan.create(NAMES))
-            self.relay = stack.enter_context(contextlib.closing(Relay(self.lan)))
+            self.relay = stack.enter_context(contextlib.closing(Relay(self.lan, NAMES)))
             household(self.folder, self.lan)
             self.phone = self.start("phone")
             self.car = self.start("car")
@@ -273,8 +209,3 @@ def household(folder: Path, lan: Lan) -> None:
                 mesh=MeshTable(listen=f"{lan.address(name)}:7447"),
             ),
         )
-
-
-def run(argv: list[str]) -> None:
-    """A short command."""
-    subprocess.run(argv, check=True, timeout=10, capture_output=True)

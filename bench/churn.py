@@ -29,14 +29,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hearthway.app.namespaces import Lan
 from hearthway.mesh.trust.certificates import request
 from hearthway.mesh.trust.identity import create_household, device_key, keep_device
 
+if TYPE_CHECKING:
+    from bench._wire import Relay
+else:
+    from _wire import Relay
+
 HERE = Path(__file__).resolve().parent.parent / "tests" / "netns"
-RELAY, NODE = HERE / "relay.py", HERE / "node_main.py"
+NODE = HERE / "node_main.py"
 NAMES = ("phone", "car", "home")
 FAULTS = ("kill", "stop", "cut")
 CUT_S = 5.0
@@ -62,42 +67,6 @@ class Cycle:
     put_kind: str = ""
     noticed_by: dict[str, float] = field(default_factory=dict)
     healed_by: dict[str, float] = field(default_factory=dict)  # "to < from"
-
-
-class Relay:
-    """The program that carries frames between the namespaces, late and not all of them."""
-
-    def __init__(self, lan: Lan, delay_ms: float, loss: float, seed: int) -> None:
-        quiet = ["gso_max_segs", "1"]  # a packet is what is lost, not 64 KB at once
-        for index, name in enumerate(NAMES):
-            _run(lan.at_switch(["ip", "link", "set", f"p{index}", "nomaster", *quiet]))
-            _run(lan.command(name, ["ip", "link", "set", "eth0", *quiet]))
-        words = [str(delay_ms), str(loss), str(seed), *NAMES]
-        self._process = subprocess.Popen(
-            lan.at_switch([sys.executable, "-I", "-S", str(RELAY), *words]),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._line()
-
-    def tell(self, words: str) -> str:
-        """Its answer to a command."""
-        if self._process.stdin is None:
-            raise RuntimeError("the relay has no input")
-        self._process.stdin.write(words + "\n")
-        self._process.stdin.flush()
-        return self._line()
-
-    def close(self) -> None:
-        """End it."""
-        self._process.communicate(timeout=10)
-
-    def _line(self) -> str:
-        line = "" if self._process.stdout is None else self._process.stdout.readline().strip()
-        if not line:
-            raise RuntimeError("the relay has ended")
-        return line
 
 
 class Node:
@@ -298,10 +267,6 @@ def _until(seen: Callable[[], float | None]) -> float:
     return -1.0
 
 
-def _run(argv: list[str]) -> None:
-    subprocess.run(argv, check=True, timeout=10, capture_output=True)
-
-
 @contextmanager
 def household(folder: Path, lan: Lan) -> Iterator[dict[str, Path]]:
     """Keys of three devices of one household, at their addresses on the link."""
@@ -323,7 +288,7 @@ def household(folder: Path, lan: Lan) -> Iterator[dict[str, Path]]:
 def standing(folder: Path, delay_ms: float, loss: float, seed: int) -> Iterator[Churn]:
     """Three nodes that hear one another through the relay; gone at the end, also a deadlocked one."""
     with Lan.create(NAMES) as lan, household(folder, lan) as keys:
-        relay = Relay(lan, delay_ms, loss, seed)
+        relay = Relay(lan, NAMES, delay_ms, loss, seed)
         nodes = {n: Node(lan, n, keys[n], folder / f"{n}.err") for n in NAMES}
         try:
             for node in nodes.values():

@@ -45,10 +45,12 @@ from hearthway.app.namespaces import Lan
 
 if TYPE_CHECKING:
     from bench._offload_node import compute, task_of
-    from bench._offload_world import HERE, NoThrottleError, Talking, World
+    from bench._offload_world import HERE, NoThrottleError, World
+    from bench._wire import Talking
 else:  # run as a script, its own folder is on the path
     from _offload_node import compute, task_of
-    from _offload_world import HERE, NoThrottleError, Talking, World
+    from _offload_world import HERE, NoThrottleError, World
+    from _wire import Talking
 
 DELAYS_MS, RATES_MBIT = (2.0, 20.0, 80.0), (10.0, 50.0, 200.0)
 SIZES = (10, 40, 120, 360, 720)
