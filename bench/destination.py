@@ -29,8 +29,10 @@ from hearthway.records.errors import InputError
 from hearthway.records.localtime import DAY_S
 
 if TYPE_CHECKING:
+    from bench._given import find_histories
     from bench._reliability import reliability_svg
 else:  # run as a script, its own folder is on the path
+    from _given import find_histories
     from _reliability import reliability_svg
 
 Row = dict[str, Any]
@@ -145,22 +147,6 @@ def cost_rows(case: str, path: Path) -> list[Row]:
             f"{life.state.days} recorded of {span_days:.0f} days"
         )
     return rows
-
-
-def find_histories(data: Path, split: str) -> list[Path]:
-    """The raw histories of the part `split`; InputError where there is none."""
-    found = sorted(
-        path
-        for folder in (data, data / "mobility")
-        for path in folder.glob("*raw*.csv*")
-        if split in path.name
-    )
-    if not found:
-        raise InputError(
-            f"No file like *raw*{split}*.csv.gz is in {data} or in its folder mobility.",
-            "Give --data the folder with raw GPS histories, and --split a part of a name that is there.",
-        )
-    return found
 
 
 def plot_page(pictures: list[tuple[str, PersonReport]]) -> str:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import log
@@ -26,7 +25,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from hearthway.atlas.build import build
 from hearthway.atlas.store import Atlas
 from hearthway.context.destination import Posterior
 from hearthway.context.events import LegEnded, LifeEvent, MealVisited, StayEnded
@@ -39,9 +37,11 @@ from hearthway.records.localtime import DAY_S, utc_offset_s, weekday
 from hearthway.records.signals import Fix
 
 if TYPE_CHECKING:
+    from bench._given import maps_under
     from bench._lives import FIRST_DAY, HOUR_S, Point
     from bench._moves import CHANGE_DAY, DAYS, KINDS, Truth, lived, span_s
 else:  # run as a script, its own folder is on the path
+    from _given import maps_under
     from _lives import FIRST_DAY, HOUR_S, Point
     from _moves import CHANGE_DAY, DAYS, KINDS, Truth, lived, span_s
 
@@ -279,19 +279,10 @@ def rows_of(name: str, kind: str, atlas: Atlas, seeds: range) -> Iterator[dict[s
 
 def measured(data: Path, split: str, seeds: range) -> list[dict[str, Any]]:
     """All rows."""
-    if not data.is_dir():
-        raise InputError(f"There is no directory {data}.", "Give one with --data.")
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as scratch:
-        maps = {"bundled map": Atlas.bundled()}
-        for pbf in sorted(p for p in data.glob("**/*.osm.pbf") if split in p.name):
-            target = Path(scratch) / pbf.name
-            build(pbf, target)
-            maps[pbf.name.removesuffix(".osm.pbf")] = Atlas.open(target)
-        for name, atlas in maps.items():
-            for kind in KINDS:
-                rows += rows_of(name, kind, atlas, seeds)
-            atlas.close()
+    for name, atlas in maps_under(data, split, "bundled map"):
+        for kind in KINDS:
+            rows += rows_of(name, kind, atlas, seeds)
     return rows
 
 

@@ -28,14 +28,16 @@ from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace
 from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history
-from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.errors import HearthwayError
 from hearthway.records.geo import distance_m
 from hearthway.records.life import STAY_RADIUS_M, Stay
 from hearthway.records.signals import Fix
 
 if TYPE_CHECKING:
+    from bench._given import find_histories
     from bench._place_lives import Phone, TrueStay, recorded, true_stays
 else:  # run as a script, its own folder is on the path
+    from _given import find_histories
     from _place_lives import Phone, TrueStay, recorded, true_stays
 
 DAYS = 42
@@ -260,22 +262,6 @@ def _row(
         "theirs": None if theirs is None else round(theirs, 4),
         "ratio": round(ours / theirs, 4) if theirs else None,
     }
-
-
-def find_histories(data: Path, split: str) -> list[Path]:
-    """The raw histories of the part `split`; InputError where there is none."""
-    found = sorted(
-        path
-        for folder in (data, data / "mobility")
-        for path in folder.glob("*raw*.csv*")
-        if split in path.name
-    )
-    if not found:
-        raise InputError(
-            f"No file like *raw*{split}*.csv.gz is in {data} or in its folder mobility.",
-            "Give --data the folder with raw GPS histories, and --split a part of a name that is there.",
-        )
-    return found
 
 
 def main() -> int:

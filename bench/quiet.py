@@ -43,7 +43,6 @@ from hearthway.assist.engine import Proposal
 from hearthway.assist.gate import driving_load
 from hearthway.assist.settings import GateSettings
 from hearthway.assist.shape import AnyNeed
-from hearthway.atlas.build import build
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
@@ -64,11 +63,13 @@ from hearthway.synthetic.settings import Settings
 
 if TYPE_CHECKING:
     from bench import _house, _lives, _third
+    from bench._given import maps_under
     from bench._lives import Leg, Lived
 else:  # run as a script, its own folder is on the path
     import _house
     import _lives
     import _third
+    from _given import maps_under
     from _lives import Leg, Lived
 
 LEARN_DAYS, QUIET_DAYS = 60, 30
@@ -555,18 +556,10 @@ def on_map(name: str, atlas: Atlas, seeds: range, folder: Path) -> Iterator[dict
 
 def measured(data: Path, split: str, seeds: range) -> list[dict[str, Any]]:
     """All rows."""
-    if not data.is_dir():
-        raise InputError(f"There is no directory {data}.", "Give one with --data.")
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
-        maps = {"bundled": Atlas.bundled()}
-        for pbf in sorted(p for p in data.glob("**/*.osm.pbf") if split in p.name):
-            target = Path(scratch) / pbf.name
-            build(pbf, target)
-            maps[pbf.name.removesuffix(".osm.pbf")] = Atlas.open(target)
-        for name, atlas in maps.items():
+        for name, atlas in maps_under(data, split, "bundled"):
             rows += on_map(name, atlas, seeds, Path(scratch))
-            atlas.close()
     return rows
 
 
