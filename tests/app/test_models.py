@@ -21,17 +21,11 @@ from hearthway.cli.status import lines_of
 from hearthway.mesh.trust.signing import public_bytes
 from hearthway.records.errors import HearthwayError, InputError
 
-from .modelling import BAD, TASK, model, opaque, own, publish, serves
+from .modelling import BAD, TASK, give, model, opaque, own, publish, serves
 
 __all__ = ["opaque"]
 pytestmark = pytest.mark.usefixtures("opaque")
 OLD, NEW = model("old"), model("new")
-
-
-async def give(nodes: Any, folder: Path, data: bytes, *names: str) -> None:
-    """The household stands by an artefact, and these nodes serve it."""
-    await nodes.ask("home", "model-add", **own(folder, f"{hash(data)}.student", data))
-    await nodes.until(lambda: all(serves(nodes[one]) == data for one in names))
 
 
 def test_all_turn_over_when_all_have_checked_it(household: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec.structs import replace
 from tests.app.conftest import household
-from tests.app.modelling import TASK, model, opaque, own, serves
+from tests.app.modelling import TASK, give, model, opaque, own, serves
 from tests.mesh.shelves import artefact, release
 
 from hearthway.app.model_fetch import Fetcher
@@ -232,11 +232,6 @@ def test_a_manifest_that_lies_about_its_whole_is_found_at_the_end(tmp_path: Path
 
 
 # in a household ---------------------------------------------------------------------------------------------------
-
-
-async def give(nodes: Any, folder: Path, data: bytes, *names: str) -> None:
-    await nodes.ask("home", "model-add", **own(folder, f"m{hash(data)}.student", data))
-    await nodes.until(lambda: all(serves(nodes[one]) == data for one in names))
 
 
 @pytest.mark.usefixtures("opaque")
