@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from hearthway.mesh.links.own_network import at_address, is_own, looked_up
+from hearthway.mesh.links.own_network import at_address, is_here, is_own, looked_up
 from hearthway.records.errors import InputError, RuleDeniedError
 
 
@@ -97,3 +97,21 @@ def test_a_name_counts_by_what_it_leads_to(monkeypatch: pytest.MonkeyPatch) -> N
         looked_up("http://both.example:8080/v1")
     with pytest.raises(InputError, match="not known here"):
         looked_up("http://nowhere.lan/v1")
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("localhost", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.168.1.7", False),
+        ("fe80::1%eth0", False),
+        ("kitchen.local", False),
+        ("", False),
+    ],
+)
+def test_what_is_this_machine_itself(host: str, here: bool) -> None:
+    assert is_here(host) == here

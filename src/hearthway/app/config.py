@@ -19,6 +19,7 @@ from hearthway.records.household import Role
 from .paths import NodePaths, write_private
 
 DIALS = ("quiet", "normal", "eager")
+VOICE_SERVICES = ("mic", "wake", "asr", "tts", "snd")
 
 
 class NodeTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,6 +74,17 @@ class AskTable(Struct, frozen=True, forbid_unknown_fields=True):
     voice_person: str = "nobody"
 
 
+class SatelliteTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """Listening and speaking by Wyoming, each service at its host:port; "off", or all five. `word`: the wake word's name."""
+
+    mic: str = "off"
+    wake: str = "off"
+    asr: str = "off"
+    tts: str = "off"
+    snd: str = "off"
+    word: str = ""
+
+
 class VenueTable(Struct, frozen=True, forbid_unknown_fields=True):
     """For the venue role: which POI it is, and where it answers."""
 
@@ -116,6 +128,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     web: WebTable = WebTable()
     assist: AssistTable = AssistTable()
     ask: AskTable = AskTable()
+    satellite: SatelliteTable = SatelliteTable()
     venue: VenueTable = VenueTable()
     models: ModelsTable = ModelsTable()
     offload: OffloadTable = OffloadTable()
@@ -138,6 +151,7 @@ _TABLES: dict[str, type[Struct]] = {
     "web": WebTable,
     "assist": AssistTable,
     "ask": AskTable,
+    "satellite": SatelliteTable,
     "venue": VenueTable,
     "models": ModelsTable,
     "offload": OffloadTable,
@@ -217,6 +231,7 @@ def validated(config: Config, source: str) -> Config:
             "A key is 64 small hexadecimal digits, as its maker tells it.",
         )
     _check_ask(config.ask, source)
+    _check_satellite(config, source)
     if config.node.role is Role.VENUE:
         _split_address(config.venue.listen, f"{source}: venue.listen")
         seats = config.venue.tables
@@ -259,6 +274,28 @@ def _check_ask(ask: AskTable, source: str) -> None:
             raise ConfigError(
                 f"{source}: ask.voice is {ask.voice!r}: the protocol knows no password.",
                 "Listen on this machine or at an address of your own network.",
+            )
+
+
+def _check_satellite(config: Config, source: str) -> None:
+    """ConfigError for a satellite that lacks a part, or one that is not on one's own network."""
+    table = config.satellite
+    at = {name: getattr(table, name) for name in VOICE_SERVICES}
+    if set(at.values()) == {"off"}:
+        return
+    if config.node.role is Role.VENUE:
+        raise ConfigError(f"{source}: a venue answers no questions.", "Leave out [satellite].")
+    for name, address in at.items():
+        if address == "off":
+            raise ConfigError(
+                f"{source}: satellite.{name} is off, and others are not.",
+                f"Say where each of {', '.join(VOICE_SERVICES)} is, or leave all out.",
+            )
+        host, _ = _split_address(address, f"{source}: satellite.{name}")
+        if not is_own(host):
+            raise ConfigError(
+                f"{source}: satellite.{name} is {address!r}, and what is said does not leave your own network.",
+                'Write an address of it, not a name, as in "127.0.0.1:10300".',
             )
 
 

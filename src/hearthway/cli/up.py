@@ -110,6 +110,10 @@ def command(
         from hearthway.app.ask.voice import VoiceService
 
         node.services.append(VoiceService(node))
+    if node.config.satellite.mic != "off":
+        from hearthway.app.ask.satellite import SatelliteService
+
+        node.services.append(SatelliteService(node))
 
     def up() -> None:
         click.echo(f"{node.config.node.id} is up ({node.config.node.role}); Ctrl-C ends it")

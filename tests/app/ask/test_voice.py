@@ -16,7 +16,8 @@ from wyoming.event import Event
 from wyoming.handle import Handled, NotHandled
 from wyoming.intent import Intent, NotRecognized, Recognize
 
-from hearthway.app.ask.voice import DATA_MAX, LINE_MAX, PAYLOAD_MAX, VoiceService
+from hearthway.app.ask.frames import DATA_MAX, LINE_MAX, PAYLOAD_MAX
+from hearthway.app.ask.voice import VoiceService
 from hearthway.app.config import AskTable
 
 pytestmark = pytest.mark.anyio

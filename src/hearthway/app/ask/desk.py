@@ -17,7 +17,6 @@ from hearthway.app.handoff import Tasks
 from hearthway.app.member import Member
 from hearthway.app.models import Models
 from hearthway.app.phone import PhoneNode
-from hearthway.app.ruling import Ruling
 from hearthway.app.witness import stages
 from hearthway.assist.ask import answers
 from hearthway.assist.ask.cascade import Understood, clean, missing_slot, taken, understand
@@ -35,7 +34,7 @@ from hearthway.records.tasks import Conversation, Turn
 from .endpoint import QUESTION, Endpoint
 from .gathering import Gatherer
 from .ordering import Ordering
-from .permits import PURPOSE, Asker, Permits, asker_of
+from .permits import PURPOSE, Asker, Permits, asker_of, may_leave
 from .sentences import Sentences, short_answer
 
 TASKS = (
@@ -177,7 +176,7 @@ class Desk:
         readers: list[Understander] = [Sentences(names), *self._students(names)]
         if ask.model_url:
             model = Endpoint(ask.model_url, ask.model, names)
-            if model.is_here or self._may_leave():
+            if model.is_here or may_leave(self.node, QUESTION):
                 readers.append(model)
             else:
                 self.node.note(
@@ -205,11 +204,6 @@ class Desk:
         from .student import StudentReader
 
         return StudentReader(data, names)
-
-    def _may_leave(self) -> bool:
-        """Does a rule let what is said go to another machine of the house?"""
-        rules, role = self.node.part(Ruling).rules, str(self.node.config.node.role)
-        return rules.allows(QUESTION, role, str(Role.HOME), PURPOSE) is not None
 
     async def _in_turn(self, work: Any) -> Any:
         node = self.node

@@ -32,6 +32,12 @@ class Asker(Struct, frozen=True, kw_only=True):
         return self.person or self.name
 
 
+def may_leave(node: Node, key: str) -> bool:
+    """Does a rule let what is said here, or its answer, go to another machine of the house?"""
+    rules, role = node.part(Ruling).rules, str(node.config.node.role)
+    return rules.allows(key, role, str(Role.HOME), PURPOSE) is not None
+
+
 def asker_of(node: Node, owner: str, wanted: str) -> Asker:
     """The asker of that name or id; "" is the owner of the machine. InputError for somebody who is not of the household."""
     roster = None if node.mesh is None else node.mesh.identity.roster

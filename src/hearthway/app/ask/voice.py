@@ -1,18 +1,15 @@
 """Voice, by the Wyoming protocol: text that somebody's own speech recogniser heard comes in, the line to say goes out.
 
 `transcript` is answered by `handled` or `not-handled` with the line; `recognize` by `intent` or `not-recognized`, which
-uses nothing of anybody; `describe` by `info`. A frame is a line of JSON, and as many bytes of data and of payload as it says; the
-protocol's own package reads as many as anybody says, so frames are read here, with bounds. Tests speak to it with that package.
+uses nothing of anybody; `describe` by `info`. Sound that comes is none of its business; `satellite` listens.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from hearthway import __version__
 from hearthway.app.config import split_address
@@ -22,14 +19,13 @@ from hearthway.mesh.links.own_network import is_own
 from hearthway.records.ask import LANGUAGES, Outcome
 from hearthway.records.errors import ConfigError, HearthwayError
 
+from .frames import LINE_MAX, Data, read_frame, write_frame
 from .part import Asking
 
-LINE_MAX, DATA_MAX, PAYLOAD_MAX = 16_384, 65_536, 1_048_576
 AT_ONCE = 16  # speakers of one house
 IDLE_S = 300.0
 SPOKEN = (Outcome.ANSWERED, Outcome.ASKS, Outcome.DONE, Outcome.UNKNOWN)
 log = logging.getLogger("hearthway.voice")
-Data = dict[str, Any]
 
 
 class VoiceService:
@@ -89,13 +85,12 @@ class VoiceService:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                frame = await asyncio.wait_for(_read(reader), IDLE_S)
+                frame = await asyncio.wait_for(read_frame(reader), IDLE_S)
                 if frame is None:
                     return
-                kind, data = frame
-                answer = self._events.get(kind)
+                answer = self._events.get(frame.kind)
                 if answer is not None:  # others are none of ours, and are passed over
-                    _write(writer, *await answer(data))
+                    write_frame(writer, *await answer(frame.data))
                     await writer.drain()
         except (ConnectionError, TimeoutError, asyncio.CancelledError):
             pass
@@ -121,7 +116,7 @@ class VoiceService:
     async def _transcript(self, data: Data) -> tuple[str, Data]:
         try:
             reply = await self._node.part(Asking).ask(
-                data.get("text"), self._node.config.ask.voice_person, _language(data)
+                data.get("text"), self._node.config.ask.voice_person, language_of(data)
             )
         except HearthwayError as why:
             return "not-handled", {"text": str(why), **_context(data)}
@@ -131,7 +126,7 @@ class VoiceService:
     async def _recognize(self, data: Data) -> tuple[str, Data]:
         try:
             meaning = await self._node.part(Asking).read(
-                data.get("text"), self._node.config.ask.voice_person, _language(data)
+                data.get("text"), self._node.config.ask.voice_person, language_of(data)
             )
         except HearthwayError as why:
             return "not-recognized", {"text": str(why), **_context(data)}
@@ -141,7 +136,8 @@ class VoiceService:
         return "intent", {"name": meaning.intent, "entities": entities, **_context(data)}
 
 
-def _language(data: Data) -> str:
+def language_of(data: Data) -> str:
+    """The language that a recogniser heard, where it is one of ours; else ""."""
     said = str(data.get("language") or "").partition("-")[0].lower()
     return said if said in LANGUAGES else ""
 
@@ -149,31 +145,3 @@ def _language(data: Data) -> str:
 def _context(data: Data) -> Data:
     context = data.get("context")
     return {"context": context} if isinstance(context, dict) else {}
-
-
-async def _read(reader: asyncio.StreamReader) -> tuple[str, Data] | None:
-    """The next event; None at the end, and for what is no frame or too large: then the connection ends."""
-    try:
-        line = await reader.readline()
-        head = json.loads(line) if line else None
-        if not isinstance(head, dict) or not isinstance(head.get("type"), str):
-            return None
-        data: Data = head["data"] if isinstance(head.get("data"), dict) else {}
-        sizes = [head.get(f"{part}_length") or 0 for part in ("data", "payload")]
-        if not all(isinstance(size, int) and size >= 0 for size in sizes):
-            return None
-        if sizes[0] > DATA_MAX or sizes[1] > PAYLOAD_MAX:
-            return None
-        if sizes[0]:
-            more = json.loads(await reader.readexactly(sizes[0]))
-            data = {**data, **more} if isinstance(more, dict) else data
-        await reader.readexactly(sizes[1])  # sound: nothing here listens to it
-    except (ValueError, RecursionError, asyncio.IncompleteReadError):
-        return None
-    return str(head["type"]), data
-
-
-def _write(writer: asyncio.StreamWriter, kind: str, data: Data) -> None:
-    body = json.dumps(data).encode()  # half a character of a context goes back as it came
-    head = {"type": kind, "data_length": len(body)}
-    writer.write(json.dumps(head).encode() + b"\n" + body)

@@ -37,8 +37,7 @@ class Where(Struct, frozen=True, kw_only=True):
     @property
     def here(self) -> bool:
         """Is it this machine itself?"""
-        found = _address(self.address)
-        return found is not None and found.is_loopback
+        return is_here(self.address)
 
     @property
     def words(self) -> str:
@@ -52,6 +51,12 @@ def is_own(host: str) -> bool:
     return address is not None and any(
         address.version == net.version and address in net for net in OWN
     )
+
+
+def is_here(host: str) -> bool:
+    """True for this machine itself."""
+    address = _address(host)
+    return address is not None and address.is_loopback
 
 
 def at_address(url: str) -> Where:
