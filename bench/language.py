@@ -6,7 +6,8 @@ CLINC150, part NAME with its out-of-scope utterances ("test" is the published on
 150 intents; "after rejection" counts an in-scope utterance as right where it is accepted and right, "oos recall" the
 out-of-scope ones that are rejected. Thresholds were chosen on the validation part: a student's stands in its file. The
 integers come from the fast runtime, and a sample of them is compared with the reference. Rows that equal a text of the
-training pool are left out; the pool is made anew and known by the digest in the file. Published figures are of the
+training pool are left out; the pool is made anew and known by the digest in the file. Beside what ships stand other
+seeds of it and their mean, and the small student of the same teacher (bench/students). Published figures are of the
 whole test part. The teacher is measured where its weights are: --teacher takes the teacher.pt that scripts/train left.
 SLURP's test parts that are at hand are scored by scenario and action, and entities by type and words ("SLURP-lite":
 trained without SLURP's own training part), beside the predictions of two published systems, scored by the same code.
@@ -27,7 +28,7 @@ import msgspec
 import numpy as np
 
 from hearthway.distill.language import datasets
-from hearthway.distill.language.texts import overlap
+from hearthway.distill.language.texts import Utterance, overlap
 from hearthway.records.errors import HearthwayError
 from hearthway.student.format import read
 
@@ -40,47 +41,27 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "src" / "hearthway" / "student" / "data"
-OTHER_SEEDS = ROOT / "bench" / "students"
+OTHERS = ROOT / "bench" / "students"  # what scripts/train makes besides
 TEACHER_KEPT = 0.9875  # of what the teacher gets right, those that its threshold accepts
 
 Row = dict[str, Any]
 
 
-def understood(folder: Path, split: str, files: Sequence[Path], teacher: Path | None) -> list[Row]:
-    """CLINC150: a row a student, their mean, the teacher, and the published ones."""
+def understood(
+    folder: Path, split: str, files: Sequence[Path], small: Sequence[Path], teacher: Path | None
+) -> list[Row]:
+    """CLINC150: a row a student, the mean of `files`, the small one, the teacher, and the published ones."""
     whole = datasets.clinc(folder, split)
+    kept: Sequence[Utterance] = whole
     rows: list[Row] = []
-    kept: Sequence[Any] = whole
     for path in files:
-        student = read(path)
-        pools = lang.ask_pools(folder, student)
-        seen = lang.unseen(whole, pools, student)
-        kept = seen.kept
-        left = overlap([one.text for one in pools[0].pool], [one.text for one in kept])
-        print(
-            f"{path.name}: {seen.left_out} of {len(whole)} rows of {split} equal a text of the training pool and are"
-            f" left out; overlap {left}" + ("" if seen.pool_known else " (pool of another recipe)")
-        )
-        figures, differ = lang.student_scope(student, kept)
-        print(
-            f"{path.name}: {differ} numbers differ from the reference in {lang.SAMPLE} texts or more"
-        )
-        rows.append(
-            {
-                "system": f"student {path.name}",
-                "identity": student.identity,
-                "bytes": student.size,
-                "differ": differ,
-                "overlap": left,
-                "float_val": student.header.about.recipe.get("float_val", ""),
-                "whole_val": student.header.about.recipe.get("whole_val", ""),
-                **msgspec.to_builtins(figures),
-            }
-        )
+        row, kept = _understood(folder, split, whole, path)
+        rows.append(row)
     if len(rows) > 1:
         names = ("in_scope", "auroc", "accepted_right", "oos_recall")
         mean = {name: float(np.mean([row[name] for row in rows])) for name in names}
         rows.append({"system": f"students, mean of {len(rows)}", **mean})
+    rows += [_understood(folder, split, whole, path)[0] for path in small]
     if teacher is not None:
         figures = lang.teacher_scope(teacher, folder, kept, TEACHER_KEPT)
         rows.append({"system": "teacher", **msgspec.to_builtins(figures)})
@@ -89,6 +70,33 @@ def understood(folder: Path, split: str, files: Sequence[Path], teacher: Path | 
         for name, inside, oos in lang.PUBLISHED
     ]
     return rows
+
+
+def _understood(
+    folder: Path, split: str, whole: Sequence[Utterance], path: Path
+) -> tuple[Row, Sequence[Utterance]]:
+    """(one student's row, the utterances that it was not trained on)."""
+    student = read(path)
+    pools = lang.ask_pools(folder, student)
+    seen = lang.unseen(whole, pools, student)
+    left = overlap([one.text for one in pools[0].pool], [one.text for one in seen.kept])
+    print(
+        f"{path.name}: {seen.left_out} of {len(whole)} rows of {split} equal a text of the training pool and are"
+        f" left out; overlap {left}" + ("" if seen.pool_known else " (pool of another recipe)")
+    )
+    figures, differ = lang.student_scope(student, seen.kept)
+    print(f"{path.name}: {differ} numbers differ from the reference in {lang.SAMPLE} texts or more")
+    row = {
+        "system": f"student {path.name}",
+        "identity": student.identity,
+        "bytes": student.size,
+        "differ": differ,
+        "overlap": left,
+        "float_val": student.header.about.recipe.get("float_val", ""),
+        "whole_val": student.header.about.recipe.get("whole_val", ""),
+        **msgspec.to_builtins(figures),
+    }
+    return row, seen.kept
 
 
 def print_understood(rows: Sequence[Row]) -> None:
@@ -145,8 +153,12 @@ def timed(folder: Path, split: str, path: Path) -> list[Row]:
     ]
 
 
-def _files(given: list[Path] | None) -> list[Path]:
-    return given or [SHIPPED / "ask.student", *sorted(OTHER_SEEDS.glob("ask*.student"))]
+def _files(given: list[Path] | None) -> tuple[list[Path], list[Path]]:
+    """(students whose mean is of interest, the small one): those given, or what stands in the repository."""
+    if given:
+        return given, []
+    seeds = sorted(OTHERS.glob("ask-[0-9]*.student"))
+    return [SHIPPED / "ask.student", *seeds], [OTHERS / "ask-small.student"]
 
 
 def main() -> int:
@@ -162,8 +174,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         folder = datasets.language_folder(options.data)
-        files = _files(options.student)
-        rows = understood(folder, options.split, files, options.teacher)
+        files, small = _files(options.student)
+        rows = understood(folder, options.split, files, small, options.teacher)
         print_understood(rows)
         home_file = SHIPPED / "home.student"
         slurp = commanded(folder, home_file) if home_file.is_file() else []

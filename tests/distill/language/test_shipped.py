@@ -13,7 +13,8 @@ from hearthway.student.answer import Answerer
 from hearthway.student.format import Student, read
 
 DATA = Path(__file__).parents[3] / "src" / "hearthway" / "student" / "data"
-SIZE_MAX = 1_500_000  # bytes
+SMALL = Path(__file__).parents[3] / "bench" / "students" / "ask-small.student"
+SIZE_MAX, SMALL_MAX = 1_500_000, 500_000  # bytes
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,17 @@ def test_a_shipped_student_says_where_it_comes_from(ask: Student) -> None:
     assert {"settings", "teacher", "pool", "encoder"} <= ask.header.about.recipe.keys()
     assert any("CC BY 3.0" in line for line in ask.header.about.attribution)
     assert len(lang.head_of(ask).labels) == 151
+
+
+def test_the_small_student_is_of_the_same_pool_and_labels(ask: Student) -> None:
+    small = read(SMALL)
+    assert small.size <= SMALL_MAX
+    assert lang.head_of(small).labels == lang.head_of(ask).labels
+    for told in ("pool", "teacher", "encoder"):
+        assert small.header.about.recipe[told] == ask.header.about.recipe[told]
+    found = Answerer(small, cpu.Runtime(small)).understand("is it going to rain tomorrow")
+    assert (found.intent, found.accepted) == ("weather", True)
+    assert not Answerer(small, cpu.Runtime(small)).understand("zzgh qwx").accepted
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,27 @@ def test_another_seed_is_another_student_of_the_same_teacher(
     assert not [line for line in lines if line.startswith("teacher: epoch")]
 
 
+def test_a_small_student_of_the_same_teacher_has_a_table_of_four_bits(
+    trained: run.Trained, work: Path, tmp_path: Path
+) -> None:
+    small = msgspec.structs.replace(SETTINGS.student, table_bits=4)
+    lines: list[str] = []
+    other = run.train(
+        tiny.corpus(),
+        msgspec.structs.replace(SETTINGS, student=small),
+        tmp_path,
+        lines.append,
+        teachers=work,
+    )
+    assert not [line for line in lines if line.startswith("teacher: epoch") or "reads" in line]
+    assert not list(tmp_path.glob("teacher*"))
+    table, its = (read(one.data).tensors["table"].nbytes for one in (trained, other))
+    assert its * 2 == table
+    assert other.whole.in_scope > 0.95
+    assert '"table_bits":4' in read(other.data).header.about.recipe["settings"]
+    assert "table_bits" not in read(trained.data).header.about.recipe["settings"]
+
+
 def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:
     from hearthway.distill.language import teacher
 

@@ -25,12 +25,20 @@ VOCABULARY = [UNKNOWN, *LETTERS, *(MORE + c for c in LETTERS), "turn", "light", 
 SETTINGS = StudentSettings(epochs=2, int_epochs=2, batch=32, channels=16, width=8)
 
 
-def _net(seed: int, *, slots: int, convs: int, squeeze: float = 1.0) -> Net:
+def _net(seed: int, *, slots: int, convs: int, squeeze: float = 1.0, bits: int = 8) -> Net:
     torch.manual_seed(seed)
     shape = NetShape(
-        pieces=len(VOCABULARY), labels=7, slots=slots, width=8, channels=16, convs=convs
+        pieces=len(VOCABULARY),
+        labels=7,
+        slots=slots,
+        width=8,
+        channels=16,
+        convs=convs,
+        table_bits=bits,
     )
     net = Net(shape).eval()
+    with torch.no_grad():
+        net.embedding.mul_(torch.linspace(0.02, 1, shape.pieces)[:, None])
     net.watch()
     with torch.no_grad():
         net(torch.randint(0, shape.pieces, (16, 12)), torch.randint(1, 13, (16,)))
@@ -39,15 +47,16 @@ def _net(seed: int, *, slots: int, convs: int, squeeze: float = 1.0) -> Net:
     return net
 
 
+@pytest.mark.parametrize("bits", [8, 4])
 @pytest.mark.parametrize("slots", [0, 5])
 @pytest.mark.parametrize(("convs", "squeeze"), [(1, 1.0), (3, 1.0), (3, 0.3)])
 def test_the_trained_form_equals_the_reference_bit_for_bit(
-    slots: int, convs: int, squeeze: float
+    slots: int, convs: int, squeeze: float, bits: int
 ) -> None:
     names = ("O", "B-x", "I-x", "B-y", "I-y")[:slots]
     labelling = export.Labelling("tiny", tuple("abcdefg"), 6, 5, names)
     for seed in range(6):
-        net = _net(seed, slots=slots, convs=convs, squeeze=squeeze)
+        net = _net(seed, slots=slots, convs=convs, squeeze=squeeze, bits=bits)
         student = student_format.read(
             export.exported(net, VOCABULARY, labelling, About(title="t", licence="none"))
         )
@@ -59,6 +68,29 @@ def test_the_trained_form_equals_the_reference_bit_for_bit(
             assert (found[INTENT] == heads[INTENT][row].numpy()).all()
             if slots:
                 assert (found[SLOTS] == heads[SLOTS][row, :length].numpy()).all()
+
+
+def test_a_table_of_four_bits_is_half_as_long_and_near_what_it_stands_for() -> None:
+    labelling = export.Labelling("tiny", tuple("abcdefg"), 6, 5)
+    tables = {}
+    for bits in (8, 4):
+        net = _net(1, slots=0, convs=1, bits=bits)
+        data = export.exported(net, VOCABULARY, labelling, About(title="t", licence="none"))
+        tables[bits] = student_format.read(data).tensors["table"]
+    assert tables[4].nbytes * 2 == tables[8].nbytes
+    assert net.gains is not None
+    assert net.gains.min() >= 1
+    assert len(net.gains.unique()) > 8  # rows of many sizes have gains of many sizes
+    assert net.gains.max() <= 16
+    off = (net.table() * net.embedding_scale - net.embedding).detach()
+    plain = rounding.rounded(net.embedding, net.embedding.abs().amax() / 7, most=7).detach()
+    one_gain = (plain * (net.embedding.abs().amax() / 7) - net.embedding).detach()
+    assert off.square().mean() < one_gain.square().mean() / 2
+
+
+def test_what_has_eight_bits_has_no_nibbles() -> None:
+    with pytest.raises(ValueError, match="8 bits"):
+        _net(1, slots=0, convs=1).nibbles()
 
 
 def test_padding_changes_nothing() -> None:

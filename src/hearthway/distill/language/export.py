@@ -87,9 +87,8 @@ def exactly(net: Net) -> Net:
 
 
 def _body(net: Net, numbers: dict[str, NDArray[np.generic]]) -> list[h.Node]:
-    numbers["table"] = _int8(rounded(net.embedding, net.embedding_scale))
     scale = dict(zip(net.points, net.scales, strict=True))
-    nodes: list[h.Node] = [h.Embedding(name="pieces", of=h.INPUT, table="table")]
+    nodes: list[h.Node] = [_embedding(net, numbers)]
     before, at_scale = "pieces", net.embedding_scale
     for at, layer in enumerate(net.convs, start=1):
         name = f"conv{at}"
@@ -108,6 +107,16 @@ def _body(net: Net, numbers: dict[str, NDArray[np.generic]]) -> list[h.Node]:
         h.Concat(name="seen", of=("most", "mean")),
     ]
     return nodes
+
+
+def _embedding(net: Net, numbers: dict[str, NDArray[np.generic]]) -> h.Embedding:
+    if net.gains is None:
+        numbers["table"] = _int8(net.table())
+        return h.Embedding(name="pieces", of=h.INPUT, table="table")
+    nibbles = _int8(net.nibbles()).view(np.uint8) & 15
+    numbers["table"] = nibbles[:, 0::2] | nibbles[:, 1::2] << 4
+    numbers["gain"] = net.gains[:, 0].to(torch.uint8).numpy()
+    return h.Embedding(name="pieces", of=h.INPUT, table="table", gain="gain")
 
 
 def _conv(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hearthway.student.rescale import multiplier, pair
 
-from .rounding import HIGH, LOW, added, requantised, rounded, row_scales
+from .rounding import HIGH, LOW, NIBBLE, added, gained, requantised, rounded, row_scales
 from .settings import NetShape
 
 LONGEST = 64  # pieces of a text
@@ -47,8 +47,11 @@ class Net(nn.Module):
         self.slots = nn.Linear(shape.channels, shape.slots) if shape.slots else None
         self.points = points(shape)
         self.embedding_scale: Tensor
+        self.gains: Tensor | None
         self.scales: Tensor
         self.register_buffer("embedding_scale", torch.ones(()))
+        small = shape.table_bits == 4
+        self.register_buffer("gains", torch.ones(shape.pieces, 1) if small else None)
         self.register_buffer("scales", torch.ones(len(self.points)))
         self.drop = nn.Dropout(0.0)
         self.watched: dict[str, Tensor] | None = None  # largest values, while scales are sought
@@ -78,7 +81,7 @@ class Net(nn.Module):
         self, ids: Tensor, lengths: Tensor, mask: Tensor
     ) -> tuple[dict[str, Tensor], Tensor]:
         scale = dict(zip(self.points, self.scales, strict=True))
-        x = self.drop(F.embedding(ids, rounded(self.embedding, self.embedding_scale))) * mask
+        x = self.drop(F.embedding(ids, self.table())) * mask
         before = scale["conv1"]
         x = self._layer(self.convs[0], _threes(x), self.embedding_scale, before) * mask
         for at, conv in enumerate(self.convs[1:], start=2):
@@ -94,6 +97,18 @@ class Net(nn.Module):
             tags = self._layer(self.tagging, steps, before, scale[TAGGING])
             heads[SLOTS] = self._head(self.slots, tags, scale[TAGGING])
         return heads, features * before
+
+    def table(self) -> Tensor:
+        """The embedding as int8."""
+        if self.gains is None:
+            return rounded(self.embedding, self.embedding_scale)
+        return self.nibbles() * self.gains
+
+    def nibbles(self) -> Tensor:
+        """The same in 4 bits, before the gains of its rows. ValueError where there are none."""
+        if self.gains is None:
+            raise ValueError("this student's table has 8 bits")
+        return rounded(self.embedding, self.embedding_scale * self.gains, most=NIBBLE)
 
     def _layer(self, layer: nn.Module, x: Tensor, into: Tensor, out: Tensor) -> Tensor:
         assert isinstance(layer, nn.Linear)  # narrows a ModuleList's element
@@ -146,7 +161,12 @@ class Net(nn.Module):
             raise ValueError("no values were watched")
         with torch.no_grad():
             self.scales.copy_(torch.stack([self.watched[point] for point in self.points]) / HIGH)
-            self.embedding_scale.copy_(_best_scale(self.embedding))
+            if self.gains is None:
+                self.embedding_scale.copy_(_best_scale(self.embedding))
+            else:
+                scale, gains = gained(self.embedding)
+                self.embedding_scale.copy_(scale)
+                self.gains.copy_(gains)
         self.watched, self.whole = None, True
 
 

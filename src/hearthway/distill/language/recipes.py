@@ -25,9 +25,9 @@ class LanguageRecipe(Struct, frozen=True):
     corpus: Callable[[Path], Corpus]
 
 
-def recipe(task: str, seed: int = 1) -> LanguageRecipe:
-    """The shipped recipe of `task`, "ask" or "home", for a student of that seed. KeyError for another task."""
-    made = {"ask": ASK, "home": HOME}[task]
+def recipe(name: str, seed: int = 1) -> LanguageRecipe:
+    """The recipe of that name, "ask", "ask-small" or "home", for a student of that seed. KeyError for another name."""
+    made = {"ask": ASK, "ask-small": ASK_SMALL, "home": HOME}[name]
     student = msgspec.structs.replace(made.settings.student, seed=seed)
     return LanguageRecipe(msgspec.structs.replace(made.settings, student=student), made.corpus)
 
@@ -41,6 +41,23 @@ ASK = LanguageRecipe(
         ),
     ),
     lambda folder: clinc.corpus(folder, variants=VARIANTS["ask"], seed=CORPUS_SEED),
+)
+ASK_SMALL = LanguageRecipe(
+    msgspec.structs.replace(
+        ASK.settings,
+        student=StudentSettings(
+            vocabulary=5000,
+            width=96,
+            channels=136,
+            epochs=16,
+            int_epochs=4,
+            temperature=1.0,
+            hard=0.3,
+            dropout=0.1,
+            table_bits=4,
+        ),
+    ),
+    ASK.corpus,
 )
 HOME = LanguageRecipe(
     Settings(

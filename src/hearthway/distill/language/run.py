@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from numpy.typing import NDArray
 
 from hearthway.distill.outside.endpoint import EndpointSettings
@@ -88,10 +88,17 @@ def taught(corpus: Corpus, settings: Settings, work: Path, say: progress.Progres
     return Taught(teachers[0], said)
 
 
-def train(corpus: Corpus, settings: Settings, work: Path, say: progress.Progress) -> Trained:
-    """Trains whatever `work` does not hold yet, and writes the file."""
+def train(
+    corpus: Corpus,
+    settings: Settings,
+    work: Path,
+    say: progress.Progress,
+    *,
+    teachers: Path | None = None,
+) -> Trained:
+    """Trains whatever `work` does not hold yet, and writes the file. `teachers` holds those, if `work` does not."""
     say(f"{settings.task}: {len(corpus.labelled)} labelled texts, {len(corpus.unlabelled)} others")
-    first, said = taught(corpus, settings, work, say)
+    first, said = taught(corpus, settings, teachers or work, say)
     student = settings.student
     vocabulary = pruned(first.pieces, [one.text for one in corpus.pool], student.vocabulary)
     pieces = Pieces(vocabulary, LONGEST)
@@ -116,6 +123,7 @@ def shape_of(settings: StudentSettings, corpus: Corpus, vocabulary: Sequence[str
         width=settings.width,
         channels=settings.channels,
         convs=settings.convs,
+        table_bits=8 if settings.table_bits is UNSET else settings.table_bits,
         slots=len(corpus.slots),
     )
 

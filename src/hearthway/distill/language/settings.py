@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
 
 
 class TeacherSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +31,7 @@ class NetShape(Struct, frozen=True, kw_only=True):
     labels: int
     slots: int = 0  # labels of the slot head; 0: there is none
     width: int = 96  # of the embedding
+    table_bits: int = 8  # a number of the embedding; with 4 each row has a gain
     channels: int = 192
     convs: int = 3
     mean_gain: float = 2.0  # the mean is smaller than the maximum, and both have one scale
@@ -58,3 +61,4 @@ class StudentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     lost_pieces: float = 0.08  # share of the pieces that a training step does not see
     slots: float = 1.0  # what the slots' loss counts, where there are slots
     half: bool = True  # products of the float epochs in bfloat16
+    table_bits: Literal[4] | UnsetType = UNSET  # unset it is int8, and not in a file's recipe
