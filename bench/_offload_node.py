@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hearthway.app.ask.voice import VoiceService
 from hearthway.app.node import Node, open_node
 from hearthway.app.offload import Offloading, pinned
 from hearthway.app.offload_jobs import DETOURS, DetoursAsked, detours_asked
@@ -108,6 +109,8 @@ class Asker:
 async def main(data: Path) -> None:
     """Be up until standard input ends."""
     node = open_node(NodePaths(data))
+    if node.config.ask.voice != "off":
+        node.services.append(VoiceService(node))
     up = asyncio.Event()
     running = asyncio.create_task(node.run(up=up.set))
     waiting = asyncio.create_task(up.wait())

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from hearthway.app.config import Config, MeshTable, NodeTable, save_config
+from hearthway.app.config import AskTable, Config, MeshTable, NodeTable, save_config
 from hearthway.app.namespaces import Lan
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.mesh.trust.certificates import request
 from hearthway.mesh.trust.identity import create_household, device_key, keep_device
-from hearthway.records.household import Role
+from hearthway.records.household import HouseholdPerson, PersonKind, Role
 
 if TYPE_CHECKING or __package__:
     from bench._wire import Relay, Talking
@@ -101,10 +101,14 @@ class Throttle:
 
 
 class World:
-    """Phone and car, paired; a context. `share`: of a core, for the car; None: neither is slowed."""
+    """Phone and car, paired; a context. `share`: of a core, for the car; None: neither is slowed.
 
-    def __init__(self, share: float | None) -> None:
+    `owner`: whose phone it is; `voice`: where the car takes what a speech recogniser heard.
+    """
+
+    def __init__(self, share: float | None, *, owner: str = "", voice: str = "off") -> None:
         self.share = share
+        self._owner, self._voice = owner, voice
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -118,7 +122,7 @@ class World:
                     self._groups[name] = group
             self.lan = stack.enter_context(Lan.create(NAMES))
             self.relay = stack.enter_context(contextlib.closing(Relay(self.lan, NAMES)))
-            household(self.folder, self.lan)
+            household(self.folder, self.lan, self._owner, self._voice)
             self.phone = self.start("phone")
             self.car = self.start("car")
             self.reach()
@@ -191,14 +195,16 @@ class World:
             hog.kill()
 
 
-def household(folder: Path, lan: Lan) -> None:
+def household(folder: Path, lan: Lan, owner: str, voice: str) -> None:
     """Keys and settings of two devices of one household, at their addresses on the link."""
     root = create_household(private_dir(folder / "root"), "Offload", time.time())
     for name in NAMES:
         keys = private_dir(folder / name / "keys")
         key = device_key(keys)
         address = f"{lan.address(name)}:7447"
-        pem, _ = root.admit(request(key, name), name, name, time.time(), address)
+        whose = owner if name == "phone" else ""
+        person = HouseholdPerson(person_id=whose, kind=PersonKind.ADULT) if whose else None
+        pem, _ = root.admit(request(key, name), name, name, time.time(), address, person=person)
         keep_device(keys, key, pem, root.certificate_pem, root.signed_roster)
     for name in NAMES:
         (folder / name / "keys" / "roster.bin").write_bytes(root.signed_roster)
@@ -207,5 +213,6 @@ def household(folder: Path, lan: Lan) -> None:
             Config(
                 node=NodeTable(id=name, role=Role(name)),
                 mesh=MeshTable(listen=f"{lan.address(name)}:7447"),
+                ask=AskTable(voice=voice if name == "car" else "off"),
             ),
         )
