@@ -38,7 +38,7 @@ class Ordering:
         facts = Facts(now_s=0.0, language=self._language, lights=self._lights)
         names = lights_meant(facts, said)
         if not names:
-            return self._refused(meaning, no_such_light(facts, said))
+            return self._refused(meaning, say(self._language, *no_such_light(facts, said)))
         return LightOrder(names=tuple(names), on=meaning.intent == "light_on")
 
     def _heating(self, meaning: Meaning) -> Order | Reply:

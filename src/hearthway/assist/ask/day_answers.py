@@ -144,12 +144,11 @@ def calendar_next(facts: Facts, meaning: Meaning) -> Draft:
     cite = Cited(facts)
     ahead = [one for one in facts.planned if one.start_s >= facts.now_s and not one.cancelled]
     if not ahead:
-        line = say(
-            facts,
+        return unknown(
+            cite,
             "Nothing is known to be next: the calendar here has nothing in the coming days.",
             "Es ist nichts bekannt: Der Kalender hier hat nichts in den nächsten Tagen.",
         )
-        return unknown(cite, line)
     first = ahead[0]
     title = plain(first.title) or say(facts, "something without a title", "etwas ohne Titel")
     when = _at(cite, first.start_s, first.calendar or "calendar file", first.read_s)
@@ -202,10 +201,7 @@ def leave_when(facts: Facts, meaning: Meaning) -> Draft:
         why = say(facts, *reason)
         if facts.situation is not None:
             cite(WHERE, "", source="own position and calendar", age_s=0.0, personal=True)
-        return unknown(
-            cite,
-            say(facts, f"I cannot say: {why}.", f"Das kann ich nicht sagen: {why}."),
-        )
+        return unknown(cite, f"I cannot say: {why}.", f"Das kann ich nicht sagen: {why}.")
     source = entry.calendar or "calendar file"
     title = plain(entry.title) or say(facts, "the next entry", "den nächsten Termin")
     cite(CALENDAR, title, value=entry.title, source=source, personal=True)
@@ -231,10 +227,9 @@ def why(facts: Facts, meaning: Meaning) -> Draft:
     cite = Cited(facts)
     said = facts.said
     if said is None:
-        line = say(
-            facts, "Nothing was suggested here yet.", "Hier wurde noch nichts vorgeschlagen."
+        return unknown(
+            cite, "Nothing was suggested here yet.", "Hier wurde noch nichts vorgeschlagen."
         )
-        return unknown(cite, line)
     at = next((n for n, line in enumerate(facts.why) if line.startswith("Useful")), 0)
     shown = facts.why[at : at + WHY_LINES]
     short_id = said.suggestion_id[:12]

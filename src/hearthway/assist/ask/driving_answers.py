@@ -30,22 +30,16 @@ def battery(facts: Facts, meaning: Meaning) -> Draft:
 def _no_charge(cite: Cited) -> Draft:
     return unknown(
         cite,
-        say(
-            cite.facts,
-            "How full the battery is, is unknown: no car has told.",
-            "Wie voll der Akku ist, ist unbekannt: Kein Auto hat es gemeldet.",
-        ),
+        "How full the battery is, is unknown: no car has told.",
+        "Wie voll der Akku ist, ist unbekannt: Kein Auto hat es gemeldet.",
     )
 
 
 def _untaught(cite: Cited) -> Draft:
     return unknown(
         cite,
-        say(
-            cite.facts,
-            "What the car uses is unknown: too few trips have shown it.",
-            "Was das Auto verbraucht, ist unbekannt: Zu wenige Fahrten haben es gezeigt.",
-        ),
+        "What the car uses is unknown: too few trips have shown it.",
+        "Was das Auto verbraucht, ist unbekannt: Zu wenige Fahrten haben es gezeigt.",
     )
 
 
@@ -100,12 +94,9 @@ def get_home(facts: Facts, meaning: Meaning) -> Draft:
         return _no_charge(cite)
     pct = cite.signal(told, f"{told.value:.0f} %")
     if now is None or now.home is None:
-        line = say(
-            facts,
-            "Where home is, is not known yet.",
-            "Wo du zu Hause bist, ist noch nicht bekannt.",
+        return unknown(
+            cite, "Where home is, is not known yet.", "Wo du zu Hause bist, ist noch nicht bekannt."
         )
-        return unknown(cite, line)
     if found.at_home_pct is None or facts.short_p is None:
         return _untaught(cite)
     # Of an old reading no yes and no no can be said.
@@ -169,21 +160,15 @@ def charged_when(facts: Facts, meaning: Meaning) -> Draft:
     if plugged is None:
         return unknown(
             cite,
-            say(
-                facts,
-                f"Whether the car charges, nobody has told; the battery has {pct}{old}.",
-                f"Ob das Auto lädt, hat niemand gemeldet; der Akku hat {pct}{old}.",
-            ),
+            f"Whether the car charges, nobody has told; the battery has {pct}{old}.",
+            f"Ob das Auto lädt, hat niemand gemeldet; der Akku hat {pct}{old}.",
         )
     cite.signal(plugged, "")
     if stale(plugged, facts.now_s) or stale(told, facts.now_s):
         return unknown(
             cite,
-            say(
-                facts,
-                f"How it charges now, is unknown; the battery has {pct}{old}.",
-                f"Wie es jetzt lädt, ist unbekannt; der Akku hat {pct}{old}.",
-            ),
+            f"How it charges now, is unknown; the battery has {pct}{old}.",
+            f"Wie es jetzt lädt, ist unbekannt; der Akku hat {pct}{old}.",
         )
     if plugged.value is not True:
         return answered(
@@ -197,11 +182,8 @@ def charged_when(facts: Facts, meaning: Meaning) -> Draft:
     if rate is None or rate <= 0.0:
         return unknown(
             cite,
-            say(
-                facts,
-                f"It charges and has {pct}{old}; how fast is not known yet.",
-                f"Es lädt und hat {pct}{old}; wie schnell, ist noch nicht bekannt.",
-            ),
+            f"It charges and has {pct}{old}; how fast is not known yet.",
+            f"Es lädt und hat {pct}{old}; wie schnell, ist noch nicht bekannt.",
         )
     full_s = told.time_s + (100.0 - told.value) / rate * 3600.0
     at = cite(SOC, clock(full_s, facts.utc_offset_s), value=full_s, source="own readings")
@@ -226,12 +208,11 @@ def parked(facts: Facts, meaning: Meaning) -> Draft:
     cite = Cited(facts)
     car = facts.car
     if car is None:
-        line = say(
-            facts,
+        return unknown(
+            cite,
             "Where the car is, is unknown: it has told no position here.",
             "Wo das Auto steht, ist unbekannt: Es hat hier keine Position gemeldet.",
         )
-        return unknown(cite, line)
     age_s = max(0.0, facts.now_s - car.time_s)
     ago = ago_words(facts.language, age_s)
     where = cite(
@@ -274,11 +255,8 @@ def heading(facts: Facts, meaning: Meaning) -> Draft:
     if now is None or now.mode in ("staying", "unknown") or not now.destinations:
         return unknown(
             cite,
-            say(
-                facts,
-                "You are not known to be under way to anywhere.",
-                "Ob du unterwegs bist und wohin, ist nicht bekannt.",
-            ),
+            "You are not known to be under way to anywhere.",
+            "Ob du unterwegs bist und wohin, ist nicht bekannt.",
         )
     first = now.destinations[0]
     name = plain(first.place.called) or say(facts, "a place of yours", "einem deiner Orte")

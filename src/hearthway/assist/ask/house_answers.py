@@ -17,12 +17,11 @@ def house_warm(facts: Facts, meaning: Meaning) -> Draft:
     cite = Cited(facts)
     room = facts.house.get(ROOM)
     if room is None or not isinstance(room.value, float):
-        line = say(
-            facts,
+        return unknown(
+            cite,
             "How warm the house is, is unknown: nothing has told.",
             "Wie warm das Haus ist, ist unbekannt: Nichts hat es gemeldet.",
         )
-        return unknown(cite, line)
     degrees = cite.signal(room, f"{room.value:.1f} °C")
     old = aged(facts, room)
     wanted = facts.house.get(SETPOINT)
@@ -64,12 +63,11 @@ def anybody_home(facts: Facts, meaning: Meaning) -> Draft:
     cite = Cited(facts)
     told = facts.house.get(PRESENCE)
     if told is None or not isinstance(told.value, bool):
-        line = say(
-            facts,
+        return unknown(
+            cite,
             "Whether somebody is at home is unknown: nothing has told.",
             "Ob jemand zu Hause ist, ist unbekannt: Nichts hat es gemeldet.",
         )
-        return unknown(cite, line)
     cite.signal(told, "")
     old = aged(facts, told)
     who_en, who_de = ("Somebody", "jemand") if told.value else ("Nobody", "niemand")
@@ -86,7 +84,7 @@ def light_state(facts: Facts, meaning: Meaning) -> Draft:
     cite = Cited(facts)
     wanted = lights_meant(facts, meaning.slots.get("light", ""))
     if not wanted:
-        return unknown(cite, no_such_light(facts, meaning.slots.get("light", "")))
+        return unknown(cite, *no_such_light(facts, meaning.slots.get("light", "")))
     lines = []
     for name in wanted:
         told = facts.lights[name]
@@ -105,7 +103,7 @@ def light_state(facts: Facts, meaning: Meaning) -> Draft:
             )
         )
     if not lines:
-        return unknown(cite, no_such_light(facts, meaning.slots.get("light", "")))
+        return unknown(cite, *no_such_light(facts, meaning.slots.get("light", "")))
     return answered(cite, lines[0], *lines[1:])
 
 
@@ -120,18 +118,16 @@ def lights_meant(facts: Facts, said: str) -> list[str]:
     return sorted(name for key, name in known.items() if folded and key.startswith(f"{folded}_"))
 
 
-def no_such_light(facts: Facts, said: str) -> str:
-    """That no such light is known, and which are."""
+def no_such_light(facts: Facts, said: str) -> tuple[str, str]:
+    """That no such light is known, and which are; in both languages."""
     names = [name.replace("_", " ") for name in sorted(facts.lights)]
-    known = listed(facts.language, names)
     if not names:
-        return say(
-            facts,
+        return (
             "No light is known here: nothing at home tells of one.",
             "Hier ist kein Licht bekannt: Nichts zu Hause meldet eines.",
         )
-    return say(
-        facts,
+    known = listed(facts.language, names)
+    return (
         f"No light called {said} is known here, only {known}.",
         f"Ein Licht {said} ist hier nicht bekannt, nur {known}.",
     )

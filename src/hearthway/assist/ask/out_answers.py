@@ -36,9 +36,7 @@ def find_food(facts: Facts, meaning: Meaning) -> Draft:
         }
         reason = reasons.get(found.why_not, ("nobody here knows", "hier weiß es niemand"))
         why = say(facts, *reason)
-        return unknown(
-            cite, say(facts, f"I cannot say: {why}.", f"Das kann ich nicht sagen: {why}.")
-        )
+        return unknown(cite, f"I cannot say: {why}.", f"Das kann ich nicht sagen: {why}.")
     if found.own_taste:
         cite(WHERE, "", source="own position and meals", personal=True)
     at = plain(found.around) or say(facts, "here", "hier")
@@ -53,11 +51,8 @@ def find_food(facts: Facts, meaning: Meaning) -> Draft:
         shut = cite(MAP, f"{found.closed}", value=float(found.closed), source="map")
         return unknown(
             cite,
-            say(
-                facts,
-                f"Nothing that fits is known near {at}{but}; {shut} are closed then.",
-                f"Bei {at} ist nichts Passendes bekannt{but}; {shut} haben dann zu.",
-            ),
+            f"Nothing that fits is known near {at}{but}; {shut} are closed then.",
+            f"Bei {at} ist nichts Passendes bekannt{but}; {shut} haben dann zu.",
         )
     lines = [_table(cite, option) for option in found.options]
     taste = (
@@ -121,22 +116,16 @@ def wait_at(facts: Facts, meaning: Meaning) -> Draft:
         known = name or asked
         return unknown(
             cite,
-            say(
-                facts,
-                f"How long one waits at {known} is unknown: it is no place that you follow.",
-                f"Wie lange man bei {known} wartet, ist unbekannt: Du folgst diesem Ort nicht.",
-            ),
+            f"How long one waits at {known} is unknown: it is no place that you follow.",
+            f"Wie lange man bei {known} wartet, ist unbekannt: Du folgst diesem Ort nicht.",
         )
     cite(WAIT, name, source=told.source)
     if told.minutes is None:
         why = f" ({told.why})" if told.why else ""
         return unknown(
             cite,
-            say(
-                facts,
-                f"How long one waits at {name} is unknown{why}.",
-                f"Wie lange man bei {name} wartet, ist unbekannt{why}.",
-            ),
+            f"How long one waits at {name} is unknown{why}.",
+            f"Wie lange man bei {name} wartet, ist unbekannt{why}.",
         )
     shown = cite(
         WAIT,

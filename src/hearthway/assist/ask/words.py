@@ -38,14 +38,9 @@ def answered(cite: Cited, line: str, *more: str) -> Draft:
     )
 
 
-def unknown(cite: Cited, line: str, *more: str) -> Draft:
+def unknown(cite: Cited, en: str, de: str) -> Draft:
     """Asked for, and nobody told."""
-    return Draft(
-        outcome=Outcome.UNKNOWN,
-        line=line,
-        more=tuple(one for one in more if one),
-        sources=tuple(cite.sources),
-    )
+    return Draft(outcome=Outcome.UNKNOWN, line=say(cite.facts, en, de), sources=tuple(cite.sources))
 
 
 def aged(facts: Facts, signal: Signal) -> str:
