@@ -153,7 +153,7 @@ def _phase(
     cut.unlink(missing_ok=True)
 
 
-class _Loop:
+class _Loop(progress.Loop):
     """Steps of AdamW, a rate that rises and falls, and the running mean of the weights."""
 
     def __init__(
@@ -164,10 +164,10 @@ class _Loop:
         said = lesson.said
         width = said.embeddings.shape[1] if said is not None else 1
         self.project = nn.Linear(net.intent.in_features, width)
-        self.own = dict(net.named_parameters())
+        own = dict(net.named_parameters())
         rate = settings.int_rate if whole else settings.rate
-        rest = [weight for name, weight in self.own.items() if name != "embedding"]
-        self.optimiser = torch.optim.AdamW(
+        rest = [weight for name, weight in own.items() if name != "embedding"]
+        optimiser = torch.optim.AdamW(
             [
                 {"params": [net.embedding], "lr": rate * settings.table_rate},
                 {"params": [*rest, *self.project.parameters()], "lr": rate},
@@ -177,12 +177,12 @@ class _Loop:
         )
         steps = batches.steps(len(lesson.ids), settings.batch) * epochs
         rise = max(1, round(settings.warm * steps))
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimiser,
+        super().__init__(
+            own,
+            settings.average,
+            optimiser,
             lambda step: min((step + 1) / rise, max(0.01, (steps - step) / max(1, steps - rise))),
         )
-        self.mean = {name: p.detach().clone() for name, p in self.own.items()}
-        self.step = 0
 
     def epoch(self, epoch: int) -> float:
         settings = self.settings
@@ -196,12 +196,7 @@ class _Loop:
                 heads, features = self.net(batch.ids.masked_fill(lost, UNKNOWN_ID), batch.lengths)
             whole = {name: logits.float() for name, logits in heads.items()}
             loss = self._loss(batch, whole, features.float())
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.own.values(), 1.0)
-            self.optimiser.step()
-            self.schedule.step()
-            self._follow()
+            self.descend(loss)
             total += float(loss.detach()) * len(batch.rows)
         return total / len(self.lesson.ids)
 
@@ -250,35 +245,15 @@ class _Loop:
         taught = said.tags[theirs].float()
         return loss + soft_loss(logits[texts, steps], taught, self.settings.temperature)
 
-    def _follow(self) -> None:
-        self.step += 1
-        keep = min(self.settings.average, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(
-            list(self.mean.values()), [p.detach() for p in self.own.values()], 1 - keep
-        )
-
     def state(self, epoch: int) -> dict[str, Any]:
-        return {
-            "epoch": epoch,
-            "step": self.step,
-            "net": self.net.state_dict(),
-            "project": self.project.state_dict(),
-            "mean": self.mean,
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-        }
+        kept = {"net": self.net.state_dict(), "project": self.project.state_dict()}
+        return {**super().state(epoch), **kept}
 
     def resume(self, state: dict[str, Any] | None) -> int:
-        """Puts back what `state` gave; the number of whole epochs behind."""
-        if state is None:
-            return 0
-        self.net.load_state_dict(state["net"])
-        self.project.load_state_dict(state["project"])
-        self.mean = state["mean"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.step = state["step"]
-        return int(state["epoch"])
+        if state is not None:
+            self.net.load_state_dict(state["net"])
+            self.project.load_state_dict(state["project"])
+        return super().resume(state)
 
 
 def soft_loss(logits: Tensor, taught: Tensor, temperature: float) -> Tensor:

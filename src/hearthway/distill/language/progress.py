@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 Progress = Callable[[str], None]  # a line a person may read
 
@@ -29,6 +30,54 @@ def load(path: Path) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, weights_only=True)
     return state
+
+
+class Loop:
+    """What a training goes on with after a cut: its optimiser, its rate, and the running mean of its weights, which it leaves."""
+
+    def __init__(
+        self,
+        weights: dict[str, nn.Parameter],
+        average: float,
+        optimiser: torch.optim.Optimizer,
+        rate: Callable[[int], float],
+    ) -> None:
+        """`average`: of the mean, once it has followed for a while; `rate`: the share of the full one, by step."""
+        self.weights, self.average, self.optimiser = weights, average, optimiser
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate)
+        self.mean = {name: weight.detach().clone() for name, weight in weights.items()}
+        self.step = 0
+
+    def descend(self, loss: Tensor) -> None:
+        """One step down, and the mean a step behind it."""
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
+        self.optimiser.step()
+        self.schedule.step()
+        self.step += 1
+        keep = min(self.average, (1 + self.step) / (10 + self.step))
+        now = [weight.detach() for weight in self.weights.values()]
+        torch._foreach_lerp_(list(self.mean.values()), now, 1 - keep)
+
+    def state(self, epoch: int) -> dict[str, Any]:
+        """All that `resume` needs but the weights."""
+        return {
+            "epoch": epoch,
+            "step": self.step,
+            "mean": self.mean,
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def resume(self, state: dict[str, Any] | None) -> int:
+        """Puts back what `state` gave; the number of whole epochs behind."""
+        if state is None:
+            return 0
+        self.mean, self.step = state["mean"], state["step"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.schedule.load_state_dict(state["schedule"])
+        return int(state["epoch"])
 
 
 def seeded(seed: int, epoch: int) -> torch.Generator:

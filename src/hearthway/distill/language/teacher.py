@@ -197,7 +197,7 @@ def _products(*, half: bool) -> torch.autocast:
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=half)
 
 
-class _Loop:
+class _Loop(progress.Loop):
     """Steps of AdamW, a rate that rises and falls, and the running mean of the weights."""
 
     def __init__(self, teacher: Teacher, settings: TeacherSettings, steps: int) -> None:
@@ -207,7 +207,7 @@ class _Loop:
         if teacher.tags is not None:
             head += teacher.tags.parameters()
         body = [p for p in teacher.encoder.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(
+        optimiser = torch.optim.AdamW(
             [
                 {"params": body, "lr": settings.rate},
                 {"params": head, "lr": settings.head_rate},
@@ -217,13 +217,12 @@ class _Loop:
         )
         whole = steps * settings.epochs
         rise = max(1, round(settings.warm * whole))
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimiser,
+        super().__init__(
+            {name: p for name, p in teacher.named_parameters() if p.requires_grad},
+            settings.average,
+            optimiser,
             lambda step: min((step + 1) / rise, max(0.0, (whole - step) / max(1, whole - rise))),
         )
-        self.learned = {n: p for n, p in teacher.named_parameters() if p.requires_grad}
-        self.mean = {name: p.detach().clone() for name, p in self.learned.items()}
-        self.step = 0
 
     def epoch(self, read: _Read, epoch: int) -> float:
         draw = progress.seeded(self.settings.seed, epoch)
@@ -231,12 +230,7 @@ class _Loop:
         total = 0.0
         for batch in batches.shuffled(read.ids, self.settings.batch, draw):
             loss = self._loss(read, batch)
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.learned.values(), 1.0)
-            self.optimiser.step()
-            self.schedule.step()
-            self._follow()
+            self.descend(loss)
             total += float(loss.detach()) * len(batch.rows)
         return total / len(read.ids)
 
@@ -254,32 +248,13 @@ class _Loop:
             )
         return loss
 
-    def _follow(self) -> None:
-        self.step += 1
-        keep = min(self.settings.average, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(
-            list(self.mean.values()), [p.detach() for p in self.learned.values()], 1 - keep
-        )
-
     def state(self, epoch: int) -> dict[str, Any]:
-        return {
-            "epoch": epoch,
-            "step": self.step,
-            "weights": {name: p.detach() for name, p in self.learned.items()},
-            "mean": self.mean,
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-        }
+        weights = {name: p.detach() for name, p in self.weights.items()}
+        return {**super().state(epoch), "weights": weights}
 
     def resume(self, state: dict[str, Any] | None) -> int:
-        """Puts back what `state` gave; the number of whole epochs behind."""
-        if state is None:
-            return 0
-        with torch.no_grad():
-            for name, weight in state["weights"].items():
-                self.learned[name].copy_(weight)
-        self.mean = state["mean"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.step = state["step"]
-        return int(state["epoch"])
+        if state is not None:
+            with torch.no_grad():
+                for name, weight in state["weights"].items():
+                    self.weights[name].copy_(weight)
+        return super().resume(state)
