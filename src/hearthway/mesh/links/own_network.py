@@ -81,8 +81,9 @@ def looked_up(url: str) -> Where:
         raise InputError(f"{where.host} is not known here: {why}.", SHAPE) from None
     beyond = [address for address in found if not is_own(address)]
     if beyond or not found:
+        told = "" if beyond == [where.host] else f" ({', '.join(beyond)})"
         raise RuleDeniedError(
-            f"{where.host} is {', '.join(beyond)}, which is beyond the household: it is told nothing.",
+            f"{where.host}{told} is beyond the household: it is told nothing.",
             "Name a server on this machine or at a private address of your own network.",
         )
     return Where(address=found[0], port=where.port, path=where.path, host=where.host)
