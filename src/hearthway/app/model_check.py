@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from hearthway.mesh.offload.function import PREFIX, Function, no_runtime, runs_functions
+from hearthway.mesh.offload.function import PREFIX, Function, is_module, no_runtime, runs_functions
 from hearthway.mesh.state.shelf import UnfitError
 from hearthway.records import codec
 from hearthway.records.errors import HearthwayError, InputError, StoreError, WireError
@@ -151,6 +151,11 @@ def _outputs(asked: _Asked, seed: bytes, *, reference: bool) -> bytes:
     """The hash of what it answers to what the seed draws; HearthwayError where it is none for that task."""
     if asked.task.startswith(PREFIX):
         return made_of(Function(asked.data), seed)
+    if is_module(asked.data):
+        raise UnfitError(
+            f"It is a function, and {asked.task} is a student's.",
+            f"Name it {PREFIX}NAME: --task {PREFIX}{asked.task}, for example.",
+        )
     from hearthway.student import format as student_format
 
     student = student_format.read(asked.data)

@@ -7,6 +7,7 @@ import re
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,19 @@ from wyoming.event import Event
 from hearthway.app.ask import satellite as it
 from hearthway.app.ask.satellite import SatelliteService
 from hearthway.app.ask.speech import LONGEST_S, NOTHING_S, QUIET_S, SpeechEnd, level_of
-from hearthway.app.config import AskTable, Config, SatelliteTable, parse_config
+from hearthway.app.config import (
+    AskTable,
+    Config,
+    MapTable,
+    NodeTable,
+    SatelliteTable,
+    parse_config,
+    save_config,
+)
+from hearthway.app.launch import NodeProcess
+from hearthway.app.paths import NodePaths, private_dir
 from hearthway.records.errors import ConfigError
+from hearthway.records.household import Role
 
 pytestmark = pytest.mark.anyio
 ROOM = "Home.Climate.Temperature"
@@ -231,6 +243,31 @@ purpose = "ask"
             assert made.opened == {}
             await let("Ask.Reply")
             await own.nodes.until(lambda: made.played > 0)
+
+
+async def test_hearthway_up_listens_where_the_settings_say(tmp_path: Path) -> None:
+    async with services() as made:
+        made.plays, made.texts = [QUESTION], ["what can you do"]
+        paths = NodePaths(private_dir(tmp_path / "home"))
+        save_config(
+            paths,
+            Config(
+                node=NodeTable(id="home", role=Role.HOME),
+                map=MapTable(atlas="none"),
+                satellite=SatelliteTable(**made.at),
+            ),
+        )
+        home = NodeProcess("home", paths, lambda _, command: list(command))
+        home.start()
+        try:
+            await home.ready()
+            for _ in range(1_000):
+                if made.played:
+                    break
+                await asyncio.sleep(0.02)
+            assert made.said[0].startswith("I can say whether")
+        finally:
+            await asyncio.to_thread(home.stop)
 
 
 # when it is over, and where the services may be -------------------------------------------------------------------

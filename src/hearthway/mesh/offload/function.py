@@ -32,6 +32,11 @@ _FORMS = {"room": 1, "run": 1, "result": 0}  # how many numbers each takes; each
 _NEXT = "docs/how-to/offload says what a function has to export."
 
 
+def is_module(data: bytes) -> bool:
+    """Does it begin as a core module in binary form? Text, which wasmtime would compile, does not."""
+    return data.startswith(_MAGIC)
+
+
 def runs_functions() -> bool:
     """Is wasmtime installed here? It is not loaded for that."""
     return find_spec("wasmtime") is not None
@@ -50,7 +55,7 @@ class Function:
 
     def __init__(self, data: bytes) -> None:
         """InputError for what is none; ConfigError where wasmtime is absent."""
-        if not data.startswith(_MAGIC):  # also text, which wasmtime would compile
+        if not is_module(data):
             raise InputError("That is no WebAssembly module.", _NEXT)
         if len(data) > FILE_MAX_BYTES:
             raise InputError(f"A function has at most {FILE_MAX_BYTES >> 10} KiB.", _NEXT)
