@@ -28,6 +28,13 @@ NOW = (
     "mach das licht in der hall jetzt an",
     "mach das licht um 20 prozent dunkler",
     "schalte das licht nach vorne raus an",
+    "turn on the light by a window",
+    "turn on the lamp at a desk",
+    "turn on the light by one of the windows",
+    "turn off the lights one after another",
+    "schalte das licht vor einer garage ein",
+    "mach lampe 2 am fenster an",
+    "mach die eine am fenster an",
 )
 LATE = {
     "turn on the light tomorrow": "tomorrow",
@@ -57,11 +64,19 @@ LATE = {
     "mach das licht bei sonnenuntergang an": "sonnenuntergang",
     "mach montags das licht an": "montags",
     "mach das licht später aus": "später",
+    "turn on the hall light at one": "at one",
+    "turn on the hall light 7 am please": "7 am",
+    "at 7 am turn on the hall light": "at 7 am",
+    "turn on the hall light 7am, thanks": "7am",
+    "mach das licht um eins an": "um eins",
+    "mach das licht um ein uhr am fenster an": "um ein uhr",
+    "mach das licht in einer stunde an": "in einer stunde",
 }
 HEATING_NOW = (
     "set the heating to 21",
     "set the heating at 21 degrees",
     "heating at 21",
+    "set the heating at 21 in a room",
     "heizung auf 21 grad",
 )
 HEATING_LATE = (
@@ -105,6 +120,7 @@ def test_the_rest_of_an_order_is_what_its_time_leaves() -> None:
     )
     assert untimed("turn on the Evening Lamp at 7", NAMES) == "turn on the Evening Lamp"
     assert untimed("turn on the evening lamp", NAMES) == ""
+    assert untimed("İİ turn on the hall light at 7 now", NAMES) == "İİ turn on the hall light now"
 
 
 def test_a_question_may_name_a_time() -> None:
@@ -126,4 +142,4 @@ def test_what_is_said_to_it(language: str, words: str) -> None:
 @given(st.text(max_size=400))
 def test_no_text_breaks_it(text: str) -> None:
     assert isinstance(said_when(text, NAMES, degrees=True), str)
-    assert len(untimed(text, NAMES)) <= len(text) + 1
+    assert len(untimed(text, NAMES)) <= len(text)

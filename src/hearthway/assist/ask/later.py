@@ -10,10 +10,11 @@ from hearthway.records.ask import Meaning, Names
 from .intents import LATER, TABLE
 
 _FEW = (
-    "an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty",
-    "eine?[mnrs]?|eins|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|fünfzehn|zwanzig|dreißig",
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty",
+    "eins|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|fünfzehn|zwanzig|dreißig",
 )
-_NUMBER = rf"(?:\d+(?:[.,]\d+)?|{'|'.join(_FEW)})"
+_COUNTED = rf"(?:\d+(?:[.,]\d+)?|{'|'.join(_FEW)})"
+_NUMBER = rf"(?:{_COUNTED}|an?|eine?[mnrs]?)"  # "an hour", "ein Uhr"
 _COUNT = rf"(?:about |etwa )?(?:{_NUMBER}|half|some|(?:a )?few|halben?|paar|ein paar)(?: more| an)?"
 _SPAN = (
     "(?:sec(?:ond)?s?|min(?:ute)?s?|hours?|days?|weeks?|moment|while|bit"
@@ -39,13 +40,15 @@ _ONCE = (
     "(?:when(?:ever)?|once|as soon as|as long as|after|before|until|till|while"
     f"|wenn|sobald|solange|bevor|nachdem|während|bis) {_WHO} .+"
 )
-_HOUR = rf"(?:{_AT} )?{_NUMBER}(?: ?[ap]\.?m\b| o'?clock| uhr)|(?:{_AT} )?\d\d?:\d\d"
+# "7 am" at the end, "at 7 am" and "7am" anywhere; but "Lampe 2 am Fenster" is where it stands.
+_AM = rf"(?:{_AT} {_COUNTED} ?|\d)am\b|{_COUNTED} am(?=[ .,!?]*(?:$|please|today|tomorrow))"
+_HOUR = rf"(?:{_AT} )?{_NUMBER}(?: ?(?:a\.m|p\.?m)\b| o'?clock| uhr)|{_AM}|(?:{_AT} )?\d\d?:\d\d"
 _WHEN = re.compile(rf"\b(?:{'|'.join((*_NAMED, _FOR, _ONCE, _HOUR))})(?!\w)")
-# "at 7", but neither "at 7 degrees" nor "by 20 %".
+# "at 7", but neither "at 7 degrees" nor "by 20 %", "by a window" nor "by one of the windows".
 _BARE = re.compile(
-    rf"\b{_AT} {_NUMBER}(?![\w.,:])(?! ?(?:[°%]|degree|celsius|percent|grad|prozent))"
+    rf"\b{_AT} {_COUNTED}(?![\w.,:])(?! ?(?:[°%]|degree|celsius|percent|grad|prozent|of |another))"
 )
-_NUMBERS = re.compile(rf"\b{_NUMBER}\b")
+_NUMBERS = re.compile(rf"\b{_COUNTED}\b")
 
 
 def at_once(meaning: Meaning, text: str, names: Names) -> Meaning:
@@ -71,7 +74,8 @@ def untimed(text: str, names: Names) -> str:
 
 
 def _when(text: str, names: Names, *, degrees: bool = False) -> re.Match[str] | None:
-    plain = _masked(text.lower(), (*(said for said, _ in names.lights), *names.rooms))
+    lower = "".join(one.lower()[:1] for one in text)  # as long as `text`: some have two small ones
+    plain = _masked(lower, (*(said for said, _ in names.lights), *names.rooms))
     found = _WHEN.search(plain)
     if found is None and not (degrees and len(_NUMBERS.findall(plain)) < 2):
         found = _BARE.search(plain)
