@@ -73,6 +73,10 @@ def test_a_url_is_taken_apart() -> None:
         "http://127.0.0.1:99999",
         "http://127.0.0.1:0/v1",
         "http://[::1",
+        "http://127.0.0.1/vä",
+        "http://küche.lan/v1",
+        "http://127.0.0.1/v1?key=1",
+        "http://127.0.0.1/v1#a",
         "",
     ],
 )

@@ -95,7 +95,8 @@ def _parsed(url: str) -> Where:
         host, port = parts.hostname or "", 80 if parts.port is None else parts.port
     except ValueError:
         parts, host, port = urlsplit(""), "", 0
-    if parts.scheme != "http" or not host or not port or parts.username is not None:
+    plain = (host + parts.path).isascii() and not parts.query and not parts.fragment
+    if parts.scheme != "http" or not host or not port or parts.username is not None or not plain:
         raise InputError(f"{url!r} is no endpoint of a household.", SHAPE)
     address = "127.0.0.1" if host == "localhost" else host
     return Where(address=address, port=port, path=parts.path.rstrip("/"), host=host)
