@@ -56,6 +56,16 @@ async def listening(
         await service.stop()
 
 
+async def falls_silent(made: Services) -> bool:
+    """Does nothing more come to the wake word's service, once what was on its way is there?"""
+    for _ in range(4):
+        before = made.bytes_to("wake")
+        await asyncio.sleep(0.3)
+        if made.bytes_to("wake") == before:
+            return True
+    return False
+
+
 async def test_from_the_wake_word_to_the_spoken_answer(house: Any) -> None:
     async with house() as own, services() as made:
         await own.tell({ROOM: 19.2})
@@ -161,6 +171,11 @@ WRONG: dict[str, tuple[str, list[Event], str]] = {
     ),
     "no wake word": ("wake", [], r"satellite\.wake .* ended the connection"),
     "no voice": ("tts", [Event("audio-stop", {})], r"satellite\.tts .* said nothing"),
+    "a voice without sound": (
+        "tts",
+        [Event("audio-chunk", dict(FORM))] * 3 + [Event("audio-stop", {})],
+        r"satellite\.tts .* said nothing",
+    ),
 }
 
 
@@ -199,6 +214,19 @@ async def test_one_that_is_not_there_or_says_nothing_is_waited_for(
             await own.nodes.until(lambda: bool(notes))
             assert "satellite.tts" in notes[0]
             assert "does not answer in time" in notes[0]
+
+
+async def test_one_that_gives_frames_and_no_sound_is_not_heard_for_ever(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(it, "AGAIN_S", (0.05,))
+    monkeypatch.setattr(it, "VOICE_S", 0.3)
+    async with house() as own, services() as made:
+        made.plays, made.texts = [QUESTION], ["what can you do"]
+        made.faults = {"tts": None}  # pings without an end
+        async with listening(own, made) as notes:
+            await own.nodes.until(lambda: bool(notes))
+        assert re.search(r"satellite\.tts .* does not answer in time", notes[0]), notes
 
 
 async def test_an_endless_voice_has_an_end(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +271,13 @@ purpose = "ask"
             assert made.opened == {}
             await let("Ask.Reply")
             await own.nodes.until(lambda: made.played > 0)
+            made.plays, made.wakes_after = [[tone(1.0)]] * 9, 10_000
+            until = made.bytes_to("wake") + 20 * CHUNK
+            await own.nodes.until(lambda: made.bytes_to("wake") > until)  # the control: it listens
+            rules.write_text(text)
+            await own.nodes.ask("phone", "use-rules")
+            await own.nodes.until(lambda: "no rule lets Ask.Question" in notes[-1])
+            assert await falls_silent(made)
 
 
 async def test_hearthway_up_listens_where_the_settings_say(tmp_path: Path) -> None:
@@ -341,7 +376,6 @@ async def test_it_ends_with_its_node_whatever_it_waits_for(house: Any) -> None:
         made.plays, made.wakes_after = [[tone(0.5)]], 10_000
         async with listening(own, made):
             await own.nodes.until(lambda: made.bytes_to("wake") > 0)
-        before = made.bytes_to("wake")
-        await asyncio.sleep(0.2)
-        assert made.bytes_to("wake") - before <= 200 * CHUNK  # what was on its way
+            assert not await falls_silent(made), "the control: it listens"
+        assert await falls_silent(made)
         assert not [one for one in asyncio.all_tasks() if one.get_name() == "satellite"]

@@ -40,7 +40,7 @@ class Services:
     language: str = "en"
     wakes_after: int = 3  # chunks
     voice: Callable[[str], list[Event]] = lambda text: spoken(text)
-    faults: dict[str, list[Event]] = field(default_factory=dict)  # said instead, by service
+    faults: dict[str, list[Event] | None] = field(default_factory=dict)  # said instead, by service; None: pings
     heard: list[tuple[str, str, int]] = field(default_factory=list)  # service, kind, bytes
     said: list[str] = field(default_factory=list)  # to the voice
     played: int = 0  # bytes
@@ -70,9 +70,14 @@ class Handler(AsyncEventHandler):
     async def run(self) -> None:
         services, name = self._services, self._name
         services.opened[name] = services.opened.get(name, 0) + 1
-        for event in services.faults.get(name, ()):
+        for event in services.faults.get(name) or ():
             await self.write_event(event)
-        if services.faults.get(name) == []:
+        if services.faults.get(name, ()) is None:
+            with contextlib.suppress(OSError):
+                while True:
+                    await self.write_event(Event("ping", {}))
+                    await asyncio.sleep(0.02)
+        elif services.faults.get(name) == []:
             self.writer.close()
         elif name == "mic" and name not in services.faults:
             await self._play()

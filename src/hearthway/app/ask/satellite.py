@@ -24,7 +24,7 @@ from .frames import LINE_MAX, Data, Frame, read_frame, write_frame
 from .from_car import QUESTION, REPLY
 from .part import Asking
 from .permits import may_leave
-from .speech import WIDTH, SpeechEnd, level_of
+from .speech import LONGEST_S, WIDTH, SpeechEnd, level_of
 from .voice import language_of
 
 CONNECT_S, SEND_S, CLOSE_S = 3.0, 5.0, 1.0
@@ -93,11 +93,12 @@ class _Peer:
             raise self.fault(f"says: {str(frame.data.get('text'))[:200]}")
         return frame
 
-    async def until(self, kind: str) -> Frame:
-        """The next of that kind; others are passed over."""
-        while (frame := await self.read()).kind != kind:
-            pass
-        return frame
+    async def until(self, *kinds: str) -> Frame:
+        """The next of these kinds; others, and a piece of sound with none in it, are passed over."""
+        while True:
+            frame = await self.read()
+            if frame.kind in kinds and (frame.payload or frame.kind != "audio-chunk"):
+                return frame
 
     def sound(self, frame: Frame) -> _Sound:
         """The sound of an `audio-chunk`."""
@@ -204,7 +205,9 @@ class SatelliteService:
 
     async def _chunk(self, mic: _Peer) -> _Sound:
         async with mic.within(MIC_S):
-            return mic.sound(await mic.until("audio-chunk"))
+            sound = mic.sound(await mic.until("audio-chunk"))
+        self._check_rules()  # of each piece: a rule may go while somebody listens
+        return sound
 
     async def _woken(self, mic: _Peer) -> _Sound:
         """The first sound after the wake word was said; until then sound goes to its service alone."""
@@ -230,10 +233,11 @@ class SatelliteService:
         async with self._connected("asr") as asr:
             await asr.send("transcribe", {"language": self._node.config.ask.language})
             await asr.send("audio-start", sound.form)
-            while not over:
-                await asr.send("audio-chunk", sound.form, sound.bytes_)
-                over = end.heard(level_of(sound.bytes_), sound.seconds)
-                sound = sound if over else await self._chunk(mic)
+            async with mic.within(LONGEST_S + MIC_S):  # however slowly it gives its sound
+                while not over:
+                    await asr.send("audio-chunk", sound.form, sound.bytes_)
+                    over = end.heard(level_of(sound.bytes_), sound.seconds)
+                    sound = sound if over else await self._chunk(mic)
             await asr.send("audio-stop", {})
             async with asr.within(TRANSCRIPT_S):
                 return (await asr.until("transcript")).data
@@ -251,21 +255,21 @@ class SatelliteService:
 
     async def _spoken(self, line: str, language: str) -> None:
         """Said aloud, to its end."""
+        self._check_rules()
         said_s, begun = 0.0, False
         async with self._connected("tts") as tts, self._connected("snd") as snd:
             await tts.send("synthesize", {"text": line, "voice": {"language": language}})
             while said_s < SAID_MAX_S:
                 async with tts.within(VOICE_S):
-                    frame = await tts.read()
+                    frame = await tts.until("audio-chunk", "audio-stop")
                 if frame.kind == "audio-stop":
                     break
-                if frame.kind == "audio-chunk":
-                    sound = tts.sound(frame)
-                    if not begun:
-                        await snd.send("audio-start", sound.form)
-                        begun = True
-                    said_s += sound.seconds
-                    await snd.send("audio-chunk", sound.form, sound.bytes_)
+                sound = tts.sound(frame)
+                if not begun:
+                    await snd.send("audio-start", sound.form)
+                    begun = True
+                said_s += sound.seconds
+                await snd.send("audio-chunk", sound.form, sound.bytes_)
             if not begun:
                 raise tts.fault("said nothing")
             await snd.send("audio-stop", {})
