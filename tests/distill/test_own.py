@@ -82,6 +82,8 @@ NO_TEACHER: tuple[tuple[dict[str, Any], str], ...] = (
     ({"url": "https://127.0.0.1/v1", "model": "m"}, "no endpoint of a household"),
     ({"url": "http://127.0.0.1/v1"}, "model"),
     ({**WHERE, "model": ""}, "model"),
+    ({**WHERE, "model": "m\33[2J"}, "the model is no line"),
+    ({**WHERE, "url": "http://127.0.0.1:9/vä"}, "no endpoint of a household"),
     ({**WHERE, "sure": 1.0}, "sure"),
     ({**WHERE, "sure": 0.2}, "sure"),
     ({**WHERE, "epochs": 3}, "epochs"),

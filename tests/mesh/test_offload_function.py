@@ -63,6 +63,10 @@ NONE = {
         bytes(wasmtime.wat2wasm('(module (import "wasi" "fd_write" (func)))')),
         r"imports wasi\.fd_write",
     ),
+    "imports what a terminal would obey": (
+        bytes(wasmtime.wat2wasm('(module (import "\\1b[2J" "' + "x" * 500 + '" (func)))')),
+        r"^The module imports \?\[2J\.x{90,155}; a function",
+    ),
     "imports its memory": (
         module(memory='(import "host" "memory" (memory 1)) (export "memory" (memory 0))'),
         r"imports host\.memory",

@@ -95,11 +95,16 @@ def _check_words(recipe: Recipe, path: Path) -> None:
     for source in recipe.source:
         told += [(f"source {field}", getattr(source, field)) for field in SOURCE_WORDS]
     for field, words in told:
-        if not words.isprintable() or len(words) > WORDS_MAX:
-            raise InputError(
-                f"The recipe {path}: the {field} is no line of at most {WORDS_MAX} characters: {words[:40]!r}.",
-                "Write it without line breaks and control characters.",
-            )
+        check_line(words, f"The recipe {path}: the {field}")
+
+
+def check_line(words: str, what: str) -> None:
+    """InputError for words that would not stay on one line of a terminal."""
+    if not words.isprintable() or len(words) > WORDS_MAX:
+        raise InputError(
+            f"{what} is no line of at most {WORDS_MAX} characters: {words[:40]!r}.",
+            "Write it without line breaks and control characters.",
+        )
 
 
 _LOOK = "docs/how-to/distill.md shows one whole; `hearthway distill TASK --show-recipe` prints the shipped one."

@@ -21,7 +21,7 @@ from hearthway.student.tokens import Tokenizer
 
 from .outside.endpoint import EndpointSettings
 from .own import check_teacher
-from .recipe import Recipe, table
+from .recipe import Recipe, check_line, table
 from .run import Ran
 from .stages import Stage, Work
 from .tabular.arrays import Floats, Ints
@@ -155,6 +155,7 @@ def _endpoint(recipe: Recipe) -> EndpointSettings | None:
     if "url" not in recipe.teacher:
         return None
     settings = table(recipe.teacher, EndpointSettings, "The recipe's table [teacher]")
+    check_line(settings.model, "The recipe's table [teacher]: the model")
     where = looked_up(settings.url)
     check_teacher(recipe.source, where=where.words, this_machine=where.here)
     return settings

@@ -40,7 +40,8 @@ class Services:
     language: str = "en"
     wakes_after: int = 3  # chunks
     voice: Callable[[str], list[Event]] = lambda text: spoken(text)
-    faults: dict[str, list[Event] | None] = field(default_factory=dict)  # said instead, by service; None: pings
+    # Said instead, by service; None: pings without an end.
+    faults: dict[str, list[Event] | None] = field(default_factory=dict)
     heard: list[tuple[str, str, int]] = field(default_factory=list)  # service, kind, bytes
     said: list[str] = field(default_factory=list)  # to the voice
     played: int = 0  # bytes

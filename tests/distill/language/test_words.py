@@ -112,6 +112,13 @@ def test_a_model_of_one_s_own_teaches_and_no_text_is_told_twice(
     model.after = 75
     with pytest.raises(InputError, match="does not answer: it answers 404"):
         run(stages, tmp_path, recipe.seed, Quiet())
+    [kept] = tmp_path.rglob("answers.json")
+    whole = kept.read_bytes()
+    for damaged in (whole[:-9], b"\xff", b"[]"):
+        kept.write_bytes(damaged)
+        with pytest.raises(InputError, match="cannot be read"):
+            run(stages, tmp_path, recipe.seed, Quiet())
+    kept.write_bytes(whole)
     model.after = 10**9
     ran = run(stages, tmp_path, recipe.seed, Quiet())
     texts = set(model.labels)

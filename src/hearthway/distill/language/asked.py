@@ -67,6 +67,11 @@ class Asked:
             said = msgspec.json.decode((self._folder / ANSWERS).read_bytes(), type=dict[str, str])
         except FileNotFoundError:
             return {}
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise InputError(
+                f"What {self._settings.model} said before, in {self._folder / ANSWERS}, cannot be read.",
+                "Mend it, or remove it: then every text is asked again.",
+            ) from None
         at = {name: place for place, name in enumerate(self._names)}
         return {text: at.get(name, -1) for text, name in said.items()}
 

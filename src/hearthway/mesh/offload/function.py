@@ -26,6 +26,7 @@ MEMORY_MAX_BYTES = 64 * 2**20
 FUEL = 2**33  # about one instruction each
 LISTENS_S = 0.05  # how soon a signal ends one that runs
 ENDS_S = 1.0  # and what it may be in the middle of
+WORDS_MAX = 160  # characters of what a module calls its things
 _MAGIC = b"\0asm\x01\0\0\0"
 _STACK_BYTES, _TABLE_MAX = 512 * 2**10, 10_000
 _FORMS = {"room": 1, "run": 1, "result": 0}  # how many numbers each takes; each gives one
@@ -170,9 +171,8 @@ def _check_form(code: wasmtime.Module) -> None:
 
     if code.imports:
         one = code.imports[0]
-        raise InputError(
-            f"The module imports {one.module}.{one.name}; a function imports nothing.", _NEXT
-        )
+        named = _shown(f"{one.module}.{one.name}")
+        raise InputError(f"The module imports {named}; a function imports nothing.", _NEXT)
     found = {one.name: one.type for one in code.exports}
     if not isinstance(found.get("memory"), wasmtime.MemoryType):
         raise InputError("The module exports no memory.", _NEXT)
@@ -197,4 +197,9 @@ def _within(whole: int, at: int, size: int) -> None:
 
 def _words(why: Exception) -> str:
     """wasmtime's last line, which names the cause."""
-    return str(why).strip().splitlines()[-1].strip()[:160]
+    return _shown(str(why).strip().rpartition("\n")[2].strip())
+
+
+def _shown(words: str) -> str:
+    """Words of a module's maker, fit for one line of a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in words[:WORDS_MAX])
