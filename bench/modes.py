@@ -2,16 +2,21 @@
 
     python bench/modes.py --data ../shared/data
 
-Everything goes through `hearthway.context.life`, fix by fix, nothing looks ahead and nothing is fitted. Three kinds of truth:
+Everything goes through `hearthway.context.life`, fix by fix, and nothing looks ahead. A trip's mode is told once it is over: by the
+student `modes` where the phone wrote rarely, else by the filter. The student was taught on `hearthway.synthetic.travellers`, and where
+it speaks was chosen there (`bench/modes_gate.py`); nothing is fitted to what is judged here. Three kinds of truth:
 
 - *synthetic*: people who go by foot, bicycle, car, bus and train (`_modes`), for each kind of phone; and people who only ever
-  drive: a household of `hearthway.synthetic` (its adults' longer ways) and the lives of `_lives`. Nobody lived any of it: that
-  the filter follows such a description says that it does what it is meant to, not that people move so.
+  drive: a household of `hearthway.synthetic` (its adults' longer ways) and the lives of `_lives`, as their phones write and with
+  a fix in five minutes. Nobody lived any of it: that a description is followed says that it does what it is meant to, not that
+  people move so.
 - *labels*: GeoLife 1.3 as it is distributed (`<uid>/labels.txt` beside `<uid>/Trajectory/*.plt`), wherever in DIR; with --split
   NAME only what has NAME in its path. Each labelled segment of 100 m and a minute is scored.
-- *raw* histories (`*raw*.csv.gz`) have no truth: the row tells how the trips are shared out.
+- *raw* histories (`*raw*.csv.gz`) have no truth: the row tells how the trips are shared out, and how often a trip of the history
+  with a fix in five minutes is told as the filter tells it with all of them, where that names a mode.
 
-The peer of a trip is its mean speed: below 2 m/s foot, below 5 bicycle, below 14 car, else transit. The peer of a moment is
+The peers of a trip are its mean speed (below 2 m/s foot, below 5 bicycle, below 14 car, else transit) and the filter alone. The
+peer of a moment is
 what stood here before: driving is who was faster than 5.5 m/s in a quarter of the last three minutes. The last line is JSON for
 scripts/bench.
 """
@@ -35,7 +40,8 @@ from msgspec import Struct, field
 from hearthway.atlas.store import Atlas
 from hearthway.context.events import TripEnded
 from hearthway.context.life import Life
-from hearthway.context.modes import ModeFilter
+from hearthway.context.mode_judge import judged
+from hearthway.context.modes import Judge, ModeFilter
 from hearthway.context.motion import mode_of
 from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history
@@ -73,13 +79,16 @@ LABELS: dict[str, TravelMode] = {
 BOUNDS_MPS = (2.0, 5.0, 14.0)
 SEGMENT_M, SEGMENT_S, SEGMENT_FIXES = 100.0, 60.0, 5
 BEFORE_MPS, JITTER_M, SETTLED_S = 5.5, 25.0, 30.0
+RARE_EVERY_S = 300.0
+ALONE = "the filter alone"
 CAR_WAY_M = 1_500.0  # the household's adults walk less far, and drive farther
 
 
 class Score:
-    """Truth beside two answers."""
+    """Truth beside two answers, the second of them the peer's."""
 
-    def __init__(self) -> None:
+    def __init__(self, peer: str = "mean speed") -> None:
+        self.peer = peer
         self.pairs: list[tuple[TravelMode, str, str]] = []
 
     def add(self, truth: TravelMode, ours: str, theirs: str) -> None:
@@ -109,7 +118,7 @@ class Score:
                     *(self._precision("car", k) for k in (1, 2)),
                 )
             )
-        return out
+        return [one | {"peer": self.peer} for one in out]
 
     @staticmethod
     def _right(pairs: list[tuple[TravelMode, str, str]], which: int) -> float:
@@ -144,8 +153,8 @@ def by_mean_speed(mps: float) -> TravelMode:
 class Walk:
     """A life, fix by fix, with the trips it told and how fast each was on the average."""
 
-    def __init__(self, roads: Atlas | None = None) -> None:
-        self.life = Life("bench", roads=roads)
+    def __init__(self, roads: Atlas | None = None, judge: Judge = judged) -> None:
+        self.life = Life("bench", roads=roads, judge=judge)
         self.trips: list[tuple[Trip, float]] = []
         self._went: list[tuple[float, float]] = []  # time_s, metres gone
         self._mark: Fix | None = None
@@ -194,15 +203,16 @@ def truth_of(trip: Trip, ways: Iterable[Went]) -> TravelMode | None:
 
 def mixed_rows(style: str, people: int, days: int, seed: int) -> list[Row]:
     """People of `_modes` with one kind of phone: trips, moments, and how places are known to be reached."""
-    score, moments = Score(), Counter[tuple[bool, str]]()
+    score, alone, moments = Score(), Score(ALONE), Counter[tuple[bool, str]]()
     places = Counter[str]()
     for number in range(people):
         one = Mixed(seed + number, style, tells=number % 2 == 1)
         one.live(days)
-        walk, ahead = Walk(), iter(one.ways)
+        walk, filtered, ahead = Walk(), Walk(judge=ModeFilter.trip), iter(one.ways)
         way = next(ahead, None)
         for item in one.items():
             walk.take(item)
+            filtered.take(item)
             while way is not None and item.time_s > way.end_s:
                 way = next(ahead, None)
             riding = (
@@ -213,13 +223,14 @@ def mixed_rows(style: str, people: int, days: int, seed: int) -> list[Row]:
                 moments[way.mode == "car", "all"] += 1
                 moments[way.mode == "car", "ours"] += said == "driving"
                 moments[way.mode == "car", "before"] += before
-        for trip, mps in walk.trips:
+        for (trip, mps), (same, _) in zip(walk.trips, filtered.trips, strict=True):
             truth = truth_of(trip, one.ways)
             if truth is not None:
                 score.add(truth, trip.mode, by_mean_speed(mps))
+                alone.add(truth, trip.mode, same.mode)
         places += reached(walk, one)
     case = f"synthetic, {style} phone, {people} people"
-    out = score.rows(case, "trips")
+    out = [*score.rows(case, "trips"), *alone.rows(case, "trips")]
     for car, words in ((True, "in a car"), (False, "otherwise")):
         total = moments[car, "all"]
         shares = [moments[car, which] / max(1, total) for which in ("ours", "before")]
@@ -252,17 +263,36 @@ def reached(walk: Walk, one: Mixed) -> Counter[str]:
 
 
 def car_rows(case: str, lives: Iterable[tuple[Iterable[Item], float]], roads: Atlas) -> list[Row]:
-    """People who only ever drive (farther than the given metres)."""
-    score = Score()
+    """People who only ever drive (farther than the given metres): as their phones write, and rarely."""
+    usual, seldom = (Score(), Score(ALONE)), (Score(), Score(ALONE))
     for items, least_m in lives:
-        walk = Walk(roads)
-        for item in items:
-            walk.take(item)
-        for trip, mps in walk.trips:
-            a, b = trip.origin, trip.destination
-            if distance_m(a.lat, a.lon, b.lat, b.lon) >= least_m:
-                score.add("car", trip.mode, by_mean_speed(mps))
-    return score.rows(case, "trips, all by car,")
+        kept = list(items)
+        for told, (score, alone) in ((kept, usual), (list(rarely(kept)), seldom)):
+            walk, filtered = Walk(roads), Walk(roads, ModeFilter.trip)
+            for item in told:
+                walk.take(item)
+                filtered.take(item)
+            for (trip, mps), (same, _) in zip(walk.trips, filtered.trips, strict=True):
+                a, b = trip.origin, trip.destination
+                if distance_m(a.lat, a.lon, b.lat, b.lon) >= least_m:
+                    score.add("car", trip.mode, by_mean_speed(mps))
+                    alone.add("car", trip.mode, same.mode)
+    words = "trips, all by car,"
+    return [
+        *(one for score in usual for one in score.rows(case, words)),
+        *(one for score in seldom for one in score.rows(f"{case}, rare phone", words)),
+    ]
+
+
+def rarely(items: Iterable[Item]) -> Iterator[Item]:
+    """The same told by a phone that writes a fix in five minutes."""
+    last_s = float("-inf")
+    for item in items:
+        if not isinstance(item, Fix):
+            yield item
+        elif item.time_s - last_s >= RARE_EVERY_S:
+            last_s = item.time_s
+            yield item
 
 
 def household(seed: int, atlas: Atlas) -> Iterator[tuple[Iterable[Item], float]]:
@@ -395,7 +425,27 @@ def raw_rows(data: Path, split: str) -> list[Row]:
                 case = f"raw {path.name.split('.')[0]}/{uid}, no truth"
                 theirs = float(peers[mode]) if mode in MODES else None
                 rows.append(row(case, f"trips by {mode}", "trips", modes[mode], theirs))
+            rows += thinned_rows(path.name.split(".")[0] + "/" + uid, list(fixes.of(uid)))
     return rows
+
+
+def thinned_rows(name: str, fixes: list[Fix]) -> list[Row]:
+    """A real history with a fix in five minutes, beside what the filter says of it with all of them."""
+    whole, walk, filtered = Walk(judge=ModeFilter.trip), Walk(), Walk(judge=ModeFilter.trip)
+    for fix in fixes:
+        whole.take(fix)
+    for item in rarely(fixes):
+        walk.take(item)
+        filtered.take(item)
+    named = [Went(t.start_s, t.end_s, t.mode, 0.0, 0.0) for t, _ in whole.trips if t.mode in MODES]
+    mean, alone = Score(), Score(ALONE)
+    for (trip, mps), (same, _) in zip(walk.trips, filtered.trips, strict=True):
+        told = truth_of(trip, named)
+        if told is not None:
+            mean.add(told, trip.mode, by_mean_speed(mps))
+            alone.add(told, trip.mode, same.mode)
+    case = f"{name}, a fix in five minutes, all fixes for the truth"
+    return [*mean.rows(case, "trips"), *alone.rows(case, "trips")]
 
 
 def measured(data: Path, split: str, people: int, days: int, seed: int) -> list[Row]:

@@ -17,6 +17,7 @@ from hearthway.assist.memory import Memory
 from hearthway.assist.settings import GateSettings
 from hearthway.assist.shape import Scene
 from hearthway.assist.standing import STANDS_S
+from hearthway.context import mode_judge
 from hearthway.context.events import LifeEvent, MealVisited
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace
@@ -143,8 +144,9 @@ class Brain:
     # learning ------------------------------------------------------------------------------------------------
 
     def _load_life(self, *, afresh: bool = False) -> Life:
+        mode_judge.check()  # a damaged student shows itself here and not in the middle of a day
         # A life of another version of Hearthway counts as learned under other rules: it is learned anew.
-        learned_under(self._store, digest((LIFE_VERSION, self._rules.train)))
+        learned_under(self._store, digest((LIFE_VERSION, mode_judge.IDENTITY, self._rules.train)))
         self._generation = self._store.generation()
         snapshot = None if afresh else self._store.model(self.person.person_id, LIFE_MODEL)
         if snapshot is None:

@@ -50,6 +50,7 @@ from .destination import PATH_POINTS, DestinationModel, Posterior
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
 from .halts import HALT_M, HALT_MIN_S, MAX_STOPS, stop_of
+from .mode_judge import judged
 from .modes import Judge, ModeFilter
 from .motion import implied_speed, remember
 from .next_planned import as_planned
@@ -80,9 +81,9 @@ class Life:
         pois: PoiIndex | None = None,
         roads: RoadNear | None = None,
         state: LifeState | None = None,
-        judge: Judge | None = None,
+        judge: Judge = judged,
     ) -> None:
-        """`judge` says by what a trip went, once it is over (None: the filter that says it meanwhile)."""
+        """`judge` says by what a trip went, once it is over (`ModeFilter.trip`: the filter that says it meanwhile)."""
         self.state = state if state is not None else LifeState(person=person)
         self.person = person
         self._pois = pois

@@ -74,6 +74,10 @@ class WayMarks(Struct, kw_only=True):
         self.walked_m = max(self.walked_m, walked_m)
         self.waited_s = max(self.waited_s, waited_s)
 
+    def step_s(self) -> float:
+        """Seconds of a step, on the average: how rarely the phone wrote; 0 where no step was made."""
+        return sum(self.seconds) / self.steps if self.steps else 0.0
+
     def row(
         self,
         metres: Sequence[float],
@@ -100,5 +104,5 @@ class WayMarks(Struct, kw_only=True):
             *before,
             float(told),
             car_told,
-            log1p(seconds / self.steps) if self.steps else nan,
+            log1p(self.step_s()) if self.steps else nan,
         ]

@@ -261,8 +261,14 @@ class ModeFilter:
     def row(self) -> list[float]:
         """This way so far in the numbers of `mode_marks.FEATURES`."""
         state = self.state
-        before = state.before or [sum(self._shares()[m] for m in modes) for modes in CLASS_OF]
-        return state.marks.row(state.metres, before, told=state.told, car_told=state.car_told)
+        return state.marks.row(
+            state.metres, self.before(), told=state.told, car_told=state.car_told
+        )
+
+    def before(self) -> list[float]:
+        """Shares of this person's ways by mode as this one began."""
+        shares = self._shares()
+        return self.state.before or [sum(shares[m] for m in modes) for modes in CLASS_OF]
 
     def now(self) -> tuple[str, float]:
         """("driving", "walking", "cycling", "riding" or "moving", probability) of this moment."""

@@ -3,8 +3,8 @@
 The description. Seven places a person, each mostly gone to by one mode, drawn around Germany's shares (Mobilitaet in
 Deutschland 2017); one to three rounds a day; back by what one came with. Everything that is not known of real ways is
 drawn from wide ranges, anew for each person and ride: speeds, how evenly they are kept, distances between halts and how
-long these last, queues, waits, transfers, how often a phone writes, how far off it is, whether speeds are told, whether
-the car speaks. So a student is taught what holds over all of them, and not one description's numbers.
+long these last, detours, queues, waits, transfers, how often a phone writes, how far off it is, whether speeds are told, and
+whether, when and on how many drives the car speaks. So a student is taught what holds over all of them, and not one description's numbers.
 """
 
 from __future__ import annotations
@@ -37,11 +37,14 @@ KEEPS_TO = 0.4  # shape of the gamma that spreads a person's own shares: most ke
 FAR_M = {
     "foot": (600.0, 3_000.0),
     "bicycle": (900.0, 12_000.0),
-    "car": (1_200.0, 45_000.0),
+    "car": (700.0, 45_000.0),
     "bus": (1_200.0, 15_000.0),
     "train": (3_000.0, 90_000.0),
 }
 PLACES = 7
+# A way's length by its bee-line: countries' roads have 1.1 to 2.1 between towns (Ballou, Rahardja & Sakai 2002).
+DETOUR = (1.02, 1.8)
+CAR = "synthetic-car"
 USUAL, BACK_THE_SAME = 0.85, 0.95
 BURST_S = 2.0
 
@@ -82,7 +85,9 @@ class Traveller:
     def __init__(self, seed: int) -> None:
         self._rng = rng = Random(f"traveller/{seed}")
         self.style = _style(rng)
-        self.car_says = rng.choice(("", "", "odometer", "speed"))
+        self.car_says = rng.choice(("", "", "odometer", "speed", "parked"))
+        self._says_every_s = rng.choice((60.0, 300.0, 900.0))
+        self._says_on = rng.choice((1.0, 0.9, 0.6))  # of the drives
         self.ways: list[Way] = []
         self.items: list[Fix | Signal] = []
         self._at, self._now_s, self._driven_m = HOME, FIRST_S + 3 * HOUR_S, rng.uniform(1e5, 2e8)
@@ -131,19 +136,22 @@ class Traveller:
 
     def _go(self, to: Point, kind: str) -> None:
         rng, start_s = self._rng, self._now_s
-        metres = _metres(self._at, to) * rng.uniform(1.02, 1.25)
+        metres = _metres(self._at, to) * rng.uniform(*DETOUR)
         if metres < 300.0:
             return
-        bend = rng.uniform(-0.2, 0.2)
+        bend = rng.uniform(-0.3, 0.3)
         samples: list[Sample] = []
         done, now_s = 0.0, start_s
+        says = self.car_says if rng.random() < self._says_on else ""
         for what, mps in self._speeds(kind, metres):
             now_s += 1.0
             done += mps
             samples.append((now_s, _along(self._at, to, done / metres, bend), mps))
             if what == "car":
                 self._driven_m += mps
-                self._car(now_s, mps)
+                self._car(says, now_s, mps)
+        if says == "parked" and kind == "car":
+            self._odometer(now_s + rng.uniform(0.0, 300.0))
         self._phone(samples)
         self.ways.append(Way(start_s, now_s, CLASSES[kind]))
         self._at, self._now_s = to, now_s + 1.0
@@ -167,15 +175,19 @@ class Traveller:
             )
         yield from _ridden("foot", walks[1], rng)
 
-    def _car(self, now_s: float, mps: float) -> None:
-        if self.car_says == "odometer" and now_s % 60.0 < 1.0:
-            key, value, unit = "Vehicle.TraveledDistance", float(round(self._driven_m)), "m"
-        elif self.car_says == "speed" and now_s % 10.0 < 1.0:
-            key, value, unit = "Vehicle.Speed", round(3.6 * mps, 1), "km/h"
-        else:
-            return
+    def _car(self, says: str, now_s: float, mps: float) -> None:
+        if says == "odometer" and now_s % self._says_every_s < 1.0:
+            self._odometer(now_s)
+        elif says == "speed" and now_s % 10.0 < 1.0:
+            kmh = round(3.6 * mps, 1)
+            self.items.append(
+                Signal(key="Vehicle.Speed", value=kmh, time_s=now_s, unit="km/h", source=CAR)
+            )
+
+    def _odometer(self, now_s: float) -> None:
+        metres = float(round(self._driven_m))
         self.items.append(
-            Signal(key=key, value=value, time_s=now_s, unit=unit, source="synthetic-car")
+            Signal(key="Vehicle.TraveledDistance", value=metres, time_s=now_s, unit="m", source=CAR)
         )
 
     def _phone(self, samples: list[Sample]) -> None:

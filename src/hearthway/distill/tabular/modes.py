@@ -38,10 +38,8 @@ def corpus(settings: ModesSettings, seed: int, tell: Callable[[str], None]) -> t
     x, y, part, said = [], [], [], []
     for number in range(settings.people):
         tell(f"person {number + 1} of {settings.people}")
-        one = Traveller(seed * 1_000_003 + number)
-        one.live(settings.days)
-        share = number / settings.people
-        mine = TRAIN if share < PARTS[0] else VALID if share < sum(PARTS) else TEST
+        one = person(number, settings, seed)
+        mine = part_of(number, settings)
         for row, truth, filtered in trips_of(one.items, one.ways):
             x.append(row)
             y.append(MODES.index(truth))
@@ -53,6 +51,19 @@ def corpus(settings: ModesSettings, seed: int, tell: Callable[[str], None]) -> t
         part=np.array(part, dtype=np.int64),
     )
     return rows, Peer("the filter alone", np.array(said, dtype=np.int64))
+
+
+def person(number: int, settings: ModesSettings, seed: int) -> Traveller:
+    """One of the corpus's people, who has lived."""
+    one = Traveller(seed * 1_000_003 + number)
+    one.live(settings.days)
+    return one
+
+
+def part_of(number: int, settings: ModesSettings) -> int:
+    """TRAIN, VALID or TEST: no person is in two of them."""
+    share = number / settings.people
+    return TRAIN if share < PARTS[0] else VALID if share < sum(PARTS) else TEST
 
 
 def trips_of(items: Iterable[Fix | Signal], ways: Sequence[Way]) -> Iterator[Seen]:
@@ -91,5 +102,5 @@ TASK = Tabular(
     labels=MODES,
     corpus=corpus,
     corpus_settings=ModesSettings,
-    corpus_revision=3,
+    corpus_revision=4,
 )
