@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 from array import array
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from tests.ports import free_port
 from wyoming.event import Event
 
 from hearthway.app.ask import satellite as it
+from hearthway.app.ask.part import Asking
 from hearthway.app.ask.satellite import SatelliteService
 from hearthway.app.ask.speech import LONGEST_S, NOTHING_S, QUIET_S, SpeechEnd, level_of
 from hearthway.app.config import (
@@ -227,6 +229,25 @@ async def test_one_that_gives_frames_and_no_sound_is_not_heard_for_ever(
         async with listening(own, made) as notes:
             await own.nodes.until(lambda: bool(notes))
         assert re.search(r"satellite\.tts .* does not answer in time", notes[0]), notes
+
+
+async def test_an_answer_that_breaks_ends_its_round_alone(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(it, "AGAIN_S", (0.05,))
+    async with house() as own, services() as made:
+        made.plays, made.texts = [QUESTION, QUESTION], ["what can you do"] * 2
+        asking = own.nodes["phone"].part(Asking)
+        whole = asking.ask
+
+        async def full(*_: object) -> None:
+            asking.ask = whole
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        asking.ask = full
+        async with listening(own, made) as notes:
+            await own.nodes.until(lambda: made.played > 0)
+        assert notes == ["The satellite failed (OSError); it listens again."]
 
 
 async def test_an_endless_voice_has_an_end(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:

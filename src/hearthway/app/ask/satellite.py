@@ -146,6 +146,9 @@ class SatelliteService:
                 tries, self._trouble = 0, ""
             except HearthwayError as why:
                 self._tell(str(why))
+            except Exception as why:  # a full disk amid an answer ends that round alone
+                log.exception("a round failed")
+                self._tell(f"The satellite failed ({type(why).__name__}); it listens again.")
             if self._trouble:
                 await asyncio.sleep(AGAIN_S[min(tries, len(AGAIN_S) - 1)])
                 tries += 1
