@@ -11,7 +11,6 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from hearthway.mesh.links.own_network import looked_up
 from hearthway.records.errors import InputError
 from hearthway.student.cpu import Runtime
 from hearthway.student.format import Student, read
@@ -19,7 +18,7 @@ from hearthway.student.header import ClassHead, TextInput
 from hearthway.student.reference import run
 from hearthway.student.tokens import Tokenizer
 
-from .outside.endpoint import EndpointSettings
+from .outside.endpoint import Endpoint, EndpointSettings
 from .own import check_teacher
 from .recipe import Recipe, check_line, table
 from .run import Ran
@@ -97,7 +96,7 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
         teacher=TeacherSettings()
         if endpoint
         else table(recipe.teacher, TeacherSettings, "The recipe's table [teacher]", TEACHER_LIMITS),
-        endpoint=endpoint,
+        endpoint=endpoint.settings if endpoint else None,
         student=msgspec.structs.replace(
             table(recipe.student, StudentSettings, "The recipe's table [student]", STUDENT_LIMITS),
             seed=recipe.seed,
@@ -119,12 +118,12 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
             name="teacher",
             words="a sentence encoder, fine-tuned, and what it says of every text"
             if endpoint is None
-            else f"what {endpoint.model} says of every text",
+            else f"what {endpoint.settings.model} says of every text",
             revision=1,
             needs=("corpus",),
-            settings=endpoint or settings.teacher,
+            settings=settings.endpoint or settings.teacher,
             files=tuple(f"teacher-{recipe.seed}/{name}" for name in _taught(settings)),
-            make=lambda work: _teacher(settings, work),
+            make=lambda work: _teacher(settings, work, endpoint),
             made_with=MADE_WITH,
         ),
         Stage(
@@ -134,7 +133,7 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
             needs=("corpus", "teacher"),
             settings=settings,
             files=(f"{recipe.task}.student",),
-            make=lambda work: _student(settings, work),
+            make=lambda work: _student(settings, work, endpoint),
             made_with=MADE_WITH,
         ),
         Stage(
@@ -150,15 +149,16 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     )
 
 
-def _endpoint(recipe: Recipe) -> EndpointSettings | None:
+def _endpoint(recipe: Recipe) -> Endpoint | None:
     """The endpoint that [teacher] names by its `url`, if it does; RuleDeniedError where it may not be told the sources."""
     if "url" not in recipe.teacher:
         return None
     settings = table(recipe.teacher, EndpointSettings, "The recipe's table [teacher]")
     check_line(settings.model, "The recipe's table [teacher]: the model")
-    where = looked_up(settings.url)
+    endpoint = Endpoint(settings)  # looked up here and never again: a name may lead elsewhere later
+    where = endpoint.where
     check_teacher(recipe.source, where=where.words, this_machine=where.here)
-    return settings
+    return endpoint
 
 
 def _taught(settings: Settings) -> tuple[str, ...]:
@@ -178,15 +178,15 @@ def _texts(work: Work) -> Corpus:
     return msgspec.json.decode(work.read("corpus", "corpus.json"), type=Corpus)
 
 
-def _teacher(settings: Settings, work: Work) -> None:
+def _teacher(settings: Settings, work: Work, endpoint: Endpoint | None) -> None:
     from .language.run import taught
 
     _one_thread()
-    taught(_texts(work), settings, work.folder, work.tell)
+    taught(_texts(work), settings, work.folder, work.tell, endpoint)
 
 
-def _student(settings: Settings, work: Work) -> None:
-    """The teacher's files are linked in, so that the run finds them whole."""
+def _student(settings: Settings, work: Work, endpoint: Endpoint | None) -> None:
+    """The teacher's files are copied in, so that the run finds them whole; anew each time, as a copy may have been cut."""
     from .language.run import train
 
     _one_thread()
@@ -194,9 +194,8 @@ def _student(settings: Settings, work: Work) -> None:
     here = work.folder / teacher
     here.mkdir(exist_ok=True)
     for name in _taught(settings):
-        if not (here / name).exists():
-            shutil.copyfile(work.path("teacher", f"{teacher}/{name}"), here / name)
-    made = train(_texts(work), settings, work.folder, work.tell)
+        shutil.copyfile(work.path("teacher", f"{teacher}/{name}"), here / name)
+    made = train(_texts(work), settings, work.folder, work.tell, endpoint=endpoint)
     work.write(f"{settings.task}.student", made.data)
     for folder in (here, work.folder / f"student-{settings.student.seed}"):
         shutil.rmtree(folder, ignore_errors=True)

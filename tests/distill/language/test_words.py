@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -105,7 +108,7 @@ def by_endpoint(recipe: Recipe, model: Model, **more: object) -> Recipe:
 
 
 def test_a_model_of_one_s_own_teaches_and_no_text_is_told_twice(
-    recipe: Recipe, model: Model, tmp_path: Path
+    recipe: Recipe, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = by_endpoint(recipe, model)
     stages = TASKS["tiny"].build(recipe, Path()).stages
@@ -136,6 +139,16 @@ def test_a_model_of_one_s_own_teaches_and_no_text_is_told_twice(
     other = msgspec.structs.replace(
         recipe, student={**recipe.student, "epochs": 1, "int_epochs": 1}
     )
+
+    def cut(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:100])
+        if target.name == "validation.pt":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "copyfile", cut)
+        with pytest.raises(OSError, match="No space"):
+            run(TASKS["tiny"].build(other, Path()).stages, tmp_path, recipe.seed, Quiet())
     again = run(TASKS["tiny"].build(other, Path()).stages, tmp_path, recipe.seed, Quiet())
     assert len(model.asked) == asked
     assert again.new == ("export", "evaluate")
@@ -149,6 +162,30 @@ def test_a_model_that_names_no_label_teaches_nothing(
     with pytest.raises(InputError, match=r"small names no label for \d+ of \d+ texts") as why:
         run(stages, tmp_path, recipe.seed, Quiet())
     assert "answers.json" in why.value.next_step
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_told(
+    recipe: Recipe, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that leads to this machine when the sources are checked, and somewhere else afterwards."""
+    at = ["127.0.0.1"]
+    looked: list[str] = []
+
+    def getaddrinfo(host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
+        looked.append(host)
+        to = at[0] if host == "box.lan" else host
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (to, port))]
+
+    model.mute = True
+    with monkeypatch.context() as names:
+        names.setattr(socket, "getaddrinfo", getaddrinfo)
+        named = by_endpoint(recipe, model, url=f"http://box.lan:{model.server_port}/v1")
+        stages = TASKS["tiny"].build(named, Path()).stages
+        at[0] = "8.8.8.8"
+        with pytest.raises(InputError, match=r"small names no label"):
+            run(stages, tmp_path, recipe.seed, Quiet())
+    assert looked.count("box.lan") == 1
+    assert model.asked, "the control: it was told"
 
 
 def test_it_is_made_judged_and_told(recipe: Recipe, whole: Ran, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from hearthway.distill.outside.endpoint import Endpoint, EndpointSettings, labelled
+from hearthway.distill.outside.endpoint import Endpoint, labelled
 from hearthway.distill.stages import write_whole
 from hearthway.records.errors import InputError
 
@@ -27,13 +27,14 @@ class Asked:
 
     def __init__(
         self,
-        settings: EndpointSettings,
+        endpoint: Endpoint,
         labels: Sequence[str],
         outside: int,
         folder: Path,
         say: progress.Progress,
     ) -> None:
-        self._settings, self._outside, self._folder, self._say = settings, outside, folder, say
+        self._endpoint, self._settings = endpoint, endpoint.settings
+        self._outside, self._folder, self._say = outside, folder, say
         self._names = [NONE if row == outside else label for row, label in enumerate(labels)]
         encoder, vocabulary = bert.load(bert.model_folder())
         self.teacher = Teacher(encoder, vocabulary, labels).eval()
@@ -41,9 +42,7 @@ class Asked:
     def told(self, texts: Sequence[str], *, half: bool = False) -> Said:
         """As a fine-tuned teacher says it. InputError where it names no label for more than half of the texts."""
         kept = self._kept()
-        places = labelled(
-            Endpoint(self._settings), texts, self._names, kept, lambda: self._keep(kept)
-        )
+        places = labelled(self._endpoint, texts, self._names, kept, lambda: self._keep(kept))
         unnamed = sum(place < 0 for place in places)
         if unnamed > UNNAMED_MAX * len(places):
             raise InputError(

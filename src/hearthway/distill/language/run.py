@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import UNSET, Struct
 from numpy.typing import NDArray
 
-from hearthway.distill.outside.endpoint import EndpointSettings
+from hearthway.distill.outside.endpoint import Endpoint, EndpointSettings
 from hearthway.student import header as h
 
 from . import datasets, export, learn, measure, progress, teacher
@@ -60,12 +60,19 @@ class Taught(NamedTuple):
     said: Said
 
 
-def taught(corpus: Corpus, settings: Settings, work: Path, say: progress.Progress) -> Taught:
-    """Trains the teachers that `work` does not hold yet, and asks them; or asks the endpoint."""
+def taught(
+    corpus: Corpus,
+    settings: Settings,
+    work: Path,
+    say: progress.Progress,
+    endpoint: Endpoint | None = None,
+) -> Taught:
+    """Trains the teachers that `work` does not hold yet, and asks them; or asks the endpoint, at the address it was given with."""
     outside = corpus.labels.index(datasets.OUT_OF_SCOPE)
     if settings.endpoint is not None:
         kept = _folder(work, settings.teachers[0])
-        asked = Asked(settings.endpoint, corpus.labels, outside, kept, say)
+        endpoint = endpoint or Endpoint(settings.endpoint)
+        asked = Asked(endpoint, corpus.labels, outside, kept, say)
         pool = _said(asked.told, corpus.pool, kept / "said.pt", say, half=True)
         _said(asked.told, corpus.validation, kept / "validation.pt", say, half=False)
         return Taught(asked.teacher, pool)  # it says itself what is outside
@@ -95,10 +102,11 @@ def train(
     say: progress.Progress,
     *,
     teachers: Path | None = None,
+    endpoint: Endpoint | None = None,
 ) -> Trained:
     """Trains whatever `work` does not hold yet, and writes the file. `teachers` holds those, if `work` does not."""
     say(f"{settings.task}: {len(corpus.labelled)} labelled texts, {len(corpus.unlabelled)} others")
-    first, said = taught(corpus, settings, teachers or work, say)
+    first, said = taught(corpus, settings, teachers or work, say, endpoint)
     student = settings.student
     vocabulary = pruned(first.pieces, [one.text for one in corpus.pool], student.vocabulary)
     pieces = Pieces(vocabulary, LONGEST)

@@ -31,6 +31,7 @@ class Endpoint:
 
     def __init__(self, settings: EndpointSettings) -> None:
         """InputError for a URL that is none, RuleDeniedError for an address beyond the household."""
+        self.settings = settings
         self.where: Where = looked_up(settings.url)
         self._chat = Chat(
             where=self.where,
