@@ -151,7 +151,9 @@ async def test_another_machine_is_asked_only_under_a_rule(house: Any) -> None:
         node.note = notes.append
         away = replace(node.config.ask, model_url="http://10.255.255.1:9/v1")
         node.config = replace(node.config, ask=away)
-        assert (await own.ask("colourless green ideas"))["outcome"] == "not-understood"
+        assert (await own.ask("colourless green ideas sleep furiously"))[
+            "outcome"
+        ] == "not-understood"
         assert [note for note in notes if "no rule lets Ask.Question go" in note]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hearthway.distill.language import clinc, datasets, home
-from hearthway.distill.language.texts import keys, overlap
+from hearthway.distill.language.texts import Span, Utterance, keys, overlap
 from hearthway.records.errors import InputError
 
 TRAIN = [[f"{verb} my money {n}", "pay_bill"] for n in range(60) for verb in ("pay", "send")] + [
@@ -81,10 +81,41 @@ def test_the_pool_of_home_holds_no_evaluated_text_and_its_slots_fit(folder: Path
     assert overlap(pool, ["play uno please", "pay my money 3", "dim all"]) == 0
     assert overlap(pool, [one.text for one in corpus.validation]) == 0
     assert {"play_game", "alarm_set", "oos"} == set(corpus.labels)
-    assert {"B-game", "I-game", "B-time", "O"} <= set(corpus.slots)
+    assert {"I-game", "I-time", "O"} == set(corpus.slots)
     for one in corpus.labelled:
         for span in one.spans:
             assert one.text[span.start : span.end].strip() == one.text[span.start : span.end] != ""
+
+
+def test_a_slot_holds_the_s_that_follows_it() -> None:
+    one = Utterance("is kim's cake john's", "x", (Span(3, 6, "person"), Span(9, 13, "food")))
+    named = [(span.kind, one.text[span.start : span.end]) for span in home.possessive(one).spans]
+    assert named == [("person", "kim's"), ("food", "cake")]
+
+
+def test_a_text_of_the_test_is_kept_out_however_its_not_is_written(folder: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": text, "intent": "alarm_set", "entities": []}
+        for text in ("don't wake me", "please don't wake me")
+    ]
+    _lines(folder / "hwu64" / "hwu64.jsonl", rows)
+    test = [_slurp(91, "do n't wake me", "alarm", "set", [3], "person")]
+    _lines(folder / "slurp" / "test_public_half.jsonl", test)
+    pool = {one.text for one in home.corpus(folder, variants=0, swaps=0, seed=1).pool}
+    assert "please don't wake me" in pool
+    assert "don't wake me" not in pool
+
+
+def test_what_a_slot_is_exchanged_for_has_no_label_of_its_own(folder: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": "play chess", "intent": "play_game", "entities": [_entity(5, 10, "game")]},
+        {"text": "find go now", "intent": "play_game", "entities": [_entity(5, 7, "game")]},
+    ]
+    _lines(folder / "hwu64" / "hwu64.jsonl", rows)
+    corpus = home.corpus(folder, variants=0, swaps=4, seed=1)
+    made = [one for one in corpus.unlabelled if one.text in ("play go", "find chess now")]
+    assert {one.text for one in made} == {"play go", "find chess now"}
+    assert {(one.label, one.spans) for one in made} == {("", ())}
 
 
 def test_a_missing_part_is_named(folder: Path) -> None:

@@ -145,6 +145,18 @@ def test_an_epoch_sees_every_text_once_in_the_order_of_its_seed() -> None:
     assert first != [b.rows.tolist() for b in batches.shuffled(lists, 8, progress.seeded(1, 1))]
 
 
+def test_masked_pieces_stand_between_the_marks_and_follow_the_seed() -> None:
+    lists = [[1, *[2] * (3 + n % 40), 3] for n in range(64)]
+    (whole,) = batches.in_order(lists, 64)
+    found = batches.masked(whole, 0.25, 9, progress.seeded(1, 0))
+    lost = found.ids == 9
+    assert 0.2 < float(lost.sum() / (whole.ids == 2).sum()) < 0.3
+    assert (whole.ids[lost] == 2).all()
+    assert (found.ids[~lost] == whole.ids[~lost]).all()
+    assert (batches.masked(whole, 0.25, 9, progress.seeded(1, 0)).ids == found.ids).all()
+    assert (batches.masked(whole, 0.0, 9, progress.seeded(1, 0)).ids == whole.ids).all()
+
+
 def _lesson() -> learn.Lesson:
     corpus = tiny.corpus()
     draw = torch.Generator().manual_seed(7)

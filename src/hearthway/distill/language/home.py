@@ -1,7 +1,10 @@
-"""The texts behind the student of commands: HWU64 and SLURP's devel part with their slots, and what lies outside.
+"""The texts behind the student of commands: SLURP's devel part and HWU64 with their slots, and what lies outside.
 
 Two intents of SLURP's test stand in neither set; they count as wrong. SLURP's own training part is not used: a result
 of this corpus is called "SLURP-lite".
+
+HWU64 leaves the 's of "tomorrow's" out of a slot and SLURP has it in: 905 texts stand in both, the slots of 18 differ, all
+of them in that, and none of the devel part's stops before an 's. It is put in here.
 """
 
 from __future__ import annotations
@@ -37,28 +40,32 @@ def evaluation_keys(folder: Path, *, shipped: bool = False) -> frozenset[str]:
     """
     parts = PUBLIC_PARTS if shipped else datasets.slurp_tests(folder)
     slurp = [one.text for part in parts for one in datasets.slurp(folder, part)]
-    return keys(slurp) | clinc.evaluation_keys(folder, shipped=shipped)
+    joined = [text.replace(" n't", "n't") for text in slurp]  # "do n't" is "don't" elsewhere
+    return keys(slurp) | keys(joined) | clinc.evaluation_keys(folder, shipped=shipped)
 
 
 def corpus(folder: Path, *, variants: int, swaps: int, seed: int, shipped: bool = False) -> Corpus:
-    """The pool, less every evaluated text; `swaps` texts for each with slots have others' fillers in them."""
+    """The pool, less every evaluated text; `swaps` unlabelled texts for each with slots have others' fillers in them."""
     draw = random.Random(seed)
     evaluated = evaluation_keys(folder, shipped=shipped)
     held = validation(folder, evaluated, draw)
     kept_out = evaluated | keys(one.text for one in held)
-    commands = without([*datasets.hwu64(folder), *datasets.slurp(folder, "devel")], kept_out)
+    elsewhere = [possessive(one) for one in datasets.hwu64(folder)]
+    commands = without([*datasets.slurp(folder, "devel"), *elsewhere], kept_out)
     labels = (*sorted({one.label for one in commands}), OUT_OF_SCOPE)
     taken = kept_out | keys(one.text for one in commands)
     swapped = without(exchanged(commands, swaps, draw), taken)
     taken |= keys(one.text for one in swapped)
     outside, rest = _clinc(folder, draw)
-    outside, rest = without(outside, taken), without(rest, taken)
-    taken |= keys(one.text for one in (*outside, *rest))
+    outside = without(outside, taken)
+    taken |= keys(one.text for one in outside)
+    rest = without([*rest, *(Utterance(one.text) for one in datasets.snips(folder))], taken)
+    taken |= keys(one.text for one in rest)
     made = without(augmented(commands, variants, seed) if variants else [], taken)
     return Corpus(
         labels,
-        (*commands, *swapped, *outside),
-        (*rest, *made),
+        (*commands, *outside),
+        (*swapped, *rest, *made),
         tuple(held),
         slot_labels(commands),
     )
@@ -77,8 +84,17 @@ def validation(folder: Path, evaluated: frozenset[str], draw: random.Random) -> 
     return [*draw.sample(own, min(HELD, len(own) // 2)), *outside]
 
 
+def possessive(one: Utterance) -> Utterance:
+    """The same with the 's that follows a slot inside it."""
+    spans = (
+        Span(span.start, span.end + 2 * one.text.startswith("'s", span.end), span.kind)
+        for span in one.spans
+    )
+    return Utterance(one.text, one.label, tuple(spans))
+
+
 def exchanged(commands: Sequence[Utterance], each: int, draw: random.Random) -> list[Utterance]:
-    """Texts whose slots hold what another text's slot of the same kind held."""
+    """Texts whose slots hold what another text's slot of the same kind held; a teacher says what they mean now."""
     held: dict[str, list[str]] = defaultdict(list)
     for one in commands:
         for span in one.spans:
@@ -87,16 +103,14 @@ def exchanged(commands: Sequence[Utterance], each: int, draw: random.Random) -> 
 
 
 def _filled(one: Utterance, held: dict[str, list[str]], draw: random.Random) -> Utterance:
-    text, at, spans = "", 0, []
+    text, at = "", 0
     for span in sorted(one.spans, key=lambda span: span.start):
         if span.start < at:
             continue  # one within another
         text += one.text[at : span.start]
-        filler = draw.choice(held[span.kind])
-        spans.append(Span(len(text), len(text) + len(filler), span.kind))
-        text += filler
+        text += draw.choice(held[span.kind])
         at = span.end
-    return Utterance(text + one.text[at:], one.label, tuple(spans))
+    return Utterance(text + one.text[at:])
 
 
 def _clinc(folder: Path, draw: random.Random) -> tuple[list[Utterance], list[Utterance]]:

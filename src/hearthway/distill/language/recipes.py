@@ -14,8 +14,8 @@ from .settings import StudentSettings, TeacherSettings
 from .texts import Corpus
 
 CORPUS_SEED = 1
-VARIANTS = {"ask": 6, "home": 1}
-SWAPS = 0
+VARIANTS = {"ask": 6, "home": 2}
+SWAPS = 3
 
 
 class LanguageRecipe(Struct, frozen=True):
@@ -68,8 +68,8 @@ HOME = LanguageRecipe(
             "swaps": str(SWAPS),
             "corpus_seed": str(CORPUS_SEED),
         },
-        teacher=TeacherSettings(epochs=3),
-        student=StudentSettings(epochs=24, int_epochs=4, width=96),
+        teacher=TeacherSettings(epochs=10, slots=3.0, lost_pieces=0.1),
+        student=StudentSettings(epochs=22, int_epochs=3, width=108, convs=4),
         rejected=0.99,
     ),
     lambda folder: home.corpus(folder, variants=VARIANTS["home"], swaps=SWAPS, seed=CORPUS_SEED),

@@ -20,6 +20,7 @@ class TeacherSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     decay: float = 0.01
     average: float = 0.998  # of the running mean of the weights, which is the teacher
     slots: float = 1.0  # what the slots' loss counts, where there are slots
+    lost_pieces: float = 0.0  # share of the pieces that a step sees as the mask
     pieces: int = 48  # of a text, at most
     half: bool = True  # products in bfloat16: 1.6 times as fast here, sums and weights stay float32
 

@@ -99,7 +99,7 @@ def train_teacher(
 ) -> Path:
     """Fine-tunes on labelled texts; gives the path of the teacher, in `work`. A cut training goes on there.
 
-    With `slots` ("O", "B-x", "I-x", ...) the spans of the texts are learned too. `folder` holds the encoder's files.
+    With `slots` ("O", "I-x", ...) the spans of the texts are learned too. `folder` holds the encoder's files.
     """
     done, cut = work / "teacher.pt", work / "teacher.cut.pt"
     if done.is_file():
@@ -229,6 +229,9 @@ class _Loop(progress.Loop):
         self.teacher.train()
         total = 0.0
         for batch in batches.shuffled(read.ids, self.settings.batch, draw):
+            if self.settings.lost_pieces:
+                mask = self.teacher.pieces.at[bert.MASK]
+                batch = batches.masked(batch, self.settings.lost_pieces, mask, draw)
             loss = self._loss(read, batch)
             self.descend(loss)
             total += float(loss.detach()) * len(batch.rows)

@@ -53,9 +53,12 @@ def pruned(teacher: Pieces, texts: Iterable[str], size: int) -> list[str]:
 
 
 def slot_labels(utterances: Iterable[Utterance]) -> tuple[str, ...]:
-    """ "O", then B- and I- of each kind that occurs."""
+    """ "O", then I- of each kind that occurs: words of one kind side by side are one slot.
+
+    Two slots of a kind side by side ("today tomorrow") are 1 in 200 of SLURP's; a B- costs more in all others.
+    """
     kinds = sorted({span.kind for one in utterances for span in one.spans})
-    return (NOTHING, *(f"{way}-{kind}" for kind in kinds for way in "BI"))
+    return (NOTHING, *(f"I-{kind}" for kind in kinds))
 
 
 def tagged(tokens: Sequence[Token], spans: Sequence[Span], at: dict[str, int]) -> list[int]:
@@ -65,7 +68,6 @@ def tagged(tokens: Sequence[Token], spans: Sequence[Span], at: dict[str, int]) -
         label = at[NOTHING]
         for span in spans:
             if token.start < span.end and token.end > span.start:
-                way = "B" if token.start <= span.start else "I"
-                label = at.get(f"{way}-{span.kind}", UNLABELLED)
+                label = at.get(f"I-{span.kind}", UNLABELLED)
         found.append(label if token.first else UNLABELLED)
     return found
