@@ -57,6 +57,10 @@ class Handler(BaseHTTPRequestHandler):
             body = b" " * (ANSWER_MAX_BYTES + 10)
         elif mode == "drip":
             body = body.ljust(1000)
+        if mode == "drip head":
+            while not self.server.over.wait(0.05):
+                self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            return
         self.send_response(status)
         if mode == "redirect":
             self.send_header("Location", "http://example.com/v1")
@@ -116,8 +120,9 @@ def test_what_is_no_teacher_is_an_error(mode: str, words: str) -> None:
         Endpoint(server.settings).label("off", LABELS)
 
 
-def test_an_answer_in_drops_is_not_waited_for() -> None:
-    with served("drip") as server:
+@pytest.mark.parametrize("mode", ["drip", "drip head"])
+def test_an_answer_in_drops_is_not_waited_for(mode: str) -> None:
+    with served(mode) as server:
         where = at_address(server.settings.url)
         chat = Chat(where=where, model="small", tokens_max=9, timeout_s=0.3)
         with pytest.raises(InputError, match=r"not whole after 0\.3 s"):

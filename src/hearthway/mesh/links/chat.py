@@ -5,9 +5,12 @@ Plain HTTP to the address that was checked, and no redirect: nothing goes anywhe
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
-import time
+import socket
+import threading
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
@@ -68,10 +71,11 @@ class Chat(Struct, frozen=True, kw_only=True):
                 self.where.address, self.where.port, timeout=self.timeout_s
             )
             try:
-                headers = {"Content-Type": "application/json", "Host": self.where.words}
-                link.request("POST", f"{self.where.path}/chat/completions", body, headers)
-                answer = link.getresponse()
-                data = self._read(answer)
+                with _ended_after(self.timeout_s, link):
+                    headers = {"Content-Type": "application/json", "Host": self.where.words}
+                    link.request("POST", f"{self.where.path}/chat/completions", body, headers)
+                    answer = link.getresponse()
+                    data = self._read(answer)
                 if answer.status == http.client.OK:
                     return data
                 last = f"it answers {answer.status} {answer.reason}"
@@ -84,13 +88,36 @@ class Chat(Struct, frozen=True, kw_only=True):
         raise InputError(f"The model at {self.where.words} does not answer: {last}.", _START)
 
     def _read(self, answer: http.client.HTTPResponse) -> bytes:
-        """The body; whoever sends it drop by drop is not waited for."""
-        until = time.monotonic() + self.timeout_s
         found = b""
         while part := answer.read1(4096):
             found += part
             if len(found) > ANSWER_MAX_BYTES:
                 raise InputError(f"The answer of {self.where.words} is too long.", _START)
-            if time.monotonic() > until:
-                raise TimeoutError(f"not whole after {self.timeout_s:g} s")
         return found
+
+
+@contextlib.contextmanager
+def _ended_after(limit_s: float, link: http.client.HTTPConnection) -> Iterator[None]:
+    """Whoever sends drop by drop, a head or a body, is not waited for: TimeoutError. A limit of a socket is one of each drop."""
+    late = threading.Event()
+    link.connect()
+    wire = link.sock
+
+    def end() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            wire.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(limit_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+        timer.join()
+    if late.is_set():
+        raise TimeoutError(f"not whole after {limit_s:g} s")
