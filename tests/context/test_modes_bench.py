@@ -99,3 +99,19 @@ def test_a_folder_with_nothing_says_what_to_do(tmp_path: Path, given: list[str])
     assert done.returncode == 2
     assert "--data" in done.stderr or "--split" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_bounds_are_the_most_right_of_those_that_cost_no_driver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    gate = importlib.import_module("modes_gate")
+    gained = gate.Seen("bicycle", 0.6, 200.0, 0.3, "bicycle", "car")
+    lost = gate.Seen("car", 0.6, 440.0, 0.3, "transit", "car")
+    free = gate.best({"steady": [gained]}, {"others": []})
+    assert gate.right([gained], free) == 1
+    bounds = gate.best({"steady": [gained]}, {"others": [lost]})
+    assert gate.right([gained], bounds) == gate.right([lost], bounds) == 1
+    assert gate.right([gained, lost], gate.ANY) == 1, "the control: always asked, one is lost"
+    shown = list(gate.rows({"steady": [gained, lost]}, gate.ANY))
+    assert [(row["ours"], row["theirs"]) for row in shown] == [(0.5, 0.5)]
