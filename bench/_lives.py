@@ -1,12 +1,14 @@
 """Synthetic lives from a description of their own: nobody lived them, and `hearthway.synthetic` made no part of them.
 
-The description. Five people who each keep a car, on the roads and at the things of a real map:
+The description. Six people who each keep a car, on the roads and at the things of a real map:
 
 - *shift*: a nurse on a roster of eight days (two early, two late, two night shifts, two free), so nothing is weekly;
 - *pensioner*: leaves when the morning is right, for one or two of seven places; church on Sunday, lunch out on Thursday;
 - *parent*: a child to daycare on the way to work and fetched on the way home; sometimes the shop; dinner out on Friday,
   the pool on Saturday, and on two Sundays a fair;
 - *commuter*: weekdays as the parent's, the pool on Sunday, and a car that is plugged in at work and never at home;
+- *homeworker*: a child to the nursery in the morning, parcels around noon on three days a week, each a way of its own for
+  a stop of minutes, and home again; the shop on two evenings; lunch out on Friday;
 - *technician*: a depot, then five to eight customers a day, half of them never seen before; lunch out between two.
 
 All leave the car at the door of wherever they go, as always. But for the commuter's it is plugged in at home. It is never low.
@@ -38,7 +40,7 @@ from hearthway.sense.catalogue import ODOMETER, SOC
 
 Point = tuple[float, float]
 FIRST_DAY = (date(2026, 1, 12) - date(1970, 1, 1)).days  # a Monday
-KINDS = ("shift", "pensioner", "parent", "technician", "commuter")
+KINDS = ("shift", "pensioner", "parent", "technician", "commuter", "homeworker")
 HOUR_S, DAY_S = 3600.0, 86_400.0
 USES_PCT_PER_KM = 0.42
 CAR = "bench-car"
@@ -575,12 +577,40 @@ def _technician(life: Lived) -> Callable[[Lived, bool], list[Stop]]:
     return plan
 
 
+def _homeworker(life: Lived) -> Callable[[Lived, bool], list[Stop]]:
+    town, rng = life.town, life.rng
+    poi = town.table(12.5)
+    nursery, parcels, shop = (town.somewhere() for _ in range(3))
+
+    def plan(life: Lived, quiet: bool) -> list[Stop]:
+        weekday, home = (life.day + 3) % 7, town.home
+        if weekday > 4:
+            leave = rng.uniform(10, 17) * HOUR_S
+            return [Stop(shop, leave, rng.uniform(22, 45) * 60)] if rng.random() < 0.5 else []
+        stops = list[Stop]()
+        if rng.random() < 0.92:
+            leave = 8.4 * HOUR_S + rng.gauss(0, 420)
+            stops += [Stop(nursery, leave, rng.uniform(4, 14) * 60), Stop(home, None, 1800.0)]
+        if weekday in (0, 1, 3) and rng.random() < 0.85:
+            leave = 12.0 * HOUR_S + rng.gauss(0, 1500)
+            stops += [Stop(parcels, leave, rng.uniform(5, 16) * 60), Stop(home, None, 1800.0)]
+        if weekday == 4 and not quiet and rng.random() < 0.9:
+            leave, stay = 12.2 * HOUR_S + rng.gauss(0, 900), rng.uniform(45, 80) * 60
+            stops += [Stop((poi.lat, poi.lon), leave, stay, eats=True), Stop(home, None, 1800.0)]
+        if weekday in (1, 3) and rng.random() < 0.6:
+            stops.append(Stop(shop, 17.5 * HOUR_S + rng.gauss(0, 1800), rng.uniform(22, 40) * 60))
+        return stops
+
+    return plan
+
+
 MAKERS = {
     "shift": (_shift, "bursts", True),
     "pensioner": (_pensioner, "sparse", False),
     "parent": (_parent, "steady", True),
     "technician": (_technician, "bursts", False),
     "commuter": (_commuter, "steady", True),
+    "homeworker": (_homeworker, "bursts", False),
 }
 
 

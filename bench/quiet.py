@@ -4,7 +4,8 @@
 
 Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map three
 generators make lives that nobody lived: `hearthway.synthetic` ("household": both adults), `bench/_lives.py`, written from
-another description and sharing none of its code ("other": shift, pensioner, parent, technician), and `bench/_third.py` ("third":
+another description and sharing none of its code ("other": shift, pensioner, parent, technician, commuter,
+homeworker), and `bench/_third.py` ("third":
 courier, student, couple, nights), which drives as `_lives` does but has places, weeks and phones of its own, and by which nothing
 was chosen.
 A phone of the person (`hearthway.app.brain`, its settings as installed; venues told no waits) has kept 60 days. Then it lives

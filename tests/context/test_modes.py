@@ -305,24 +305,6 @@ def test_only_trips_by_car_teach_what_the_car_uses(mps: float, learned: int) -> 
     assert life.state.battery.trips == learned
 
 
-def test_a_state_from_before_opens_and_goes_on() -> None:
-    life, _ = trip(way(13.0))
-    raw = msgspec.msgpack.decode(life.dump())
-    del raw["modes"]
-    for place in raw["places"]:
-        del place["reached"]
-    for past in raw["trips"]:
-        del past["mode"]
-    old = Life.load(msgspec.msgpack.encode(raw))
-    assert old.state.modes == ModeState()
-    assert old.trips_by_mode() == {"foot": 0, "bicycle": 0, "car": 0, "transit": 0, "unknown": 1}
-    assert Life.load(life.dump()).trips_by_mode()["car"] == 1, "the control"
-    assert old.situation(START_S + 9_000.0).mode == "staying"
-    back = way(13.0, start_s=START_S + 12_000.0, from_m=11_700.0, back=True)
-    lived(rest(START_S + 8_300.0, 3_400, 11_700.0), back, life=old)
-    assert old.situation(back[-1].time_s).mode == "driving"
-
-
 def test_nothing_is_told_of_who_stands() -> None:
     life, _ = lived(way(0.0, seconds=600.0, every_s=10.0, told=True))
     assert life.situation(START_S + 4_200.0).mode == "unknown"

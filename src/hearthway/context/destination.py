@@ -38,7 +38,9 @@ DRIVEN_MPS = 70.0  # whoever was faster flew
 MAX_TRIPS = 4_000
 MAX_PATHS = 400
 PATH_POINTS = 96
+ASKED = 2  # priors kept: of the leg under way, and of the one that may have begun at a stop on it
 Point = tuple[float, float]
+_Asked = tuple[Departure, tuple[Change, ...], Point | None]
 
 
 class Tuning(Struct, frozen=True, kw_only=True):
@@ -74,13 +76,25 @@ class Posterior(Struct, frozen=True):
     planned: float = 0.0  # of what the calendar has next, where one was never there; part of that 1
 
 
+def either(whole: Posterior, other: Posterior, p: float) -> Posterior:
+    """What is so if `other` holds with probability p, and else `whole`."""
+    sums = {place: (1.0 - p) * share for place, share in whole.places}
+    for place, share in other.places:
+        sums[place] = sums.get(place, 0.0) + p * share
+    return Posterior(
+        tuple(sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))),
+        (1.0 - p) * whole.new + p * other.new,
+        (1.0 - p) * whole.planned + p * other.planned,
+    )
+
+
 class DestinationModel:
     """Learns from finished trips; asked at any moment of the next one."""
 
     def __init__(self, trips: list[PastTrip], *, tuning: Tuning = TUNING) -> None:
         self.trips = trips
         self.tuning = tuning
-        self._asked: tuple[tuple[Departure, tuple[Change, ...], Point | None], Prior] | None = None
+        self._asked: dict[_Asked, Prior] = {}
         self._longest_m = max(map(_driven_m, trips), default=0.0)
         self.where_next = WhereNext()
         self.index = RouteIndex()
@@ -89,12 +103,12 @@ class DestinationModel:
 
     def places_changed(self) -> None:
         """Places were joined, divided or given up, and the trips with them."""
-        self._asked = None
+        self._asked.clear()
         self.where_next = WhereNext()
 
     def learn(self, trip: PastTrip) -> None:
         """A trip is over."""
-        self._asked = None
+        self._asked.clear()
         self._longest_m = max(self._longest_m, _driven_m(trip))
         self.trips.append(trip)
         self.index.add(len(self.trips) - 1, trip.path)
@@ -163,13 +177,16 @@ class DestinationModel:
     ) -> Prior:
         """The prior of this departure after these changes, of places within reach; it holds until a leg is learned."""
         asked = departure, tuple(changes), here
-        if self._asked is None or self._asked[0] != asked:
+        prior = self._asked.get(asked)
+        if prior is None:
             prior = prior_of(departure, places, self.trips, changes)
             if here is not None:
                 reach_m = max(REACH_M, FARTHER * self._longest_m)
                 prior = _within(prior, places, here, reach_m)
-            self._asked = asked, prior
-        return self._asked[1]
+            while len(self._asked) >= ASKED:
+                del self._asked[next(iter(self._asked))]
+            self._asked[asked] = prior
+        return prior
 
     def _ramp(self, follower: Follower) -> float:
         return follower.seen_m / (follower.seen_m + self.tuning.follow_from_m)

@@ -2,19 +2,24 @@
 
 A stop is four minutes or more within 80 m of where one came to rest, and less than a stay. Of the way to a place it is
 part if most of the latest like legs (same ends, same kind of day, about the same hour) made it, on three days at least.
+A way that leads back to where it began was for the longest of its stops. While it is under way nobody knows: a stop
+may have been what one left for, and then another leg began there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, zip_longest
 
-from hearthway.records.life import STAY_MIN_S, Stay
+from msgspec import Struct
+
+from hearthway.records.life import STAY_MIN_S, TRIP_MIN_M, Stay
 from hearthway.records.localtime import DAY_S
 from hearthway.records.situation import Via
 
 from .flat import gap_m
-from .prior import Departure, PastTrip
+from .places import KnownPlace
+from .prior import HALF_LIFE_DAYS, Departure, PastTrip
 from .routes import Track
 
 HALT_M, HALT_MIN_S = 80.0, 240.0  # longer than a traffic light, shorter than a stay
@@ -31,15 +36,58 @@ ASIDE_M, ASIDE = (
     0.4,
 )  # driven so far out of the way to it, and so much of the way there: not today
 
+FOR_ONE, OF = 1.0, 10.0  # whose legs are not known: of so many stops so many were what one left for
+LIKE_THIS = 2.0  # what all stops tell of this one, in stops
+
 Stop = tuple[float, float, float]  # latitude, longitude, seconds
 
 
-def stop_of(halt: Stay, since_s: float | None) -> Stop | None:
-    """A halt that is over as a stop of the leg that began at `since_s`; None where it is none."""
+class SetOut(Struct, frozen=True):
+    """The leg that began at a stop if that was what one had left for, and how probably it was."""
+
+    leaving: Departure
+    p: float
+
+
+def is_stop(halt: Stay, since_s: float | None) -> bool:
+    """Is a halt that is over a stop of the leg that began at `since_s`?"""
     seconds = halt.end_s - halt.start_s
-    if since_s is None or halt.start_s < since_s or not HALT_MIN_S <= seconds < STAY_MIN_S:
-        return None
-    return round(halt.lat, 5), round(halt.lon, 5), float(round(seconds))
+    return since_s is not None and halt.start_s >= since_s and HALT_MIN_S <= seconds < STAY_MIN_S
+
+
+def stop_of(halt: Stay) -> Stop:
+    """What is kept of a stop with its leg."""
+    return round(halt.lat, 5), round(halt.lon, 5), float(round(halt.end_s - halt.start_s))
+
+
+def errand_of(halts: Sequence[Stay], *ends: tuple[float, float]) -> Stay | None:
+    """What a way was for that leads back to where it began: its longest stop that is a trip away from both ends."""
+    away = [h for h in halts if all(gap_m(h.lat, h.lon, *end) > TRIP_MIN_M for end in ends)]
+    return max(away, key=lambda h: h.end_s - h.start_s, default=None)
+
+
+def was_for(
+    trips: Sequence[PastTrip], departure: Departure, halt: Stay, spot: KnownPlace | None
+) -> float:
+    """How probably a leg that began with `departure` was for this stop: as often as past ones from there ended here, of those
+    that stopped here. What is not known of this stop, this person's stops of all kinds tell.
+    """
+    led = passed = 0.0
+    ended = went_on = 0.0
+    for trip, then in zip_longest(trips, trips[1:]):
+        age = 0.5 ** (max(0.0, departure.time_s - trip.depart_s) / DAY_S / HALF_LIFE_DAYS)
+        arrived_s = trip.depart_s + trip.duration_s
+        if then is not None and trip.destination == then.origin:
+            ended += age * (then.depart_s - arrived_s < STAY_MIN_S)
+        went_on += age * len(trip.stops)
+        if departure.origin is not None and trip.origin != departure.origin:
+            continue
+        if spot is not None and trip.destination == spot.index:
+            led += age
+        elif _nearest(trip.stops, halt.lat, halt.lon) is not None:
+            passed += age
+    any_stop = (ended + FOR_ONE) / (ended + went_on + OF)
+    return (led + LIKE_THIS * any_stop) / (led + passed + LIKE_THIS)
 
 
 def via_of(

@@ -12,7 +12,7 @@ from hearthway.records.situation import Destination, Planned, Via
 
 from .destination import Posterior
 from .drawn import next_goal
-from .halts import via_of
+from .halts import stop_of, via_of
 from .places import KnownPlace, PlaceBook
 from .state import LifeState
 
@@ -52,7 +52,8 @@ def _via(state: LifeState, destination: int) -> Via | UnsetType:
     """The usual stop on the way there that is still to come."""
     if state.departure is None:
         return UNSET
-    return via_of(state.trips, state.departure, destination, state.stops, state.track) or UNSET
+    made = [stop_of(halt) for halt in state.halts]
+    return via_of(state.trips, state.departure, destination, made, state.track) or UNSET
 
 
 def with_planned(

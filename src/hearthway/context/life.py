@@ -46,18 +46,18 @@ from . import house, items
 from .agenda import agenda_of
 from .aim import Aim, best_point
 from .charging import SETTING_OUT_M
-from .destination import PATH_POINTS, DestinationModel, Posterior
+from .destination import PATH_POINTS, DestinationModel, Posterior, either
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
-from .halts import HALT_M, HALT_MIN_S, MAX_STOPS, stop_of
+from .halts import HALT_M, HALT_MIN_S, MAX_STOPS, SetOut, errand_of, is_stop, stop_of, was_for
 from .mode_judge import judged
 from .modes import Judge, ModeFilter
 from .motion import implied_speed, remember
 from .next_planned import as_planned
 from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
-from .remap import move_part, needed, renumber, without_modes
-from .routes import Follower, Track
+from .remap import move_part, needed, renumber
+from .routes import Track, Way, thinned
 from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
 from .spots import two_of
 from .state import VERSION, LifeState, Moment
@@ -96,7 +96,8 @@ class Life:
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
         self._halts = StayDetector(self.state.halt, radius_m=HALT_M, min_s=HALT_MIN_S)
         self.model = DestinationModel(self.state.trips)
-        self._follower = self._follow_again()
+        self._way = Way(self.model.index, self.state.track)
+        self._since = Way(self.model.index, self.state.since)
         self._assembler = FixAssembler(self.state.streams)
 
     # --- what comes in
@@ -239,14 +240,16 @@ class Life:
         state = self.state
         if state.here is not None or state.departure is None or state.last is None:
             return None
-        return self.model.posterior(
-            state.departure,
-            state.places,
-            state.track,
-            self._follower,
-            state.settling.changes,
-            planned,
+        changes, stop = state.settling.changes, state.set_out
+        whole = self.model.posterior(
+            state.departure, state.places, state.track, self._way.follower, changes, planned
         )
+        if stop is None:
+            return whole
+        other = self.model.posterior(
+            stop.leaving, state.places, state.since, self._since.follower, changes, planned
+        )
+        return either(whole, other, stop.p)
 
     def next_places(self, now_s: float, planned: Sequence[Planned] = ()) -> NextPlaces | None:
         """Where this person will likely go from here; None while under way. `planned`: what the calendar has next."""
@@ -324,8 +327,6 @@ class Life:
                 f"The learned state has version {state.version}, here is {VERSION}.",
                 "Start the node once: it learns again from the history.",
             )
-        if state.trips and not state.modes.p:
-            without_modes(state)
         return cls(state.person, pois=pois, roads=roads, state=state)
 
     # --- steps
@@ -408,9 +409,7 @@ class Life:
 
     def _set_out(self, fix: Fix, origin: int) -> None:
         state = self.state
-        state.track = Track()
-        state.stops = []
-        self._follower = Follower(self.model.index)
+        self._new_way()
         state.departure = self._departing(fix.time_s, fix.lat, fix.lon, origin)
 
     def _departing(self, time_s: float, lat: float, lon: float, origin: int | None) -> Departure:
@@ -428,7 +427,7 @@ class Life:
         begun: KnownPlace | None = None
         if self._gone_m(before.lat, before.lon) > TRIP_MIN_M:
             place, new = self._point(before.time_s, before.lat, before.lon)
-            leg = self._end_leg(_path(state.track), before, place, state.track.fixes, new=new)
+            leg = self._end_leg(state.track.path(), before, place, state.track.fixes, new=new)
             events += [leg] if leg is not None else []
             if place is self._book.nearest(fix.lat, fix.lon):
                 begun = place
@@ -478,12 +477,9 @@ class Life:
         if state.departure is None:
             state.departure = self._departing(fix.time_s, fix.lat, fix.lon, None)
         state.trip_fixes += 1
-        halved = state.track.step_m
-        if state.track.extend(fix.time_s, fix.lat, fix.lon):
-            if state.track.step_m != halved:
-                self._follower = self._follow_again()
-            else:
-                self._follower.step(fix.lat, fix.lon)
+        self._way.extend(fix.time_s, fix.lat, fix.lon)
+        if state.set_out is not None:
+            self._since.extend(fix.time_s, fix.lat, fix.lon)
 
     def _ride(self, fix: Fix, before: Moment) -> None:
         """By what one moves."""
@@ -497,12 +493,6 @@ class Life:
         )
         if stepped and self._roads is not None and self._modes.wants_road(fix.time_s):
             self._modes.road(fix.time_s, self._roads.road_m(fix.lat, fix.lon), fix.accuracy_m)
-
-    def _follow_again(self) -> Follower:
-        follower = Follower(self.model.index)
-        for _, lat, lon in self.state.track.points:
-            follower.step(lat, lon)
-        return follower
 
     def _arrive(self, stay: Stay) -> list[LifeEvent]:
         state = self.state
@@ -529,14 +519,14 @@ class Life:
         if far:
             leg = self._end_leg(path, end, place, fixes, new=new, stay=stay, mode=mode)
             events += [leg] if leg is not None else []
+        else:
+            self._errand(path, end, place, stay)
         if state.departure is not None and self._from_home(state.departure):
             items.returned(state.items, state.departure.time_s, stay.start_s)
         state.here, state.began = place.index, stay
-        state.track = Track()
-        state.stops = []
+        self._new_way()
         state.trip_start_s = None
         state.departure = None
-        self._follower = Follower(self.model.index)
         self._hear_waiting()
         return events
 
@@ -622,25 +612,7 @@ class Life:
         departure = self.state.departure
         if departure is None:
             return None
-        length_m = sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0)
-        spot = destination.lat, destination.lon
-        self.model.learn(
-            PastTrip(
-                origin=departure.origin if departure.origin is not None else NOWHERE,
-                destination=destination.index,
-                depart_s=departure.time_s,
-                local_s=departure.local_s,
-                weekday=departure.weekday,
-                new=new,
-                length_m=length_m,
-                duration_s=max(0.0, end.time_s - departure.time_s),
-                path=_thin(path),
-                end=_rounded(*path[-1]) if path else None,
-                stayed=_rounded(end.lat, end.lon) if stay is None else _rounded(stay.lat, stay.lon),
-                mode=mode,
-                stops=[s for s in self.state.stops if gap_m(*s[:2], *spot) > STAY_RADIUS_M],
-            )
-        )
+        self._learn(departure, path, end, destination, new=new, stay=stay, mode=mode)
         if not fixes:
             return None
         return LegEnded(
@@ -652,13 +624,94 @@ class Life:
             destination.index,
         )
 
+    def _errand(
+        self, path: list[tuple[float, float]], end: Moment, home: KnownPlace, stay: Stay
+    ) -> None:
+        """The way led back to where it began, and was for a stop on it: the legs there and back are learned.
+
+        No stay and no trip comes of it, nor is a leg told: hindsight alone knows what the way was for.
+        """
+        state, departure = self.state, self.state.departure
+        if departure is None or not path:
+            return
+        start = path[0]
+        if departure.origin is not None:
+            start = state.places[departure.origin].lat, state.places[departure.origin].lon
+        errand = errand_of(state.halts, start, (stay.lat, stay.lon))
+        if errand is None:
+            return
+        spot, new = self._point(errand.start_s, errand.lat, errand.lon)
+        self._book.stopped(spot, errand)
+        at = errand.lat, errand.lon
+        there = [(lat, lon) for time_s, lat, lon in state.track.points if time_s <= errand.start_s]
+        self._learn(departure, [*there, at], Moment(errand.start_s, *at), spot, new=new)
+        back = self._departing(errand.end_s, *at, spot.index)
+        self._learn(back, [at, *path[len(there) :]], end, home, new=False, stay=stay)
+
+    def _learn(
+        self,
+        departure: Departure,
+        path: list[tuple[float, float]],
+        end: Moment,
+        destination: KnownPlace,
+        *,
+        new: bool,
+        stay: Stay | None = None,
+        mode: TravelMode | None = None,
+    ) -> None:
+        """The model learns a leg, with its stops before it ended."""
+        spot = destination.lat, destination.lon
+        self.model.learn(
+            PastTrip(
+                origin=departure.origin if departure.origin is not None else NOWHERE,
+                destination=destination.index,
+                depart_s=departure.time_s,
+                local_s=departure.local_s,
+                weekday=departure.weekday,
+                new=new,
+                length_m=sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0),
+                duration_s=max(0.0, end.time_s - departure.time_s),
+                path=thinned(path, PATH_POINTS),
+                end=_rounded(*path[-1]) if path else None,
+                stayed=_rounded(end.lat, end.lon) if stay is None else _rounded(stay.lat, stay.lon),
+                mode=mode,
+                stops=[
+                    stop_of(halt)
+                    for halt in self.state.halts
+                    if departure.time_s <= halt.start_s < end.time_s
+                    and gap_m(halt.lat, halt.lon, *spot) > STAY_RADIUS_M
+                ],
+            )
+        )
+
     def _halt(self, fix: Fix) -> None:
         """A short stop of this leg, once one has gone on."""
         state, halt = self.state, self._halts.feed(fix).ended
         since_s = state.departure.time_s if state.departure is not None else None
-        stop = None if halt is None or state.here is not None else stop_of(halt, since_s)
-        if stop is not None:
-            state.stops = [*state.stops, stop][-MAX_STOPS:]
+        if halt is not None and state.here is None and is_stop(halt, since_s):
+            state.halts = [*state.halts, halt][-MAX_STOPS:]
+            self._go_on(halt)
+
+    def _go_on(self, halt: Stay) -> None:
+        """From a stop for which this leg may have been another one begins; the likeliest such stop counts."""
+        state = self.state
+        if state.departure is None or self._gone_m(halt.lat, halt.lon) <= TRIP_MIN_M:
+            return
+        spot = self._book.nearest(halt.lat, halt.lon)
+        p = was_for(self.model.trips, state.departure, halt, spot)
+        if state.set_out is not None and state.set_out.p > p:
+            return
+        origin = None if spot is None else spot.index
+        state.set_out = SetOut(self._departing(halt.end_s, halt.lat, halt.lon, origin), p)
+        state.since = Track()
+        self._since = Way(self.model.index, state.since)
+
+    def _new_way(self) -> None:
+        """A leg has ended or begun."""
+        state = self.state
+        state.track, state.since = Track(), Track()
+        state.halts, state.set_out = [], None
+        self._way, self._since = (Way(self.model.index, t) for t in (state.track, state.since))
 
     def _dwell(self, fix: Fix) -> list[LifeEvent]:
         if self._pois is None:
@@ -712,19 +765,3 @@ class Life:
 
 def _rounded(lat: float, lon: float) -> tuple[float, float]:
     return round(lat, 5), round(lon, 5)
-
-
-def _path(track: Track) -> list[tuple[float, float]]:
-    """The way so far, up to the last fix."""
-    path = [(lat, lon) for _, lat, lon in track.points]
-    if track.last is not None and track.last != track.points[-1]:
-        path.append((track.last[1], track.last[2]))
-    return path
-
-
-def _thin(path: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most `PATH_POINTS` points, evenly taken, rounded to about a metre: bounded memory a trip."""
-    count = len(path)
-    if count > PATH_POINTS:
-        path = [path[i * (count - 1) // (PATH_POINTS - 1)] for i in range(PATH_POINTS)]
-    return [(round(lat, 5), round(lon, 5)) for lat, lon in path]

@@ -48,7 +48,9 @@ class KnownPlace(Habitual, kw_only=True):
     """A place as it is learned."""
 
     name: str = ""  # given by the owner
-    unseen: int = 0  # how often the recording broke off or began here
+    unseen: int = (
+        0  # how often the recording broke off or began here, or a stop here was what one left for
+    )
     staying: bool = False  # a stay is going on, which counts and is in no spot yet
     spots: list[Spot] = field(default_factory=list)  # none where it has one
     joined: bool = False  # by the owner: it is where its spots are, and stays one
@@ -130,7 +132,7 @@ class PlaceBook:
     def presume(
         self, time_s: float, lat: float, lon: float, instead: KnownPlace | None = None
     ) -> tuple[KnownPlace, bool]:
-        """The recording broke off or began here: the place, and whether nobody was known to have been near it.
+        """The recording broke off or began here, or one left for a stop here: the place, and whether nobody was known near it.
 
         A new one takes the index of `instead`, of which nothing may be kept then.
         """
@@ -213,13 +215,20 @@ class PlaceBook:
             place.scatter_m2 = total(spots).scatter_m2
         count(place, stay)
         place.stays_s.append(round(stay.end_s - stay.start_s, 1))
-        zone_s = utc_offset_s(stay.lat, stay.lon, stay.start_s)
-        place.began_q.append(int(local_second(stay.start_s, zone_s) // QUARTER_S))
-        del place.stays_s[:-MAX_STAYS], place.began_q[:-MAX_BEGAN]
+        del place.stays_s[:-MAX_STAYS]
+        zone_s = self.stopped(place, stay)
         until_s = min(stay.end_s, stay.start_s + 14 * DAY_S)
         self._settler.learn(place.index, stay.start_s + zone_s, until_s + zone_s, zone_s)
         if place.joined:
             _settle_at_most_stayed(place, spots)
+
+    @staticmethod
+    def stopped(place: KnownPlace, stay: Stay) -> int:
+        """One came here, for a stay or a stop: when is kept. Local time less UTC, in seconds."""
+        zone_s = utc_offset_s(stay.lat, stay.lon, stay.start_s)
+        place.began_q.append(int(local_second(stay.start_s, zone_s) // QUARTER_S))
+        del place.began_q[:-MAX_BEGAN]
+        return zone_s
 
     # --- joined and divided
 

@@ -25,6 +25,9 @@ def renumber(state: LifeState, old: int, new: int) -> None:
     state.previous_place = place if state.previous_place == old else state.previous_place
     if state.departure is not None and state.departure.origin == old:
         state.departure = replace(state.departure, origin=place)
+    if state.set_out is not None and state.set_out.leaving.origin == old:
+        leaving = replace(state.set_out.leaving, origin=place)
+        state.set_out = replace(state.set_out, leaving=leaving)
     car = state.car
     car.at = place if car.at == old else car.at
     car.firsts = [
@@ -47,6 +50,7 @@ def needed(state: LifeState) -> set[int]:
         state.here,
         state.previous_place,
         state.departure.origin if state.departure is not None else None,
+        state.set_out.leaving.origin if state.set_out is not None else None,
         shown.place if shown is not None else None,
     )
     return {index for index in named if index is not None}
@@ -82,19 +86,15 @@ def move_part(state: LifeState, place: KnownPlace, other: KnownPlace) -> None:
         state.previous_place = other.index
         if state.departure is not None and state.departure.origin == place.index:
             state.departure = replace(state.departure, origin=other.index)
+    stop = state.set_out
+    at_stop = state.since.points[0][1:] if state.since.points else None
+    if stop is not None and stop.leaving.origin == place.index and nearer(at_stop):
+        state.set_out = replace(stop, leaving=replace(stop.leaving, origin=other.index))
     if state.car.at == place.index:
         state.car.at = None  # nobody knows at which of the two it stands; past first trips stay with the larger
     shown = state.battery.shown
     if shown is not None and shown.place == place.index:
         state.battery.shown = None  # nobody knows which of the two was meant
-
-
-def without_modes(state: LifeState) -> None:
-    """A life from before modes were told opens: nobody knows by what its trips went."""
-    for trip in state.trips:
-        trip.mode = "unknown"
-    for place in state.places:
-        place.reached = _reached(state, place.index)
 
 
 def _reached(state: LifeState, index: int) -> Reached:

@@ -41,6 +41,21 @@ class Track(Struct):
             self.step_m *= 2.0
         return True
 
+    def path(self) -> list[tuple[float, float]]:
+        """Its points, up to the last fix."""
+        path = [(lat, lon) for _, lat, lon in self.points]
+        if self.last is not None and self.last != self.points[-1]:
+            path.append((self.last[1], self.last[2]))
+        return path
+
+
+def thinned(path: list[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    """At most so many points, evenly taken, rounded to about a metre: bounded memory a trip."""
+    count = len(path)
+    if count > most:
+        path = [path[i * (count - 1) // (most - 1)] for i in range(most)]
+    return [(round(lat, 5), round(lon, 5)) for lat, lon in path]
+
 
 def point_behind(track: Track, metres: float) -> tuple[float, float, float]:
     """The route's point about `metres` before its end, along the way."""
@@ -131,3 +146,27 @@ class Follower:
     def share(self, trip: int) -> float:
         """The part of the recent route that this trip took too, 0 to 1."""
         return self.shared_m.get(trip, 0.0) / self.seen_m if self.seen_m > 0.0 else 0.0
+
+
+class Way:
+    """A route being driven, and how far it follows past ones."""
+
+    def __init__(self, index: RouteIndex, track: Track) -> None:
+        self.track = track
+        self._index = index
+        self.follower = self._again()
+
+    def extend(self, time_s: float, lat: float, lon: float) -> None:
+        """Take a fix."""
+        step_m = self.track.step_m
+        if self.track.extend(time_s, lat, lon):
+            if self.track.step_m != step_m:
+                self.follower = self._again()
+            else:
+                self.follower.step(lat, lon)
+
+    def _again(self) -> Follower:
+        follower = Follower(self._index)
+        for _, lat, lon in self.track.points:
+            follower.step(lat, lon)
+        return follower

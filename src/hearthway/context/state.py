@@ -9,6 +9,7 @@ from hearthway.sense.fixes import Open
 
 from .battery import BatteryState
 from .charging import CarState
+from .halts import SetOut
 from .house import HouseState
 from .items import ItemsState
 from .modes import ModeState
@@ -19,7 +20,7 @@ from .routines import Meal
 from .settling import Settling
 from .stays import Window
 
-VERSION = 3
+VERSION = 4
 
 
 class Moment(Struct, frozen=True, array_like=True):
@@ -53,7 +54,9 @@ class LifeState(Struct, kw_only=True):
     dwell: Window = field(default_factory=Window)
     dwell_at_food: bool = False
     halt: Window = field(default_factory=Window)
-    stops: list[tuple[float, float, float]] = field(default_factory=list)  # of this leg, of `halts`
+    halts: list[Stay] = field(default_factory=list)  # stops of this leg
+    set_out: SetOut | None = None  # from the stop for which this leg may have been
+    since: Track = field(default_factory=Track)  # the way from there
     places: list[KnownPlace] = field(default_factory=list)
     words: list[PlaceWord] = field(default_factory=list)  # of the owner, that fit no place so far
     settling: Settling = field(default_factory=Settling)
