@@ -347,10 +347,17 @@ def test_a_task_is_called_off_where_its_answer_is_not_needed(household: Any) -> 
                 return OffloadResult()
 
             lending._computed = long
-            done = await ask(nodes, place=lambda c: Choice("phone", None, 0.1))
+            sent: list[str] = []
+            done = await ask(nodes, place=lambda c: Choice("phone", None, 0.1), sent=sent.append)
             assert done.by == "car"
+            assert sent == ["phone"], "it was given the input all the same"
             async with asyncio.timeout(5.0):
                 await ended.wait()
+            with pytest.raises(MeshError, match="not done within"):
+                await ask(nodes, place=there, within_s=0.2, sent=sent.append)
+            assert sent == ["phone"] * 2
+            await ask(nodes, place=pinned(HERE), sent=sent.append)
+            assert sent == ["phone"] * 2
 
     asyncio.run(main())
 
@@ -430,11 +437,11 @@ def test_stops_on_the_way_say_who_computed_them_and_leave_a_receipt(household: A
             assert found["computed_by"] == "phone"
             assert found["stops"] == alone["stops"]
             receipts = (await nodes.ask("car", "receipt", id="task-detours"))["receipts"]
-            by_phone = [one for one in (alone, found) if one["computed_by"] == "phone"]
-            assert len(receipts) == len(by_phone)  # the phone may have been sooner before, too
-            assert receipts[0]["person"] == "anna"
-            assert receipts[0]["computations"][0]["node"] == "phone"
-            assert {c["key"] for c in receipts[0]["crossings"]} == {RUN, *KEYS}
+            assert 1 <= len(receipts) <= 2  # what the car told by itself may have gone there too
+            for receipt in receipts:
+                assert receipt["person"] == "anna"
+                assert [one["node"] for one in receipt["computations"]] == ["phone"]
+                assert {c["key"] for c in receipt["crossings"]} == {RUN, *KEYS}
 
     asyncio.run(main())
 

@@ -45,16 +45,19 @@ class Functions(Part):
         data, keys = _input(request.get("input")), _keys(request.get("made_of"))
         identity = await asyncio.to_thread(self._identity, name)
         about = self.node.part(AtWheel).driver()
-        done = await self.node.part(Offloading).run(
-            Job(FUNCTION, identity),
-            data,
-            size=float(len(data)),
-            within_s=within_s,
-            keys=keys,
-            about=about,
-        )
-        if done.by != self.node.config.node.id:
-            ran = (Computation(stage=FUNCTION, node=done.by, code=identity, model=name),)
+        sent: list[str] = []
+        try:
+            done = await self.node.part(Offloading).run(
+                Job(FUNCTION, identity),
+                data,
+                size=float(len(data)),
+                within_s=within_s,
+                keys=keys,
+                about=about,
+                sent=sent.append,
+            )
+        finally:
+            ran = [Computation(stage=FUNCTION, node=by, code=identity, model=name) for by in sent]
             await keep_receipt(cast("Member", self.node), FUNCTION, about, keys, (), ran)
         return {
             "output": base64.b64encode(done.output).decode(),

@@ -65,6 +65,10 @@ class Done:
     choice: Choice
 
 
+def _untold(device_id: str) -> None:
+    """Of what is nobody's there is no receipt."""
+
+
 @dataclass
 class _Under:
     """A task under way."""
@@ -78,6 +82,7 @@ class _Under:
     heard: asyncio.Queue[Callable[[Course, float], list[Step]]]
     work: dict[str, asyncio.Task[None]]
     here: Callable[[bytes], bytes] | None  # this node's own computing, where it needs no worker
+    sent: Callable[[str], None]
 
 
 class Offloading(Part):
@@ -130,8 +135,9 @@ class Offloading(Part):
         about: str = "",
         within_s: float = ASK_WITHIN_S,
         here: Callable[[bytes], bytes] | None = None,
+        sent: Callable[[str], None] = _untold,
     ) -> tuple[Done, list[Understanding]]:
-        """What that student understands of each text, computed where it is soonest; MeshError and `here` as in `run`."""
+        """What that student understands of each text, computed where it is soonest; MeshError, `here` and `sent` as in `run`."""
         asked = texts_asked(texts)
         size = float(sum(map(len, texts)))
         done = await self.run(
@@ -142,6 +148,7 @@ class Offloading(Part):
             keys=keys,
             about=about,
             here=here,
+            sent=sent,
         )
         return done, understood_of(asked, done.output)
 
@@ -156,12 +163,14 @@ class Offloading(Part):
         about: str = "",
         place: Callable[[Choice], Choice] | None = None,
         here: Callable[[bytes], bytes] | None = None,
+        sent: Callable[[str], None] = _untold,
     ) -> Done:
         """The task's answer within `within_s`; MeshError with the reason where nobody had it by then.
 
         `keys` are the signals that `data` was made of, `about` whose they are: only a device that may have them is
         asked. `place` may put another choice for the one that was made (a measurement does). `here` computes on this node, in a
-        thread of the caller's process instead of the worker: for what costs less than handing it over.
+        thread of the caller's process instead of the worker: for what costs less than handing it over. `sent` is told which device is
+        given the input, in time for a receipt: it is given it as well where this node answers first, or nobody does.
         """
         wish = Wish(job, size, len(data), within_s)
         waiting_s = self.worker.waiting_s if here is None else 0.0
@@ -186,6 +195,7 @@ class Offloading(Part):
             asyncio.Queue(),
             {},
             here,
+            sent,
         )
         course = Course(choice, within_s, under.begun_s, KINDS[job.kind].same)
         self.node.spawn(self._follow(course, under), f"{job.kind} task")
@@ -351,6 +361,7 @@ class Offloading(Part):
             return None, "the owner's rules keep it from there"
         rtt_s = mesh.quality(device_id).rtt_s or 0.0
         begun_s = time.monotonic()
+        under.sent(device_id)
         result = await mesh.request(
             device_id,
             RUN,

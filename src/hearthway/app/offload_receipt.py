@@ -1,4 +1,4 @@
-"""That something of a person was computed elsewhere: what of, where, by which rules, how many bytes."""
+"""That something of a person was given away to be computed: what of, where, by which rules, how many bytes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ async def keep_receipt(
     about: str,
     keys: Sequence[str],
     fields: tuple[Evidence, ...],
-    computations: tuple[Computation, ...],
+    given_to: Sequence[Computation],
 ) -> None:
-    """Of a task of that kind, made of `keys`, that another node computed; MeshError where the mesh is gone."""
+    """Of a task of that kind, made of `keys`, for the nodes that its input was sent to; MeshError where the mesh is gone."""
+    if not given_to:
+        return
     mesh, now_s, me = node.mesh, node.clock.now_s(), node.config.node.id
     if mesh is None:
         raise MeshError("The mesh went meanwhile.", "Ask again.")
@@ -36,6 +38,6 @@ async def keep_receipt(
         time_s=now_s,
         fields=fields,
         crossings=tuple(crossed),
-        computations=computations,
+        computations=tuple(given_to),
         mesh=mesh,
     )

@@ -124,16 +124,24 @@ class Stops(Part):
         here, there = (float(position["lat"]), float(position["lon"])), (target.lat, target.lon)
         asked = detours_asked(here, there, [(poi.lat, poi.lon) for poi in pois])
         job = await offloading.job(DETOURS)
-        done = await offloading.run(
-            job, asked, size=float(len(pois)), within_s=WITHIN_S, keys=keys, about=about
-        )
-        if done.by != self.node.config.node.id:
+        sent: list[str] = []
+        try:
+            done = await offloading.run(
+                job,
+                asked,
+                size=float(len(pois)),
+                within_s=WITHIN_S,
+                keys=keys,
+                about=about,
+                sent=sent.append,
+            )
+        finally:
             source, age_s = str(position["source"]), float(position["age_s"])
-            fields = [
+            fields = tuple(
                 Evidence(key=key, source=source, age_s=age_s) for key in keys if key != TARGET
-            ]
-            ran = stages(done.by, "atlas", model=job.identity)
-            await keep_receipt(cast("Member", self.node), DETOURS, about, keys, tuple(fields), ran)
+            )
+            ran = [one for by in sent for one in stages(by, "atlas", model=job.identity)]
+            await keep_receipt(cast("Member", self.node), DETOURS, about, keys, fields, ran)
         return done, detours_of(asked, done.output)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from hearthway.app.member import Member
-from hearthway.app.offload import Done, Offloading
+from hearthway.app.offload import Offloading
 from hearthway.app.offload_jobs import texts_asked
 from hearthway.app.ruling import Ruling
 from hearthway.app.wheel import UNKNOWN, AtWheel
@@ -65,7 +65,7 @@ class _Asked:
     driver: str
     phone: str = ""
     sent: Counter[str] = field(default_factory=Counter)  # bytes of it, by node
-    ran: list[tuple[str, Done]] = field(default_factory=list)  # students that read it
+    ran: list[tuple[str, str]] = field(default_factory=list)  # students that read it, and where
 
 
 class CarDesk(Desk):
@@ -124,13 +124,22 @@ class CarDesk(Desk):
             loop, asked = self._loop, self._asked
             if loop is None:
                 raise MeshError("Nothing was asked yet.", "Ask again.")
+            sent: list[str] = []
             work = self.node.part(Offloading).understand(
-                identity, [text], keys=(QUESTION,), about=asked.driver, here=in_process
+                identity,
+                [text],
+                keys=(QUESTION,),
+                about=asked.driver,
+                here=in_process,
+                sent=sent.append,
             )
-            done, [found] = asyncio.run_coroutine_threadsafe(work, loop).result()
-            asked.ran.append((identity, done))
-            if done.by != self.node.config.node.id:
-                asked.sent[done.by] += len(texts_asked([text]))
+            ran = [self.node.config.node.id]
+            try:
+                done, [found] = asyncio.run_coroutine_threadsafe(work, loop).result()
+                ran = [done.by]
+            finally:
+                asked.sent.update(dict.fromkeys(sent, len(texts_asked([text]))))
+                asked.ran += [(identity, by) for by in dict.fromkeys([*ran, *sent])]
             return found
 
         return understand
@@ -244,8 +253,7 @@ class CarDesk(Desk):
         counted = () if mesh is None else mesh.crossings()
         rules = {(c.key, c.purpose): c for c in counted if c.rule}
         wanted = [(QUESTION, PURPOSE), (REPLY, PURPOSE)] if asked.phone else []
-        away = [(identity, done) for identity, done in asked.ran if done.by != me]
-        if away:
+        if any(by != me for _, by in asked.ran):
             wanted += [("Offload.Run", "offload"), (QUESTION, "offload")]
         crossings = tuple(
             Crossing(
@@ -257,11 +265,7 @@ class CarDesk(Desk):
             )
             for c in (rules[one] for one in wanted if one in rules)
         )
-        ran = [
-            one
-            for identity, done in asked.ran
-            for one in stages(done.by, "student", model=identity)
-        ]
+        ran = [one for identity, by in asked.ran for one in stages(by, "student", model=identity)]
         fields = tuple(
             Evidence(key=one.key, source=one.source, age_s=one.age_s or 0.0)
             for one in reply.sources
