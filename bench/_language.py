@@ -87,9 +87,15 @@ def teacher_scope(
 ) -> measure.Scope:
     """The teacher's figures at a threshold chosen on the validation part, which accepts `kept` of what is right.
 
-    Needs torch. Its score is how high the best label stands above the mean of all, as students are taught it.
+    Its score is how high the best label stands above the mean of all, as students are taught it. InputError without torch.
     """
-    from hearthway.distill.language import teacher as teachers
+    try:
+        from hearthway.distill.language import teacher as teachers
+    except ModuleNotFoundError as missing:
+        raise InputError(
+            f"{missing.name} is not installed here, and a teacher needs it.",
+            "Run `scripts/setup distill`, then this with .venv-distill/bin/python; or leave out --teacher.",
+        ) from None
 
     teacher = teachers.load_teacher(path)
     outside = teacher.labels.index(datasets.OUT_OF_SCOPE)

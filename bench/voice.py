@@ -142,9 +142,11 @@ class Asking:
         asked = [bool(one["measured"]["bytes_to"].get("phone")) for one in kept]
         if set(asked) != {by_phone}:
             raise RuntimeError(f"the phone was asked {sum(asked)} of {len(asked)} times")
-        ran = [(one["stage"], one["node"]) for each in kept for one in each["computations"]]
-        there = ran.count(("student", "phone"))
-        print(f"the student read {there} of {repeat} at the phone", file=sys.stderr)
+        there = sum(
+            any((ran["stage"], ran["node"]) == ("student", "phone") for ran in one["computations"])
+            for one in kept
+        )
+        print(f"the phone was given {there} of {repeat} texts for its student", file=sys.stderr)
         return found
 
     def phone_goes(self) -> None:
