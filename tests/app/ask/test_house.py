@@ -13,6 +13,7 @@ from hearthway.mesh.policy.consent import ConsentState
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Consent
 from hearthway.records.signals import Signal
+from hearthway.records.venue import Followed, Wait
 
 pytestmark = pytest.mark.anyio
 ROOM, SETPOINT = "Home.Climate.Temperature", "Home.Climate.Setpoint"
@@ -296,3 +297,20 @@ async def test_an_order_for_later_is_not_possible_and_nothing_is_done(house: Any
         assert (await own.ask("yes"))["outcome"] == "not-understood", "nothing is asked any more"
         assert own.ordered == []
         assert (await own.ask("turn off the hall light"))["outcome"] == "done", "the control"
+
+
+async def test_which_venues_its_owner_follows_no_guest_hears(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told or not, the answer is the one that somebody gets of whom nothing is followed."""
+    followed = Followed(osm_id="node/1", name="Mama Mia", address="192.0.2.1:7450", key=b"k" * 32)
+    asked = "how long is the wait at Mama Mia"
+    async with house() as own:
+        phone = own.nodes["phone"]
+        told = {"node/1": Wait(osm_id="node/1", minutes=15.0, age_s=60.0, source="the place")}
+        monkeypatch.setattr(phone, "waits", lambda arrivals, now_s: told)
+        before = {who: (await own.ask(asked, who))["line"] for who in ("", "ben", "sam")}
+        phone.store.follow(followed, "anna")
+        assert "15 min" in (await own.ask(asked))["line"]
+        for who in ("ben", "sam"):
+            assert (await own.ask(asked, who))["line"] == before[who]

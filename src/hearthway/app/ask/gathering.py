@@ -333,7 +333,7 @@ class Gatherer:
 
     def _wait(self, facts: Facts, meaning: Meaning) -> Facts:
         phone = self._phone
-        if phone is None:
+        if phone is None or not self._own:  # which places are followed is the owner's affair
             return facts
         asked = folded(meaning.slots.get("venue", ""))
         fitting = [
