@@ -86,6 +86,16 @@ def test_what_is_no_endpoint_is_refused(url: str) -> None:
             look(url)
 
 
+@pytest.mark.parametrize(
+    "url", ["http://me:hunter2@127.0.0.1/v1", "https://me:hun@ter2@127.0.0.1/v1"]
+)
+def test_a_password_is_not_said_again(url: str) -> None:
+    with pytest.raises(InputError) as refused:
+        at_address(url)
+    assert "ter2" not in refused.value.message
+    assert "@127.0.0.1/v1" in refused.value.message
+
+
 def test_a_name_counts_by_what_it_leads_to(monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"box.lan": ["192.168.1.7"], "both.example": ["192.168.1.7", "8.8.8.8"]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
@@ -97,7 +98,8 @@ def _parsed(url: str) -> Where:
         parts, host, port = urlsplit(""), "", 0
     plain = (host + parts.path).isascii() and not parts.query and not parts.fragment
     if parts.scheme != "http" or not host or not port or parts.username is not None or not plain:
-        raise InputError(f"{url!r} is no endpoint of a household.", SHAPE)
+        shown = re.sub(r"//.*@", "//…@", url, flags=re.DOTALL)  # never a password
+        raise InputError(f"{shown!r} is no endpoint of a household.", SHAPE)
     address = "127.0.0.1" if host == "localhost" else host
     return Where(address=address, port=port, path=parts.path.rstrip("/"), host=host)
 
