@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from hearthway.mesh.offload.function import PREFIX, no_runtime, runs_functions
 from hearthway.records.errors import InputError
-from hearthway.records.offload import INPUT_MAX_BYTES, KEYS_MAX, Job
+from hearthway.records.offload import INPUT_MAX_BYTES, KEYS_MAX, WITHIN_MAX_S, Job
 from hearthway.records.receipts import Computation
 
 from .control import ControlServer
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .node import Request
 
 INPUT = "Function.Input"  # what the rules call an input of which nobody says what it was made of
-WITHIN_MAX_S = 30.0
 KEY_MAX = 120  # characters
 
 

@@ -23,6 +23,7 @@ from hearthway.records.offload import (
     STOP,
     TASK_ID_CHARS,
     TERMS,
+    WITHIN_MAX_S,
     Job,
     OffloadResult,
     OffloadTask,
@@ -40,7 +41,6 @@ from .worker import Worker
 if TYPE_CHECKING:
     from .node import Node
 
-WITHIN_MAX_S = 30.0
 CPU_MAX_S = 10.0  # of one task
 _TASKS_MAX = 32  # under way; each has its place in the worker's short queue, or joins one
 _Running = asyncio.Task[OffloadResult]

@@ -11,12 +11,11 @@ import click
 from hearthway.app.control import Control
 from hearthway.app.paths import write_private
 from hearthway.records.errors import InputError
-from hearthway.records.offload import INPUT_MAX_BYTES
+from hearthway.records.offload import INPUT_MAX_BYTES, WITHIN_MAX_S
 
 from .common import data_option, json_option, node, not_over, write_json
 
 BESIDE_S = 60.0  # a worker may have to start first
-DEADLINE_MAX_S = 30.0
 
 
 @click.command("compute")
@@ -37,7 +36,7 @@ DEADLINE_MAX_S = 30.0
 )
 @click.option(
     "--deadline-s",
-    type=click.FloatRange(0.0, DEADLINE_MAX_S, min_open=True),
+    type=click.FloatRange(0.0, WITHIN_MAX_S, min_open=True),
     default=2.0,
     show_default=True,
     help="How long its answer is of use, in seconds.",

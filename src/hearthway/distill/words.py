@@ -102,6 +102,7 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
             seed=recipe.seed,
         ),
         corpus={"patterns": str(corpus.seed)},
+        sources=(),  # its patterns are our own
     )
     return (
         Stage(

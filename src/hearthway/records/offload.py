@@ -15,6 +15,7 @@ STOP = "Offload.Stop"
 PURPOSE = "offload"
 INPUT_MAX_BYTES = OUTPUT_MAX_BYTES = 2 * 1024 * 1024  # half of what one message may hold
 KEYS_MAX = 32  # signals that one task may see
+WITHIN_MAX_S = 30.0  # the longest deadline
 TASK_ID_CHARS = 24
 JOBS_MAX = 64
 

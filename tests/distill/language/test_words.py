@@ -132,6 +132,8 @@ def test_a_model_of_one_s_own_teaches_and_no_text_is_told_twice(
     student = read(ran.read("export", "tiny.student"))
     assert student.header.about.recipe["teacher"] == "small, sure 0.9"
     assert "127.0.0.1" not in str(student.header), "where it stands goes into no file"
+    assert student.header.about.licence == "Apache-2.0", "it learned from nobody's data"
+    assert len(student.header.about.attribution) == 1, "the encoder that it began with"
     figures = {one["model"]: one for one in json.loads(ran.read("evaluate", "figures.json"))}
     assert figures["teacher"]["accuracy"] == 1.0
     assert figures["student, int8"]["accuracy"] > 0.9

@@ -37,6 +37,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     student: StudentSettings = StudentSettings()
     endpoint: EndpointSettings | None = None  # asked, in the place of teachers trained here
     corpus: dict[str, str] = {}  # how the corpus was made, for the file's recipe
+    sources: tuple[str, ...] = tuple(datasets.LICENCES.values())  # whose texts it learns from
     kept: float = 0.985  # of the in-scope utterances that are right, those that a threshold accepts
     rejected: float | None = None  # instead: share of its out-of-scope ones to be rejected
 
@@ -230,13 +231,11 @@ def _about(
         "whole_val": _told(whole),
         "texts": f"{len(corpus.labelled)} labelled, {len(corpus.unlabelled)} others",
     }
+    learned = "; learned from data under CC BY 3.0, CC BY 4.0 and CC0, see attribution"
     return h.About(
         title=settings.title,
-        licence="Apache-2.0; learned from data under CC BY 3.0, CC BY 4.0 and CC0, see attribution",
-        attribution=(
-            *datasets.LICENCES.values(),
-            "all-MiniLM-L6-v2, MIT: the teacher it came from",
-        ),
+        licence=f"Apache-2.0{learned if settings.sources else ''}",
+        attribution=(*settings.sources, "all-MiniLM-L6-v2, MIT: the teacher it came from"),
         recipe=recipe,
     )
 
