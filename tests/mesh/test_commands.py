@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.waiting import until
 
 from hearthway.mesh.links.memory import MemoryHub
 from hearthway.mesh.policy.rules import Rules
@@ -32,12 +33,6 @@ RULES = Rules(
         Rule(id="back", keys=("Order.*",), sender="car", receivers=("phone",), purpose="control"),
     ]
 )
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -405,7 +400,7 @@ def test_publishing_to_a_peer_that_takes_nothing_returns_at_once(make_household:
             with pytest.raises(MeshError, match="took nothing"):  # it would overtake
                 await phone.request("car", "Order.Y", 1, "control", int, 0.1)
             stalled.set()
-            await _until(lambda: len(got) > 1000)
+            await until(lambda: len(got) > 1000)
 
     asyncio.run(scenario())
 
@@ -434,7 +429,7 @@ def test_one_bad_message_of_a_frame_costs_itself_only(make_household: Any) -> No
             frame = Frame(1.0, heads, [*of, 2, 4], [*bodies, b"\x01", b"\x01"])
             data = phone._sessions.seal(session, env.RELIABLE, frame)[1]
             await phone._link.put("car", data, reliable=True)
-            await _until(lambda: len(got) == 2)
+            await until(lambda: len(got) == 2)
             assert got == [1, 3]
             assert car.refused_frames == 7
             for plain in (b"\xc1", b"", b"\x94\x01\x02", b"\x91" * 400_000):
@@ -444,7 +439,7 @@ def test_one_bad_message_of_a_frame_costs_itself_only(make_household: Any) -> No
             for raw in (b"", b"S", b"R", b"Rgarbage", b"Q", b"Z" * 100, b"S" * 5000):
                 await phone._link.put("car", raw, reliable=True)
             await phone.publish("Order.N", 4, "control", reliable=True)
-            await _until(lambda: got == [1, 3, 4])
+            await until(lambda: got == [1, 3, 4])
 
     asyncio.run(scenario())
 
@@ -466,11 +461,11 @@ def test_what_waits_for_a_busy_handler_is_bounded(
             car.subscribe("Order.*", bytes, busy)
             for _ in range(500):
                 await phone.publish("Order.X", bytes(4000), "control", reliable=True)
-            await _until(lambda: car.refused_frames > 0)
+            await until(lambda: car.refused_frames > 0)
             assert car._hearing._waiting_bytes <= 200_000
             release.set()
-            await _until(lambda: len(got) > 20)
+            await until(lambda: len(got) > 20)
             await phone.publish("Order.X", b"last", "control", reliable=True)
-            await _until(lambda: got[-1] == 4)
+            await until(lambda: got[-1] == 4)
 
     asyncio.run(scenario())

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.waiting import echo, until
 
 from hearthway.mesh.links.link import FRAME_MAX_BYTES, Link
 from hearthway.mesh.links.memory import MemoryHub
@@ -19,12 +20,6 @@ from hearthway.records.errors import MeshError
 pytestmark = pytest.mark.usefixtures("no_blocking")
 
 MakeLinks = Callable[..., AbstractAsyncContextManager[dict[str, Link]]]
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture(name="make_links", params=["memory", "zenoh"])
@@ -46,7 +41,7 @@ def _make_links(request: pytest.FixtureRequest, make_household: Any) -> MakeLink
                 links[device_id] = ZenohLink(identity, listen=address, now_s=time.time())
         try:
             await asyncio.gather(*(link.open() for link in links.values()))
-            await _until(lambda: all(_sees(a, list(links)) for a in links.values()))
+            await until(lambda: all(_sees(a, list(links)) for a in links.values()))
             yield links
         finally:
             for link in links.values():
@@ -60,12 +55,6 @@ def _sees(link: Link, others: list[str]) -> bool:
     return alive == set(others) - {link.device_id}
 
 
-def _echo(_: str, frame: bytes) -> Awaitable[bytes]:
-    reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    reply.set_result(b"echo " + frame)
-    return reply
-
-
 def test_frames_and_asks_of_a_sender_keep_their_order(make_links: MakeLinks) -> None:
     async def scenario() -> None:
         async with make_links(phone="phone", car="car") as links:
@@ -73,7 +62,7 @@ def test_frames_and_asks_of_a_sender_keep_their_order(make_links: MakeLinks) -> 
 
             def ask(sender: str, frame: bytes) -> Awaitable[bytes]:
                 got.append(int(frame))
-                return _echo(sender, frame)
+                return echo(sender, frame)
 
             links["phone"].on_frame(lambda _s, frame: got.append(int(frame)))
             links["phone"].on_ask(ask)
@@ -86,7 +75,7 @@ def test_frames_and_asks_of_a_sender_keep_their_order(make_links: MakeLinks) -> 
                     await links["car"].put("phone", b"%d" % n, reliable=n % 3 != 0)
             assert await asyncio.gather(*asks) == [b"echo %d" % n for n in range(0, 300, 10)]
             reliable = {n for n in range(300) if n % 3 != 0 or n % 10 == 0}
-            await _until(lambda: reliable <= set(got))
+            await until(lambda: reliable <= set(got))
             assert got == sorted(set(got))
 
     asyncio.run(scenario())
@@ -102,7 +91,7 @@ def test_a_role_is_every_device_that_has_it(make_links: MakeLinks) -> None:
             assert await links["anna"].put("phone", b"y", reliable=True) == 1
             assert await links["car"].put("home", b"z", reliable=True) == 0
             assert await links["car"].put("nobody", b"z", reliable=False) == 0
-            await _until(lambda: len(got) == 3)
+            await until(lambda: len(got) == 3)
             assert sorted(got) == [
                 ("anna", "car", b"x"),
                 ("ben", "anna", b"y"),
@@ -155,7 +144,7 @@ def test_asking_and_not_being_answered(make_links: MakeLinks) -> None:
 def test_too_large_a_frame_is_refused_and_the_link_lives(make_links: MakeLinks) -> None:
     async def scenario() -> None:
         async with make_links(phone="phone", car="car") as links:
-            links["phone"].on_ask(_echo)
+            links["phone"].on_ask(echo)
             with pytest.raises(MeshError, match="larger"):
                 await links["car"].put("phone", b"x" * (FRAME_MAX_BYTES + 1), reliable=True)
             with pytest.raises(MeshError, match="larger"):
@@ -171,16 +160,16 @@ def test_peers_come_and_go_and_asks_are_answered_after_churn(make_links: MakeLin
         async with make_links(phone="phone", car="car", home="home") as links:
             seen: list[tuple[str, bool]] = []
             links["car"].on_peer(lambda who, alive: seen.append((who, alive)))
-            links["phone"].on_ask(_echo)
+            links["phone"].on_ask(echo)
             for _ in range(3):
                 await links["phone"].close()
-                await _until(lambda: not links["car"].peers()["phone"].alive)
+                await until(lambda: not links["car"].peers()["phone"].alive)
                 assert links["car"].health().ok  # the home is still there
                 with pytest.raises(MeshError):
                     await links["car"].ask("phone", b"x", 0.3)
                 await links["phone"].open()
-                await _until(lambda: links["car"].peers()["phone"].alive)
-                await _until(lambda: links["phone"].peers()["car"].alive)
+                await until(lambda: links["car"].peers()["phone"].alive)
+                await until(lambda: links["phone"].peers()["car"].alive)
                 assert await links["car"].ask("phone", b"x", 3.0) == b"echo x"
             assert seen == [("phone", False), ("phone", True)] * 3
 
@@ -213,13 +202,13 @@ def test_who_leaves_the_roster_is_not_heard_any_more(make_links: MakeLinks) -> N
             members = tuple(m for m in roster.members if m.device_id != "car")
             without = msgspec.structs.replace(roster, serial=roster.serial + 1, members=members)
             await links["phone"].update_roster(without)
-            await _until(lambda: links["home"].peers()["phone"].alive)
-            await _until(lambda: links["phone"].peers()["home"].alive)
+            await until(lambda: links["home"].peers()["phone"].alive)
+            await until(lambda: links["phone"].peers()["home"].alive)
             assert sorted(links["phone"].peers()) == ["home"]
             await links["car"].put("phone", b"x", reliable=True)
             assert await links["phone"].put("car", b"x", reliable=True) == 0
             await links["home"].put("phone", b"x", reliable=True)  # the control
-            await _until(lambda: got != [])
+            await until(lambda: got != [])
             await asyncio.sleep(0.1)
             assert got == ["home"]
 
@@ -285,7 +274,7 @@ def test_an_ask_that_is_cancelled_as_its_answer_comes_is_cancelled() -> None:
         phone, car = hub.link("phone", "phone"), hub.link("car", "car")
         await phone.open()
         await car.open()
-        await _until(lambda: _sees(phone, ["phone", "car"]))
+        await until(lambda: _sees(phone, ["phone", "car"]))
         answers: list[asyncio.Future[bytes]] = []
 
         def held(sender: str, frame: bytes, answer: asyncio.Future[bytes] | None) -> None:
@@ -294,7 +283,7 @@ def test_an_ask_that_is_cancelled_as_its_answer_comes_is_cancelled() -> None:
 
         car._arrive = held  # type: ignore[method-assign]  # the answer comes when the test says so
         asking = asyncio.create_task(phone.ask("car", b"x", 5.0))
-        await _until(lambda: bool(answers))
+        await until(lambda: bool(answers))
         answers[0].set_result(b"y")
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):

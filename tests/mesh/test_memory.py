@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
+from tests.waiting import until
 
 from hearthway.mesh.links.memory import MemoryHub
 from hearthway.mesh.links.stream import Stream, Streams
@@ -30,12 +31,6 @@ pytestmark = pytest.mark.usefixtures("no_blocking")
 RULES = Rules.parse(default_rules(), "default")
 MB = 1_000_000
 LONG = "\U0001f600"  # four bytes a character: the most that a key of so many may take
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.002)
 
 
 @contextmanager
@@ -80,7 +75,7 @@ async def _say(car: MeshNode, phone: MeshNode, heads: list[env.Head], body: byte
     frame = env.Frame(time.time(), tuple(heads), list(range(len(heads))), [body] * len(heads))
     _, data = car._sessions.seal(session, env.RELIABLE, frame)
     phone._hearing.hear("car", data)
-    await _until(lambda: phone._hearing._idle and not phone._hearing._inbox)
+    await until(lambda: phone._hearing._idle and not phone._hearing._inbox)
 
 
 def _signals(key: str) -> bytes:
@@ -172,7 +167,7 @@ def test_a_frame_of_tens_of_thousands_is_refused_before_anything_is_made_of_it(
                     tracemalloc.reset_peak()
                     before = tracemalloc.get_traced_memory()[0]
                     phone._hearing.hear("car", data)
-                    await _until(lambda: phone._hearing._idle and not phone._hearing._inbox)
+                    await until(lambda: phone._hearing._idle and not phone._hearing._inbox)
                     taken = tracemalloc.get_traced_memory()[1] - before
                 assert taken < 2.5 * len(data)
             assert phone.refused_frames == 2
@@ -204,14 +199,14 @@ def test_reading_a_stream_takes_no_more_room_than_what_came(make_household: Any)
             for end in ends:
                 await end.open()
             await ends[0].dial("phone", phone.address)
-            await _until(lambda: len(up) == 2)
+            await until(lambda: len(up) == 2)
             dialled = next(stream for stream in up if stream.dialled)
             with _held():
                 for n in range(20):
                     tracemalloc.reset_peak()
                     before = tracemalloc.get_traced_memory()[0]
                     assert dialled.write(b"%03d" % n * 100)
-                    await _until(lambda n=n: len(got) == n + 1)  # type: ignore[misc]
+                    await until(lambda n=n: len(got) == n + 1)  # type: ignore[misc]
                     assert tracemalloc.get_traced_memory()[1] - before < 64 * 1024
             assert got == [b"%03d" % n * 100 for n in range(20)]
         finally:
@@ -244,13 +239,13 @@ def test_a_refused_question_leaves_no_ring_of_garbage(make_household: Any) -> No
         try:
             await car.open()
             await phone.open()
-            await _until(lambda: car._ways.stream("phone") is not None)
+            await until(lambda: car._ways.stream("phone") is not None)
             gc.collect()
             gc.disable()
             for n in range(300):
                 assert car._write("phone", b"A" + n.to_bytes(8, "big") + b"bad") is not None
                 await asyncio.sleep(0)
-            await _until(lambda: len(asked) == 300)
+            await until(lambda: len(asked) == 300)
             assert gc.collect() < 300
             assert await car.ask("phone", b"good", 5.0) == b"yes"
         finally:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.waiting import until
 
 from hearthway.mesh.links.memory import MemoryHub
 from hearthway.mesh.links.zenoh_link import ZenohLink
@@ -30,12 +31,6 @@ pytestmark = pytest.mark.usefixtures("no_blocking")
 RULES = Rules.parse(default_rules(), "default")
 ALL = {"phone": "phone", "car": "car", "home": "home"}
 SECRET = "Ravintola Salaisuus"  # personal content: must stand in no log
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -114,7 +109,7 @@ def test_the_story_crosses_the_mesh(make_household: Any, wire: str) -> None:
             assert crossing.receiver_role == "car"
             head = await nodes["phone"].request("home", "Receipt.Head", "abc", "witness", str, 5.0)
             assert head == "ABC"
-            await _until(lambda: len(signals) == 100 and len(shown) == 1)
+            await until(lambda: len(signals) == 100 and len(shown) == 1)
             assert signals == [float(n) for n in range(100)]
             assert shown == [("Suggestion.Moment", "eat")]
             assert nodes["car"].bytes_to()["phone"] > 2_000  # many messages a frame
@@ -154,7 +149,7 @@ def test_what_no_rule_lets_never_reaches_the_wire(make_household: Any) -> None:
             ]
             crossings = await nodes["car"].publish("Answer.Given", "yes", "learn")  # the control
             assert [c.receiver_role for c in crossings] == ["phone"]
-            await _until(lambda: nodes["car"].bytes_to() != before)
+            await until(lambda: nodes["car"].bytes_to() != before)
 
     asyncio.run(scenario())
 
@@ -176,7 +171,7 @@ def test_of_a_batch_only_what_is_let_leaves(make_household: Any) -> None:
                 "Vehicle.Speed",
                 "Vehicle.CurrentLocation.Latitude",
             ]
-            await _until(lambda: got != [])
+            await until(lambda: got != [])
             assert got == [["Vehicle.Speed", "Vehicle.CurrentLocation.Latitude"]]
             assert [c.key for c in _refused(nodes["car"])] == ["Vehicle.Cabin.Microphone"]
 
@@ -195,7 +190,7 @@ def test_more_signals_than_one_message_holds_come_in_several(make_household: Any
             batch = [_speed(float(n)) for n in range(SIGNALS_MAX * 2 + 5)]
             crossings = await nodes["car"].publish_signals(batch, "anticipate", reliable=True)
             assert len(crossings) == len(batch)
-            await _until(lambda: sum(map(len, got)) == len(batch))
+            await until(lambda: sum(map(len, got)) == len(batch))
             assert [len(some) for some in got] == [SIGNALS_MAX, SIGNALS_MAX, 5]
             assert [value for some in got for value in some] == [s.value for s in batch]
 
@@ -216,7 +211,7 @@ def test_the_receivers_own_rules_decide_as_well(make_household: Any) -> None:
             with pytest.raises(RuleDeniedError):
                 await nodes["phone"].request("car", "Suggestion.Ask", SECRET, "advise", str, 2.0)
             await nodes["phone"].publish("Replay.Step", "step", "replay")  # the control
-            await _until(lambda: shown != [])
+            await until(lambda: shown != [])
             assert shown == ["step"]
             refused = _refused(nodes["car"])
             assert {(c.key, c.sender) for c in refused} == {
@@ -313,7 +308,7 @@ def test_a_broken_handler_deafens_nobody_and_logs_no_content(
             await nodes["car"].publish("Answer.Given", SECRET, "learn")
             await nodes["car"].publish("Answer.Given", 3, "learn")  # not a text
             await nodes["car"].publish("Answer.Given", "fine", "learn")
-            await _until(lambda: got == ["fine"])
+            await until(lambda: got == ["fine"])
             assert nodes["phone"].refused_frames == 1
 
     asyncio.run(scenario())
@@ -339,7 +334,7 @@ def test_tampered_frames_are_dropped_counted_and_not_logged(
             await link.put("phone", frame, reliable=True)  # replayed
             with pytest.raises(MeshError):
                 await link.ask("phone", b"garbage", 0.1)
-            await _until(lambda: nodes["phone"].refused_frames == 4)
+            await until(lambda: nodes["phone"].refused_frames == 4)
             assert got == ["ok"]
 
     asyncio.run(scenario())
@@ -357,7 +352,7 @@ def test_one_signal_that_may_not_enter_keeps_its_batch_out(make_household: Any) 
             for batch in (smuggled, smuggled[:1]):  # past its own rules; the second is the control
                 frame = _sealed(car, "phone", batch, env.Head(env.SIGNALS, "", "anticipate"))
                 await car._link.put("phone", frame, reliable=True)
-            await _until(lambda: got == [1])
+            await until(lambda: got == [1])
             assert nodes["phone"].refused_frames == 1
 
     asyncio.run(scenario())
@@ -375,16 +370,16 @@ def test_peers_come_back_and_messages_flow_again(make_household: Any) -> None:
             nodes["car"].on_peer(lambda who, ready: seen.append((who, ready)))
             for n in range(3):
                 hub.cut("phone", "car")
-                await _until(lambda: not nodes["car"].peers()["phone"].alive)
+                await until(lambda: not nodes["car"].peers()["phone"].alive)
                 assert await nodes["car"].publish("Answer.Given", "lost", "learn") == []
                 hub.heal("phone", "car")
                 await nodes["car"].wait_ready(["phone"], 5.0)
                 assert await nodes["car"].publish("Answer.Given", f"heard {n}", "learn")
-                await _until(lambda n=n: len(got) == n + 1)  # type: ignore[misc]
+                await until(lambda n=n: len(got) == n + 1)  # type: ignore[misc]
             assert got == ["heard 0", "heard 1", "heard 2"]
             assert seen == [("phone", False), ("phone", True)] * 3
             hub.cut("phone", "car")
-            await _until(lambda: not nodes["car"].peers()["phone"].alive)
+            await until(lambda: not nodes["car"].peers()["phone"].alive)
             with pytest.raises(MeshError, match="Not reached within"):
                 await nodes["car"].wait_ready(["phone"], 0.1)
 
@@ -404,7 +399,7 @@ def test_a_device_paired_later_is_told_to_everybody(make_household: Any, wire: s
             assert await nodes["car"].publish("Answer.Given", "yes", "learn")
             await asyncio.to_thread(household.root.revoke, "car")
             await nodes["home"].reload_roster(household.root.signed_roster)
-            await _until(lambda: "car" not in nodes["phone"].peers())
+            await until(lambda: "car" not in nodes["phone"].peers())
             await nodes["home"].wait_ready(["phone"], 8.0)
             assert nodes["phone"].ready("car") == []
 

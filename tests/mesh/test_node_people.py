@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
+from tests.waiting import until
 
 from hearthway.mesh.links.memory import MemoryHub
 from hearthway.mesh.policy.rules import Rules
@@ -42,12 +43,6 @@ RULES = Rules(
         _rule("rough", "Position.*", "car", "home", precision="city"),
     ],
 )
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.005)
 
 
 def _with_people(household: Any, **of: HouseholdPerson) -> None:
@@ -116,7 +111,7 @@ def test_what_is_about_somebody_reaches_their_phone_and_nobody_elses(make_househ
                 ],
                 "share",
             )
-            await _until(lambda: len(got) == 5)
+            await until(lambda: len(got) == 5)
             await asyncio.sleep(0.05)
             assert sorted(got) == [
                 ("anna", "Vehicle.Seat", ANNA),
@@ -136,7 +131,7 @@ def test_what_is_about_somebody_reaches_their_phone_and_nobody_elses(make_househ
                 frame = env.Frame(time.time(), (head,), [0], [codec.pack(1)])
                 data = car._sessions.seal(session, env.RELIABLE, frame)[1]
                 await car._link.put("ben", data, reliable=True)
-            await _until(lambda: ("ben", "Vehicle.Smuggled", BEN) in got)
+            await until(lambda: ("ben", "Vehicle.Smuggled", BEN) in got)
             assert ("ben", "Vehicle.Smuggled", ANNA) not in got
             assert nodes["ben"].refused_frames == 1
 
@@ -177,7 +172,7 @@ def test_less_precise_is_told_less_precisely(make_household: Any) -> None:
                 ],
                 "share",
             )
-            await _until(lambda: len(got) == 2)
+            await until(lambda: len(got) == 2)
             told = {s.key: s.value for s in got}
             assert set(told) == set(keys)
             assert isinstance(told[keys[0]], float)
@@ -275,12 +270,12 @@ def test_who_is_put_out_says_so_and_falls_silent(make_household: Any) -> None:
             heard: list[int] = []
             nodes["phone"].subscribe("Vehicle.*", int, lambda _m, n: heard.append(n))
             await nodes["car"].publish("Vehicle.Trip", 1, "share", reliable=True)
-            await _until(lambda: heard == [1])
+            await until(lambda: heard == [1])
             await asyncio.to_thread(household.root.revoke, "car")
             await nodes["home"].reload_roster(household.root.signed_roster)
-            await _until(lambda: not nodes["car"].health().ok)
+            await until(lambda: not nodes["car"].health().ok)
             assert "taken out of the household" in nodes["car"].health().problem
-            await _until(lambda: nodes["phone"].identity.epoch == household.root.roster.epoch)
+            await until(lambda: nodes["phone"].identity.epoch == household.root.roster.epoch)
             assert nodes["car"].ready("phone") == []
             assert await nodes["car"].publish("Vehicle.Trip", 2, "share") == []
             with pytest.raises(MeshError, match="taken out of the household"):
@@ -306,7 +301,7 @@ def test_nothing_is_lost_while_the_epoch_turns(make_household: Any) -> None:
                     await nodes["car"].reload_roster(household.root.signed_roster)
                 if n % 20 == 0:
                     await asyncio.sleep(0)
-            await _until(lambda: len(heard) == 400)
+            await until(lambda: len(heard) == 400)
             assert heard == list(range(400))
             assert nodes["phone"].identity.epoch == household.root.roster.epoch == 2
             assert nodes["phone"].refused_frames == 0
@@ -328,9 +323,9 @@ def test_a_node_that_missed_the_roster_asks_for_it(make_household: Any) -> None:
             car._sessions.use(newer)  # it tells nobody
             car._greeter.signed_roster = signed
             await car.publish("Vehicle.Trip", 1, "share", reliable=True, to="phone")
-            await _until(lambda: nodes["phone"].identity.epoch == newer.epoch)
+            await until(lambda: nodes["phone"].identity.epoch == newer.epoch)
             await car.publish("Vehicle.Trip", 2, "share", reliable=True, to="phone")
-            await _until(lambda: 2 in heard)
+            await until(lambda: 2 in heard)
 
     asyncio.run(scenario())
 
@@ -344,7 +339,7 @@ def test_nodes_without_a_common_version_say_so(make_household: Any) -> None:
     async def scenario() -> None:
         async with _nodes(household, car={"versions": (3, 3)}) as (nodes, _):
             for name in ("phone", "car"):
-                await _until(lambda name=name: "speaks" in nodes[name].health().problem)  # type: ignore[misc]
+                await until(lambda name=name: "speaks" in nodes[name].health().problem)  # type: ignore[misc]
                 problem = nodes[name].health().problem
                 assert "version 3 of the wire" in problem or "version 2 of the wire" in problem
                 assert "version 3" in problem

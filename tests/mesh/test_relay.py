@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.waiting import echo, until
 
 from hearthway.mesh.links import relay as relay_module
 from hearthway.mesh.links.link import AskHandler, FrameHandler, Health, Link, PeerHandler
@@ -27,20 +28,6 @@ from hearthway.records.household import Peer
 pytestmark = pytest.mark.usefixtures("no_blocking")
 
 RULES = Rules.parse(default_rules(), "default")
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> float:
-    start_s = time.monotonic()
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.005)
-    return time.monotonic() - start_s
-
-
-def _echo(_: str, frame: bytes) -> Awaitable[bytes]:
-    reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    reply.set_result(b"echo " + frame)
-    return reply
 
 
 class _Blind:
@@ -183,7 +170,7 @@ def _make_net(request: pytest.FixtureRequest, make_household: Any) -> MakeNet:
         try:
             if opened:
                 await asyncio.gather(*(link.open() for link in net.links.values()))
-                await _until(lambda: _all_direct(net))
+                await until(lambda: _all_direct(net))
             yield net
         finally:
             for link in net.links.values():
@@ -203,15 +190,15 @@ def test_what_a_neighbour_says_before_it_is_seen_counts_once_it_is(make_net: Mak
         async with make_net(phone="phone", car="car", home="home") as net:
             net.cut("phone", "home")
             net.cut("phone", "car")
-            await _until(lambda: net.via("phone", "car") is None is net.via("phone", "home"))
+            await until(lambda: net.via("phone", "car") is None is net.via("phone", "home"))
             blind = net.blinds["phone"]
             blind._hidden.discard("car")  # its frames come through; that it is there is said later
             blind.seen.clear()
             net.blinds["car"].show("phone")
-            await _until(lambda: any(b"home" in frame for frame in blind.seen))
+            await until(lambda: any(b"home" in frame for frame in blind.seen))
             assert net.via("phone", "home") is None  # the control: not through somebody unseen
             blind.show("car")
-            await _until(lambda: net.via("phone", "home") == "car", 2.0)
+            await until(lambda: net.via("phone", "home") == "car", 2.0)
 
     asyncio.run(scenario())
 
@@ -222,11 +209,11 @@ def test_a_phone_that_sees_only_the_car_reaches_home_and_prefers_the_direct_way(
     async def scenario() -> None:
         async with make_net(phone="phone", car="car", home="home") as net:
             phone, home = net.links["phone"], net.links["home"]
-            home.on_ask(_echo)
+            home.on_ask(echo)
             told: list[tuple[str, bool]] = []
             phone.on_peer(lambda d, alive: told.append((d, alive)))
             net.cut("phone", "home")
-            took_s = await _until(
+            took_s = await until(
                 lambda: net.via("phone", "home") == "car" == net.via("home", "phone")
             )
             assert took_s < 2.5
@@ -237,15 +224,15 @@ def test_a_phone_that_sees_only_the_car_reaches_home_and_prefers_the_direct_way(
             for n in range(100):
                 assert await phone.put("home", b"%d" % n, reliable=True) == 1
             assert await phone.ask("home", b"x", 3.0) == b"echo x"
-            await _until(lambda: len(got) == 100)
+            await until(lambda: len(got) == 100)
             assert got == [("phone", b"%d" % n) for n in range(100)]
             assert phone.counters()["car"] - before > 100 * 2  # the relay was handed these bytes
             assert phone.counters().get("home", 0) == home_before
             assert await phone.put("phone", b"x", reliable=True) == 0
             assert await phone.put("home", b"x" * 500_000, reliable=True) == 1
-            await _until(lambda: len(got) == 101)
+            await until(lambda: len(got) == 101)
             net.heal("phone", "home")
-            await _until(lambda: net.via("phone", "home") == "" == net.via("home", "phone"))
+            await until(lambda: net.via("phone", "home") == "" == net.via("home", "phone"))
             assert await phone.ask("home", b"y", 3.0) == b"echo y"
             assert told == [("home", False), ("home", True)] * 2
             assert net.links["car"].handed_on >= 102
@@ -260,12 +247,12 @@ def test_frames_and_asks_through_a_relay_keep_their_order(make_net: MakeNet) -> 
 
             def ask(sender: str, frame: bytes) -> Awaitable[bytes]:
                 got.append(int(frame))
-                return _echo(sender, frame)
+                return echo(sender, frame)
 
             net.links["home"].on_frame(lambda _s, frame: got.append(int(frame)))
             net.links["home"].on_ask(ask)
             net.cut("phone", "home")
-            await _until(lambda: net.via("phone", "home") == "car")
+            await until(lambda: net.via("phone", "home") == "car")
             asks = []
             for n in range(200):
                 if n % 10 == 0:
@@ -274,7 +261,7 @@ def test_frames_and_asks_through_a_relay_keep_their_order(make_net: MakeNet) -> 
                 else:
                     await net.links["phone"].put("home", b"%d" % n, reliable=True)
             assert await asyncio.gather(*asks) == [b"echo %d" % n for n in range(0, 200, 10)]
-            await _until(lambda: len(got) == 200)
+            await until(lambda: len(got) == 200)
             assert got == list(range(200))
 
     asyncio.run(scenario())
@@ -286,14 +273,14 @@ def test_who_is_reached_through_a_relay_goes_with_it_and_another_takes_over(
     async def scenario() -> None:
         async with make_net(phone="phone", car="car", home="home", tablet="phone") as net:
             net.cut("phone", "home")
-            await _until(lambda: net.via("phone", "home") == "car")
-            net.links["home"].on_ask(_echo)
+            await until(lambda: net.via("phone", "home") == "car")
+            net.links["home"].on_ask(echo)
             await net.links["car"].close()
-            took_s = await _until(lambda: net.via("phone", "home") == "tablet")
+            took_s = await until(lambda: net.via("phone", "home") == "tablet")
             assert took_s < 2.5
             assert await net.links["phone"].ask("home", b"x", 3.0) == b"echo x"
             await net.links["tablet"].close()
-            assert await _until(lambda: net.via("phone", "home") is None) < 2.5
+            assert await until(lambda: net.via("phone", "home") is None) < 2.5
             with pytest.raises(MeshError, match="not reachable"):
                 await net.links["phone"].ask("home", b"x", 1.0)
             assert await net.links["phone"].put("home", b"x", reliable=True) == 0
@@ -305,7 +292,7 @@ def test_who_leaves_the_roster_is_not_relayed(make_net: MakeNet) -> None:
     async def scenario() -> None:
         async with make_net(phone="phone", car="car", home="home") as net:
             net.cut("phone", "home")
-            await _until(lambda: net.via("phone", "home") == "car" == net.via("home", "phone"))
+            await until(lambda: net.via("phone", "home") == "car" == net.via("home", "phone"))
             got: list[bytes] = []
             net.links["home"].on_frame(lambda _s, frame: got.append(frame))
             roster = net.household.root.roster
@@ -313,9 +300,9 @@ def test_who_leaves_the_roster_is_not_relayed(make_net: MakeNet) -> None:
             without = msgspec.structs.replace(roster, serial=roster.serial + 1, members=members)
             await net.links["car"].update_roster(without)
             await net.links["phone"].put("home", b"x", reliable=True)
-            await _until(lambda: net.via("car", "home") == "")
+            await until(lambda: net.via("car", "home") == "")
             await net.links["car"].put("home", b"control", reliable=True)
-            await _until(lambda: got != [])
+            await until(lambda: got != [])
             assert got == [b"control"]
             await net.links["home"].update_roster(without)
             assert net.via("home", "phone") is None
@@ -346,7 +333,7 @@ def test_a_relay_that_records_everything_reads_nothing(make_net: MakeNet) -> Non
                 await nodes["phone"].wait_ready(["car", "home"], 15.0)
                 await nodes["home"].wait_ready(["car", "phone"], 15.0)
                 net.cut("phone", "home")
-                await _until(lambda: net.via("phone", "home") == "car")
+                await until(lambda: net.via("phone", "home") == "car")
                 await nodes["phone"].wait_ready(["home"], 15.0)
                 assert nodes["phone"].peers()["home"].via == "car"
                 net.blinds["car"].seen.clear()
@@ -375,11 +362,11 @@ def test_a_relay_that_lies_drops_or_forges_can_only_deny(make_net: MakeNet) -> N
             got: list[tuple[str, bytes]] = []
             asked: list[str] = []
             phone.on_frame(lambda s, f: got.append((s, f)))
-            net.links["home"].on_ask(_echo)
+            net.links["home"].on_ask(echo)
 
             def ask(sender: str, frame: bytes) -> Awaitable[bytes]:
                 asked.append(sender)
-                return _echo(sender, frame)
+                return echo(sender, frame)
 
             phone.on_ask(ask)
             onward = msgspec.msgpack.encode
@@ -406,7 +393,7 @@ def test_a_relay_that_lies_drops_or_forges_can_only_deny(make_net: MakeNet) -> N
                     except MeshError:
                         pass
             await net.links["car"].put("phone", b"control", reliable=True)
-            await _until(lambda: got != [])
+            await until(lambda: got != [])
             assert got == [("car", b"control")]
             assert asked == []
             assert net.via("phone", "home") == ""
@@ -415,7 +402,7 @@ def test_a_relay_that_lies_drops_or_forges_can_only_deny(make_net: MakeNet) -> N
             net.cut("car", "home")
             await asyncio.sleep(0.1)
             await liar.put("phone", b"?" + onward(["home", "phone"]), reliable=True)
-            await _until(lambda: net.via("phone", "home") == "car")
+            await until(lambda: net.via("phone", "home") == "car")
             start_s = time.monotonic()
             with pytest.raises(MeshError):
                 await phone.ask("home", b"x", 1.0)
@@ -428,14 +415,14 @@ def test_a_flood_through_a_relay_is_bounded(make_net: MakeNet) -> None:
     async def scenario() -> None:
         async with make_net(phone="phone", car="car", home="home") as net:
             net.cut("phone", "home")
-            await _until(lambda: net.via("phone", "home") == "car")
+            await until(lambda: net.via("phone", "home") == "car")
             got: list[int] = []
             net.links["home"].on_frame(lambda _s, frame: got.append(len(frame)))
             for _ in range(100):
                 await net.links["phone"].put("home", b"x" * 250_000, reliable=True)
-            net.links["home"].on_ask(_echo)
+            net.links["home"].on_ask(echo)
             await net.links["car"].put("home", b"end", reliable=True)
-            await _until(lambda: 3 in got)
+            await until(lambda: 3 in got)
             assert sum(got) < 8 * 1024 * 1024 + 10 * 2 * 1024 * 1024
             assert await net.links["car"].ask("home", b"x", 3.0) == b"echo x"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ import msgspec
 import pytest
 import zenoh
 from tests.ports import free_address
+from tests.waiting import until
 
 from hearthway.mesh.links import router_session
 from hearthway.mesh.links.allowance import Allowance
@@ -53,14 +54,6 @@ RULES = Rules.parse(default_rules(), "default")
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(router_session, "MISSING_S", 0.05)
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 10.0) -> float:
-    start_s = time.monotonic()
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.01)
-    return time.monotonic() - start_s
 
 
 class _End:
@@ -126,14 +119,14 @@ def test_two_that_never_meet_reach_one_another_by_the_router(make_household: Any
 
     async def scenario() -> None:
         async with _up(household, "phone", "home") as (phone, home):
-            await _until(lambda: "not reachable" in phone.router.problem)
+            await until(lambda: "not reachable" in phone.router.problem)
             assert phone.via("home") is None  # the control: there is no other way
             assert await phone.link.put("home", b"x", reliable=True) == 0
             with pytest.raises(MeshError, match="not reachable now"):
                 await phone.link.ask("home", b"x", 1.0)
             assert not phone.link.health().ok
             async with _running(file):
-                await _until(lambda: _by(phone, home))
+                await until(lambda: _by(phone, home))
                 assert phone.link.health().ok
                 assert phone.router == RouterState(
                     name="cottage", addresses=(file.listen,), up=True
@@ -146,12 +139,12 @@ def test_two_that_never_meet_reach_one_another_by_the_router(make_household: Any
                         await asyncio.sleep(0)
                     else:
                         assert await phone.link.put("home", big, reliable=True) == 1
-                await _until(lambda: len(home.heard) == 40)
+                await until(lambda: len(home.heard) == 40)
                 assert [(s, f[0]) for s, f in home.heard] == [("phone", n) for n in range(40)]
                 assert [a[:5] for a in await asyncio.gather(*asked)] == [b"echo "] * 4
                 assert await home.link.put("phone", b"by role", reliable=False) == 1
                 assert phone.link.counters()["home"] > 6 * 60_000
-            await _until(lambda: phone.via("home") is None and home.via("phone") is None, 3.0)
+            await until(lambda: phone.via("home") is None and home.via("phone") is None, 3.0)
             assert phone.told == [("home", True), ("home", False)]
 
     asyncio.run(scenario())
@@ -165,7 +158,7 @@ def test_a_router_that_went_is_missed_and_found_again(make_household: Any) -> No
     async def scenario() -> None:
         async with _up(household, "phone", "home") as (phone, home):
             async with _running(file):
-                await _until(lambda: _by(phone, home))
+                await until(lambda: _by(phone, home))
                 never: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
                 home.link.on_ask(lambda *_: never)
                 asking = asyncio.ensure_future(phone.link.ask("home", b"x", 60.0))
@@ -173,9 +166,9 @@ def test_a_router_that_went_is_missed_and_found_again(make_household: Any) -> No
             with pytest.raises(MeshError, match="not reachable now"):
                 async with asyncio.timeout(3.0):
                     await asking
-            await _until(lambda: not phone.router.up, 3.0)
+            await until(lambda: not phone.router.up, 3.0)
             async with _running(file):
-                took_s = await _until(lambda: _by(phone, home))
+                took_s = await until(lambda: _by(phone, home))
                 print(f"together again {took_s:.1f} s after the router's return")
 
     asyncio.run(scenario())
@@ -190,18 +183,18 @@ def test_the_direct_way_is_taken_and_the_session_ends(
 
     async def scenario() -> None:
         async with _running(file), _up(household, "phone", "home") as (phone, home):
-            await _until(lambda: _by(phone, home))
+            await until(lambda: _by(phone, home))
             await asyncio.to_thread(household.root.move, "home", household.addresses["home"])
             for end in (phone, home):
                 await end.link.update_roster(household.root.roster)
-            await _until(lambda: phone.via("home") == "" == home.via("phone"))
+            await until(lambda: phone.via("home") == "" == home.via("phone"))
             assert phone.told[:3] == [("home", True), ("home", False), ("home", True)]
             assert await phone.link.put("home", b"straight", reliable=True) == 1
-            await _until(lambda: home.heard == [("phone", b"straight")])
-            await _until(lambda: not phone.router.up and not home.router.up)
+            await until(lambda: home.heard == [("phone", b"straight")])
+            await until(lambda: not phone.router.up and not home.router.up)
             assert phone.via("home") == ""
             await home.link.close()  # and it is looked for again once somebody is missing
-            await _until(lambda: phone.router.up)
+            await until(lambda: phone.router.up)
 
     asyncio.run(scenario())
 
@@ -229,13 +222,13 @@ def test_without_a_router_and_without_anybody_missing_nothing_is_opened(
             assert phone.link._sessions == {}
             assert phone.link._tasks == set()
         async with _running(file), _up(near, "phone", "home") as (phone, home):
-            await _until(lambda: phone.via("home") == "" == home.via("phone"))
+            await until(lambda: phone.via("home") == "" == home.via("phone"))
             await asyncio.sleep(2.2)
             assert not phone.router.up
             assert set(opened) == {"peer"}
             monkeypatch.setattr(router_session, "MISSING_S", 0.05)
             await home.link.close()  # the control: now somebody is
-            await _until(lambda: phone.router.up)
+            await until(lambda: phone.router.up)
             assert opened[-1] == "client"
 
     asyncio.run(scenario())
@@ -247,7 +240,7 @@ def test_a_router_that_is_removed_is_dropped_at_once(make_household: Any) -> Non
 
     async def scenario() -> None:
         async with _running(file), _up(household, "phone", "home") as (phone, home):
-            await _until(lambda: _by(phone, home))
+            await until(lambda: _by(phone, home))
             await asyncio.to_thread(household.root.remove_router, "cottage")
             dropping = asyncio.ensure_future(phone.link.update_roster(household.root.roster))
             await asyncio.sleep(0)
@@ -262,7 +255,7 @@ def test_a_router_that_is_removed_is_dropped_at_once(make_household: Any) -> Non
             at = [file.listen]
             await asyncio.to_thread(household.root.set_router, csr, "cottage", at, time.time())
             await phone.link.update_roster(household.root.roster)
-            await _until(lambda: "stands" in phone.router.problem)
+            await until(lambda: "stands" in phone.router.problem)
             assert phone.via("home") is None
 
     asyncio.run(scenario())
@@ -274,15 +267,15 @@ def test_a_renewed_certificate_opens_the_session_anew(make_household: Any) -> No
 
     async def scenario() -> None:
         async with _running(file), _up(household, "phone", "home") as (phone, home):
-            await _until(lambda: _by(phone, home))
+            await until(lambda: _by(phone, home))
             identity = household.identity("phone")
             later_s, csr = time.time() + 60.0, identity.request()
             pem = await asyncio.to_thread(household.root.renew, csr, "phone", later_s)
             await phone.link.update_identity(
                 await asyncio.to_thread(identity.with_certificate, pem, time.time())
             )
-            await _until(lambda: phone.told[-2:] == [("home", False), ("home", True)])
-            await _until(lambda: _by(phone, home))
+            await until(lambda: phone.told[-2:] == [("home", False), ("home", True)])
+            await until(lambda: _by(phone, home))
 
     asyncio.run(scenario())
 
@@ -314,12 +307,12 @@ def test_what_is_not_our_router_is_refused(make_household: Any, who: str) -> Non
     async def scenario() -> None:
         async with _up(household, *names) as ends:
             async with _running(wrong):
-                await _until(lambda: word in ends[0].router.problem)
+                await until(lambda: word in ends[0].router.problem)
                 await asyncio.sleep(1.0)
                 assert ends[0].via("home") is None
             if who != "without us":  # the control
                 async with _running(right):
-                    await _until(lambda: _by(*ends))
+                    await until(lambda: _by(*ends))
 
     asyncio.run(scenario())
 
@@ -378,7 +371,7 @@ def test_a_member_speaks_at_the_router_in_its_own_name_alone(make_household: Any
 
     async def scenario() -> None:
         async with _running(file), _up(household, "phone", "home") as (phone, home):
-            await _until(lambda: _by(phone, home))
+            await until(lambda: _by(phone, home))
             client, spy = [await asyncio.to_thread(_open, config) for _ in range(2)]
             try:
                 spied: list[str] = []
@@ -391,8 +384,8 @@ def test_a_member_speaks_at_the_router_in_its_own_name_alone(make_household: Any
                 for sender in ("phone", "car"):
                     client.put(f"{key_prefix(car)}/to/home/{sender}", b"Fsaid by the car")
                 await home.link.put("phone", b"not for the car", reliable=True)
-                await _until(lambda: phone.heard == [("home", b"not for the car")])
-                await _until(lambda: ("car", b"said by the car") in home.heard)  # the control
+                await until(lambda: phone.heard == [("home", b"not for the car")])
+                await until(lambda: ("car", b"said by the car") in home.heard)  # the control
                 assert ("phone", b"said by the car") not in home.heard
                 assert spied == []
                 del forged
@@ -463,7 +456,7 @@ def test_a_hostile_router_can_deny_and_nothing_else(make_household: Any) -> None
             )
             token = rogue.liveliness().declare_token(f"{prefix}/alive/car")
             await phone.wait_ready(["home"], 10.0)  # the control: who proves itself is there
-            await _until(lambda: len(seen) > 0)
+            await until(lambda: len(seen) > 0)
             for frame in list(seen):  # what was recorded, in the car's name and once more
                 for sender in ("car", "phone"):
                     rogue.put(f"{prefix}/to/home/{sender}", frame)
@@ -489,7 +482,7 @@ def test_a_router_is_heard_for_nobody_who_is_near_and_only_so_much(make_househol
 
     async def scenario() -> None:
         async with _running(file), _up(household, "phone", "home") as (phone, home):
-            await _until(lambda: phone.router.up and phone.via("home") == "")  # the car is missing
+            await until(lambda: phone.router.up and phone.via("home") == "")  # the car is missing
             session, _ = phone.link._sessions["cottage"]
             session._hear("home", b"Fforged")
             assert phone.heard == []
@@ -510,7 +503,7 @@ def test_whoever_asks_before_it_is_seen_is_answered(make_household: Any) -> None
 
     async def scenario() -> None:
         async with _running(file), _up(household, "phone", "home") as (phone, home):
-            await _until(lambda: _by(phone, home))
+            await until(lambda: _by(phone, home))
             session, _ = home.link._sessions["cottage"]
             session._hear("phone", False)
             assert home.via("phone") is None

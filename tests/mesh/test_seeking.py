@@ -7,7 +7,7 @@ import gc
 import random
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.ports import free_address
+from tests.waiting import until
 
 from hearthway.mesh.links.presence import Presence
 from hearthway.mesh.links.probe import split_address
@@ -25,12 +26,6 @@ from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.errors import MeshError
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.005)
 
 
 # -- when ------------------------------------------------------------------------------------------
@@ -198,19 +193,19 @@ def test_a_dial_that_is_not_answered_holds_the_next_one_not_up(
         async with _two(household, (other, wire)) as nodes:
             me, there = nodes[who].ways, nodes[other].ways
             me.knock(other)
-            await _until(lambda: wire.count == 1)
+            await until(lambda: wire.count == 1)
             await asyncio.sleep(0.1)
             assert me.stream(other) is None  # the control: that one stands never
             assert wire.open == 1
             first = me._knocks[other][0]
             me.knock(other)
             assert len(me._knocks[other]) == 2  # the first was not given up for it
-            await _until(lambda: me.stream(other) is not None and there.stream(who) is not None)
-            await _until(lambda: wire.open == 1 and first.done())
+            await until(lambda: me.stream(other) is not None and there.stream(who) is not None)
+            await until(lambda: wire.open == 1 and first.done())
             assert first.cancelled()  # it is given up now, not when its own time is over
             assert me.write(other, b"Fhere") is me.stream(other)
             assert there.write(who, b"Fthere") is there.stream(who)
-            await _until(lambda: nodes[other].got == [b"Fhere"] and nodes[who].got == [b"Fthere"])
+            await until(lambda: nodes[other].got == [b"Fhere"] and nodes[who].got == [b"Fthere"])
             me.knock(other)
             await asyncio.sleep(0.05)
             assert wire.count == 2  # who is there is not dialled
@@ -227,13 +222,13 @@ def test_dials_are_bounded_and_end_with_the_node(make_household: Any) -> None:
             car = nodes["car"].ways
             for number in range(1, 11):
                 car.knock("phone")
-                await _until(lambda number=number: wire.count == number)  # type: ignore[misc]
-                await _until(lambda number=number: wire.open == min(number, 4))  # type: ignore[misc]
+                await until(lambda number=number: wire.count == number)  # type: ignore[misc]
+                await until(lambda number=number: wire.open == min(number, 4))  # type: ignore[misc]
             car.part("phone")  # zenoh says late that it is gone: what looks for it goes on
             await asyncio.sleep(0.05)
             assert wire.open == 4
             await car.close()
-            await _until(lambda: wire.open == 0)
+            await until(lambda: wire.open == 0)
             car.knock("phone")
             await asyncio.sleep(0.05)
             assert wire.count == 10
@@ -287,10 +282,8 @@ def test_of_dials_from_both_sides_one_stream_is_used_by_both(
                 for ways, other in rng.sample([(car, "phone"), (phone, "car")], 2):
                     ways.knock(other)
                     await asyncio.sleep(rng.choice([0.0, 0.002, 0.01]))
-            await _until(
-                lambda: car.stream("phone") is not None and phone.stream("car") is not None
-            )
-            await _until(lambda: len(car.streams._standing) == len(phone.streams._standing) == 1)
+            await until(lambda: car.stream("phone") is not None and phone.stream("car") is not None)
+            await until(lambda: len(car.streams._standing) == len(phone.streams._standing) == 1)
             assert nodes["car"].broke == nodes["phone"].broke == []
             assert car.as_listed("phone")
             assert phone.as_listed("car")
@@ -304,7 +297,7 @@ def test_of_dials_from_both_sides_one_stream_is_used_by_both(
             await car._redial(
                 car.way("phone")
             )  # a renewed certificate asks for another, and gets it
-            await _until(lambda: car.stream("phone") is not first and bool(first and first.closed))
+            await until(lambda: car.stream("phone") is not first and bool(first and first.closed))
             assert nodes["car"].broke == nodes["phone"].broke == []
 
     asyncio.run(scenario())
@@ -319,19 +312,15 @@ def test_of_two_streams_soon_after_one_another_the_first_is_used(
         async with _two(household) as nodes:
             car, phone = nodes["car"].ways, nodes["phone"].ways
             phone.knock("car")
-            await _until(
-                lambda: car.stream("phone") is not None and phone.stream("car") is not None
-            )
+            await until(lambda: car.stream("phone") is not None and phone.stream("car") is not None)
             first = car.stream("phone")
             for young_s, stays in ((60.0, True), (0.0, False)):
                 monkeypatch.setattr("hearthway.mesh.links.ways._YOUNG_S", young_s)
                 await phone.streams.dial("car", household.addresses["car"])
-                await _until(
-                    lambda: len(car.streams._standing) == len(phone.streams._standing) == 1
-                )
+                await until(lambda: len(car.streams._standing) == len(phone.streams._standing) == 1)
                 assert (car.stream("phone") is first) == stays  # later: it had lost the first one
                 assert phone.write("car", b"Fx") is phone.stream("car")
-            await _until(lambda: nodes["car"].got == [b"Fx", b"Fx"])
+            await until(lambda: nodes["car"].got == [b"Fx", b"Fx"])
 
     asyncio.run(scenario())
 
@@ -344,19 +333,17 @@ def test_whoever_leaves_lets_nobody_in_and_whoever_is_back_does(make_household: 
         async with _two(household) as nodes:
             car, phone = nodes["car"].ways, nodes["phone"].ways
             car.knock("phone")
-            await _until(
-                lambda: car.stream("phone") is not None and phone.stream("car") is not None
-            )
+            await until(lambda: car.stream("phone") is not None and phone.stream("car") is not None)
             phone.leave()
             with pytest.raises(MeshError):
                 await car.streams.dial("phone", household.addresses["phone"])
             assert phone.write("car", b"Fbye") is phone.stream("car")
-            await _until(lambda: nodes["car"].got == [b"Fbye"])
+            await until(lambda: nodes["car"].got == [b"Fbye"])
             await phone.close()
-            await _until(lambda: car.stream("phone") is None)
+            await until(lambda: car.stream("phone") is None)
             await phone.open()
             await car.streams.dial("phone", household.addresses["phone"])
-            await _until(lambda: phone.stream("car") is not None)
+            await until(lambda: phone.stream("car") is not None)
 
     asyncio.run(scenario())
 
@@ -373,7 +360,7 @@ def test_a_dial_that_is_given_up_leaves_nothing(make_household: Any) -> None:
             dialling = asyncio.create_task(
                 car.streams.dial("phone", f"{host}:{port - PORT_OFFSET}")
             )
-            await _until(lambda: len(car.streams._standing) == 1)
+            await until(lambda: len(car.streams._standing) == 1)
             dialled = weakref.ref(next(iter(car.streams._standing)))
             dialling.cancel()
             with suppress(asyncio.CancelledError):
@@ -542,8 +529,8 @@ def test_zenoh_is_believed_again_after_a_while(
             scene.breaks(unheard=True)
             await asyncio.sleep(0.03)
             assert scene.told == [True, False]
-            await _until(lambda: scene.presence.sees("car"), 2.0)
-            await _until(lambda: scene.told == [True, False, True], 2.0)
+            await until(lambda: scene.presence.sees("car"), 2.0)
+            await until(lambda: scene.told == [True, False, True], 2.0)
             assert scene.ways.met == ["car", "car"]
 
     asyncio.run(scenario())

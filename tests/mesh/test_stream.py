@@ -8,7 +8,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -16,30 +16,16 @@ from unittest.mock import Mock
 
 import msgspec
 import pytest
+from tests.waiting import until
 
 from hearthway.mesh.links.probe import split_address
 from hearthway.mesh.links.stream import PORT_OFFSET, Stream, Streams, _unheard_s
 from hearthway.mesh.links.ways import Ways
 from hearthway.mesh.links.zenoh_link import ZenohLink
-from hearthway.mesh.trust.certificates import request
-from hearthway.mesh.trust.identity import DeviceIdentity, keep_device
+from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.errors import MeshError
 
 pytestmark = pytest.mark.usefixtures("no_blocking")
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> float:
-    start_s = time.monotonic()
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.005)
-    return time.monotonic() - start_s
-
-
-def _echo(_: str, frame: bytes) -> Awaitable[bytes]:
-    reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    reply.set_result(b"echo " + frame)
-    return reply
 
 
 class _End:
@@ -78,7 +64,7 @@ def test_a_stream_carries_frames_of_any_size_in_order_both_ways(make_household: 
         a, b = _End(car), _End(phone)
         async with _ends(a, b):
             await a.streams.dial("phone", phone.address)
-            await _until(lambda: a.up != [] and b.up != [])
+            await until(lambda: a.up != [] and b.up != [])
             assert (a.up[0].device_id, b.up[0].device_id) == ("phone", "car")
             assert (a.up[0].dialled, b.up[0].dialled) == (True, False)
             frames = [bytes([n % 251]) * size for n, size in enumerate([1, 3, 70_000, 2, 1 << 20])]
@@ -86,10 +72,10 @@ def test_a_stream_carries_frames_of_any_size_in_order_both_ways(make_household: 
             for frame in frames:
                 assert await a.up[0].send(frame)
                 assert await b.up[0].send(frame)
-            await _until(lambda: len(b.got) == len(frames) == len(a.got))
+            await until(lambda: len(b.got) == len(frames) == len(a.got))
             assert a.got == frames == b.got
             a.up[0].close()
-            await _until(lambda: b.lost == b.up and a.lost == a.up)
+            await until(lambda: b.lost == b.up and a.lost == a.up)
             assert not a.up[0].write(b"x")
 
     asyncio.run(scenario())
@@ -133,7 +119,7 @@ def test_only_a_member_with_its_own_key_gets_a_stream(make_household: Any, who: 
                 await a.streams.dial("phone", phone.address)
             assert a.up == b.up == []
             await control.streams.dial("phone", phone.address)
-            await _until(lambda: [s.device_id for s in b.up] == ["home"])
+            await until(lambda: [s.device_id for s in b.up] == ["home"])
         finally:
             for end in (a, b, control):
                 await end.streams.close()
@@ -190,10 +176,10 @@ def test_knocking_without_a_certificate_old_tls_and_noise_are_turned_away(
             assert 0 < len(b.streams._knocking) <= 32
             for _, writer in crowd:
                 writer.transport.abort()
-            await _until(lambda: not b.streams._knocking)
+            await until(lambda: not b.streams._knocking)
             assert b.up == []
             await a.streams.dial("phone", phone.address)  # the control: the door still opens
-            await _until(lambda: b.up != [])
+            await until(lambda: b.up != [])
 
     asyncio.run(scenario())
 
@@ -295,7 +281,7 @@ def test_whoever_knocks_and_proves_nothing_is_let_go_in_time(
             for said in (b"", b"\x16\x03\x01"):
                 reader, writer = await asyncio.open_connection(host, port + PORT_OFFSET)
                 writer.write(said)
-                await _until(lambda: len(b.streams._knocking) == 1)
+                await until(lambda: len(b.streams._knocking) == 1)
                 async with asyncio.timeout(4.0):
                     with suppress(ConnectionResetError):
                         assert await reader.read() == b""
@@ -303,7 +289,7 @@ def test_whoever_knocks_and_proves_nothing_is_let_go_in_time(
                 assert not b.streams._knocking
             monkeypatch.setattr("hearthway.mesh.links.stream.HANDSHAKE_S", 5.0)
             await a.streams.dial("phone", phone.address)  # the control: who proves itself stays
-            await _until(lambda: b.up != [])
+            await until(lambda: b.up != [])
             expiry = b.up[0]._expiry
             assert expiry is not None
             assert expiry.when() - asyncio.get_running_loop().time() > 86_400.0
@@ -320,7 +306,7 @@ def test_one_member_has_eight_streams_and_for_a_ninth_loses_its_oldest(make_hous
         async with _ends(a, b):
             for count in range(1, 10):
                 await a.streams.dial("phone", phone.address)
-                await _until(lambda count=count: len(b.up) == count)  # type: ignore[misc]
+                await until(lambda count=count: len(b.up) == count)  # type: ignore[misc]
                 assert b.lost == b.up[: max(0, count - 8)]
 
     asyncio.run(scenario())
@@ -334,7 +320,7 @@ def test_what_piles_up_for_nobody_who_reads_ends_the_stream(make_household: Any)
         a, b = _End(car), _End(phone)
         async with _ends(a, b):
             await a.streams.dial("phone", phone.address)
-            await _until(lambda: b.up != [])
+            await until(lambda: b.up != [])
             b.up[0].hold()
             stream, written = a.up[0], 0
             while stream.write(bytes(64_000)):
@@ -422,10 +408,10 @@ def test_what_was_said_with_the_last_of_the_handshake_is_heard_of_members_only(
                 said = await _speak_early(car, at, early)
                 assert (said != b"") == member
             if member:
-                await _until(lambda: end.got == [b"early"])
+                await until(lambda: end.got == [b"early"])
                 assert len(end.up) == 1
             else:
-                await _until(lambda: not end.streams._knocking)
+                await until(lambda: not end.streams._knocking)
                 assert not end.up
                 assert not end.got
                 assert not end.streams._standing  # nothing is kept of it
@@ -441,9 +427,9 @@ def test_a_frame_of_impossible_size_ends_the_stream(make_household: Any) -> None
         async with _ends(a, b):
             for bad in (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x00\x50\x00\x00"):
                 await a.streams.dial("phone", household.addresses["phone"])
-                await _until(lambda: len(b.up) == len(b.lost) + 1)
+                await until(lambda: len(b.up) == len(b.lost) + 1)
                 a.up[-1].say(bad)
-                await _until(lambda: len(b.up) == len(b.lost))
+                await until(lambda: len(b.up) == len(b.lost))
             assert b.got == []
 
     asyncio.run(scenario())
@@ -458,12 +444,12 @@ def test_a_stream_ends_with_the_certificate_and_with_the_roster(make_household: 
         a, b = _End(car), _End(phone, lambda: ends_s - 0.3)
         async with _ends(a, b):
             await a.streams.dial("phone", phone.address)
-            await _until(lambda: b.up != [])
-            assert 0.1 < await _until(lambda: b.lost == b.up, 3.0) < 2.0
+            await until(lambda: b.up != [])
+            assert 0.1 < await until(lambda: b.lost == b.up, 3.0) < 2.0
         a, b = _End(car), _End(phone)
         async with _ends(a, b):
             await a.streams.dial("phone", phone.address)
-            await _until(lambda: b.up != [])
+            await until(lambda: b.up != [])
             await asyncio.to_thread(household.root.revoke, "car")
             b.streams.use_roster(replace(phone, roster=household.root.roster))
             assert b.up[0].closed  # in this very turn
@@ -528,7 +514,7 @@ def test_a_peer_that_reads_nothing_costs_a_bounded_time_and_memory(make_househol
             await ways.meet("phone")
             stream = ways.stream("phone")
             assert stream is not None
-            await _until(lambda: b.up != [])
+            await until(lambda: b.up != [])
             b.up[0].hold()
             start_s = time.monotonic()
             sent = await _fill(ways)
@@ -546,9 +532,9 @@ def test_a_peer_that_reads_nothing_costs_a_bounded_time_and_memory(make_househol
             assert all(isinstance(r, MeshError) for r in results)
             assert ways.way("phone").waiting_bytes == 0
             b.up[0].release()
-            await _until(lambda: stream.writable)
+            await until(lambda: stream.writable)
             assert (await ways.send("phone", b"z"))[1] is stream
-            await _until(lambda: b.got != [] and b.got[-1] == b"z")
+            await until(lambda: b.got != [] and b.got[-1] == b"z")
         finally:
             await ways.close()
             await b.streams.close()
@@ -564,216 +550,6 @@ async def _fill(ways: Ways) -> int:
         except MeshError:
             return sent
     raise AssertionError("never full")
-
-
-# -- inside a link -----------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def _up(*identities: DeviceIdentity) -> AsyncIterator[list[ZenohLink]]:
-    links = [ZenohLink(i, listen=i.address, now_s=time.time()) for i in identities]
-    try:
-        await asyncio.gather(*(link.open() for link in links))
-        yield links
-    finally:
-        for link in links:
-            await link.close()
-
-
-def _all_streams(*links: ZenohLink) -> bool:
-    return all(all(link.streams().values()) for link in links)
-
-
-def test_links_that_meet_have_their_streams_before_they_tell(make_household: Any) -> None:
-    household = make_household(phone="phone", car="car", home="home")
-
-    async def scenario() -> None:
-        identities = [household.identity(d) for d in ("phone", "car", "home")]
-        async with _up(*identities) as links:
-            await _until(
-                lambda: all(p.alive for link in links for p in link.peers().values()), 10.0
-            )
-            await _until(lambda: _all_streams(*links))
-            for link in links:
-                link.on_ask(_echo)
-            assert await links[0].ask("car", b"x", 2.0) == b"echo x"
-            assert links[1].address_of("phone").startswith("127.0.0.1:")
-            assert links[1].address_of("phone") == household.addresses["phone"]
-            assert links[1].address_of("nobody") == ""
-            assert links[0].stream_problem == ""
-
-    asyncio.run(scenario())
-
-
-def _unreachable(identity: DeviceIdentity, *whom: str) -> DeviceIdentity:
-    """It has wrong addresses of these."""
-    members = tuple(
-        msgspec.structs.replace(m, address="127.0.0.1:9") if m.device_id in whom else m
-        for m in identity.roster.members
-    )
-    return replace(identity, roster=msgspec.structs.replace(identity.roster, members=members))
-
-
-@pytest.mark.parametrize("blind", ["car", "phone"])
-def test_one_side_that_can_dial_is_enough(make_household: Any, blind: str) -> None:
-    household = make_household(phone="phone", car="car")
-    seeing = {"car": "phone", "phone": "car"}[blind]
-
-    async def scenario() -> None:
-        async with _up(
-            _unreachable(household.identity(blind), seeing), household.identity(seeing)
-        ) as links:
-            await _until(lambda: all(p.alive for link in links for p in link.peers().values()))
-            await _until(lambda: _all_streams(*links), 5.0)
-            links[0].on_ask(_echo)
-            assert await links[1].ask(blind, b"x", 2.0) == b"echo x"
-
-    asyncio.run(scenario())
-
-
-def test_without_any_stream_asks_go_by_zenoh(
-    make_household: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    household = make_household(phone="phone", car="car")
-
-    async def nobody(*_: object) -> None:
-        raise MeshError("No stream.")
-
-    monkeypatch.setattr(Streams, "dial", nobody)
-
-    async def scenario() -> None:
-        async with _up(household.identity("phone"), household.identity("car")) as links:
-            await _until(lambda: all(p.alive for link in links for p in link.peers().values()))
-            links[0].on_ask(_echo)
-            assert await links[1].ask("phone", b"x", 2.0) == b"echo x"
-            assert await links[1].put("phone", b"x", reliable=True) == 1
-            assert not any(links[1].streams().values())
-
-    asyncio.run(scenario())
-
-
-def test_a_stream_that_comes_late_takes_over_without_loss_or_overtaking(
-    make_household: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    household = make_household(phone="phone", car="car")
-    dial, let = Streams.dial, False
-
-    async def late(self: Streams, device_id: str, address: str) -> None:
-        if not let:
-            raise MeshError("No stream.")
-        await dial(self, device_id, address)
-
-    monkeypatch.setattr(Streams, "dial", late)
-
-    async def scenario() -> None:
-        nonlocal let
-        async with _up(household.identity("phone"), household.identity("car")) as (phone, car):
-            got: dict[str, list[int]] = {"phone": [], "car": []}
-            gone: list[bool] = []
-            phone.on_frame(lambda _s, f: got["phone"].append(int(f)))
-            car.on_frame(lambda _s, f: got["car"].append(int(f)))
-            phone.on_ask(_echo)
-            await _until(lambda: phone.peers()["car"].alive and car.peers()["phone"].alive)
-            phone.on_peer(lambda _d, alive: gone.append(alive))
-            car.on_peer(lambda _d, alive: gone.append(alive))
-            n, asks = 0, []
-            while not (_all_streams(phone, car) and n > 2000):
-                let = n > 200
-                await car.put("phone", b"%d" % n, reliable=True)
-                await phone.put("car", b"%d" % n, reliable=True)
-                if n % 50 == 0:
-                    asks.append(asyncio.create_task(car.ask("phone", b"%d" % n, 5.0)))
-                    await asyncio.sleep(0.01)
-                n += 1
-                assert n < 20_000
-            await asyncio.gather(*asks)
-            await _until(lambda: len(got["phone"]) == len(got["car"]) == n)
-            assert got["phone"] == list(range(n)) == got["car"]
-            assert gone == []
-
-    asyncio.run(scenario())
-
-
-def test_a_stream_that_breaks_fails_its_asks_at_once_and_comes_back(make_household: Any) -> None:
-    household = make_household(phone="phone", car="car")
-
-    async def scenario() -> None:
-        async with _up(household.identity("phone"), household.identity("car")) as (phone, car):
-            await _until(lambda: _all_streams(phone, car) and car.peers()["phone"].alive)
-            never: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-            phone.on_ask(lambda _s, f: never if f == b"never" else _echo(_s, f))
-            told: list[bool] = []
-            car.on_peer(lambda _d, alive: told.append(alive))
-            waiting = asyncio.create_task(car.ask("phone", b"never", 20.0))
-            await asyncio.sleep(0.05)
-            stream = car._ways.stream("phone")
-            assert stream is not None
-            stream.abort()
-            with pytest.raises(MeshError, match="not reachable"):
-                await asyncio.wait_for(waiting, 1.0)
-            await _until(lambda: _all_streams(phone, car) and told == [False, True], 5.0)
-            assert await car.ask("phone", b"x", 2.0) == b"echo x"
-            never.cancel()
-
-    asyncio.run(scenario())
-
-
-def test_renewed_certificates_and_new_rosters_lose_nothing(make_household: Any) -> None:
-    """Acknowledged reliable traffic throughout: every ask is answered, every frame arrives, nobody counts as gone or ill."""
-    household = make_household(phone="phone", car="car", home="home")
-
-    async def scenario() -> None:
-        names = ("phone", "car", "home")
-        async with _up(*(household.identity(d) for d in names)) as links:
-            phone, car, _ = links
-            await _until(lambda: all(p.alive for link in links for p in link.peers().values()))
-            await _until(lambda: _all_streams(*links))
-            told: list[tuple[str, bool]] = []
-            got: list[int] = []
-            for link in links:
-                link.on_peer(lambda d, alive: told.append((d, alive)))
-            phone.on_frame(lambda _s, f: got.append(int(f)))
-            phone.on_ask(_echo)
-            done, sent, slowest_s = asyncio.Event(), 0, 0.0
-
-            async def traffic() -> None:
-                nonlocal sent, slowest_s
-                while not done.is_set():
-                    start_s = time.monotonic()
-                    assert await car.ask("phone", b"%d" % sent, 3.0) == b"echo %d" % sent
-                    slowest_s = max(slowest_s, time.monotonic() - start_s)
-                    assert await car.put("phone", b"%d" % sent, reliable=True) == 1
-                    assert all(link.health().ok for link in links)
-                    sent += 1
-                    await asyncio.sleep(0.005)
-
-            busy = asyncio.create_task(traffic())
-            for device_id, link in (("phone", phone), ("car", car)):
-                old = link._ways.stream("car" if device_id == "phone" else "phone")
-                await asyncio.to_thread(_renew, household, device_id)
-                start_s = time.monotonic()
-                await link.update_identity(household.identity(device_id))
-                assert time.monotonic() - start_s < 3.0
-                await _until(lambda old=old: bool(old and old.closed))  # type: ignore[misc]
-                await _until(lambda: _all_streams(*links))
-            await asyncio.to_thread(household.add, "tablet", "phone")
-            await asyncio.gather(*(li.update_roster(household.root.roster) for li in links))
-            await asyncio.sleep(3.2)  # whoever was held has come back, or is gone by now
-            done.set()
-            await busy
-            await _until(lambda: len(got) == sent)
-            assert got == list(range(sent))
-            assert told == []
-            assert slowest_s < 1.0
-
-    asyncio.run(scenario())
-
-
-def _renew(household: Any, device_id: str) -> None:
-    root, keys = household.root, household.path / device_id
-    key = household.identity(device_id).key
-    pem = root.sign(request(key, device_id), device_id, device_id, time.time() + 5.0)
-    keep_device(keys, key, pem, root.certificate_pem, root.signed_roster)
 
 
 @pytest.mark.parametrize(
@@ -808,11 +584,11 @@ def test_what_nobody_acknowledges_ends_a_stream(
         a, b = _End(car), _End(phone)
         async with _ends(a, b):
             await a.streams.dial("phone", phone.address)
-            await _until(lambda: a.up != [] and b.up != [])
+            await until(lambda: a.up != [] and b.up != [])
             transport = a.up[0]._transport
             assert transport is not None
             assert a.up[0].write(b"x")
-            await _until(lambda: b.got == [b"x"])
+            await until(lambda: b.got == [b"x"])
             await asyncio.sleep(0.1)
             assert _unheard_s(transport) is None  # the kernel's own word: nothing is under way
             b.up[0].hold()
@@ -824,7 +600,7 @@ def test_what_nobody_acknowledges_ends_a_stream(
             monkeypatch.setattr("hearthway.mesh.links.stream._unheard_s", lambda _: unheard_s)
             b.up[0].release()
             await a.streams.dial("phone", phone.address)
-            await _until(lambda: len(a.up) == 2)
+            await until(lambda: len(a.up) == 2)
             a.up[1].write(b"y")
             await asyncio.sleep(0.2)
             assert a.up[1].closed == cut

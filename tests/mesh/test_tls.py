@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.waiting import until
 
 from hearthway.mesh.links.stream import _contexts
 from hearthway.mesh.links.tls import TlsProtocol
@@ -478,12 +479,6 @@ def nothing_left() -> Iterator[None]:
     gc.collect()
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(8.0):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.005)
-
-
 class _Slow(_End):
     """An end with limits, as a stream has them."""
 
@@ -515,7 +510,7 @@ def test_a_slow_reader_pauses_the_writer_and_gets_all(
         server = await loop.create_server(accepted, "127.0.0.1", 0)
         a = _Slow(contexts[0], server_side=False)
         await loop.create_connection(lambda: a, *server.sockets[0].getsockname())
-        await _until(lambda: a.certificate != b"" and ends != [] and ends[0].certificate != b"")
+        await until(lambda: a.certificate != b"" and ends != [] and ends[0].certificate != b"")
         b = ends[0]
         assert b._transport is not None
         assert a._transport is not None
@@ -533,7 +528,7 @@ def test_a_slow_reader_pauses_the_writer_and_gets_all(
         assert not b.got
         a.close()  # what waits goes before the end
         b._transport.resume_reading()
-        await _until(lambda: bool(a.ended and b.ended))
+        await until(lambda: bool(a.ended and b.ended))
         assert sum(map(len, b.got)) == said
         assert a.ended == b.ended == [None]
         server.close()
@@ -578,7 +573,7 @@ def test_a_half_closed_connection_is_an_end_only_if_that_was_said(
             assert tls.read(100) == DATA
             with suppress(ssl.SSLZeroReturnError):  # its own end
                 assert tls.read(100) == b""
-        await _until(lambda: ends[0].ended != [])
+        await until(lambda: ends[0].ended != [])
         assert ends[0].got == [DATA]
         if says_so:
             assert ends[0].ended == [None]

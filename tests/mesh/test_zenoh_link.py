@@ -11,13 +11,14 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from tests.waiting import until
 
 from hearthway.mesh.links.link import Health
 from hearthway.mesh.links.probe import probe, probe_context
@@ -32,15 +33,6 @@ pytestmark = pytest.mark.usefixtures("no_blocking")
 
 RULES = Rules.parse(default_rules(), "default")
 PEER = Path(__file__).with_name("peer_main.py")
-
-
-async def _until(condition: Callable[[], bool], timeout_s: float = 8.0) -> float:
-    """Seconds until the condition held."""
-    start_s = time.monotonic()
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for is told by no event
-            await asyncio.sleep(0.01)
-    return time.monotonic() - start_s
 
 
 @asynccontextmanager
@@ -59,7 +51,7 @@ async def _problem(link: ZenohLink) -> Health:
     """What the link says 3 s after opening, or as soon as it knows."""
     await asyncio.sleep(0.6)
     try:
-        await _until(lambda: "yet" not in link.health().problem, 2.4)
+        await until(lambda: "yet" not in link.health().problem, 2.4)
     except TimeoutError:
         pytest.fail(f"nothing said within 3 s: {link.health()}")
     return link.health()
@@ -112,7 +104,7 @@ def test_the_same_scene_with_one_root_is_healthy(make_household: Any) -> None:
 
     async def scenario() -> None:
         async with _up(household.identity("phone"), household.identity("car")) as (phone, car):
-            await _until(lambda: phone.health().ok and car.health().ok, 3.0)
+            await until(lambda: phone.health().ok and car.health().ok, 3.0)
             assert car.peers()["phone"].alive
             assert car.peers()["phone"].detail == ""
 
@@ -298,10 +290,10 @@ def test_a_revoked_device_is_shut_out_by_name(make_household: Any) -> None:
         async with _up(phone, home, car) as (p, h, c):
             heard: list[str] = []
             p.on_frame(lambda sender, _f: heard.append(sender))
-            await _until(lambda: p.peers()["home"].alive and h.peers()["phone"].alive)
+            await until(lambda: p.peers()["home"].alive and h.peers()["phone"].alive)
             await c.put("phone", b"x", reliable=True)
             await h.put("phone", b"x", reliable=True)
-            await _until(lambda: heard != [])
+            await until(lambda: heard != [])
             await asyncio.sleep(0.3)
             assert heard == ["home"]
             assert "car" not in p.peers()
@@ -319,8 +311,8 @@ def test_a_new_roster_is_used_whole_even_if_its_bringer_is_cancelled(make_househ
             bringer = asyncio.create_task(phone.update_roster(household.root.roster))
             await asyncio.sleep(0.05)
             bringer.cancel()
-            await _until(lambda: phone.peers().get("car") is not None)
-            await _until(lambda: phone.peers()["car"].alive and car.peers()["phone"].alive)
+            await until(lambda: phone.peers().get("car") is not None)
+            await until(lambda: phone.peers()["car"].alive and car.peers()["phone"].alive)
         closing = ZenohLink(before, listen=before.address, now_s=time.time())
         opening = asyncio.create_task(closing.open())
         await asyncio.sleep(0.05)
@@ -414,7 +406,7 @@ def test_a_killed_node_is_noticed_and_answers_again_after_its_return(make_househ
                     await phone.wait_ready(["home"], 15.0)
                     assert await _ask_home(phone) == "ABC"
                     home.send(signal.SIGKILL)
-                    assert await _until(lambda: not phone.peers()["home"].alive) < 2.5
+                    assert await until(lambda: not phone.peers()["home"].alive) < 2.5
                     with pytest.raises(MeshError, match="not reachable"):
                         await _ask_home(phone)
                 finally:

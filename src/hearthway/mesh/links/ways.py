@@ -241,37 +241,54 @@ class Ways:
     # -- streams -------------------------------------------------------------------------------
 
     def _up(self, stream: Stream) -> None:
-        way = self.way(stream.device_id)
-        if self._decides(way):
-            self._spawn(self._switch(way, stream))
+        if self._decides(self.way(stream.device_id)):
+            self._spawn(self._switch(stream))
         else:  # the other side says on which stream
-            asyncio.get_running_loop().call_later(PATIENCE_S, self._unused, way, stream)
+            asyncio.get_running_loop().call_later(PATIENCE_S, self._unused, stream)
 
-    def _unused(self, way: Way, stream: Stream) -> None:
-        if way.stream is not stream:
+    def _unused(self, stream: Stream) -> None:
+        if self.stream(stream.device_id) is not stream:
             stream.abort()
 
-    async def _switch(self, way: Way, stream: Stream) -> None:
-        async with way.lane:  # who sends reliably waits here meanwhile
-            if stream.closed or way.stream is stream:
-                return
-            if self._decides(way) and self._comes_second(way):
-                stream.close()
-                return
-            old, token = way.stream, b""
-            if way.mixed or (old is not None and not old.closed):
-                self._token += 1
-                token = self._token.to_bytes(8, "big")
-                if old is not None and not old.closed:
-                    old.write(LAST + token)
-                else:
-                    await self._word(way, LAST + token)
-            stream.write(USE + token)
-            way.stream, way.mixed, way.stands_s = stream, False, time.monotonic()
-            way.found.set()
-            for knock in self._knocks.pop(way.device_id, ()):
-                knock.cancel()
-            self._stands(way.device_id)
+    async def _switch(self, stream: Stream) -> None:
+        """Go over to it, in turn.
+
+        The peer may part while this waits for its turn: the stream is then the first of its new way. Used on the old
+        one, which nobody looks at any more, it would stand for the other side alone.
+        """
+        while not stream.closed:
+            way = self.way(stream.device_id)
+            async with way.lane:  # who sends reliably waits here meanwhile
+                if self._is_current(way) and await self._go_over(way, stream):
+                    return
+
+    async def _go_over(self, way: Way, stream: Stream) -> bool:
+        """False where the peer parted meanwhile."""
+        if stream.closed or way.stream is stream:
+            return True
+        if self._decides(way) and self._comes_second(way):
+            stream.close()
+            return True
+        old, token = way.stream, b""
+        if way.mixed or (old is not None and not old.closed):
+            self._token += 1
+            token = self._token.to_bytes(8, "big")
+            if old is not None and not old.closed:
+                old.write(LAST + token)
+            else:
+                await self._word(way, LAST + token)
+                if not self._is_current(way):
+                    return False
+        stream.write(USE + token)
+        way.stream, way.mixed, way.stands_s = stream, False, time.monotonic()
+        way.found.set()
+        for knock in self._knocks.pop(way.device_id, ()):
+            knock.cancel()
+        self._stands(way.device_id)
+        return True
+
+    def _is_current(self, way: Way) -> bool:
+        return self._ways.get(way.device_id) is way
 
     def _comes_second(self, way: Way) -> bool:
         """Of those that were dialled at the same time, one stands already."""
@@ -314,7 +331,7 @@ class Ways:
                 asyncio.get_running_loop().call_later(_LAST_WORD_S, self._no_word, way, token)
             way.last_words.discard(token)
             if not self._decides(way) and way.stream is not stream:
-                self._spawn(self._switch(way, stream))
+                self._spawn(self._switch(stream))
 
     def _no_word(self, way: Way, token: bytes) -> None:
         held = way.held.pop(token, None)
