@@ -10,13 +10,16 @@ from click.testing import CliRunner, Result
 
 from hearthway.app.home import HomeNode
 from hearthway.app.offline import verify_node
+from hearthway.app.offload_receipt import computed
 from hearthway.app.wiping import erase_node
+from hearthway.app.witness import receipt_lines
 from hearthway.cli.main import cli
 from hearthway.mesh.state.forget import sign_order
 from hearthway.mesh.state.receipts import ReceiptChain, countersigns, enrolment
 from hearthway.records.chain import VerifyReport
 from hearthway.records.forgetting import ForgetOrder
 from hearthway.records.messages import COUNTERSIGN, FORGET, HEAD
+from hearthway.records.receipts import Receipt
 
 
 def _write(node: Any, number: int) -> None:
@@ -43,6 +46,33 @@ def _verified(nodes: Any, *names: str) -> VerifyReport:
     """The first of these nodes, with what all of them know of it."""
     found = [nodes[name].paths for name in names]
     return verify_node(found[0], found)
+
+
+def test_of_a_task_whoever_was_only_given_the_input_is_told_from_whose_answer_it_is() -> None:
+    ran = computed("atlas", "car", "car", ["phone"], model="map-1")
+    assert [(one.node, one.used, bool(one.code)) for one in ran] == [
+        ("car", True, True),
+        ("phone", False, False),
+    ]
+    assert [one.used for one in computed("atlas", "car", "phone", ["phone"], model="m")] == [True]
+    late = computed("function", "car", "", ["home", "phone"], model="f", code="c0de")
+    assert [(one.node, one.used, one.code) for one in late] == [
+        ("home", False, "c0de"),
+        ("phone", False, "c0de"),
+    ]
+    receipt = Receipt(
+        suggestion_id="task-detours-1",
+        node="car",
+        role="car",
+        person="anna",
+        time_s=1.0,
+        fields=(),
+        crossings=(),
+        computations=ran,
+    )
+    lines = [line for line in receipt_lines(receipt) if "atlas" in line]
+    assert lines[0].startswith("  ran      atlas on car, code ")
+    assert lines[1] == "  given to phone for atlas, model map-1; its answer was not used"
 
 
 async def _hearthway(*words: str) -> Result:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, cast
 from hearthway.mesh.offload.function import PREFIX, no_runtime, runs_functions
 from hearthway.records.errors import InputError
 from hearthway.records.offload import INPUT_MAX_BYTES, KEYS_MAX, WITHIN_MAX_S, Job
-from hearthway.records.receipts import Computation
 
 from .control import ControlServer
 from .models import Models
 from .offload import Offloading
 from .offload_jobs import FUNCTION
-from .offload_receipt import keep_receipt
+from .offload_receipt import computed, keep_receipt
 from .part import Part
 from .wheel import AtWheel
 
@@ -45,6 +44,7 @@ class Functions(Part):
         identity = await asyncio.to_thread(self._identity, name)
         about = self.node.part(AtWheel).driver()
         sent: list[str] = []
+        by = ""
         try:
             done = await self.node.part(Offloading).run(
                 Job(FUNCTION, identity),
@@ -55,9 +55,12 @@ class Functions(Part):
                 about=about,
                 sent=sent.append,
             )
+            by = done.by
         finally:
-            ran = [Computation(stage=FUNCTION, node=by, code=identity, model=name) for by in sent]
-            await keep_receipt(cast("Member", self.node), FUNCTION, about, keys, (), ran)
+            if sent:
+                me = self.node.config.node.id
+                ran = computed(FUNCTION, me, by, sent, model=name, code=identity)
+                await keep_receipt(cast("Member", self.node), FUNCTION, about, keys, (), ran)
         return {
             "output": base64.b64encode(done.output).decode(),
             "computed_by": done.by,

@@ -11,8 +11,29 @@ from hearthway.records.offload import PURPOSE, RUN
 from hearthway.records.receipts import Computation, Crossing
 from hearthway.records.situation import Evidence
 
+from .witness import code_hash
+
 if TYPE_CHECKING:
     from .member import Member
+
+
+def computed(
+    stage: str, me: str, by: str, sent: Sequence[str], *, model: str, code: str | None = None
+) -> tuple[Computation, ...]:
+    """Of one task: who answered (`by`, empty where nobody did) and whoever else its input was `sent` to.
+
+    `code` is what each of them ran, where the task itself says it; else only this node's own is known.
+    """
+
+    def of(node: str) -> str:
+        if code is not None:
+            return code
+        return code_hash(stage) if node == me else ""
+
+    return tuple(
+        Computation(stage=stage, node=node, code=of(node), model=model, used=node == by)
+        for node in dict.fromkeys([*([by] if by else []), *sent])
+    )
 
 
 async def keep_receipt(
@@ -21,11 +42,9 @@ async def keep_receipt(
     about: str,
     keys: Sequence[str],
     fields: tuple[Evidence, ...],
-    given_to: Sequence[Computation],
+    ran: Sequence[Computation],
 ) -> None:
-    """Of a task of that kind, made of `keys`, for the nodes that its input was sent to; MeshError where the mesh is gone."""
-    if not given_to:
-        return
+    """Of a task of that kind, made of `keys`, whose input went somewhere; MeshError where the mesh is gone."""
     mesh, now_s, me = node.mesh, node.clock.now_s(), node.config.node.id
     if mesh is None:
         raise MeshError("The mesh went meanwhile.", "Ask again.")
@@ -38,6 +57,6 @@ async def keep_receipt(
         time_s=now_s,
         fields=fields,
         crossings=tuple(crossed),
-        computations=tuple(given_to),
+        computations=tuple(ran),
         mesh=mesh,
     )

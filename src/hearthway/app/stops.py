@@ -17,10 +17,9 @@ from .control import ControlServer
 from .handoff import Tasks
 from .offload import Done, Offloading
 from .offload_jobs import DETOURS, Point, detours_asked, detours_of
-from .offload_receipt import keep_receipt
+from .offload_receipt import computed, keep_receipt
 from .part import Part
 from .wheel import UNKNOWN, AtWheel
-from .witness import stages
 
 if TYPE_CHECKING:
     from hearthway.atlas.store import Atlas
@@ -125,6 +124,7 @@ class Stops(Part):
         asked = detours_asked(here, there, [(poi.lat, poi.lon) for poi in pois])
         job = await offloading.job(DETOURS)
         sent: list[str] = []
+        by = ""
         try:
             done = await offloading.run(
                 job,
@@ -135,13 +135,15 @@ class Stops(Part):
                 about=about,
                 sent=sent.append,
             )
+            by = done.by
         finally:
-            source, age_s = str(position["source"]), float(position["age_s"])
-            fields = tuple(
-                Evidence(key=key, source=source, age_s=age_s) for key in keys if key != TARGET
-            )
-            ran = [one for by in sent for one in stages(by, "atlas", model=job.identity)]
-            await keep_receipt(cast("Member", self.node), DETOURS, about, keys, fields, ran)
+            if sent:
+                source, age_s = str(position["source"]), float(position["age_s"])
+                fields = tuple(
+                    Evidence(key=key, source=source, age_s=age_s) for key in keys if key != TARGET
+                )
+                ran = computed("atlas", self.node.config.node.id, by, sent, model=job.identity)
+                await keep_receipt(cast("Member", self.node), DETOURS, about, keys, fields, ran)
         return done, detours_of(asked, done.output)
 
 

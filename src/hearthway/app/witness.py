@@ -244,7 +244,13 @@ def receipt_lines(receipt: Receipt) -> list[str]:
         )
     for ran in receipt.computations:
         model = f", model {ran.model[:12]}" if ran.model else ""
-        lines.append(f"  ran      {ran.stage} on {ran.node}, code {ran.code}{model}")
+        code = f", code {ran.code[:16]}" if ran.code else ""
+        if ran.used:
+            lines.append(f"  ran      {ran.stage} on {ran.node}{code}{model}")
+        else:
+            lines.append(
+                f"  given to {ran.node} for {ran.stage}{code}{model}; its answer was not used"
+            )
     lines += [
         f"  {told.peer} could learn: {'; '.join(told.learned)}" for told in receipt.disclosures
     ]

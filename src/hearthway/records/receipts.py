@@ -19,12 +19,17 @@ class Crossing(Struct, frozen=True, kw_only=True):
 
 
 class Computation(Struct, frozen=True, kw_only=True):
-    """What ran where. `code` is the hash of the stage's source, `model` of the learned state."""
+    """What ran where. `code` is the hash of the stage's source (empty where another node ran it), `model` of the learned state.
+
+    Of a task that others may compute, each node that was given its input has one; `used` is that of whose answer was
+    taken, so that False means: it had the input, and was overtaken, called off or not there in time.
+    """
 
     stage: str
     node: str
     code: str
     model: str = ""
+    used: bool = True
 
 
 class Disclosure(Struct, frozen=True, kw_only=True):

@@ -315,7 +315,13 @@ def _crossings(receipt: Receipt) -> list[View]:
 
 def _computations(receipt: Receipt) -> list[View]:
     return [
-        {"stage": run.stage, "node": run.node, "code": run.code, "model": run.model}
+        {
+            "stage": run.stage,
+            "node": run.node,
+            "code": run.code,
+            "model": run.model,
+            "used": run.used,
+        }
         for run in receipt.computations
     ]
 

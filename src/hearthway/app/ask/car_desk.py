@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from hearthway.app.member import Member
 from hearthway.app.offload import Offloading
 from hearthway.app.offload_jobs import texts_asked
+from hearthway.app.offload_receipt import computed
 from hearthway.app.ruling import Ruling
 from hearthway.app.wheel import UNKNOWN, AtWheel
 from hearthway.app.witness import stages
@@ -36,7 +37,7 @@ from hearthway.records.ask import (
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import InputError, MeshError, RuleDeniedError
 from hearthway.records.household import PersonKind, Role
-from hearthway.records.receipts import Crossing
+from hearthway.records.receipts import Computation, Crossing
 from hearthway.records.situation import Evidence
 from hearthway.sense.catalogue import BATTERY, SOC, SPEED, is_fresh
 
@@ -65,7 +66,7 @@ class _Asked:
     driver: str
     phone: str = ""
     sent: Counter[str] = field(default_factory=Counter)  # bytes of it, by node
-    ran: list[tuple[str, str]] = field(default_factory=list)  # students that read it, and where
+    ran: list[Computation] = field(default_factory=list)  # students that read it, and where
 
 
 class CarDesk(Desk):
@@ -133,13 +134,14 @@ class CarDesk(Desk):
                 here=in_process,
                 sent=sent.append,
             )
-            ran = [self.node.config.node.id]
+            by = ""
             try:
                 done, [found] = asyncio.run_coroutine_threadsafe(work, loop).result()
-                ran = [done.by]
+                by = done.by
             finally:
                 asked.sent.update(dict.fromkeys(sent, len(texts_asked([text]))))
-                asked.ran += [(identity, by) for by in dict.fromkeys([*ran, *sent])]
+                me = self.node.config.node.id
+                asked.ran += computed("student", me, by, sent, model=identity)
             return found
 
         return understand
@@ -253,7 +255,7 @@ class CarDesk(Desk):
         counted = () if mesh is None else mesh.crossings()
         rules = {(c.key, c.purpose): c for c in counted if c.rule}
         wanted = [(QUESTION, PURPOSE), (REPLY, PURPOSE)] if asked.phone else []
-        if any(by != me for _, by in asked.ran):
+        if any(one.node != me for one in asked.ran):
             wanted += [("Offload.Run", "offload"), (QUESTION, "offload")]
         crossings = tuple(
             Crossing(
@@ -265,7 +267,6 @@ class CarDesk(Desk):
             )
             for c in (rules[one] for one in wanted if one in rules)
         )
-        ran = [one for identity, by in asked.ran for one in stages(by, "student", model=identity)]
         fields = tuple(
             Evidence(key=one.key, source=one.source, age_s=one.age_s or 0.0)
             for one in reply.sources
@@ -277,7 +278,7 @@ class CarDesk(Desk):
                 time_s=now_s,
                 fields=fields,
                 crossings=crossings,
-                computations=(*stages(me, "assist"), *ran),
+                computations=(*stages(me, "assist"), *asked.ran),
                 bytes_to=dict(asked.sent),
             )
         )

@@ -174,7 +174,7 @@ function drawReceipt(why) {
     section("What crossed between nodes", table(["Field", "Way", "Rule"], why.crossings.map((row) =>
       [code(row.key, row.count > 1 ? ` × ${row.count}` : ""), `${row.from} → ${row.to}`, h("span", {}, row.rule, h("span", { class: "age" }, ` ${row.purpose}`))]))),
     section("What ran where", table(["Step", "Node", "Code", "Learned state"], why.computations.map((row) =>
-      [row.stage, row.node, hash(row.code), hash(row.model)]))),
+      [row.stage, row.used ? row.node : `${row.node} (given it, answer not used)`, hash(row.code), hash(row.model)]))),
     why.disclosures.length
       ? section("What others could learn", h("ul", {}, why.disclosures.map((row) => h("li", {}, `${row.peer}: ${row.learned.join(", ") || "nothing"}`))))
       : null,
