@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hearthway.learn.queue_ahead import AHEAD_MIN, CLEAR_S, forecast
+from hearthway.learn.floor import CLEAR_S
+from hearthway.learn.queue_ahead import AHEAD_MIN, _ahead, forecast
 from hearthway.learn.seatings import DAY_S, Habits, learn, still_here
 from hearthway.records.venue import Ahead, Party
 
@@ -115,14 +116,84 @@ def test_arrivals_come_from_this_time_of_day_and_from_today() -> None:
     assert crowd.level[0] / crowd.level[1] > 1.5
 
 
-def test_giving_up_comes_from_this_place() -> None:
-    past = lived()
-    assert habits(now(past, seated=1)).giving_up == pytest.approx(0.5 / 7_200.0)
-    gone = [
-        Party(number=5_000 + n, size=2, came_s=NOW_S - DAY_S, left_s=NOW_S - DAY_S + 600.0)
+def gave_up(after_s: float) -> list[Party]:
+    return [
+        Party(number=5_000 + n, size=2, came_s=NOW_S - DAY_S, left_s=NOW_S - DAY_S + after_s)
         for n in range(20)
     ]
-    assert habits(now([*past, *gone], seated=1)).giving_up > 10 * 0.5 / 7_200.0
+
+
+def test_giving_up_comes_from_this_place_and_from_how_long_one_has_queued() -> None:
+    past = lived()
+    assert habits(now(past, seated=1)).giving_up == pytest.approx([0.5 / 7_200.0] * 4)
+    soon = habits(now([*past, *gave_up(540.0)], seated=1)).giving_up
+    assert soon[0] > 10 * 0.5 / 7_200.0
+    late = habits(now([*past, *gave_up(1_300.0)], seated=1)).giving_up
+    assert late[2] > 2 * late[0]
+    assert late[0] < soon[0]
+
+
+def test_who_gives_up_makes_the_queue_shorter() -> None:
+    """Six wait and have waited for 20 min; here nobody ever gives up, or all do after 21."""
+    house = now(lived(), seated=4)
+    queue = [Party(number=800 + n, size=2, came_s=NOW_S - 1_210.0) for n in range(6)]
+    patient = curve([*house, *queue])[0].wait_min
+    assert curve([*house, *queue, *gave_up(1_270.0)])[0].wait_min < patient - 10
+
+
+def test_a_slow_evening_is_seen_by_those_that_should_have_left() -> None:
+    usual = dict(habits(now(lived(), seated=1)).paces)
+    assert max(usual, key=usual.__getitem__) == pytest.approx(0.0, abs=0.03)
+    slow = dict(habits(now(lived(), seated=8, age_s=3_500.0)).paces)
+    assert max(slow, key=slow.__getitem__) > 0.1
+    assert sum(slow.values()) > 0.0
+
+
+def test_a_house_that_keeps_its_large_table_makes_two_wait_for_a_small_one() -> None:
+    """Two tables for two, one for six, which stands empty; on ten evenings two guests waited beside it, or did not."""
+
+    def evenings(wait_s: float) -> list[Party]:
+        found = []
+        for day in range(10, 0, -1):
+            at = NOW_S - day * DAY_S - 3_600.0
+            for n, (came_s, sat_s) in enumerate(
+                ((0.0, 0.0), (0.0, 0.0), (1_200.0, 1_200.0 + wait_s))
+            ):
+                found.append(
+                    Party(
+                        number=10 * day + n,
+                        size=2,
+                        came_s=at + came_s,
+                        seated_s=at + sat_s,
+                        left_s=at + sat_s + 2_700.0,
+                    )
+                )
+        return found
+
+    two = now([], seated=2)
+    before = lived(40, every_s=40_000.0)
+    kept, given_ = ([*before, *evenings(wait_s)] for wait_s in (1_740.0, 0.0))
+    told = [
+        curve([*past, *(replace(p, number=9_000 + p.number) for p in two)], (2, 2, 6))[0]
+        for past in (kept, given_)
+    ]
+    assert told[0].wait_min > 20
+    assert told[1] == Ahead(0, 0, 0, 0)
+
+
+def test_a_table_that_was_just_left_must_be_cleared() -> None:
+    house = now(lived(), seated=3)
+    gone = Party(
+        number=7_000, size=2, came_s=NOW_S - 2_000.0, seated_s=NOW_S - 2_000.0, left_s=NOW_S - 30.0
+    )
+    assert curve([*house, gone])[0].wait_min == round((CLEAR_S - 30.0) / 60.0)
+    assert curve([*house, replace(gone, left_s=NOW_S - 900.0)])[0].wait_min == 0
+
+
+def test_said_is_the_mean_and_never_outside_its_range() -> None:
+    assert _ahead(0, [0.0] * 100) == Ahead(0, 0, 0, 0)
+    assert _ahead(10, [0.0] * 60 + [1_200.0] * 40) == Ahead(10, 8, 0, 20)
+    assert _ahead(10, [0.0] * 95 + [7_200.0] * 5) == Ahead(10, 0, 0, 0)
 
 
 def test_unknown_until_enough_was_seen_and_when_nobody_enters_anything() -> None:

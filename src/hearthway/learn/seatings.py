@@ -8,7 +8,8 @@ of day with a Gamma posterior for how busy today is; old days fade. Times of day
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil, log, sqrt
+from math import ceil, exp, log, sqrt
+from statistics import NormalDist
 
 from msgspec import Struct
 
@@ -31,7 +32,12 @@ SD_PRIOR, SD_PRIOR_MEALS = 0.35, 10.0
 BIN_PRIOR_DAYS = 0.5
 LEVEL_S = 7_200.0  # today's arrivals of so long say how busy today is
 LEVEL_PRIOR = 16.0  # arrivals
+PATIENCE_S = (0.0, 600.0, 1_200.0, 2_400.0)  # who has queued for long gives up sooner
 PATIENCE_PRIOR_S, PATIENCE_PRIOR = 7_200.0, 0.5
+STEP_PRIOR = 2.0  # that gave up: weight of the whole queue's rate in one step's
+PACE_SD, PACE_STEPS = 0.08, 10  # one evening's meals are all a little longer or shorter
+PACE_LOOKS_S = 6 * 3_600.0
+_UNIT = NormalDist()
 
 
 class Meals(Struct, frozen=True, kw_only=True):
@@ -48,7 +54,8 @@ class Habits(Struct, frozen=True, kw_only=True):
     rates: tuple[float, ...]  # arrivals a second in each `BIN_S` from now on, for 24 h
     level: tuple[float, float]  # Gamma shape and rate of how busy today is against `rates`
     sizes: tuple[tuple[int, float], ...]  # party size, weight
-    giving_up: float  # queueing parties that give up, a second
+    giving_up: tuple[float, ...]  # queueing parties that give up, a second, by `PATIENCE_S`
+    paces: tuple[tuple[float, float], ...]  # log of today's meals against the usual, weight
 
 
 def size_class(size: int) -> int:
@@ -84,12 +91,14 @@ def learn(parties: Sequence[Party], now_s: float) -> Habits | str:
     if len(days) < DAYS_ASKED:
         return f"the place has counted {len(days)} of the {DAYS_ASKED} days it needs"
     rates, level = _arrivals(past, now_s, days)
+    usual = _meals(meals)
     return Habits(
-        meals=_meals(meals),
+        meals=usual,
         rates=rates,
         level=level,
         sizes=_sizes(past, now_s),
         giving_up=_giving_up(past, now_s),
+        paces=_paces(past, usual, now_s),
     )
 
 
@@ -97,7 +106,8 @@ def _seated(party: Party) -> tuple[float, int]:
     return party.seated_s or 0.0, party.number
 
 
-def _faded(age_s: float) -> float:
+def faded(age_s: float) -> float:
+    """How much an entry of so long ago still says, 0 to 1."""
     return float(0.5 ** (age_s / DAY_S / HALF_LIFE_DAYS))
 
 
@@ -109,7 +119,7 @@ def _finished(past: Iterable[Party], now_s: float) -> list[tuple[int, float, flo
             continue
         lasted_s = party.left_s - party.seated_s
         if SHORTEST_MEAL_S <= lasted_s < LONGEST_MEAL_S:
-            weight = _faded(now_s - party.left_s)
+            weight = faded(now_s - party.left_s)
             found.append((size_class(party.size), log(lasted_s), weight))
     return found
 
@@ -141,7 +151,7 @@ def _open_days(past: Iterable[Party], now_s: float) -> dict[int, float]:
         counts[day] = counts.get(day, 0) + 1
     usual = sum(counts.values()) / max(1, len(counts))
     return {
-        day: _faded((day - 1) * DAY_S) * (SAME_WEEKDAY if day % 7 == 0 else 1.0)
+        day: faded((day - 1) * DAY_S) * (SAME_WEEKDAY if day % 7 == 0 else 1.0)
         for day, count in counts.items()
         if count >= usual / 4
     }
@@ -185,19 +195,52 @@ def _smooth(counts: Sequence[float], days: float) -> tuple[float, ...]:
 def _sizes(past: Iterable[Party], now_s: float) -> tuple[tuple[int, float], ...]:
     weights: dict[int, float] = {}
     for party in past:
-        weights[party.size] = weights.get(party.size, 0.0) + _faded(now_s - party.came_s)
+        weights[party.size] = weights.get(party.size, 0.0) + faded(now_s - party.came_s)
     return tuple(sorted(weights.items()))
 
 
-def _giving_up(past: Iterable[Party], now_s: float) -> float:
-    """Gamma posterior mean of the rate at which queueing parties give up."""
-    gone, queued_s = PATIENCE_PRIOR, PATIENCE_PRIOR_S
+def _giving_up(past: Iterable[Party], now_s: float) -> tuple[float, ...]:
+    """Rates at which queueing parties give up, by how long they queue: Gamma posterior means, each step's pulled to that of all."""
+    gone, queued_s = [0.0] * len(PATIENCE_S), [0.0] * len(PATIENCE_S)
     for party in past:
         ended_s = party.seated_s if party.seated_s is not None else party.left_s
-        weight = _faded(now_s - party.came_s)
-        queued_s += weight * min(
-            LONGEST_QUEUE_S, (now_s if ended_s is None else ended_s) - party.came_s
-        )
+        weight = faded(now_s - party.came_s)
+        waited_s = min(LONGEST_QUEUE_S, (now_s if ended_s is None else ended_s) - party.came_s)
+        last = 0
+        for at, begins_s in enumerate(PATIENCE_S):
+            if waited_s > begins_s:
+                ends_s = PATIENCE_S[at + 1] if at + 1 < len(PATIENCE_S) else LONGEST_QUEUE_S
+                queued_s[at] += weight * (min(waited_s, ends_s) - begins_s)
+                last = at
         if party.seated_s is None and party.left_s is not None:
-            gone += weight
-    return gone / queued_s
+            gone[last] += weight
+    usual = (PATIENCE_PRIOR + sum(gone)) / (PATIENCE_PRIOR_S + sum(queued_s))
+    return tuple(
+        (STEP_PRIOR + left) / (STEP_PRIOR / usual + stood_s)
+        for left, stood_s in zip(gone, queued_s, strict=True)
+    )
+
+
+def _paces(
+    past: Iterable[Party], meals: Sequence[Meals], now_s: float
+) -> tuple[tuple[float, float], ...]:
+    """How long today's meals take against the usual: Normal, and what has ended or not ended yet so far, on a grid."""
+    stays: list[tuple[float, float, bool]] = []  # against the usual, in deviations; its scale; over
+    for party in past:
+        if party.seated_s is None or not 0.0 < now_s - party.seated_s < PACE_LOOKS_S:
+            continue
+        over = party.left_s is not None and party.left_s <= now_s
+        stayed_s = (party.left_s if over and party.left_s is not None else now_s) - party.seated_s
+        if SHORTEST_MEAL_S <= stayed_s < LONGEST_MEAL_S:
+            kind = meals[size_class(party.size)]
+            stays.append(((log(stayed_s) - kind.mean) / kind.deviation, kind.deviation, over))
+    found = []
+    for step in range(-PACE_STEPS, PACE_STEPS + 1):
+        pace = 3.0 * PACE_SD * step / PACE_STEPS
+        worth = -0.5 * (pace / PACE_SD) ** 2
+        for stayed, deviation, over in stays:
+            off = stayed - pace / deviation
+            worth += -0.5 * off * off if over else log(max(1e-6, _UNIT.cdf(-off)))
+        found.append((pace, worth))
+    best = max(worth for _, worth in found)
+    return tuple((pace, exp(worth - best)) for pace, worth in found)

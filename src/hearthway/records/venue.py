@@ -25,7 +25,7 @@ class SignedWait(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Ahead(Struct, frozen=True, array_like=True):
-    """The wait, in minutes, of a party that comes `in_min` after the forecast was made; 8 in 10 lie from low to high."""
+    """The mean wait, in minutes, of a party that comes `in_min` after the forecast was made; 8 in 10 lie from low to high."""
 
     in_min: int
     wait_min: int
