@@ -130,7 +130,7 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
         Stage(
             name="export",
             words="a small net that says what the teacher says, trained as the integers that will run",
-            revision=1,
+            revision=2,
             needs=("corpus", "teacher"),
             settings=settings,
             files=(f"{recipe.task}.student",),

@@ -16,6 +16,7 @@ from hearthway.records.understanding import Slot, Understanding
 
 from .format import Student
 from .header import ClassHead, Head, TagsHead, TextInput, ValueHead
+from .paths import Paths
 from .tokens import Token, Tokenizer
 
 INTENT, SLOTS = "intent", "slots"  # the heads of a student that understands text
@@ -47,6 +48,9 @@ class Answerer:
         self._runtime = runtime
         self._intent = intent
         self._slots = slots if isinstance(slots, TagsHead) else None
+        self._paths: Paths | None = None
+        if self._slots is not None and self._slots.follows and self._slots.gain:
+            self._paths = Paths(student.tensors[self._slots.follows], self._slots.gain)
 
     def understand(self, text: str) -> Understanding:
         """The likeliest intent of one text, accepted or not, and the slots in it."""
@@ -61,9 +65,7 @@ class Answerer:
             second = self._intent.labels[runner_up], shown(runner_up)
         slots: tuple[Slot, ...] = ()
         if self._slots is not None:
-            tags = outputs[self._slots.of].argmax(axis=-1)
-            labels = [self._slots.labels[tag] for tag in tags]
-            slots = slots_of(text, tokens, labels)
+            slots = slots_of(text, tokens, self._labels(self._slots, tokens, outputs))
         return Understanding(
             intent=self._intent.labels[best],
             score=shown(best),
@@ -72,6 +74,19 @@ class Answerer:
             student=self._identity,
             second=second,
         )
+
+    def _labels(
+        self, head: TagsHead, tokens: Sequence[Token], outputs: Mapping[str, NDArray[Any]]
+    ) -> list[str]:
+        """A label a token; only those of first pieces count."""
+        logits = outputs[head.of]
+        if self._paths is None:
+            return [head.labels[tag] for tag in logits.argmax(axis=-1)]
+        words = [at for at, token in enumerate(tokens) if token.first]
+        labels = [""] * len(tokens)
+        for at, tag in zip(words, self._paths.best(logits[words].tolist()), strict=True):
+            labels[at] = head.labels[tag]
+        return labels
 
 
 def judge(head: ClassHead, logits: Sequence[int]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 STEPS_MAX = 4096
 CHANNELS_MAX = 4096
@@ -165,12 +165,17 @@ class ClassHead(_Strict, frozen=True, tag="class", tag_field="kind"):
 
 
 class TagsHead(_Strict, frozen=True, tag="tags", tag_field="kind"):
-    """One label a step: "O", "B-name" where a slot begins, "I-name" where it goes on."""
+    """One label a step: "O", "B-name" where a slot begins, "I-name" where it goes on.
+
+    With `follows`, the labels of the words are those whose logits and `follows[before, label] * gain` sum to the most.
+    """
 
     name: Name
     of: Name
     labels: Labels
     scale: float
+    follows: Name | UnsetType = UNSET  # int8 tensor [labels, labels]
+    gain: Annotated[int, Meta(ge=1, le=2**24)] | UnsetType = UNSET
 
 
 class ValueHead(_Strict, frozen=True, tag="value", tag_field="kind"):

@@ -52,7 +52,7 @@ def check(header: h.Header, tensors: Tensors) -> Plan:
             raise illegal(f"up to {node.name} one run costs more than a student may")
     _check_use(header, values, tensors)
     for head in header.heads:
-        check_head(head, header, values)
+        check_head(head, header, values, tensors)
     return Plan(values, macs)
 
 
@@ -166,6 +166,9 @@ def _check_use(header: h.Header, values: Mapping[str, Value], tensors: Tensors) 
     named = {name for node in header.nodes for _, name in h.tensors_of(node)}
     if isinstance(header.input, h.TextInput):
         named.add(header.input.vocabulary)
+    named |= {
+        head.follows for head in header.heads if isinstance(head, h.TagsHead) and head.follows
+    }
     for name in tensors:
         if name not in named:
             raise illegal(f"nothing reads the tensor {name}")

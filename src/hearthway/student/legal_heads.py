@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from msgspec import UNSET
+
 from . import header as h
-from .forms import Value, illegal
+from .forms import Tensors, Value, illegal
 
 
-def check_head(head: h.Head, header: h.Header, values: Mapping[str, Value]) -> None:
+def check_head(
+    head: h.Head, header: h.Header, values: Mapping[str, Value], tensors: Tensors
+) -> None:
     """StudentError where a head does not fit the value that it reads."""
     if head.of not in header.outputs:
         raise illegal(f"head {head.name} reads {head.of}, which is no output")
@@ -29,8 +33,20 @@ def check_head(head: h.Head, header: h.Header, values: Mapping[str, Value]) -> N
     if isinstance(head, h.TagsHead):
         if not all(x == "O" or (x[:2] in ("B-", "I-") and len(x) > 2) for x in head.labels):
             raise illegal(f"head {head.name}: a label is O, B-name or I-name")
+        _check_follows(head, tensors)
     elif head.outside is None:
         if head.score == "margin":
             raise illegal(f"head {head.name}: a margin needs a label that is outside")
     elif head.outside >= len(head.labels) or len(head.labels) < 2:
         raise illegal(f"head {head.name}: the label that is outside is none of its own")
+
+
+def _check_follows(head: h.TagsHead, tensors: Tensors) -> None:
+    if (head.follows is UNSET) != (head.gain is UNSET):
+        raise illegal(f"head {head.name}: follows and gain go together")
+    if head.follows is UNSET:
+        return
+    table = tensors.get(head.follows)
+    wanted = (len(head.labels), len(head.labels))
+    if table is None or table.dtype.name != "int8" or table.shape != wanted:
+        raise illegal(f"head {head.name}: its follows has to be int8 {list(wanted)}")

@@ -93,6 +93,13 @@ def home() -> Student:
         ("Wake me up at seven am", "alarm_set", {"time": "seven am"}),
         ("vacuum the living room", "iot_cleaning", {"house_place": "living room"}),
         ("turn up the volume", "audio_volume_up", {}),
+        # word by word: "call" and "plumber", "rolling" and "deep"
+        (
+            "remind me to call the plumber on friday",
+            "calendar_set",
+            {"event_name": "call the plumber", "date": "friday"},
+        ),
+        ("play rolling in the deep", "play_music", {"song_name": "rolling in the deep"}),
     ],
 )
 def test_commands_are_understood_with_their_slots(

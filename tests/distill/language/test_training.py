@@ -19,7 +19,7 @@ from hearthway.distill.language.teacher import Said
 from hearthway.distill.language.wordpieces import LETTERS, MORE, UNKNOWN, UNLABELLED, Pieces
 from hearthway.student import format as student_format
 from hearthway.student import reference
-from hearthway.student.header import About
+from hearthway.student.header import About, TagsHead
 
 VOCABULARY = [UNKNOWN, *LETTERS, *(MORE + c for c in LETTERS), "turn", "light", "##ing", "the"]
 SETTINGS = StudentSettings(epochs=2, int_epochs=2, batch=32, channels=16, width=8)
@@ -68,6 +68,23 @@ def test_the_trained_form_equals_the_reference_bit_for_bit(
             assert (found[INTENT] == heads[INTENT][row].numpy()).all()
             if slots:
                 assert (found[SLOTS] == heads[SLOTS][row, :length].numpy()).all()
+
+
+def test_what_follows_what_is_exported_in_steps_of_one_gain() -> None:
+    names = ("O", "I-x", "B-x")
+    natural = np.array([[0.0, -2.0, 0.5], [0.25, 1.0, 0.0], [0.0, 0.1, 0.0]])
+    labelling = export.Labelling("tiny", tuple("abcdefg"), 6, 5, names, natural)
+    net = _net(1, slots=3, convs=1)
+    student = student_format.read(
+        export.exported(net, VOCABULARY, labelling, About(title="t", licence="none"))
+    )
+    head = student.header.heads[1]
+    assert isinstance(head, TagsHead)
+    assert head.gain
+    table = student.tensors["follows"]
+    assert 110 < np.abs(table).max() <= 127
+    step = head.gain * head.scale
+    assert np.abs(table * step - natural).max() <= step / 2
 
 
 def test_a_table_of_four_bits_is_half_as_long_and_near_what_it_stands_for() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import torch
 from msgspec import Struct
@@ -29,6 +30,7 @@ class Labelling(Struct, frozen=True):
     outside: int | None  # the label for what no intent covers
     threshold: int
     slots: tuple[str, ...] = ()
+    follows: NDArray[np.float64] | None = None  # [slots, slots], natural
 
 
 def exported(net: Net, vocabulary: Sequence[str], labelling: Labelling, about: h.About) -> bytes:
@@ -58,14 +60,7 @@ def exported(net: Net, vocabulary: Sequence[str], labelling: Labelling, about: h
         nodes.append(h.Concat(name="step", of=(exact.points[-1], "seen")))
         nodes.append(_hidden(exact.tagging, TAGGING, "step", (into, out), numbers))
         nodes.append(_head(exact.slots, SLOTS, TAGGING, out, numbers))
-        heads.append(
-            h.TagsHead(
-                name=SLOTS,
-                of=SLOTS,
-                labels=labelling.slots,
-                scale=_head_scale(exact.slots, out),
-            )
-        )
+        heads.append(_tags_head(labelling, _head_scale(exact.slots, out), numbers))
     header = h.Header(
         task=labelling.task,
         about=about,
@@ -75,6 +70,20 @@ def exported(net: Net, vocabulary: Sequence[str], labelling: Labelling, about: h
         heads=tuple(heads),
     )
     return student_format.write(header, numbers)
+
+
+def _tags_head(
+    labelling: Labelling, scale: float, numbers: dict[str, NDArray[np.generic]]
+) -> h.TagsHead:
+    """With what follows what in steps of one `gain`, the largest being 127 of them."""
+    head = h.TagsHead(name=SLOTS, of=SLOTS, labels=labelling.slots, scale=scale)
+    if labelling.follows is None:
+        return head
+    gain = max(1, round(float(np.abs(labelling.follows).max()) / scale / 127))
+    numbers["follows"] = np.clip(np.rint(labelling.follows / (gain * scale)), -127, 127).astype(
+        np.int8
+    )
+    return msgspec.structs.replace(head, follows="follows", gain=gain)
 
 
 def exactly(net: Net) -> Net:

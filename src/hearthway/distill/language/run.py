@@ -18,11 +18,12 @@ from hearthway.student import header as h
 
 from . import datasets, export, learn, measure, progress, teacher
 from .asked import Asked
+from .following import followed
 from .net import Net
 from .settings import NetShape, StudentSettings, TeacherSettings
 from .teacher import Said, Teacher
 from .texts import Corpus, Utterance, digest
-from .wordpieces import Pieces, pruned
+from .wordpieces import UNLABELLED, Pieces, pruned, tagged
 
 LONGEST = 64  # pieces that a student reads
 
@@ -212,10 +213,26 @@ def _filed(
     data = export.exported(
         exact,
         pieces.vocabulary,
-        export.Labelling(settings.task, corpus.labels, outside, round(limit), corpus.slots),
+        export.Labelling(
+            settings.task,
+            corpus.labels,
+            outside,
+            round(limit),
+            corpus.slots,
+            _followed(pieces, corpus) if corpus.slots else None,
+        ),
         _about(corpus, settings, figures[0], figures[1]),
     )
     return Trained(data, figures[1], figures[0])
+
+
+def _followed(pieces: Pieces, corpus: Corpus) -> NDArray[np.float64]:
+    """Which label follows which in the labelled texts; of what is outside nobody marked slots."""
+    at = {label: number for number, label in enumerate(corpus.slots)}
+    known = [one for one in corpus.labelled if one.label != datasets.OUT_OF_SCOPE]
+    marks = [tagged(pieces.tokens(one.text), one.spans, at) for one in known]
+    words = [[mark for mark in its if mark != UNLABELLED] for its in marks]
+    return followed(words, len(at))
 
 
 def _about(
