@@ -13,6 +13,7 @@ from hearthway.context.events import LegEnded, StayStarted
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace, PlaceBook
 from hearthway.context.prior import Departure, PastTrip, prior_of
+from hearthway.context.settling import Change
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.life import Stay
 from hearthway.records.localtime import DAY_S
@@ -69,6 +70,20 @@ def test_the_hour_and_the_origin_tell_the_destinations_apart() -> None:
         assert all(p > 0.0 for p in prior.places.values())
     assert HOME_I not in morning.places  # a leg does not end where it began
     assert HOME_I in evening.places
+
+
+@pytest.mark.parametrize("origin", [HOME_I, None])
+def test_a_change_that_is_not_believed_says_what_no_change_says(origin: int | None) -> None:
+    trips, places = _weeks([d for d in range(28) if d % 7 < 5]), _places()
+    leaving = _leaving(28, 8.0, origin)
+    plain = prior_of(leaving, places, trips)
+    moved = MONDAY_S + 20 * DAY_S
+    doubted, believed = (
+        prior_of(leaving, places, trips, [Change("work", WORK, SPORT, moved, p)])
+        for p in (0.0, 0.9)
+    )
+    assert doubted == plain
+    assert believed.places[SPORT] > 5.0 * plain.places[SPORT]
 
 
 def test_what_was_done_lately_outweighs_what_was_done_long_ago() -> None:

@@ -166,31 +166,36 @@ class _Ballot:
         self._fresh = [0.0] * LEVELS
         self._levels: list[dict[int, float]] = [{} for _ in range(LEVELS)]
         self._before = trips[-1].origin if trips else None
-        for trip in trips:
-            self._vote(trip)
+        self._vote(trips)
 
-    def _vote(self, trip: PastTrip) -> None:
-        leaving = self._departure
-        days = max(0.0, leaving.time_s - trip.depart_s) / DAY_S
-        still = self._outdated(trip.depart_s)
-        age = 0.5 ** (days / HALF_LIFE_DAYS) * still
-        lately = 0.5 ** (days / NEW_DAYS) / age
-        when = age * _clock(trip, leaving)
-        same = 0.0
-        if leaving.origin is not None:
-            same = self._heirs(trip.origin, trip.depart_s).get(leaving.origin, 0.0)
-        self.votes.append((0.1 * age + when) * (0.15 + 0.85 * same))
-        fast = 0.5 ** (days / FAST_DAYS) * still if self._weights.fast else 0.0
-        weights = (age, age * same, when, when * same, fast)
-        heirs = self._heirs(trip.destination, trip.depart_s)
-        for level, weight in enumerate(weights):
-            if weight > 0.0:
-                self._seen[level] += weight * lately
-                self._fresh[level] += weight * lately * trip.new
-                votes = self._levels[level]
-                for index, share in heirs.items():
-                    if index in self._base:
-                        votes[index] = votes.get(index, 0.0) + weight * share
+    def _vote(self, trips: Sequence[PastTrip]) -> None:
+        # One loop over a life, for each departure: what is the same for all legs is looked up before it, and who stands for whom
+        # only where a home or a work changed.
+        leaving, changes, base = self._departure, self._changes, self._base
+        seen, fresh, levels = self._seen, self._fresh, self._levels
+        now_s, origin, asks_fast = leaving.time_s, leaving.origin, bool(self._weights.fast)
+        for trip in trips:
+            days = max(0.0, now_s - trip.depart_s) / DAY_S
+            still, same = 1.0, float(trip.origin == origin)
+            heirs: tuple[tuple[int, float], ...] = ((trip.destination, 1.0),)
+            if changes:
+                still = self._outdated(trip.depart_s)
+                heirs = tuple(self._heirs(trip.destination, trip.depart_s).items())
+                if origin is not None:
+                    same = self._heirs(trip.origin, trip.depart_s).get(origin, 0.0)
+            age = 0.5 ** (days / HALF_LIFE_DAYS) * still
+            lately = 0.5 ** (days / NEW_DAYS) / age
+            when = age * _clock(trip, leaving)
+            self.votes.append((0.1 * age + when) * (0.15 + 0.85 * same))
+            fast = 0.5 ** (days / FAST_DAYS) * still if asks_fast else 0.0
+            for level, weight in enumerate((age, age * same, when, when * same, fast)):
+                if weight > 0.0:
+                    seen[level] += weight * lately
+                    fresh[level] += weight * lately * trip.new
+                    votes = levels[level]
+                    for index, share in heirs:
+                        if index in base:
+                            votes[index] = votes.get(index, 0.0) + weight * share
 
     def _outdated(self, time_s: float) -> float:
         """What a leg from before a change still says: the longer after it, the less."""
@@ -245,7 +250,10 @@ class _Ballot:
         for p, plain in overall.items():
             place = places[p]
             away_s = max(0.0, leaving.time_s - place.last_s)
-            score = log(plain) + sum(w * log(said[p] / under[p]) for w, said, under in joined)
+            score = 0.0
+            for weight, said, under in joined:
+                score += weight * log(said[p] / under[p])
+            score += log(plain)
             score -= told.recent * log(1.0 + away_s / DAY_S)
             if p == self._before:
                 score += told.back
