@@ -98,6 +98,34 @@ def test_where_the_ways_part_they_are_told_apart() -> None:
     assert _p(_told(_east(3_000), north, ways, turned), FAR) > 0.9
 
 
+def test_many_trips_do_not_keep_a_way_that_parted() -> None:
+    """Forty past trips straight on, two by the branch; 700 m up the branch, of which the crossing was 1.5 km behind home."""
+    corner, straight = _east(1_500), _east(4_000)
+    branch = offset(*corner, 2_000.0, 0.0)
+    ways = (_way([HOME, straight]), _way([HOME, corner, branch]))
+    spots = (HOME, straight, branch)
+    places = [
+        KnownPlace(index=i, lat=lat, lon=lon, visits=visits, last_s=1e9 - 86_400.0)
+        for i, ((lat, lon), visits) in enumerate(zip(spots, (42, 40, 2), strict=True))
+    ]
+    trips = [_trip(1 if day % 21 else 2, 43 - day, ways[0 if day % 21 else 1]) for day in range(42)]
+    model = DestinationModel(trips)
+
+    def sure(driven: Points) -> dict[int, float]:
+        track, follower = Track(), Follower(model.index)
+        for at, point in enumerate(_way(driven)):
+            if track.extend(1e9 + 5.0 * at, *point):
+                follower.step(*point)
+        told = model._follow(follower, model._prior(LEAVING, places, (), None))
+        return {place: one.own_way for place, one in told.items()}
+
+    together = sure([HOME, _east(1_400)])
+    assert min(together[1], together[2]) > 0.8
+    parted = sure([HOME, corner, offset(*corner, 700.0, 0.0)])
+    assert parted[2] > 0.8
+    assert parted[1] < 0.6
+
+
 def test_a_road_that_bends_away_is_still_the_way_there() -> None:
     """The usual way to the farther one leads past the nearer one first, out of its bee-line."""
     corner, far = _east(3_500), offset(*HOME, 3_500.0, 500.0)

@@ -201,21 +201,25 @@ class DestinationModel:
         weight: dict[int, float] = {}
         value: dict[int, float] = {}
         taken: dict[int, float] = {}
+        most: dict[int, float] = {}
         for at, trip in enumerate(self.trips):
             if not trip.path or trip.destination not in prior.places:
                 continue
             place, vote, share = trip.destination, prior.votes[at], follower.share(at)
             part = (share - tune.taken_from) / (tune.taken_to - tune.taken_from)
+            part = min(1.0, max(0.0, part))
             weight[place] = weight.get(place, 0.0) + vote
             value[place] = value.get(place, 0.0) + vote * exp(
                 ramp * tune.follow_gain * (share - tune.follow_pivot)
             )
-            taken[place] = taken.get(place, 0.0) + vote * min(1.0, max(0.0, part))
+            taken[place] = taken.get(place, 0.0) + vote * part
+            most[place] = max(most.get(place, 0.0), part)
+        best = max(most.values(), default=0.0) or 1.0
         return {
             place: _Followed(
                 tune.following
                 * log((value[place] + tune.unseen_path) / (weight[place] + tune.unseen_path)),
-                seen * taken[place] / (taken[place] + tune.own_way),
+                seen * most[place] / best * taken[place] / (taken[place] + tune.own_way),
             )
             for place in weight
         }
