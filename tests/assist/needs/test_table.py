@@ -9,8 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.assist.memory import Meal
-from hearthway.assist.needs.meal.settings import NEWEST_SPOTS
-from hearthway.assist.needs.meal.table import ratio, shares, spots_of, table_p, tables_per_m2
+from hearthway.assist.needs.meal.settings import NEWEST_SPOTS, SITS_S
+from hearthway.assist.needs.meal.table import (
+    length_ratio,
+    ratio,
+    shares,
+    spots_of,
+    table_p,
+    tables_per_m2,
+)
 from hearthway.records.geo import offset
 from hearthway.records.poi import OpenState, Poi
 
@@ -24,14 +31,20 @@ def thing(number: int, kind: str, north_m: float, east_m: float) -> Poi:
     return Poi(osm_id=f"node/{number}", kind=kind, name=f"{kind} {number}", lat=lat, lon=lon)
 
 
-def stay(north_m: float, east_m: float, day: int = 0) -> Meal:
+TELLS_NOTHING_MIN = 95.6  # a stay so long is as likely if one eats as if not
+
+
+def stay(north_m: float, east_m: float, day: int = 0, minutes: float = TELLS_NOTHING_MIN) -> Meal:
     lat, lon = offset(*MIDDLE, north_m, east_m)
     start_s = day * 86_400.0 + 68_400.0
-    return Meal(time_s=start_s, end_s=start_s + 3_600.0, quarter=76, day=day, lat=lat, lon=lon)
+    end_s = start_s + 60.0 * minutes
+    return Meal(time_s=start_s, end_s=end_s, quarter=76, day=day, lat=lat, lon=lon)
 
 
-def stays(count: int, north_m: float, east_m: float, first: int = 0) -> list[Meal]:
-    return [stay(north_m, east_m, first + i) for i in range(count)]
+def stays(
+    count: int, north_m: float, east_m: float, first: int = 0, minutes: float = TELLS_NOTHING_MIN
+) -> list[Meal]:
+    return [stay(north_m, east_m, first + i, minutes) for i in range(count)]
 
 
 def village(world: Any, **hours: OpenState) -> Any:
@@ -72,6 +85,33 @@ def test_who_stops_all_over_the_town_is_at_a_table_by_chance(world: Any) -> None
     usual = stays(4, 2, 0)
     errands = [m for i in range(1, 7) for m in stays(4, 30, 70.0 * i, first=10 * i)]
     assert table_p(usual, [*usual, *errands], town, OPEN_SHARE) < at(usual, town) - 0.1
+
+
+def test_how_long_one_stays_tells_a_meal_from_an_afternoon_and_from_a_short_errand(
+    world: Any,
+) -> None:
+    town = street(world)
+    plain = at(stays(8, 2, 0), town)
+    assert at(stays(8, 2, 0, minutes=60.0), town) > plain + 0.05
+    assert at(stays(8, 2, 0, minutes=150.0), town) < plain - 0.2
+    assert at(stays(8, 2, 0, minutes=21.0), town) < plain - 0.1
+
+
+def test_a_phone_that_slept_through_half_of_one_stay_changes_little(world: Any) -> None:
+    town = street(world)
+    whole = [*stays(7, 2, 0, minutes=60.0), *stays(1, 2, 0, first=7, minutes=60.0)]
+    torn = [*stays(7, 2, 0, minutes=60.0), *stays(1, 2, 0, first=7, minutes=20.0)]
+    assert at(torn, town) == pytest.approx(at(whole, town))
+
+
+@quick
+@given(minutes=st.floats(20.0, 210.0), count=st.integers(1, 5))
+def test_the_length_says_most_for_an_hour_and_is_never_sure_alone(
+    minutes: float, count: int
+) -> None:
+    told = length_ratio(spots_of(stays(count, 0, 0, minutes=minutes))[0])
+    assert 0.0 < told <= length_ratio(spots_of(stays(1, 0, 0, minutes=SITS_S / 60.0))[0])
+    assert told < 2.5
 
 
 def test_a_table_that_was_closed_is_none_and_an_unknown_one_is_as_open_as_the_others(

@@ -10,6 +10,8 @@ PLACE_REACH_M = 500.0  # a meal this near a place was eaten "at" that place
 # Is a spot a table? A receiver is off by ten metres each way for a whole stay, and a house stands so far about its point.
 ONE_SPOT_M = 40.0  # as far as two stays of a few fixes each may lie apart on one spot
 FIX_M, HOUSE_M = 10.0, 8.0
+# How long one sits: a quick lunch half an hour, a dinner an hour and a half; two habits of three lie between 34 and 88 min.
+SITS_S, SITS_SPREAD = 55 * 60.0, 0.47  # the spread is of the logarithm
 TABLE_REACH_M = 60.0  # no farther from a table does a stay count as one near food at all
 TABLES = 6  # of the nearest the first that was not closed half-way through is the one
 # What stands for where else one stops thereabouts, and for what no map tells: the nearest shops, and one without a table near.

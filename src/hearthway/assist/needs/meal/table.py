@@ -2,7 +2,8 @@
 
 A spot is where several stays lie. Its likelihood ratio is that of the distance to the nearest table: under a meal, the
 receiver's error and the size of a house; under anything else, how far the next table is from where one stops
-thereabouts, which the shops around tell (a Poisson field, its density by maximum likelihood). What share of this
+thereabouts, which the shops around tell (a Poisson field, its density by maximum likelihood). And that of how long one usually
+stays there: about an hour under a meal, any length that a meal may have under anything else. What share of this
 person's spots beside tables are tables is unknown: the same for all spots, with a Beta prior, summed over a grid. So one
 spot in a town's middle says little, one in a village more, and several, each right at a table, say it by being several.
 """
@@ -11,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from math import exp, pi
+from math import exp, log, pi, sqrt
+from statistics import median
 
 from msgspec import Struct
 
 from hearthway.assist.memory import Meal
+from hearthway.context.routines import MAX_MEAL_S, MIN_MEAL_S
 from hearthway.records.geo import distance_m
 from hearthway.records.poi import MEAL, SHOPPING, OpenState, PoiIndex
 
@@ -28,6 +31,8 @@ from .settings import (
     ONE_SPOT_M,
     SHOP_REACH_M,
     SHOPS,
+    SITS_S,
+    SITS_SPREAD,
     TABLE_REACH_M,
     TABLES,
 )
@@ -72,6 +77,16 @@ def tables_per_m2(pois: PoiIndex, lat: float, lon: float) -> float:
     return count / (pi * squares)
 
 
+def length_ratio(spot: Spot) -> float:
+    """How many times likelier the usual length of its stays is if one eats there than if not.
+
+    Usual is the median: a phone that slept through half of a stay is no quick lunch.
+    """
+    usual_s = median(meal.end_s - meal.time_s for meal in spot.meals)
+    away = log(max(usual_s, 1.0) / SITS_S) / SITS_SPREAD
+    return log(MAX_MEAL_S / MIN_MEAL_S) * exp(-0.5 * away * away) / (SITS_SPREAD * sqrt(2.0 * pi))
+
+
 def ratio(spot: Spot, pois: PoiIndex, open_share: float) -> float:
     """How many times likelier this spot is if one eats there than if not; 0 where no table is near that may have been open.
 
@@ -88,7 +103,7 @@ def ratio(spot: Spot, pois: PoiIndex, open_share: float) -> float:
         variance = HOUSE_M**2 + FIX_M**2 / len(spot.meals)
         here = exp(-0.5 * square / variance) / (2.0 * pi * variance)
         opened = 1.0 if state is OpenState.OPEN else open_share
-        return opened * here / (density * exp(-pi * density * square))
+        return opened * length_ratio(spot) * here / (density * exp(-pi * density * square))
     return 0.0
 
 
