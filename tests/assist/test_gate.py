@@ -24,7 +24,16 @@ NOBODY = Memory(person="anna")
 def weigh(world: Any, p: float, option: float = 0.0, lead_s: float = 200.0, **more: Any) -> Any:
     memory = more.pop("memory", NOBODY)
     rules = more.pop("rules", GateSettings())
-    return gate.weigh(world.drive(**more), memory, rules, p=p, lead_s=lead_s, option_utility=option)
+    way = more.pop("p_way", None)
+    return gate.weigh(
+        world.drive(**more),
+        memory,
+        rules,
+        p=p,
+        lead_s=lead_s,
+        option_utility=option,
+        p_way=way,
+    )
 
 
 @quick
@@ -52,6 +61,25 @@ def test_it_speaks_exactly_from_the_probability_it_names(
     verdict = weigh(world, p, option)
     if abs(p - verdict.p_needed) > 1e-6:
         assert verdict.speaks is (p > verdict.p_needed)
+
+
+@quick
+@given(p=chance, way=chance, lead_s=st.floats(0.0, 900.0))
+def test_nobody_waits_for_doubt_that_the_way_does_not_resolve(
+    world: Any, p: float, way: float, lead_s: float
+) -> None:
+    whole = weigh(world, p, lead_s=lead_s)
+    told = weigh(world, p, lead_s=lead_s, p_way=way)
+    assert told.wait_gain_min <= whole.wait_gain_min
+    assert weigh(world, p, lead_s=lead_s, p_way=p) == whole
+    assert (told.utility, told.p_needed) == (whole.utility, whole.p_needed)
+    if way <= p:  # it cannot be likelier to help than to lead there
+        assert told.wait_gain_min == whole.wait_gain_min
+
+
+def test_where_it_surely_leads_there_waiting_only_costs(world: Any) -> None:
+    assert weigh(world, 0.75, lead_s=300.0).wait_gain_min > 0.0
+    assert weigh(world, 0.75, lead_s=300.0, p_way=0.995).wait_gain_min < 0.0
 
 
 @pytest.mark.parametrize("dial", list(Dial))

@@ -4,7 +4,7 @@ Speaking is worth p·benefit - (1-p)·cost, silence is worth 0; and below a prob
 whatever it is worth. The cost rises with the driving load, at
 night, with what was said today and with recent refusals. The moment: speak as soon as waiting half a
 minute more would cost more (benefit that can no longer be acted on) than it saves (doubt that the way
-driven meanwhile would resolve).
+driven meanwhile would resolve: where it leads, and not whether one wants a meal or a car park there).
 """
 
 from __future__ import annotations
@@ -141,10 +141,12 @@ def weigh(
     option_words: str = "",
     early_min: float = DECIDING_MIN,
     early_words: str = "deciding early",
+    p_way: float | None = None,
 ) -> Verdict:
     """Speaking now against silence: `p` of being useful, `lead_s` until it is too late, best option's minutes.
 
-    `early_min` is what knowing it early is worth by itself.
+    `early_min` is what knowing it early is worth by itself. `p_way` is the probability that this drive leads where the word is
+    about: only that doubt the way resolves (None: all there is), so only for that one waits.
     """
     benefit = max(0.0, early_min + option_utility)
     parts = costs(situation, memory, settings)
@@ -162,7 +164,8 @@ def weigh(
         ),
         *(Reason(feature=r.feature, weight=-(1.0 - p) * r.weight, words=r.words) for r in parts),
     ]
-    doubt = (1.0 - p) * cost * (1.0 - exp(-STEP_S / RESOLVE_S))
+    open_p = 1.0 - (p if p_way is None else max(p, p_way))
+    doubt = open_p * cost * (1.0 - exp(-STEP_S / RESOLVE_S))
     later_s = max(0.0, lead_s - STEP_S)
     lost = p * benefit * (exp(-later_s / ACT_S) - exp(-lead_s / ACT_S))
     return Verdict(

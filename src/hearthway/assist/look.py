@@ -83,14 +83,14 @@ class Look:
         if repeated is not None:
             return repeated
         lead_s = need.lead_s(self.scene, aim)
-        bound = self._weigh(need, aim.topic, aim.p_useful, lead_s, aim.at_most_min)
+        bound = self._weigh(need, aim, lead_s, aim.at_most_min)
         hopeless = self._not_now(need, bound, lead_s)
         if hopeless is not None:
             return hopeless
         offer: Offer | Unfit = need.propose(self.scene, aim)
         if isinstance(offer, Unfit):
             return self._refusal(need, Step.AIMS, offer)
-        bound = self._weigh(need, offer.topic, offer.p_useful, offer.lead_s, offer.at_best_min)
+        bound = self._weigh(need, offer, offer.lead_s, offer.at_best_min)
         # Where this is hopeless it is so whatever the waits are: nobody need be asked for one.
         return self._not_now(need, bound, offer.lead_s) or offer
 
@@ -104,8 +104,7 @@ class Look:
             return self._refusal(need, Step.AIMS, saying)
         verdict = self._weigh(
             need,
-            offer.topic,
-            offer.p_useful,
+            offer,
             offer.lead_s,
             saying.worth_min,
             kind=first_kind(saying.options),
@@ -132,8 +131,7 @@ class Look:
     def _weigh(
         self,
         need: AnyNeed,
-        topic: str,
-        p: float,
+        word: Aim | Offer,
         lead_s: float,
         worth_min: float,
         *,
@@ -147,13 +145,14 @@ class Look:
             situation,
             memory,
             self.settings,
-            p=gate.shift(p, memory.offset(situation.time_s, topic, kind)),
+            p=gate.shift(word.p_useful, memory.offset(situation.time_s, word.topic, kind)),
             lead_s=lead_s,
             option_utility=worth_min,
             p_words=p_words,
             option_words=option_words,
             early_min=need.early_min,
             early_words=need.early_words,
+            p_way=word.p_way,
         )
 
     def _not_now(self, need: AnyNeed, verdict: gate.Verdict, lead_s: float) -> Refusal | None:

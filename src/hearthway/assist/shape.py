@@ -104,6 +104,9 @@ class Aim(Struct, frozen=True, kw_only=True):
     p_useful: float  # that it would help, before the person's own offset
     at_most_min: float  # no option is worth more: what the gate is asked before the map is
     about: str = ""  # of several things under one topic the one meant: each is said once
+    p_way: float | None = (
+        None  # that this drive leads where that is: the doubt that the way resolves; None: all of it
+    )
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -114,6 +117,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     lead_s: float
     at_best_min: float  # the best option's own minutes with no wait at all
     about: str = ""  # as in the aim
+    p_way: float | None = None  # likewise
     arrivals: dict[str, float] = {}  # POIs whose waits to fetch -> when one would be there (Unix s)
 
 

@@ -119,6 +119,7 @@ def aim(scene: Scene) -> ChargeAim | Unfit:
     return ChargeAim(
         topic="charge",
         p_useful=p_area * p_short * news_p(battery),
+        p_way=p_area,
         at_most_min=-TAKEN_MIN - too_short_min,
         place=place,
         p_area=p_area,
@@ -147,6 +148,7 @@ def propose(scene: Scene, aim: ChargeAim) -> ChargeOffer | Unfit:
     return ChargeOffer(
         topic=aim.topic,
         p_useful=aim.p_useful,
+        p_way=aim.p_way,
         lead_s=lead_s(scene, aim),
         at_best_min=max(option.utility for option in chargers),
         aim=aim,

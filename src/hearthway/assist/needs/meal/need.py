@@ -57,6 +57,7 @@ def aim(scene: Scene) -> MealAim | Unfit:
     return MealAim(
         topic=target.hunger.name,
         p_useful=min(1.0, target.p_useful),
+        p_way=min(1.0, target.p_useful / target.hunger.p),
         at_most_min=BEST_OPTION_MIN,
         target=target,
     )
@@ -96,6 +97,7 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
     return MealOffer(
         topic=aim.topic,
         p_useful=aim.p_useful * at_table,
+        p_way=aim.p_way,
         at_table=at_table,
         lead_s=seconds,
         at_best_min=max(

@@ -75,6 +75,7 @@ def aim(scene: Scene) -> ParkingAim | Unfit:
     return ParkingAim(
         topic="parking",
         p_useful=goal.p * p_open,
+        p_way=goal.p,
         at_most_min=-FULL_MIN,
         place=goal.place,
         p_there=goal.p,
@@ -98,6 +99,7 @@ def propose(scene: Scene, aim: ParkingAim) -> ParkingOffer | Unfit:
     return ParkingOffer(
         topic=aim.topic,
         p_useful=aim.p_useful,
+        p_way=aim.p_way,
         lead_s=lead_s(scene, aim),
         at_best_min=max(option.utility for option in car_parks),
         aim=aim,
