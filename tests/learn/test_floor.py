@@ -141,6 +141,35 @@ def test_what_was_forgotten_to_be_entered_frees_its_table() -> None:
     assert seen([party(1, 600.0, seated_s=600.0)], (2,)).sits == {1: 2}  # the control
 
 
+def test_whoever_leaves_in_the_moment_of_sitting_down_frees_the_table() -> None:
+    """So the book has it where the clock was put back meanwhile, or a wrong number was typed and taken back."""
+    for left_s in (600.0, 500.0):  # and the control
+        found = seen([party(1, 900.0, seated_s=600.0, left_s=left_s)], (2,))
+        assert found.sits == {}
+        assert found.free == ((2, NOW_S - left_s),)
+
+
+def test_whose_leaving_was_entered_long_afterwards_kept_no_table_till_then() -> None:
+    here = party(2, 4 * HOUR_S, seated_s=4 * HOUR_S)
+    forgotten = party(1, 10 * HOUR_S, seated_s=10 * HOUR_S, left_s=HOUR_S)
+    assert seen([forgotten, here], (2, 4)).sits == {2: 2}
+    stayed = party(1, 8 * HOUR_S, seated_s=8 * HOUR_S, left_s=3.5 * HOUR_S)  # the control
+    assert seen([stayed, here], (2, 4)).sits == {2: 4}
+
+
+def test_a_larger_party_that_gave_up_is_waited_for_no_more() -> None:
+    """Nor one that was forgotten in the queue, or came and went in one moment."""
+    house = evenings(20, wait_s=1_800.0)
+    kept, small = chance(house)[6], house[1::2]
+    for stood_s, entered in ((600.0, True), (0.0, True), (4.5 * HOUR_S, False)):
+        gone = [
+            party(900 + n, came_s, 5, left_s=came_s - stood_s if entered else None)
+            for n, one in enumerate(small)
+            if (came_s := NOW_S - one.came_s + stood_s + 60.0)
+        ]
+        assert chance([*house, *gone])[6] == kept
+
+
 def test_the_order_of_entries_and_what_comes_later_change_nothing() -> None:
     house = evenings(5, wait_s=1_800.0)
     later = [party(700, -60.0), party(701, 60.0, seated_s=-60.0)]

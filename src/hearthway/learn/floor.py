@@ -38,23 +38,29 @@ def floor(parties: Iterable[Party], tables: Sequence[int], now_s: float) -> Floo
     """The floor at `now_s`. `tables`: seats of each. Entries after `now_s` are passed over; order does not matter."""
     walk = _Walk(tables, now_s)
     for time_s, kind, _, party in sorted(_events(parties, now_s), key=lambda e: e[:3]):
-        (walk.leaves, walk.comes, walk.sits_down)[kind](party, time_s)
+        (walk.leaves, walk.comes, walk.sits_down, walk.leaves)[kind](party, time_s)
     return walk.seen()
 
 
 def _events(parties: Iterable[Party], now_s: float) -> list[tuple[float, int, int, Party]]:
+    """In a moment whoever sat before leaves first, and whoever has only come or sat down leaves last.
+
+    The second is how a clock that was put back leaves its mark: the book lets nobody leave before they sat down.
+    """
     found = []
     for party in parties:
         if party.came_s > now_s:
             continue
         found.append((party.came_s, 1, party.number, party))
-        if party.seated_s is None or party.seated_s > now_s:
-            continue
-        found.append((party.seated_s, 2, party.number, party))
-        forgotten_s = party.seated_s + LONGEST_MEAL_S
-        left_s = forgotten_s if party.left_s is None else max(party.left_s, party.seated_s)
+        since_s, longest_s = party.came_s, LONGEST_QUEUE_S
+        if party.seated_s is not None and party.seated_s <= now_s:
+            since_s, longest_s = party.seated_s, LONGEST_MEAL_S
+            found.append((since_s, 2, party.number, party))
+        left_s = since_s + longest_s  # by then at the latest, whenever it was entered
+        if party.left_s is not None:
+            left_s = min(left_s, max(party.left_s, since_s))
         if left_s <= now_s:
-            found.append((left_s, 0, party.number, party))
+            found.append((left_s, 0 if left_s > since_s else 3, party.number, party))
     return found
 
 
@@ -94,7 +100,8 @@ class _Walk:
         self._sits[party.number] = table[0]
 
     def leaves(self, party: Party, time_s: float) -> None:
-        """And is gone."""
+        """And is gone, from a table or from the queue."""
+        self._queue.pop(party.number, None)
         seats = self._sits.pop(party.number, 0)
         if seats:
             self._free.append((seats, time_s))
@@ -124,9 +131,7 @@ class _Walk:
         ):
             return
         before = (one for one in self._queue.values() if time_s - one.came_s < LONGEST_QUEUE_S)
-        if any(
-            SMALL < one.size <= seats for one in before if one.left_s is None or one.left_s > time_s
-        ):
+        if any(SMALL < one.size <= seats for one in before):
             return
         at_once_s = time_s + AT_ONCE_S
         weight = faded(self._now_s - time_s)
