@@ -41,7 +41,11 @@ class _End:
 
     async def _by_zenoh(self, _device_id: str, payload: bytes, _reliable: bool) -> bool:
         self.by_zenoh.append(payload)
+        await self.meanwhile()
         return True
+
+    async def meanwhile(self) -> None:
+        """What happens while zenoh takes a frame."""
 
 
 @asynccontextmanager
@@ -113,6 +117,35 @@ def test_a_stream_is_cut_as_unused_only_if_nobody_uses_it(
                 await asyncio.sleep(0.6)
                 assert phone.ways.stream("car") is up
                 assert not up.closed
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("what", ["ends", "parts", "nothing"])
+def test_what_happens_during_the_last_word_by_zenoh_counts(make_household: Any, what: str) -> None:
+    """A stream that ended then stands for nobody; one whose peer parted is the first of a new way."""
+    household = make_household(phone="phone", car="car")
+
+    async def scenario() -> None:
+        async with _ends(household.identity("car"), household.identity("phone")) as (car, phone):
+            assert await car.ways.send("phone", b"F1") == (True, None)
+            up: list[Stream] = []
+
+            async def meanwhile() -> None:
+                up[:] = car.ways.streams._standing
+                if what == "ends":
+                    up[0].abort()
+                elif what == "parts":
+                    car.ways.part("phone")
+
+            car.meanwhile = meanwhile  # type: ignore[method-assign]
+            await phone.ways.streams.dial("car", household.addresses["car"])
+            await until(lambda: len(car.by_zenoh) == 2 and not car.ways.way("phone").lane.locked())
+            if what == "ends":
+                assert car.ways.stream("phone") is None
+                assert not car.ways.way("phone").found.is_set()
+            else:
+                assert (await _streams(car, phone))[0] is up[0]
 
     asyncio.run(scenario())
 

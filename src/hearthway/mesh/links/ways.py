@@ -263,7 +263,7 @@ class Ways:
                     return
 
     async def _go_over(self, way: Way, stream: Stream) -> bool:
-        """False where the peer parted meanwhile."""
+        """False where the peer parted, or the stream ended, meanwhile."""
         if stream.closed or way.stream is stream:
             return True
         if self._decides(way) and self._comes_second(way):
@@ -277,7 +277,7 @@ class Ways:
                 old.write(LAST + token)
             else:
                 await self._word(way, LAST + token)
-                if not self._is_current(way):
+                if stream.closed or not self._is_current(way):
                     return False
         stream.write(USE + token)
         way.stream, way.mixed, way.stands_s = stream, False, time.monotonic()
