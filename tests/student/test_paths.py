@@ -97,6 +97,22 @@ def test_a_table_that_is_not_in_the_file_is_refused() -> None:
         following(np.zeros((3, 3), np.int8), 0)
 
 
+@pytest.mark.parametrize(("labels", "legal"), [(512, True), (513, False)])
+def test_a_table_that_would_cost_more_than_a_student_may_is_refused(
+    labels: int, legal: bool
+) -> None:
+    """16 steps of 512 labels are the 2**22 sums that one text may cost."""
+    content = following(np.ones((labels, labels), np.int8))
+    content = changed(content, "heads.1.labels", ["O", *(f"B-{n}" for n in range(1, labels))])
+    size = content[1]["slots.weight"].shape[1]
+    content = changed(content, "tensor.slots.weight", np.ones((labels, size), np.int8))
+    content = changed(content, "tensor.slots.bias", np.zeros(labels, np.int32))
+    if legal:
+        assert answerer(content).understand("the kitchen light").slots == ()
+    else:
+        assert "the labels of one text cost more than a student may" in refused(content)
+
+
 def test_a_file_without_a_table_has_the_bytes_it_had() -> None:
     assert b"follows" not in write(*text_content())
     assert read(write(*text_content())).header.heads[1] == text_content()[0].heads[1]

@@ -10,6 +10,8 @@ from msgspec import UNSET
 from . import header as h
 from .forms import Tensors, Value, illegal
 
+FOLLOWS_MAX = 2**22  # sums of one text at steps_max, each label after each: fuel of its own
+
 
 def check_head(
     head: h.Head, header: h.Header, values: Mapping[str, Value], tensors: Tensors
@@ -33,7 +35,7 @@ def check_head(
     if isinstance(head, h.TagsHead):
         if not all(x == "O" or (x[:2] in ("B-", "I-") and len(x) > 2) for x in head.labels):
             raise illegal(f"head {head.name}: a label is O, B-name or I-name")
-        _check_follows(head, tensors)
+        _check_follows(head, header.input.steps_max, tensors)
     elif head.outside is None:
         if head.score == "margin":
             raise illegal(f"head {head.name}: a margin needs a label that is outside")
@@ -41,7 +43,7 @@ def check_head(
         raise illegal(f"head {head.name}: the label that is outside is none of its own")
 
 
-def _check_follows(head: h.TagsHead, tensors: Tensors) -> None:
+def _check_follows(head: h.TagsHead, steps: int, tensors: Tensors) -> None:
     if (head.follows is UNSET) != (head.gain is UNSET):
         raise illegal(f"head {head.name}: follows and gain go together")
     if head.follows is UNSET:
@@ -50,3 +52,5 @@ def _check_follows(head: h.TagsHead, tensors: Tensors) -> None:
     wanted = (len(head.labels), len(head.labels))
     if table is None or table.dtype.name != "int8" or table.shape != wanted:
         raise illegal(f"head {head.name}: its follows has to be int8 {list(wanted)}")
+    if steps * len(head.labels) ** 2 > FOLLOWS_MAX:
+        raise illegal(f"head {head.name}: the labels of one text cost more than a student may")
