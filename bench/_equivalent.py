@@ -7,6 +7,14 @@ _EMPTY = "no rule has an empty kind, and no pattern fits an empty key"
 _BY_KIND = "if (kind and kind in rule.kinds) or (key and _fits(patterns, key))"
 _HALF = "half a place was refused two lines before"
 _ONE_COLUMN = "the row has one column: its first is its last"
+_ONE_INPUT = "the operator reads one value: its first is its last"
+_ANY_NEGATIVE = "numpy works out the length that is below zero, whichever it is"
+_LONGEST = "() sorts before (T,), and there is one T"
+_OWN_SHAPE = "what has the steps already is broadcast to its own shape, and a vector has one axis"
+_LEFT_OUT_TAP = "a tap that is wholly before the input copies no row"
+_PAIR = "an add has two inputs and two multipliers: the types of its fields say so"
+_LOWER_STILL = "any number that is below int32 is below all"
+_COPY = "a copy holds the same numbers, and the product changes neither"
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     **{
         ("registers", text, what): _ONE_COLUMN
@@ -177,4 +185,115 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "band = min(max(int((lat + 90.0) / height), 0), bands - 1)",
         "one less",
     ): "no latitude lies below the lowest band",
+    **{
+        ("reference", text, what): _ONE_INPUT
+        for text, what in (
+            ('rows = tensors["table"][taken[0]]', "one less"),
+            (
+                'return (signed * tensors["gain"][taken[0]][:, None]).astype(np.int8)',
+                "one less",
+            ),
+            ("steps = len(taken[0])", "one less"),
+            (
+                "padded = np.pad(taken[0].astype(np.int64), ((reach, reach), (0, 0)))",
+                "one less (3)",
+            ),
+            (
+                'return _sums(node, taken[0].astype(np.int64) @ weight.T + tensors["bias"], tensors)',
+                "one less",
+            ),
+            ("return np.maximum(taken[0], 0)", "one less (2)"),
+            ("largest: Array = taken[0].max(axis=0)", "one less (2)"),
+            ('m, s = tensors["rescale"][:, len(taken[0]) - 1]', "one less (2)"),
+            ("return requantise(taken[0].sum(axis=0, dtype=np.int64), m, s)", "one less (2)"),
+            (
+                'return requantise(taken[0], *tensors["rescale"], relu=node.relu)',
+                "one less",
+            ),
+            ("return np.asarray(taken[0].argmax(axis=-1), np.int32)", "one less"),
+        )
+    },
+    (
+        "reference",
+        "nibbles = np.stack([rows & 15, rows >> 4], axis=-1).reshape(len(rows), -1).astype(np.int16)",
+        "one more",
+    ): _ANY_NEGATIVE,
+    **{
+        (
+            "reference",
+            "a, b = (one.astype(np.int64) * m for one, m in zip(taken, node.multipliers, strict=True))",
+            what,
+        ): _PAIR
+        for what in ("turned over", "argument 3 dropped")
+    },
+    (
+        "reference",
+        "return requantise(taken[0].sum(axis=0, dtype=np.int64), m, s)",
+        "argument 2 dropped (2)",
+    ): "numpy sums int8 in 32 bits at least, and 4096 steps of it need 20",
+    **{
+        (
+            module,
+            "steps = max((one.shape[:-1] for one in taken), key=len)",
+            "argument 2 dropped",
+        ): _LONGEST
+        for module in ("reference", "cpu")
+    },
+    **{
+        ("cpu", text, "one more"): _ANY_NEGATIVE
+        for text in (
+            "rows: Array = halves[table[ids]].reshape(len(ids), -1)",
+            'matrix = weight.reshape(len(weight), -1).T.astype(exact, order="C")',
+            "return finish((windows.reshape(rows, -1) @ matrix)[:steps])",
+        )
+    },
+    (
+        "cpu",
+        'matrix = weight.reshape(len(weight), -1).T.astype(exact, order="C")',
+        "argument 2 dropped",
+    ): "where the weights stand changes how fast an exact product is, and not the product",
+    (
+        "cpu",
+        "return np.minimum(real, 127.0, out=real).astype(np.float32)",
+        "argument 3 dropped",
+    ): "the same numbers, in memory of their own",
+    ("cpu", "byte = np.arange(256)", "one more"): "no byte is 256: nothing looks that row up",
+    (
+        "cpu",
+        "windows = np.zeros((rows, taps, channels), matrix.dtype)",
+        "argument 2 dropped",
+    ): "float64 holds what float32 does: a wider product of the same integers",
+    **{
+        (
+            "cpu",
+            "for tap in range(max(0, reach - steps + 1), min(taps, reach + steps)):",
+            what,
+        ): _LEFT_OUT_TAP
+        for what in ("Add becomes Sub", "one less (2)", "argument 1 dropped")
+    },
+    **{
+        (
+            "cpu",
+            "return lambda x: finish(x.astype(matrix.dtype, copy=False) @ matrix)",
+            what,
+        ): _COPY
+        for what in ("argument 2 dropped", "turned over")
+    },
+    (
+        "cpu",
+        "real = np.add.reduce(x, axis=0) * factors[len(x) - 1]  # float64, as `factors` is",
+        "argument 2 dropped",
+    ): "the first axis is what numpy reduces where none is named",
+    **{
+        (
+            "cpu",
+            "one if one.shape[:-1] == steps else np.broadcast_to(one, (*steps, one.shape[-1]))",
+            what,
+        ): _OWN_SHAPE
+        for what in ("one more", "one less", "one less (2)")
+    },
+    **{
+        ("answer", "_BELOW_ALL = -(2**31) - 1  # no int32", what): _LOWER_STILL
+        for what in ("one more", "one more (2)", "one more (3)")
+    },
 }

@@ -80,7 +80,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/mesh/test_store.py",
     ),
     "reference": ("tests/student/test_reference.py", "tests/student/test_legal.py"),
-    "cpu": ("tests/student/test_cpu.py", "tests/student/test_legal_edges.py"),
+    "cpu": ("tests/student/test_cpu*.py", "tests/student/test_legal_edges.py"),
     "legal": ("tests/student/test_legal*.py", "tests/student/test_format.py"),
     "forms": ("tests/student/test_legal*.py", "tests/student/test_reference.py"),
     "tokens": ("tests/student/test_tokens.py", "tests/student/test_legal_edges.py"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from tests.student.small import Content, changed, text_content
@@ -79,8 +80,54 @@ def test_the_best_label_is_never_the_one_outside_and_the_lowest_of_equals() -> N
     assert judge(head("best", 2), [3, 5, 9]) == (1, 5)
     assert judge(head("best", None), [3, 5, 9]) == (2, 9)
     assert judge(head("margin", 0), [0, 7, 7]) == (1, 7)
-    assert probabilities(head("best", None), [0, 0, 2])(2) == pytest.approx(0.5761, abs=1e-4)
+    assert probabilities(head("best", None), [0, 0, 2])(2) == 0.5761  # to four digits
     assert probabilities(head("best", None), [2**31 - 1, -(2**31), 0])(1) == 0
+
+
+@pytest.mark.parametrize("other", [-3, -(2**30) - 1, -(2**31) + 1, -(2**31)])
+def test_the_one_outside_is_never_the_best_however_low_the_others(other: int) -> None:
+    assert judge(head("margin", 0), [5, other, other]) == (1, other - 5)
+    assert judge(head("best", 0), [5, other, other]) == (1, other)
+
+
+@pytest.mark.parametrize(
+    ("labels", "outside", "second"),
+    [
+        (("a",), None, None),
+        (("a", "b"), None, "b"),
+        (("a", "b"), 1, None),
+        (("a", "b", "c"), None, "c"),
+        (("a", "b", "c"), 2, "b"),
+    ],
+)
+def test_the_second_is_a_label_that_is_neither_the_best_nor_the_one_outside(
+    labels: tuple[str, ...], outside: int | None, second: str | None
+) -> None:
+    header, tensors = text_content()
+    pooled = h.Dense(name="y", of="max", weight="w", bias="b")
+    intent = h.ClassHead(
+        name="intent", of="y", labels=labels, scale=0.001, threshold=0, outside=outside
+    )
+    kept = header.nodes[0], h.Pool(name="max", of="e", how="max"), pooled
+    alone = h.Header(
+        task="ask",
+        about=header.about,
+        input=header.input,
+        nodes=kept,
+        outputs=("y",),
+        heads=(intent,),
+    )
+    size = len(tensors["table"])
+    content = {
+        "vocabulary": tensors["vocabulary"],
+        "table": tensors["table"],
+        "w": np.zeros((len(labels), size), np.int8),
+        "b": np.array([900, 300, 600][: len(labels)], np.int32),
+    }
+    understood = answerer((alone, content)).understand("on")
+    assert understood.intent == "a"
+    assert (understood.second and understood.second[0]) == second
+    assert understood.slots == ()
 
 
 def test_slots_follow_the_first_piece_of_a_word() -> None:
@@ -101,18 +148,33 @@ def test_slots_follow_the_first_piece_of_a_word() -> None:
     assert found("O", "B-a", "B-a", "O", "I-a") == [("a", "big"), ("a", "kitchens now")]
     assert found("O", "B-a", "I-b", "O", "O") == [("a", "big"), ("b", "kitchens")]
     assert found("O", "O", "O", "B-a", "O") == []
+    with pytest.raises(ValueError, match="shorter"):
+        found("O", "B-a")
 
 
 def test_a_student_of_numbers_understands_no_text() -> None:
     student = read(write(*dense(0, 1)))
-    with pytest.raises(StudentError, match="does not understand text"):
+    with pytest.raises(
+        StudentError, match=r'does not understand text.*has a class head named "intent"'
+    ):
         Answerer(student, Reference(student))
+
+
+def test_a_student_needs_both_the_text_and_the_intent() -> None:
+    nameless = changed(text_content(), "heads.0.name", "other")
+    tags = changed(changed(text_content(), "heads.0.name", "other"), "heads.1.name", "intent")
+    header, tensors = dense(0, 1)
+    numeric = h.ClassHead(name="intent", of="y", labels=("a",), scale=1.0, threshold=0)
+    of_numbers = msgspec.structs.replace(header, heads=(numeric,)), tensors
+    for content in (nameless, tags, of_numbers):
+        with pytest.raises(StudentError, match="does not understand text"):
+            answerer(content)
 
 
 def test_a_value_head_gives_numbers() -> None:
     value = h.ValueHead(name="v", of="y", unit="m", scale=0.5, offset=1.0)
     assert numbers(value, {"y": np.array([3, -4], np.int32)}) == [2.5, -1.0]
-    with pytest.raises(StudentError, match="gives no numbers"):
+    with pytest.raises(StudentError, match=r"gives no numbers\. Ask for one of kind value"):
         numbers(head("best", None), {})
 
 
