@@ -84,7 +84,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "legal": ("tests/student/test_legal*.py", "tests/student/test_format.py"),
     "forms": ("tests/student/test_legal*.py", "tests/student/test_reference.py"),
     "tokens": ("tests/student/test_tokens.py", "tests/student/test_legal_edges.py"),
-    "answer": ("tests/student/test_answer.py",),
+    "answer": ("tests/student/test_answer.py", "tests/student/test_paths.py"),
 }
 # tests of the clock on the wall, which a loaded machine fails, and long ones that tell little more than the rest
 LEFT_OUT = "not flipped_bit and not structure_aware and not random_bytes and not microseconds and not quick and not long_run"

@@ -76,6 +76,15 @@ def test_a_student_reads_its_slots_by_what_follows() -> None:
     assert answerer(following(table)).understand("").slots == ()
 
 
+def test_the_later_pieces_of_a_word_are_no_step_of_the_path() -> None:
+    text = "the kitchens light"
+    table = np.zeros((3, 3), np.int8)
+    table[1, 2] = 127  # of the word before, and not of its piece
+    assert [slot.text for slot in answerer(following(table)).understand(text).slots] == [
+        "kitchens light"
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
