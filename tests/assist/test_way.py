@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from hearthway.assist.engine import Proposal
 from hearthway.assist.memory import Memory
 from hearthway.assist.needs.meal.candidates import find
 from hearthway.assist.needs.meal.taste import taste_of
 from hearthway.assist.settings import GateSettings
 from hearthway.assist.way import eta_s, from_stop, via_to
 from hearthway.records.geo import distance_m, offset
-from hearthway.records.poi import Poi
-from hearthway.records.situation import Destination, Via
+from hearthway.records.poi import Poi, Route
+from hearthway.records.situation import Destination, Evidence, Via
+from hearthway.records.suggestion import Silence
 
 MALL = (60.1690, 24.9380)
 
@@ -105,3 +107,84 @@ def test_the_way_on_begins_after_the_stop(world: Any) -> None:
         whole.points,
         0.0,
     )
+
+
+def seen(age_s: float) -> tuple[Evidence, ...]:
+    return (Evidence(key="Vehicle.CurrentLocation.Latitude", source="phone", age_s=age_s),)
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+@pytest.mark.parametrize("stops", [True, False])
+def test_what_was_driven_since_the_position_is_not_ahead(
+    world: Any, mapped: bool, stops: bool
+) -> None:
+    roads = world.streets() if mapped else None
+    drive = by_way(world, via(1_000.0, 2_000.0)) if stops else world.drive()
+    there = drive.destinations[0].place
+    fresh_s, route = eta_s(replace(drive, evidence=seen(0.0)), there, roads)
+    assert fresh_s == eta_s(drive, there, roads)[0] > 100.0
+    later_s, same = eta_s(replace(drive, evidence=seen(40.0)), there, roads)
+    assert later_s == pytest.approx(fresh_s - 40.0)
+    assert same == route  # the way is from where one was seen
+    assert eta_s(replace(drive, evidence=seen(3_600.0)), there, roads)[0] == 0.0
+    at_rest = replace(drive, mode="staying", evidence=seen(900.0))
+    assert eta_s(at_rest, there, roads)[0] == fresh_s  # who stays has driven nowhere
+
+
+def test_a_word_that_old_positions_make_too_late_is_not_said(world: Any) -> None:
+    """At 1.4 km, 140 s by the road: with a position of 110 s ago one should be there in 30."""
+    drive = world.drive(destinations=(Destination(place=world.mall, p=0.97),), p_new=0.03)
+    memory = world.dining({"node/1": 12, "node/2": 9, "node/3": 8})
+    assistant = world.assistant()
+    assert isinstance(assistant.propose(replace(drive, evidence=seen(2.0)), memory), Proposal)
+    late = assistant.propose(replace(drive, evidence=seen(110.0)), memory)
+    assert isinstance(late, Silence)
+    assert late.code == "too-late"
+
+
+class OneWay:
+    """A street that one can only leave round the block: 400 m and a minute, however near the door."""
+
+    def route(self, a: tuple[float, float], b: tuple[float, float]) -> Route:
+        return Route(distance_m=400.0, duration_s=60.0, points=(a, b))
+
+    def detours(self, a: Any, b: Any, vias: Any) -> list[Any]:
+        return [None for _ in vias]
+
+    def covers(self, lat: float, lon: float) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("metres", "seconds"), [(4.0, 3.8), (35.0, 33.7), (160.0, 60.0)])
+def test_nobody_drives_round_the_block_to_where_he_stands(
+    world: Any, metres: float, seconds: float
+) -> None:
+    lat, lon = offset(*MALL, metres, 0.0)
+    drive = world.drive(lat=lat, lon=lon)
+    told_s, route = eta_s(drive, drive.destinations[0].place, OneWay())
+    assert told_s == pytest.approx(seconds, abs=0.1)
+    assert route.duration_s == 60.0
+
+
+def test_a_table_on_the_way_is_reached_the_sooner_the_older_the_position(world: Any) -> None:
+    drive, roads = world.drive(), world.streets()
+    place = drive.destinations[0].place
+    taste = taste_of(Memory(person="anna"), world.at(18.2), ())
+
+    def arrivals(age_s: float) -> dict[str, float]:
+        situation = replace(drive, evidence=seen(age_s))
+        found = find(
+            situation,
+            place,
+            eta_s(situation, place, roads)[1],
+            pois=world.town(world.pois, world.hours),
+            roads=roads,
+            taste=taste,
+            unwanted=frozenset(),
+            settings=GateSettings(),
+        )
+        return {c.poi.osm_id: c.arrive_s for c in found.candidates}
+
+    fresh, old = arrivals(0.0), arrivals(30.0)
+    assert fresh.keys() == old.keys() != set()
+    assert all(fresh[one] - old[one] == pytest.approx(30.0) for one in fresh)

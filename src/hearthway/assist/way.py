@@ -12,7 +12,7 @@ from hearthway.records.life import Place
 from hearthway.records.poi import RoadGraph, Route
 from hearthway.records.situation import Situation, Via
 
-from .settings import DRIVE_FACTOR, DRIVE_MPS
+from .settings import DRIVE_FACTOR, DRIVE_MPS, STREET_FACTOR, WALK_MPS
 
 Point = tuple[float, float]
 TURN_RAD = radians(40.0)
@@ -67,16 +67,27 @@ def from_stop(situation: Situation, place: Place, route: Route, roads: RoadGraph
     return Onward(stop, onward.points, to_stop_s + via.seconds)
 
 
+def driven_s(situation: Situation) -> float:
+    """Seconds driven since the position was taken: a phone may tell none for a minute; 0 for who does not drive."""
+    return situation.position_age_s if situation.mode == "driving" else 0.0
+
+
 def eta_s(situation: Situation, place: Place, roads: RoadGraph | None) -> tuple[float, Route]:
-    """Seconds to `place` and the way there, with the usual stop on it; a bee-line where the map has no roads."""
+    """Seconds from now to `place` (0: one should be there), and the way from the last position, with the usual stop on it.
+
+    A bee-line where the map has no roads. Never more than on foot: who stands before the door does not drive round the
+    block for the side of the street that an error of the position says.
+    """
     here, there = (situation.lat, situation.lon), (place.lat, place.lon)
     via = via_to(situation, place)
     if via is None:
-        return _direct(situation, here, there, roads)
+        seconds, route = _direct(situation, here, there, roads)
+        on_foot_s = distance_m(*here, *there) * STREET_FACTOR / WALK_MPS
+        return max(0.0, min(seconds, on_foot_s) - driven_s(situation)), route
     to_stop_s, to_stop = _direct(situation, here, (via.lat, via.lon), roads)
     from_stop_s, from_stop = _direct(situation, (via.lat, via.lon), there, roads)
     seconds = to_stop_s + via.seconds + from_stop_s
-    return seconds, Route(
+    return max(0.0, seconds - driven_s(situation)), Route(
         distance_m=to_stop.distance_m + from_stop.distance_m,
         duration_s=seconds,
         points=(*to_stop.points, *from_stop.points),

@@ -232,6 +232,11 @@ class Situation(Struct, frozen=True, kw_only=True):
         UNSET  # while staying; where one is under way, the bytes are as before
     )
 
+    @property
+    def position_age_s(self) -> float:
+        """How old `lat` and `lon` are, as the evidence tells; 0 without any."""
+        return next((one.age_s for one in self.evidence if one.key.endswith(".Latitude")), 0.0)
+
 
 class MealVisit(Struct, frozen=True, kw_only=True):
     """A stay at a food POI: what routines and tastes are learned from."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.assist.settings import STREET_FACTOR, WALK_MPS, GateSettings
-from hearthway.assist.way import Onward, from_stop
+from hearthway.assist.way import Onward, driven_s, from_stop
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.localtime import local_second
@@ -62,7 +62,8 @@ def find(
     settings: GateSettings,
 ) -> Found:
     """Named meal POIs on foot from `place` and along `route`, without the closed and the unwanted."""
-    arrive_s = situation.time_s + route.duration_s
+    since_s = situation.time_s - driven_s(situation)  # when one was where the ways begin
+    arrive_s = since_s + route.duration_s
     ways: dict[str, tuple[Poi, float, float, float]] = {}  # poi, arrive_s, detour_s, walk_m
     for poi in pois.near(place.lat, place.lon, settings.walk_radius_m, MEAL):
         walk_m = distance_m(place.lat, place.lon, poi.lat, poi.lon) * STREET_FACTOR
@@ -70,12 +71,12 @@ def find(
     if route.on_road and roads is not None and len(route.points) > 1:
         start = from_stop(situation, place, route, roads)
         for poi, stop in _along(start, place, pois, roads, settings):
-            reach_s = start.after_s + stop.reach_s
-            if stop.extra_s > MAX_DETOUR_S or reach_s < ACT_S:
+            there_s = since_s + start.after_s + stop.reach_s
+            if stop.extra_s > MAX_DETOUR_S or there_s - situation.time_s < ACT_S:
                 continue
             known = ways.get(poi.osm_id)
             if known is None or stop.extra_s < known[3] / WALK_MPS:
-                ways[poi.osm_id] = (poi, situation.time_s + reach_s, stop.extra_s, 0.0)
+                ways[poi.osm_id] = (poi, there_s, stop.extra_s, 0.0)
     named = [
         w for _, w in sorted(ways.items()) if w[0].name.strip() and w[0].osm_id not in unwanted
     ]
