@@ -21,7 +21,7 @@ from hearthway.mesh.links.presence import Presence
 from hearthway.mesh.links.probe import split_address
 from hearthway.mesh.links.seeking import Knocks
 from hearthway.mesh.links.stream import PORT_OFFSET, Stream, Streams
-from hearthway.mesh.links.ways import Ways
+from hearthway.mesh.links.ways import PONG, Ways
 from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.errors import MeshError
 
@@ -468,6 +468,29 @@ def test_a_cut_wire_is_believed_before_zenoh(make_household: Any) -> None:
                 assert scene.presence.sees("car") != unheard
                 # the control: a stream that broke otherwise says nothing about the wire
                 assert scene.told == ([True, False] if unheard else [True, False, True])
+
+    asyncio.run(scenario())
+
+
+def test_whoever_only_its_stream_shows_is_missed_when_it_is_silent_and_no_beat_later(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hearthway.mesh.links.presence._SILENT_S", 0.4)
+    monkeypatch.setattr("hearthway.mesh.links.presence._BEAT_S", 0.8)
+    roster = make_household(phone="phone", car="car").identity("phone").roster
+
+    async def scenario() -> None:
+        with _ending(_Scene(roster)) as scene:
+            stream, cut = _Answering(), asyncio.Event()
+            monkeypatch.setattr(stream, "abort", cut.set)
+            scene.ways.standing["car"] = stream
+            scene.presence.stands("car")
+            await asyncio.sleep(0.1)
+            scene.presence.hear("car", PONG, stream)  # type: ignore[arg-type]  # what presence uses of it
+            heard_s = time.monotonic()
+            async with asyncio.timeout(5.0):
+                await cut.wait()
+            assert 0.39 < time.monotonic() - heard_s < 0.65
 
     asyncio.run(scenario())
 

@@ -191,11 +191,12 @@ class Presence:
             while (stream := self.ways.stream(device_id)) is not None:
                 if self.sees(device_id):
                     return
-                if time.monotonic() - self._beat_s[device_id] > _SILENT_S:
+                left_s = self._beat_s[device_id] + _SILENT_S - time.monotonic()
+                if left_s <= 0.0:
                     stream.abort()
                     return
                 stream.write(PING)
-                await asyncio.sleep(_BEAT_S)
+                await asyncio.sleep(min(_BEAT_S, left_s))  # not a beat later than it is silent
         finally:
             self._beating.discard(device_id)
 
