@@ -8,6 +8,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -19,7 +20,8 @@ from hearthway.app.models import Models
 from hearthway.cli.main import cli
 from hearthway.cli.status import lines_of
 from hearthway.mesh.trust.signing import public_bytes
-from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.errors import HearthwayError, InputError, MeshError
+from hearthway.records.releases import Staged
 
 from .modelling import BAD, TASK, give, model, opaque, own, publish, serves
 
@@ -83,6 +85,26 @@ def test_who_comes_back_makes_it_complete(household: Any, tmp_path: Path) -> Non
             await nodes.up("car")
             everybody = ("home", "phone", "car")
             await nodes.until(lambda: all(serves(nodes[one]) == NEW for one in everybody))
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_word_to_the_home_that_was_lost_is_said_again_if_it_is_there(
+    household: Any, there: bool
+) -> None:
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            lost = MeshError("home did not answer within 3 s.")
+            request = AsyncMock(side_effect=[lost, None])
+            mesh = Mock(request=request, ready=lambda to: [to] if there else [])
+            said = nodes["phone"].part(Models)._say(mesh, "home", Staged(task=TASK, number=1))
+            if there:
+                await said
+            else:
+                with pytest.raises(MeshError, match="did not answer"):
+                    await said
+            assert request.await_count == (2 if there else 1)
 
     asyncio.run(main())
 

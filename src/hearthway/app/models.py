@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import hearthway
 from hearthway.mesh.state.shelf import Check, Shelf
 from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.errors import HearthwayError, InputError, StoreError
+from hearthway.records.errors import HearthwayError, InputError, MeshError, StoreError
 from hearthway.records.household import Role
 from hearthway.records.releases import (
     PIECE,
@@ -295,7 +295,7 @@ class Models(Part):
         try:
             for home in mesh.ready(Role.HOME):
                 while self._told.get(task) != (report := self.report(task)):
-                    await mesh.request(home, STAGED, report, PURPOSE, type(None), ASK_TIMEOUT_S)
+                    await self._say(mesh, home, report)
                     self._told[task] = report
         except HearthwayError as why:
             log.debug("not reported", extra={"fields": {"why": why.message}})
@@ -303,6 +303,15 @@ class Models(Part):
                 self._later()
         finally:
             self._reporting.discard(task)
+
+    async def _say(self, mesh: MeshNode, home: str, report: Staged) -> None:
+        """Twice where the home is there and does not answer: a word may be lost as two nodes meet, and all wait for it."""
+        try:
+            await mesh.request(home, STAGED, report, PURPOSE, type(None), ASK_TIMEOUT_S)
+        except MeshError:
+            if not mesh.ready(home):
+                raise
+            await mesh.request(home, STAGED, report, PURPOSE, type(None), ASK_TIMEOUT_S)
 
     def report(self, task: str) -> Staged:
         """How this node stands with the newest order about a task."""
