@@ -8,7 +8,6 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
-from unittest.mock import AsyncMock, Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -21,7 +20,6 @@ from hearthway.cli.main import cli
 from hearthway.cli.status import lines_of
 from hearthway.mesh.trust.signing import public_bytes
 from hearthway.records.errors import HearthwayError, InputError, MeshError
-from hearthway.records.releases import Staged
 
 from .modelling import BAD, TASK, give, model, opaque, own, publish, serves
 
@@ -89,22 +87,60 @@ def test_who_comes_back_makes_it_complete(household: Any, tmp_path: Path) -> Non
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_word_to_the_home_that_was_lost_is_said_again_if_it_is_there(
-    household: Any, there: bool
+def test_what_became_whole_while_others_were_looked_at_is_carried_out(
+    household: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its fetch had not come back yet, was called off as wanted no more, and nobody looked again."""
+    monkeypatch.setattr("hearthway.app.models.AGAIN_S", (600.0,))
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            phone = nodes["phone"].part(Models)
+            whole, asked = phone.fetcher.fetch, list[Any]()
+
+            async def slow(*what: Any) -> bool:
+                asked.append(what)
+                return await asyncio.Event().wait()
+
+            monkeypatch.setattr(phone.fetcher, "fetch", slow)
+            await nodes.ask("home", "model-add", **own(tmp_path, "new.student", NEW))
+            await nodes.until(lambda: bool(asked) and not phone._wake.is_set())
+            await asyncio.sleep(0.3)  # the home has tried it, and waits for the phone alone
+            assert await whole(*asked[0])
+            assert not phone._wake.is_set()
+            phone._fetch_next()
+            await nodes.until(
+                lambda: serves(nodes["home"]) == NEW, 5.0
+            )  # asking the phone wakes it
+
+    asyncio.run(main())
+
+
+def test_a_word_to_the_home_that_was_lost_is_said_again_at_once(
+    household: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
         async with household(phone="phone") as nodes:
-            lost = MeshError("home did not answer within 3 s.")
-            request = AsyncMock(side_effect=[lost, None])
-            mesh = Mock(request=request, ready=lambda to: [to] if there else [])
-            said = nodes["phone"].part(Models)._say(mesh, "home", Staged(task=TASK, number=1))
-            if there:
-                await said
-            else:
-                with pytest.raises(MeshError, match="did not answer"):
-                    await said
-            assert request.await_count == (2 if there else 1)
+            await give(nodes, tmp_path, NEW, "home", "phone")
+            phone = nodes["phone"].part(Models)
+            await nodes.until(lambda: phone._told.get(TASK) == phone.report(TASK))
+            phone._told.clear()
+            wire, lost = nodes["phone"].wire, list[str]()
+            whole = wire.ask
+
+            def ask(device_id: str, frame: bytes, timeout_s: float) -> Any:
+                if not lost:
+                    lost.append(device_id)
+                    return away(device_id)
+                return whole(device_id, frame, timeout_s)
+
+            async def away(device_id: str) -> bytes:
+                raise MeshError(f"{device_id} did not answer within 2 s.")
+
+            monkeypatch.setattr(wire, "ask", ask)
+            await phone._report(TASK)
+            assert lost == ["home"]
+            assert phone._told.get(TASK) == phone.report(TASK)
 
     asyncio.run(main())
 

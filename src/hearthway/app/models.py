@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import hearthway
 from hearthway.mesh.state.shelf import Check, Shelf
 from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.errors import HearthwayError, InputError, MeshError, StoreError
+from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.household import Role
 from hearthway.records.releases import (
     PIECE,
@@ -33,7 +33,7 @@ from hearthway.records.releases import (
 from .control import ControlServer
 from .model_check import ChildCheck
 from .model_fetch import PIECE_TIMEOUT_S, Fetcher
-from .model_orders import ASK_TIMEOUT_S, OrderBook
+from .model_orders import OrderBook
 from .model_words import row_of
 from .part import Part
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hearthway.models")
 Request = dict[str, Any]
+REPORT_S = 10.0  # a word that was lost as two nodes met is said again within it, and counts once
 AGAIN_S = (
     5.0,
     30.0,
@@ -246,6 +247,9 @@ class Models(Part):
         except HearthwayError as why:
             log.warning("not fetched", extra={"fields": {"task": task, "problem": why.message}})
             whole = False
+        except asyncio.CancelledError:
+            self._wake.set()  # nothing was wanted any more: perhaps since it has just become whole
+            raise
         if whole:
             self._tries = 0
             if (
@@ -295,7 +299,7 @@ class Models(Part):
         try:
             for home in mesh.ready(Role.HOME):
                 while self._told.get(task) != (report := self.report(task)):
-                    await self._say(mesh, home, report)
+                    await mesh.command(home, STAGED, report, PURPOSE, type(None), REPORT_S)
                     self._told[task] = report
         except HearthwayError as why:
             log.debug("not reported", extra={"fields": {"why": why.message}})
@@ -303,15 +307,6 @@ class Models(Part):
                 self._later()
         finally:
             self._reporting.discard(task)
-
-    async def _say(self, mesh: MeshNode, home: str, report: Staged) -> None:
-        """Twice where the home is there and does not answer: a word may be lost as two nodes meet, and all wait for it."""
-        try:
-            await mesh.request(home, STAGED, report, PURPOSE, type(None), ASK_TIMEOUT_S)
-        except MeshError:
-            if not mesh.ready(home):
-                raise
-            await mesh.request(home, STAGED, report, PURPOSE, type(None), ASK_TIMEOUT_S)
 
     def report(self, task: str) -> Staged:
         """How this node stands with the newest order about a task."""
