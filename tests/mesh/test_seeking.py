@@ -21,7 +21,7 @@ from hearthway.mesh.links.presence import Presence
 from hearthway.mesh.links.probe import split_address
 from hearthway.mesh.links.seeking import Knocks
 from hearthway.mesh.links.stream import PORT_OFFSET, Stream, Streams
-from hearthway.mesh.links.ways import PONG, Ways
+from hearthway.mesh.links.ways import Ways
 from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.errors import MeshError
 
@@ -382,7 +382,7 @@ class _Standing:
     """Ways of which the test says where a stream stands."""
 
     def __init__(self) -> None:
-        self.standing: dict[str, _Answering] = {}
+        self.standing: dict[str, _Answering | _Hangs] = {}
         self.listed = True
         self.parted: list[str] = []
         self.met: list[str] = []
@@ -402,10 +402,8 @@ class _Standing:
 
 
 class _Answering:
-    heard_s = float("inf")  # ago
-
-    def heard_within(self, seconds: float) -> bool:
-        return self.heard_s < seconds
+    closed = False
+    silent_s: float = 1.5  # neither heard just now nor missed yet
 
     def write(self, _payload: bytes) -> bool:
         return True
@@ -472,6 +470,34 @@ def test_a_cut_wire_is_believed_before_zenoh(make_household: Any) -> None:
     asyncio.run(scenario())
 
 
+class _Hangs:
+    """It says nothing from now on, and may be cut for that."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self.heard_s = time.monotonic()
+        self.pings = 0
+        self.cut = asyncio.Event()
+
+    @property
+    def silent_s(self) -> float:
+        return time.monotonic() - self.heard_s
+
+    def write(self, _payload: bytes) -> bool:
+        self.pings += 1
+        return True
+
+    def abort(self) -> None:
+        self.cut.set()
+
+
+async def _missed_after_s(stream: _Hangs) -> float:
+    async with asyncio.timeout(5.0):
+        await stream.cut.wait()
+    return stream.silent_s
+
+
 def test_whoever_only_its_stream_shows_is_missed_when_it_is_silent_and_no_beat_later(
     make_household: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -481,16 +507,48 @@ def test_whoever_only_its_stream_shows_is_missed_when_it_is_silent_and_no_beat_l
 
     async def scenario() -> None:
         with _ending(_Scene(roster)) as scene:
-            stream, cut = _Answering(), asyncio.Event()
-            monkeypatch.setattr(stream, "abort", cut.set)
-            scene.ways.standing["car"] = stream
+            stream = scene.ways.standing["car"] = _Hangs()
             scene.presence.stands("car")
             await asyncio.sleep(0.1)
-            scene.presence.hear("car", PONG, stream)  # type: ignore[arg-type]  # what presence uses of it
-            heard_s = time.monotonic()
-            async with asyncio.timeout(5.0):
-                await cut.wait()
-            assert 0.39 < time.monotonic() - heard_s < 0.65
+            stream.heard_s = time.monotonic()
+            assert 0.39 < await _missed_after_s(stream) < 0.65
+
+    asyncio.run(scenario())
+
+
+def test_while_zenoh_may_be_blocked_by_one_that_went_the_others_are_asked_themselves(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing a cut wire, zenoh told of a third that hung only after 5 s. Later nobody is asked."""
+    monkeypatch.setattr("hearthway.mesh.links.presence._SILENT_S", 0.3)
+    monkeypatch.setattr("hearthway.mesh.links.presence._BEAT_S", 0.1)
+    monkeypatch.setattr("hearthway.mesh.links.presence._SHAKEN_S", 0.6)
+    roster = make_household(phone="phone", car="car", home="home").identity("phone").roster
+
+    async def scenario() -> None:
+        for hangs in (True, False):
+            with _ending(_Scene(roster)) as scene:
+                await scene.there()
+                car = scene.ways.standing["car"] = _Hangs()
+                scene.presence.notice("home", alive=True)
+                await asyncio.sleep(0.05)
+                assert car.pings == 0, "zenoh is relied on"
+                car.heard_s -= 3600.0  # nobody had anything to say
+                scene.presence.notice("home", alive=False)
+                if hangs:
+                    asked_s = time.monotonic()
+                    assert await _missed_after_s(car) > 3600.0
+                    assert 0.29 < time.monotonic() - asked_s < 0.55, "nobody is cut unasked"
+                    assert not scene.presence.sees("car"), "its word of before counts no more"
+                    continue
+                begun_s = time.monotonic()
+                while time.monotonic() < begun_s + 1.0:
+                    car.heard_s = time.monotonic()
+                    await asyncio.sleep(0.02)
+                asked = car.pings
+                assert asked > 1
+                await asyncio.sleep(0.3)
+                assert (car.pings, car.cut.is_set()) == (asked, False)
 
     asyncio.run(scenario())
 
@@ -516,10 +574,10 @@ def test_zenohs_late_word_ends_no_stream_that_came_since(make_household: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("heard_s", "listed", "gone"), [(0.3, True, False), (1.6, True, True), (0.3, False, True)]
+    ("silent_s", "listed", "gone"), [(0.3, True, False), (1.6, True, True), (0.3, False, True)]
 )
 def test_whoever_was_heard_just_now_is_there_whatever_zenoh_says(
-    make_household: Any, heard_s: float, *, listed: bool, gone: bool
+    make_household: Any, silent_s: float, *, listed: bool, gone: bool
 ) -> None:
     """An old wire of zenoh's may end seconds after the return. A node that hangs was silent for longer.
 
@@ -530,7 +588,8 @@ def test_whoever_was_heard_just_now_is_there_whatever_zenoh_says(
     async def scenario() -> None:
         with _ending(_Scene(roster)) as scene:
             await scene.there()
-            scene.ways.standing["car"].heard_s = heard_s
+            car = scene.ways.standing["car"] = _Answering()
+            car.silent_s = silent_s
             scene.ways.listed = listed
             scene.presence.notice("car", alive=False)
             assert scene.told == ([True, False] if gone else [True])

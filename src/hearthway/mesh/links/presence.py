@@ -20,6 +20,9 @@ _BEAT_S, _SILENT_S = 0.5, 2.0  # a peer that only its stream shows is asked whet
 _FRESH_S = 1.0  # whoever was heard by its stream so lately is there: a node that hangs is missed 1.5 to 2 s after its last word
 # A wire was cut and zenoh has not noticed: its word is not taken for so long. It was seen to notice after 10 s.
 _DOUBT_S = 15.0
+# For so long after somebody went zenoh may say nothing of anybody: it closes a cut wire's sockets with a linger of 10 s, which
+# blocks a thread and whatever task waits there. A third node that then hung was missed only after 4.5 to 5 s.
+_SHAKEN_S = 12.0
 
 
 class Presence:
@@ -40,8 +43,8 @@ class Presence:
         self._roster, self._is_open, self._spawn, self._changed = roster, is_open, spawn, changed
         self._held_s: dict[str, float] = {}  # whose session is opened anew, until when it may be
         self._meeting: dict[str, asyncio.Task[None]] = {}
-        self._beat_s: dict[str, float] = {}  # when a peer without a token was last heard
         self._beating: set[str] = set()
+        self._shaken_until_s = 0.0
         self._unheld: set[str] = set()  # who has not said yet that it will hold on to us
         self._all_held = asyncio.Event()
         self._asked: dict[
@@ -68,7 +71,7 @@ class Presence:
             return
         self.tokens.discard(device_id)
         stream = self.ways.stream(device_id)
-        fresh = stream is not None and stream.heard_within(_FRESH_S)
+        fresh = stream is not None and not stream.closed and stream.silent_s < _FRESH_S
         # Whoever moved has to be missed: its return is what makes both sides write down where it is.
         fresh = fresh and self.ways.as_listed(device_id)
         if stream is not None and self._is_open() and (doubted or fresh):
@@ -148,7 +151,6 @@ class Presence:
             if stream.writable:
                 stream.write(PONG)
         elif kind == PONG:
-            self._beat_s[sender] = time.monotonic()
             for asked in () if stream is None else self._asked.get(stream, ()):
                 if not asked.done():
                     asked.set_result(None)
@@ -159,12 +161,27 @@ class Presence:
 
     def stands(self, device_id: str) -> None:
         """A stream to it is in use. Where zenoh does not see it (yet), the stream itself shows that it is there."""
-        if self.sees(device_id) or not self._is_open() or self.ways.stream(device_id) is None:
+        if not self._is_open() or self.ways.stream(device_id) is None:
             return
+        if not self._zenoh_tells(device_id):
+            self._watch(device_id)
+        if not self.sees(device_id):
+            self._tell(device_id, alive=True)
+
+    def _zenoh_tells(self, device_id: str) -> bool:
+        """Does it see that peer, and would it say so if it went?"""
+        return self.sees(device_id) and time.monotonic() >= self._shaken_until_s
+
+    def _watch(self, device_id: str) -> None:
         if device_id not in self._beating:
             self._beating.add(device_id)
             self._spawn(self._beat(device_id))
-        self._tell(device_id, alive=True)
+
+    def _shaken(self) -> None:
+        """Somebody went: those whose stream stands are asked themselves for a while."""
+        self._shaken_until_s = time.monotonic() + _SHAKEN_S
+        for device_id in [d for d, peer in self.peers.items() if peer.alive]:
+            self.stands(device_id)
 
     async def answers(self, stream: Stream, timeout_s: float) -> bool:
         """Does the other side of that very stream answer now?"""
@@ -185,14 +202,16 @@ class Presence:
         return not stream.closed
 
     async def _beat(self, device_id: str) -> None:
-        """Until zenoh sees it, or it is silent for 2 s. Zenoh can take 10 s to find a peer whose wire was cut."""
-        self._beat_s[device_id] = time.monotonic()
+        """Until zenoh can be relied on for it, or it is silent for 2 s. Zenoh can take 10 s to find a peer whose wire was cut."""
+        begun_s = time.monotonic()
         try:
             while (stream := self.ways.stream(device_id)) is not None:
-                if self.sees(device_id):
+                if self._zenoh_tells(device_id):
                     return
-                left_s = self._beat_s[device_id] + _SILENT_S - time.monotonic()
+                # Unasked it may have had nothing to say for hours.
+                left_s = _SILENT_S - min(stream.silent_s, time.monotonic() - begun_s)
                 if left_s <= 0.0:
+                    self._doubt(device_id)
                     stream.abort()
                     return
                 stream.write(PING)
@@ -232,6 +251,8 @@ class Presence:
             alive=alive,
             since_s=time.monotonic(),
         )
+        if not alive and self._is_open():
+            self._shaken()
         self._changed(device_id, alive)
         for callback in self.on_peer:
             callback(device_id, alive)

@@ -141,9 +141,10 @@ class Stream(TlsProtocol):
         peer = self._transport.get_extra_info("peername") if self._transport else None
         return str(peer[0]) if peer else ""
 
-    def heard_within(self, seconds: float) -> bool:
-        """Did the other side say anything in the last `seconds`?"""
-        return not self.closed and self._loop.time() - self._heard_s < seconds
+    @property
+    def silent_s(self) -> float:
+        """How long the other side has said nothing."""
+        return self._loop.time() - self._heard_s
 
     # -- writing -------------------------------------------------------------------------------
 
