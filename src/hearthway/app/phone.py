@@ -56,10 +56,11 @@ from .collecting import collected, collected_fixes
 from .config import Config
 from .handoff import Tasks
 from .heap import give_back
+from .importing import import_apart
 from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
-from .personal import AHEAD_MAX_S, import_file, relearn_after
+from .personal import AHEAD_MAX_S, relearn_after
 from .places import act
 from .ruling import Ruling
 from .sensing import signals_of
@@ -573,13 +574,13 @@ class PhoneNode(Member):
             kept = await asyncio.to_thread(self._import_calendar, request)
             await asyncio.to_thread(give_back, self.store)
             return kept
-        found = await asyncio.to_thread(
-            import_file,
-            self.store,
+        found = await import_apart(
+            self.paths,
+            self.config,
+            self.part(Ruling).rules,
             Path(str(request["file"])),
             str(request.get("name", "")),
             request.get("person_id"),
-            self.part(Ruling).rules,
         )
         await asyncio.to_thread(self._wake)
         brain = self.brain
@@ -587,7 +588,6 @@ class PhoneNode(Member):
             raise InputError(
                 "That file held no usable fix.", "Check it with `hearthway drive FILE`."
             )
-        await asyncio.to_thread(brain.snapshot)
         await asyncio.to_thread(give_back, self.store)
         return {**found, "places": len(brain.life.places()), "trips": brain.life.state.trip_count}
 

@@ -85,7 +85,11 @@ class Rules:
     @classmethod
     def parse(cls, text: str, source: str) -> Rules:
         """Rules from TOML; RuleError names `source`, the line and what to write instead."""
-        book = read_rules(text, source)
+        return cls.of(read_rules(text, source))
+
+    @classmethod
+    def of(cls, book: RuleBook) -> Rules:
+        """The rules of `book`."""
         return cls(book.rules, collect=book.collect, train=book.train, keep=book.keep)
 
     @classmethod
