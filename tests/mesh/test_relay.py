@@ -273,13 +273,15 @@ def test_who_is_reached_through_a_relay_goes_with_it_and_another_takes_over(
     async def scenario() -> None:
         async with make_net(phone="phone", car="car", home="home", tablet="phone") as net:
             net.cut("phone", "home")
-            await until(lambda: net.via("phone", "home") == "car")
+            await until(lambda: net.via("phone", "home") in ("car", "tablet"))
+            # Usually car, by its name; tablet, where that was the first to say whom it reaches.
+            first = str(net.via("phone", "home"))
+            other = "tablet" if first == "car" else "car"
             net.links["home"].on_ask(echo)
-            await net.links["car"].close()
-            took_s = await until(lambda: net.via("phone", "home") == "tablet")
-            assert took_s < 2.5
+            await net.links[first].close()
+            assert await until(lambda: net.via("phone", "home") == other) < 2.5
             assert await net.links["phone"].ask("home", b"x", 3.0) == b"echo x"
-            await net.links["tablet"].close()
+            await net.links[other].close()
             assert await until(lambda: net.via("phone", "home") is None) < 2.5
             with pytest.raises(MeshError, match="not reachable"):
                 await net.links["phone"].ask("home", b"x", 1.0)
