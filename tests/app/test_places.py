@@ -16,7 +16,7 @@ from hearthway.app.collecting import rules_of
 from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, load_config, save_config
 from hearthway.app.control import Control, running
 from hearthway.app.node import open_node
-from hearthway.app.offline import forget_everywhere, scope_of
+from hearthway.app.offline import forget_everywhere, relearn_everywhere, scope_of
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.phone import brain_for
 from hearthway.app.places import act, act_offline
@@ -221,12 +221,14 @@ def test_forgetting_takes_the_names_of_what_is_gone(run: Run, phone: NodePaths) 
     run("name", "p1", "Office")
     scope, _ = scope_of([phone], "2024-03-11..2024-03-28", None, 200.0)
     forget_everywhere([phone], scope)
+    relearn_everywhere([phone])
     found = by_id(phone)
     assert sorted(p.name for p in found.values()) == ["", "Office"]
     assert b"Secret-gym" not in phone.database.read_bytes()
     scope, words = scope_of([phone], "office", None, 200.0)
     assert words == "everything within 200 m of the place office"
     forget_everywhere([phone], scope)
+    relearn_everywhere([phone])
     assert [p.name for p in by_id(phone).values()] == [""]
 
 
@@ -246,6 +248,7 @@ def test_a_word_finds_its_place_though_the_ids_moved(run: Run, phone: NodePaths)
     run("name", "p1", "Office")
     scope, _ = scope_of([phone], "2024-03-01..2024-03-05T12:00", None, 200.0)
     forget_everywhere([phone], scope)
+    relearn_everywhere([phone])
     named = [p for p in by_id(phone).values() if p.name]
     assert [(p.name, p.label) for p in named] == [("Office", "work")]
 
@@ -415,6 +418,7 @@ def test_no_half_of_a_merged_place_is_forgotten_by_its_name(run: Run, phone: Nod
     assert "--radius 900" in refused.value.next_step
     scope, _ = scope_of([phone], "clinic", None, 900.0)
     forget_everywhere([phone], scope)
+    relearn_everywhere([phone])
     assert [p.label for p in by_id(phone).values()] == ["home", "work"]
     with Store.open(phone.database, node_id="phone") as store:
         assert not any(distance_m(f.lat, f.lon, *other) < 200.0 for f in store.fixes("anna"))

@@ -20,7 +20,7 @@ from hearthway.mesh.state.forget import (
 from hearthway.mesh.state.receipts import enrolment
 from hearthway.mesh.wire.envelope import Meta
 from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.errors import InputError, ReceiptError
+from hearthway.records.errors import HearthwayError, InputError, ReceiptError
 from hearthway.records.forgetting import SignedForget
 from hearthway.records.household import Role
 from hearthway.records.messages import (
@@ -111,14 +111,19 @@ class Member(Node):
                 self.spawn(self.receipts.show_head(mesh), "head of the receipts")
 
     async def pass_on_orders(self) -> None:
-        """Tell nodes in reach what the owner wants forgotten; what does not arrive stays pending."""
-        mesh = self._paired()
+        """Tell nodes in reach what the owner wants forgotten; what does not arrive stays pending. Unpaired, nobody is."""
+        mesh = self.mesh
+        if mesh is None:
+            return
         for one in await asyncio.to_thread(pending, self.store):
-            for name in one.nodes:
-                if mesh.ready(name):
-                    signed = sign_order(one.order, self.receipts.chain)
+            for name in filter(mesh.ready, one.nodes):
+                signed = sign_order(one.order, self.receipts.chain)
+                try:
                     await mesh.request(name, FORGET, signed, "forget", type(None), FORGET_TIMEOUT_S)
-                    acknowledge(self.store, one.order.order_id, name)
+                except HearthwayError as why:  # the others are told all the same
+                    self.note(f"{name} has not forgotten yet, and is told again: {why.message}")
+                    continue
+                acknowledge(self.store, one.order.order_id, name)
 
     async def _tick(self, meta: Meta, tick: Tick) -> None:
         if isinstance(self.clock, EventClock):

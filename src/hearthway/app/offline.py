@@ -32,6 +32,7 @@ from .clock import SystemClock
 from .collecting import rules_of
 from .config import Config, load_config
 from .control import Control, running
+from .owner import stored_owner
 from .paths import NodePaths, private_dir
 from .witness import RECEIPT_KEY, pinned_witness
 
@@ -210,11 +211,9 @@ def _instant(text: str, *, end: bool) -> float:
 
 
 def forget_everywhere(found: Sequence[NodePaths], scope: Scope) -> dict[str, ForgetReport]:
-    """Forget on the phone, carry its order to every node here, leave it pending for the others; models relearned."""
+    """Forget on the phone, carry its order to every node here, leave it pending for the others. Then `relearn_everywhere`."""
     reports: dict[str, ForgetReport] = {}
-    nodes = sorted(
-        members(found), key=lambda paths: load_config(paths.config).node.role is not Role.PHONE
-    )
+    nodes = _phone_first(found)
     now_s = SystemClock().now_s()
     ids = {paths.root: load_config(paths.config).node.id for paths in nodes}
     for index, paths in enumerate(nodes):
@@ -228,13 +227,25 @@ def forget_everywhere(found: Sequence[NodePaths], scope: Scope) -> dict[str, For
                 for order in orders:
                     reports[ids[paths.root]] = apply(store, chain, order, now_s)
     _settle(nodes, ids)
-    for paths in nodes:
-        if running(paths.socket) and load_config(paths.config).node.role is Role.PHONE:
+    return reports
+
+
+def relearn_everywhere(found: Sequence[NodePaths]) -> None:
+    """After something was forgotten: every phone here learns again from what remains, and a running one tells the others."""
+    for paths in _phone_first(found):
+        if load_config(paths.config).node.role is not Role.PHONE:
+            continue
+        if running(paths.socket):
             with Control(paths.socket, 600.0) as control:
                 control.ask("relearn")
-        elif load_config(paths.config).node.role is Role.PHONE:
+        else:
             relearn_stored(paths)
-    return reports
+
+
+def _phone_first(found: Sequence[NodePaths]) -> list[NodePaths]:
+    return sorted(
+        members(found), key=lambda paths: load_config(paths.config).node.role is not Role.PHONE
+    )
 
 
 def _others(paths: NodePaths, here: list[str]) -> list[str]:
@@ -259,7 +270,7 @@ def _settle(nodes: Sequence[NodePaths], ids: dict[Path, str]) -> None:
 
 
 def relearn_stored(paths: NodePaths) -> None:
-    """Learn every person's model again from what the store holds, with the node not running."""
+    """Learn the owner's model again from what the store holds, with the node not running."""
     from .maps import open_atlas
     from .phone import brain_for
 
@@ -267,8 +278,9 @@ def relearn_stored(paths: NodePaths) -> None:
     atlas = open_atlas(config.map)
     try:
         with opened(paths) as (store, _):
-            for person in store.persons()[:1]:
-                brain_for(store, person, config, atlas, rules_of(paths)).rebuild()
+            owner = stored_owner(store, paths, config.node.id)
+            if owner is not None:
+                brain_for(store, owner, config, atlas, rules_of(paths)).rebuild()
     finally:
         if atlas is not None:
             atlas.close()

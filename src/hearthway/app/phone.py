@@ -60,6 +60,7 @@ from .importing import import_apart
 from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
+from .owner import owner_in, to_import_for
 from .personal import AHEAD_MAX_S, relearn_after
 from .places import act
 from .ruling import Ruling
@@ -196,7 +197,7 @@ class PhoneNode(Member):
     def _verbs(self) -> None:
         super()._verbs()
         on = self.control.on
-        on("import", self._import)
+        on("import", self._import_own)
         on("follow", self._follow)
         on("answer", self._answer)
         on("relearn", self._relearn)
@@ -207,14 +208,9 @@ class PhoneNode(Member):
 
     @property
     def owner(self) -> Person | None:
-        """The person whose phone this is: whom the household's list names, else the first by name."""
-        persons = self.store.persons()
+        """The person whose phone this is: whom the household's list names, else the first who came."""
         roster = None if self.mesh is None else self.mesh.identity.roster
-        named = None if roster is None else roster.member(self.config.node.id)
-        for person in persons:
-            if named is not None and person.person_id == named.person:
-                return person
-        return persons[0] if persons else None
+        return owner_in(self.store, roster, self.config.node.id)
 
     def _wake(self) -> None:
         owner = self.owner
@@ -568,6 +564,12 @@ class PhoneNode(Member):
         return {"id": suggestion.suggestion_id}
 
     # verbs -----------------------------------------------------------------------------------------------------
+
+    async def _import_own(self, request: Request) -> Request:
+        """Only the owner's: somebody else's would lie here unused, and be taken for whose phone it is."""
+        name, said = str(request.get("name", "")), request.get("person_id")
+        owner = await asyncio.to_thread(lambda: self.owner)
+        return await self._import({**request, "person_id": to_import_for(owner, name, said)})
 
     async def _import(self, request: Request) -> Request:
         if is_calendar(Path(str(request["file"]))):

@@ -12,16 +12,15 @@ from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace, spots_of
 from hearthway.context.spots import OWNER_M, OWNER_RATIO, OWNER_STAYS, Pair, total, two_of
 from hearthway.mesh.state.store import Store
-from hearthway.mesh.trust.identity import DeviceIdentity
-from hearthway.records.errors import HearthwayError, InputError
-from hearthway.records.life import LIVED, Person, PlaceWord, WordKind
+from hearthway.records.errors import InputError
+from hearthway.records.life import LIVED, PlaceWord, WordKind
 from hearthway.records.localtime import utc_offset_s
 
 from .brain import Brain
-from .clock import SystemClock
 from .collecting import rules_of
 from .config import load_config
 from .maps import open_atlas
+from .owner import stored_owner
 from .paths import NodePaths
 
 NAME_MAX = 40
@@ -69,7 +68,7 @@ def act_offline(paths: NodePaths, request: Request) -> Request:
     atlas = open_atlas(config.map)
     try:
         with Store.open(paths.database, node_id=config.node.id) as store:
-            owner = _owner(store, paths, config.node.id)
+            owner = stored_owner(store, paths, config.node.id)
             rules = rules_of(paths)
             brain = None if owner is None else brain_for(store, owner, config, atlas, rules)
             return act(brain, store, request)
@@ -296,14 +295,3 @@ def _told(brain: Brain, place: KnownPlace) -> Request:
         "label": record.label,
         "visits": record.visits,
     }
-
-
-def _owner(store: Store, paths: NodePaths, node_id: str) -> Person | None:
-    """Whose phone this is: whom the household's list names, else the first by name."""
-    persons = store.persons()
-    try:
-        named = DeviceIdentity.load(paths.keys, SystemClock().now_s()).roster.member(node_id)
-    except HearthwayError:  # it is in no household yet
-        named = None
-    mine = [p for p in persons if named is not None and p.person_id == named.person]
-    return next(iter([*mine, *persons]), None)

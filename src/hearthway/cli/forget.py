@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from hearthway.app.offline import forget_everywhere, scope_of
+from hearthway.app.offline import forget_everywhere, relearn_everywhere, scope_of
+from hearthway.records.forgetting import ForgetReport
 
 from .common import data_option, json_option, nodes, write_json
 
@@ -41,7 +42,12 @@ def command(
     reports = forget_everywhere(found, scope)
     if json_to is not None:
         write_json(reports, json_to)
-        return
+    else:
+        _tell(reports)  # before what may still fail: it is erased, whatever comes of the rest
+    relearn_everywhere(found)
+
+
+def _tell(reports: dict[str, ForgetReport]) -> None:
     for name, report in reports.items():
         removed = ", ".join(
             f"{count:,} {kind}" for kind, count in sorted(report.counts.items()) if count

@@ -11,6 +11,7 @@ from hearthway.app.calendar import is_calendar
 from hearthway.app.collecting import rules_of
 from hearthway.app.config import load_config
 from hearthway.app.control import Control, running
+from hearthway.app.owner import stored_owner, to_import_for
 from hearthway.app.personal import import_calendar_offline, import_file
 from hearthway.mesh.state.store import Store
 
@@ -19,7 +20,12 @@ from .common import data_option, json_option, node, write_json
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--person", required=True, metavar="NAME", help="Whose it is.")
+@click.option(
+    "--person",
+    required=True,
+    metavar="NAME",
+    help="Whose it is: the phone's owner; the first one becomes it.",
+)
 @data_option
 @json_option
 def command(file: Path, person: str, data: Path | None, json_to: Path | None) -> None:
@@ -36,10 +42,12 @@ def command(file: Path, person: str, data: Path | None, json_to: Path | None) ->
     else:
         config = load_config(paths.config)
         with Store.open(paths.database, node_id=config.node.id) as store:
+            owner = stored_owner(store, paths, config.node.id)
+            person_id = to_import_for(owner, person, None)
             if is_calendar(file):
                 found = import_calendar_offline(store, file, person, config, rules_of(paths))
             else:
-                found = import_file(store, file, person, None, rules_of(paths))
+                found = import_file(store, file, person, person_id, rules_of(paths))
     if json_to is not None:
         write_json(found, json_to)
         return

@@ -14,6 +14,7 @@ from hearthway.app.config import load_config
 from hearthway.app.hindsight import hindsight_lines, look_back, moment_of
 from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened, stored_receipts
+from hearthway.app.owner import stored_owner
 from hearthway.app.witness import receipt_lines
 from hearthway.assist.explain import why
 from hearthway.assist.moment import render
@@ -101,14 +102,14 @@ def _silent(when: str, data: Path | None, json_to: Path | None) -> None:
         )
     atlas = open_atlas(config.map)
     with closing(atlas) if atlas else nullcontext(), opened(paths) as (store, _):
-        people = store.persons()
-        if not people:
+        owner = stored_owner(store, paths, config.node.id)
+        if owner is None:
             raise InputError(
                 "This phone holds nobody's history.",
                 "`hearthway import FILE --person NAME` adds one.",
             )
-        at_s = moment_of(when, store, people[0])
-        seen = look_back(store, people[0], config, atlas, rules_of(paths), at_s)
+        at_s = moment_of(when, store, owner)
+        seen = look_back(store, owner, config, atlas, rules_of(paths), at_s)
     if json_to is not None:
         write_json(seen, json_to)
         return

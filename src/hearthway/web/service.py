@@ -166,7 +166,7 @@ class NodePage:
         ):
             raise InputError(
                 f"This is not the phone of {person[:40]}.",
-                "Set the user in the OwnTracks app to the name used with `hearthway import`.",
+                f"Set the user in the OwnTracks app to {owner.name or owner.person_id!r}, whose phone it is.",
             )
         if owner is None:
             owner = await asyncio.to_thread(node.adopt, person)

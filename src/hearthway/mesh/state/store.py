@@ -154,6 +154,14 @@ class Store(Registers):
         )
         return [Person(person_id=person_id, name=name) for person_id, name in rows]
 
+    def first_person(self) -> Person | None:
+        """Who has been known here by name for longest."""
+        row = self.database.row(
+            "SELECT person_id, name FROM persons WHERE person_no > 0 AND name IS NOT NULL"
+            " ORDER BY person_no LIMIT 1"
+        )
+        return None if row is None else Person(person_id=row[0], name=row[1])
+
     def person(self, name_or_id: str) -> Person:
         """Somebody by name (any case) or id; InputError with the known names."""
         row = self.database.row(
