@@ -5,7 +5,7 @@
 Reads geolife_*.csv and foursquare_*.csv from DIR or DIR/mobility. With --split valid the history is the training part,
 with any other NAME training and validation parts; the targets are the part NAME. Every person is walked forward, one
 visit at a time, by weights that saw nothing of him: people are dealt into folds, a fold's weights are fitted on the
-training part of the other folds and their temperature on the other folds' validation part. Targets have three visits
+training part of the other folds, and how sure they make of the first place on the other folds' validation part. Targets have three visits
 in the seven days before, within their part, as in the published records; a place never visited counts as wrong for
 everybody. "As shipped" is what a phone says: constants in the code, nothing fitted. Intervals are 95 %, people drawn
 with replacement. The last line is JSON for scripts/bench.
@@ -23,12 +23,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from hearthway.context.next_blend import Blend
 from hearthway.context.next_place import Visit
-from hearthway.context.next_score import Scorer
-from hearthway.learn.next_early import EARLY, fit_early
-from hearthway.learn.next_fit import calibrate, fit
+from hearthway.learn.next_fit import calibrate_blend, fit, fit_blend, pack
 from hearthway.learn.next_report import Row, cold_rows, main_rows, staying_rows
 from hearthway.learn.next_shipped import while_staying, with_shipped
+from hearthway.learn.next_sure import EARLY, Sure, fit_sure
 from hearthway.learn.next_walk import (
     TARGET,
     TRAIN,
@@ -64,19 +64,15 @@ def run(case: str, people: list[Person]) -> list[Row]:
         mine = [walk for at, walk in enumerate(walks) if at % FOLDS == fold]
         others = [walk for at, walk in enumerate(walks) if at % FOLDS != fold]
         began = time.process_time()
-        scorer = _fitted(others)
+        blend, early, late = _fitted(others)
         fit_cpu_s += time.process_time() - began
-        mix = fit(
-            [one for walk in others for one in walk.train_mix()], seed=SEED, hidden=MIX_HIDDEN
-        )
-        said, spent_s = outcomes(mine, scorer, mix, part=last)
+        asked = pack([one for walk in others for one in walk.train_mix()], seed=SEED)
+        mix = fit(asked, seed=SEED, hidden=MIX_HIDDEN)
+        said, spent_s = outcomes(mine, blend, mix, part=last)
         walk_cpu_s += spent_s
-        early = fit_early(early_told(others, scorer, EARLY))
-        found += [
-            replace(one, early=early(one.visit, one.confidence)) if one.visit <= EARLY else one
-            for one in said
-        ]
-        print(f"{case}: fold {fold + 1} of {FOLDS}, temperature {scorer.temperature}", flush=True)
+        found += [_as_sure(one, early, late) for one in said]
+        heat = f"{blend.first.temperature}, later {blend.temperature}"
+        print(f"{case}: fold {fold + 1} of {FOLDS}, temperature {heat}", flush=True)
     lines: list[str] = []
     rows = main_rows(case, found, lines) + cold_rows(case, found, lines)
     began = time.process_time()
@@ -122,10 +118,20 @@ def _as_shipped(
     return rows + staying_rows(name, stays, lines)
 
 
-def _fitted(others: list[Walk]) -> Scorer:
-    scorer = fit([one for walk in others for one in walk.train()], seed=SEED)
+def _as_sure(one: Outcome, early: Sure, late: Sure) -> Outcome:
+    if one.visit <= EARLY:
+        return replace(one, early=early(one.visit, one.confidence))
+    return replace(one, confidence=late(one.visit, one.confidence))
+
+
+def _fitted(others: list[Walk]) -> tuple[Blend, Sure, Sure]:
+    """The model, and how sure its first place really is over the first stays and after them."""
+    blend = fit_blend([one for walk in others for one in walk.train()], seed=SEED)
     some = others[:: max(1, len(others) // CALIBRATE_ON)]
-    return calibrate(scorer, [walk.validation() for walk in some])
+    blend, told = calibrate_blend(blend, [walk.validation() for walk in some])
+    early = fit_sure(early_told(others, blend, EARLY), by_count=True)
+    late = fit_sure([one for one in told if one[0] > EARLY], by_count=False)
+    return blend, early, late
 
 
 def read_people(data: Path, case: str, split: str) -> list[Person]:

@@ -8,8 +8,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hearthway.context import next_place
-from hearthway.context.next_place import CANDIDATES, FEATURES, LEVELS, NEW, Habits, Visit
-from hearthway.context.next_score import Predictor, Scorer
+from hearthway.context.next_marks import LAST
+from hearthway.context.next_near import NEAR, NEAR_HERE
+from hearthway.context.next_place import (
+    CANDIDATES,
+    DAYS,
+    FEATURES,
+    FIRST,
+    LATELY_DAYS,
+    LEVELS,
+    MARKS,
+    MIXED,
+    NEW,
+    RANKED,
+    TRACKED,
+    Habits,
+    Question,
+    Visit,
+)
+from hearthway.context.next_score import Answer, Predictor, Scorer
 from hearthway.records.errors import InputError
 
 HOUR_S = 3_600.0
@@ -41,6 +58,19 @@ def scorer(**weights: float) -> Scorer:
         bias=np.zeros(1),
         outer=np.zeros(1),
     )
+
+
+class Asked:
+    """A predictor together with the scores that it is asked with."""
+
+    def __init__(self, model: Scorer) -> None:
+        self.model, self.predictor = model, Predictor(model)
+
+    def answer(self, question: Question) -> Answer:
+        return self.predictor.answer(question, self.model.weigh([question])[0])
+
+    def saw(self, question: Question, place: int) -> None:
+        self.predictor.saw(question, self.model.weigh([question])[0], place)
 
 
 def level(person: Habits, name: str) -> dict[int, float]:
@@ -96,6 +126,76 @@ def test_nothing_after_the_departure_is_used() -> None:
     assert not np.array_equal(before.rows, person.ask().rows)
 
 
+def test_asking_teaches_nothing() -> None:
+    days = [visit(1 + day % 4 + (day % 7 == 0), day, 9 + day % 3) for day in range(60)]
+    asked = Habits()
+    for one in days:
+        asked.learn(one)
+        asked.ask()
+    assert np.array_equal(asked.ask().rows, habits(*days).ask().rows)
+
+
+def test_where_one_was_today_and_on_how_many_days_is_told() -> None:
+    """Place 1 twice on each of eight days, place 2 once on every other; on the ninth 1 once so far."""
+    past = []
+    for day in range(8):
+        past += [visit(1, day, 8), visit(1, day, 12)] + [visit(2, day, 18)] * (day % 2)
+    at = FIRST + LAST + len(RANKED) + MIXED
+    question = habits(*past, visit(1, 8, 8)).ask()
+    assert question.visits == 21
+    today, share, a_day = question.rows[:2, at : at + DAYS].T.tolist()
+    assert today == [1.0, 0.0]
+    assert share == pytest.approx(np.log([9.5 / 10.0, 4.5 / 10.0]).tolist())
+    assert a_day == pytest.approx(np.log([17.0 / 9.0, 1.0]).tolist())
+    late = habits(*past, visit(1, 8, 8, hours=20.0)).ask()
+    assert late.rows[:2, at].tolist() == [0.0, 0.0]  # it is left on the next day
+
+
+def test_how_much_happened_lately_is_told() -> None:
+    """One visit a day for 40 days, left at nine: one since nine yesterday, and seven and thirty."""
+    question = habits(*[visit(1 + day % 2, day, 8) for day in range(40)]).ask()
+    at = FIRST + MARKS + len(TRACKED) + 1
+    lately = question.rows[0, at : at + len(LATELY_DAYS)].tolist()
+    assert lately == pytest.approx(np.log1p([1.0, 7.0, 30.0]).tolist())
+
+
+def test_who_lives_by_the_clock_is_told_from_who_follows_where_he_is() -> None:
+    """The running success of a level: of "hour and day" where the hour tells, of "origin" where only the place before does."""
+    chance = np.random.default_rng(3)
+    clock, chain = [], []
+    for day in range(40):
+        clock += [visit(at, day, 8 + 4 * at) for at in (1, 2, 3)]
+        start = int(chance.integers(0, 3))
+        hours = sorted(chance.uniform(6.0, 22.0, 3))
+        chain += [visit(1 + (start + at) % 3, day, hour, 0.1) for at, hour in enumerate(hours)]
+
+    def track(past: list[Visit]) -> tuple[float, float]:
+        hour, origin = habits(*past).ask().rows[0, FIRST + MARKS + 1 : FIRST + MARKS + 3]
+        return float(hour), float(origin)
+
+    assert track(clock)[0] > track(chain)[0]
+    assert track(chain)[1] > track(chain)[0]
+
+
+def test_what_lies_near_is_told_where_positions_are_known() -> None:
+    """Without positions those columns are 0; with them, they say which place is home and how far it is."""
+    days = [visit(1 + day % 3 % 2, day, 8) for day in range(12)]
+    plain = habits(*days).ask().rows
+    near = slice(FIRST + MARKS - NEAR, FIRST + MARKS)
+    assert not plain[:, near].any()
+    assert not plain[:, -NEAR_HERE:].any()
+    at = {1: (0.0, 0.0), 2: (0.0, 2.0)}
+    placed = [
+        Visit(place=one.place, start_s=one.start_s, depart_s=one.depart_s, at=at[one.place])
+        for one in days
+    ]
+    rows = habits(*placed).ask().rows
+    assert rows[:2, near][:, -2].tolist() == pytest.approx([0.0, np.log1p(2.0)])
+    assert rows[:2, near][:, -1].tolist() == [1.0, 0.0]
+    without = [*range(11 + len(LEVELS)), *range(14 + len(LEVELS), FIRST + MARKS - NEAR)]
+    assert np.array_equal(rows[:, without], plain[:, without])
+
+
 def test_only_candidates_are_bounded_and_the_plainly_likely_stay() -> None:
     many = [visit(100 + day, day, 9) for day in range(CANDIDATES + 40)]
     usual = [visit(7, day, 12) for day in range(CANDIDATES + 40)]
@@ -136,7 +236,7 @@ def test_asking_about_nobody_is_an_error() -> None:
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=40), st.integers(0, 20))
 def test_the_posterior_is_a_distribution(places: list[int], gap_h: int) -> None:
     person = Habits()
-    predictor = Predictor(scorer(all=1.0, origin=0.7))
+    predictor = Asked(scorer(all=1.0, origin=0.7))
     for at, place in enumerate(places):
         known = at > 0 and place in places[:at]
         if at:
@@ -152,7 +252,7 @@ def test_the_posterior_is_a_distribution(places: list[int], gap_h: int) -> None:
 
 def test_what_he_did_moves_the_answer_and_a_place_that_was_not_asked_about_does_not() -> None:
     question = habits(*[visit(1 + day % 3, day, 9) for day in range(30)]).ask()
-    predictor = Predictor(scorer(all=1.0))
+    predictor = Asked(scorer(all=1.0))
     before = dict(
         zip(
             *(

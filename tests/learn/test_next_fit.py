@@ -6,9 +6,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from hearthway.context.next_place import NEW, Visit
+from hearthway.context.next_blend import ALIKE, ALONE
+from hearthway.context.next_place import FEATURES, FIRST, NEW, Visit
 from hearthway.learn.bootstrap import pooled_interval
-from hearthway.learn.next_fit import Asked, calibrate, fit
+from hearthway.learn.next_fit import (
+    Asked,
+    Packed,
+    calibrate,
+    calibrate_blend,
+    fit,
+    fit_blend,
+    pack,
+    weighed,
+)
 from hearthway.learn.next_report import cold_rows, main_rows
 from hearthway.learn.next_walk import TARGET, TRAIN, VALID, Outcome, Person, Walk, outcomes, rank
 from hearthway.records.errors import InputError
@@ -35,11 +45,20 @@ def walks() -> list[Walk]:
     return [Walk(who, person(who)) for who in range(6)]
 
 
+def packed(some: list[Walk]) -> Packed:
+    return pack([one for walk in some for one in walk.train()], seed=1)
+
+
 def test_weights_fitted_on_others_beat_the_mix_and_the_most_frequent(walks: list[Walk]) -> None:
     others, mine = walks[:5], walks[5:]
-    scorer = fit([one for walk in others for one in walk.train()], seed=1, passes=20)
-    mix = fit([one for walk in others for one in walk.train_mix()], seed=1, hidden=1)
-    scorer = calibrate(scorer, [walk.validation() for walk in others])
+    scorer = fit(packed(others), seed=1, passes=20, columns=FIRST)
+    mix = fit(pack([one for walk in others for one in walk.train_mix()], seed=1), seed=1, hidden=1)
+    scorer, told = calibrate(scorer, [walk.validation() for walk in others])
+    assert len(told) == sum(walk.parts.count(VALID) for walk in others)
+    assert np.mean([p for _, p, _ in told]) == pytest.approx(
+        np.mean([r for *_, r in told]), abs=0.1
+    )
+    assert told[0][0] == others[0].parts.index(VALID) + 2  # which visit it was, from 1
     found, spent_s = outcomes(mine, scorer, mix, part=TARGET)
     targets = [one for one in found if one.target]
     assert [one.in_part for one in found] == [part == TARGET for part in mine[0].parts]
@@ -53,7 +72,7 @@ def test_weights_fitted_on_others_beat_the_mix_and_the_most_frequent(walks: list
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(walks: list[Walk]) -> None:
-    asked = walks[0].train()
+    asked = packed(walks[:1])
     one, two, other = (fit(asked, seed=seed, passes=2) for seed in (1, 1, 2))
     assert np.array_equal(one.linear, two.linear)
     assert np.array_equal(one.inner, two.inner)
@@ -61,17 +80,39 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(walks: list[Walk
 
 
 def test_an_overconfident_scorer_is_cooled(walks: list[Walk]) -> None:
-    scorer = fit([one for walk in walks[:5] for one in walk.train()], seed=1, passes=8)
+    scorer = fit(packed(walks[:5]), seed=1, passes=8)
     hot = msgspec.structs.replace(scorer, linear=scorer.linear * 4.0, outer=scorer.outer * 4.0)
     part = [walk.validation() for walk in walks[:5]]
-    assert calibrate(hot, part).temperature > calibrate(scorer, part).temperature
+    assert calibrate(hot, part)[0].temperature > calibrate(scorer, part)[0].temperature
+
+
+def test_a_blend_begins_as_its_first_network_and_is_right_as_often_once_all_speak(
+    walks: list[Walk],
+) -> None:
+    others, mine = walks[:5], walks[5]
+    asked = [one for walk in others for one in walk.train()]
+    parts = [walk.validation() for walk in others]
+    blend, _ = calibrate_blend(fit_blend(asked, seed=1), parts)
+    alone, _ = calibrate(fit(packed(others), seed=1, columns=FIRST), parts)
+    assert (len(blend.first.centre), len(blend.further.centre)) == (FIRST, FEATURES)
+    told, plain = (weighed(model, mine.asked) for model in (blend, alone))
+    same = [np.array_equal(one, other) for one, other in zip(told, plain, strict=True)]
+    assert same.index(False) == ALONE - 1  # the first question is before visit 2
+    assert not any(same[ALONE - 1 :])
+    assert blend.temperature_at(ALONE - 1) == alone.temperature
+    assert blend.temperature_at(ALIKE) == blend.temperature
+    truth = [one.truth for one in mine.asked]
+    late = range(ALIKE, len(truth))
+    right = [np.mean([said[at].argmax() == truth[at] for at in late]) for said in (told, plain)]
+    assert right[0] >= right[1] - 0.05
+    assert right[0] > 0.6
 
 
 def test_nothing_to_fit_or_calibrate_on_is_an_error(walks: list[Walk]) -> None:
     with pytest.raises(InputError, match="Too few visits"):
-        fit([Asked(walks[0].asked[5].question, -1)] * 9, seed=1)
+        pack([Asked(walks[0].asked[5].question, -1)] * 9, seed=1)
     with pytest.raises(InputError, match="No visit to calibrate on"):
-        calibrate(fit(walks[0].train(), seed=1, passes=1), [])
+        calibrate(fit(packed(walks[:1]), seed=1, passes=1), [])
 
 
 def test_a_walk_counts_a_first_visit_as_new_and_its_parts_as_given(walks: list[Walk]) -> None:

@@ -4,7 +4,8 @@ Past transitions vote for their destinations. A vote is weighed by age, by how n
 the week (kernels on the departure, since the arrival is unknown), and by whether it left from the same place and the
 same place before that. Each such level backs off into a plainer one with Dirichlet smoothing, so that little evidence
 moves little; its features are what it says beyond the level below. "Somewhere new" is a candidate of its own, with
-the rate at which each level led somewhere new.
+the rate at which each level led somewhere new. Those are the first features. Further ones, for who is known longer, say how far
+each level was right with this person (`next_trust`), how a place stands among the others (`next_marks`), and what lies near it.
 
 One visit is learned by appending it: there is no training pass, and forgetting is leaving visits out. The weights
 that join the features are `next_score`'s, the same for everybody.
@@ -20,6 +21,10 @@ from numpy.typing import NDArray
 
 from hearthway.records.errors import InputError
 from hearthway.records.localtime import DAY_S
+
+from .next_marks import LAST, last_times, standing
+from .next_near import NEAR, NEAR_HERE, Around, near_by
+from .next_trust import Trust
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.float32]
@@ -51,7 +56,15 @@ PLAIN = (2, 4, 9, 10)
 RATES = (1, 3, 4, 9, 10)  # levels whose rate of new places speaks for somewhere new
 OTHERS = 14
 CONTEXT = 11
-FEATURES = len(LEVELS) + OTHERS + len(RATES) + CONTEXT + 1
+FIRST = len(LEVELS) + OTHERS + len(RATES) + CONTEXT + 1  # columns for anybody
+RANKED = (10, 4, 2, 9)  # levels whose ranking of the places is told as well
+PLAINEST = 1
+TRACKED = (2, 4, 9, 10, 13)  # whose success with this person is told, against that of PLAINEST
+MIXED, DAYS = 3, 3
+LATELY_DAYS = (1.0, 7.0, 30.0)
+MARKS = LAST + len(RANKED) + MIXED + DAYS + NEAR
+FEATURES = FIRST + MARKS + len(TRACKED) + 1 + len(LATELY_DAYS) + NEAR_HERE
+_GROWING = ("_counts", "_last_s", "_first_s", "_last_at", "_at", "_days_at", "_today_at")
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -64,10 +77,23 @@ class Visit(Struct, frozen=True, kw_only=True):
 
 
 class Question(Struct, frozen=True):
-    """The candidates at a departure: place numbers (`NEW` last) and one row of features each."""
+    """The candidates at a departure: place numbers (`NEW` last), one row of features each, and after how many visits."""
 
     places: NDArray[np.int64]
     rows: Rows
+    visits: int
+
+
+class _Said(Struct, frozen=True):
+    """The votes as the last visit ends: by transition, and by place and level."""
+
+    moves: Floats
+    weights: Floats
+    mass: Floats
+    day_gap_s: Floats
+    week_gap_s: Floats
+    smooth: Floats
+    beyond: Floats
 
 
 class Habits:
@@ -86,6 +112,12 @@ class Habits:
         self._moves = np.zeros((64, 6))
         self._made = 0
         self._recent: list[Visit] = []
+        self._day = -1.0
+        self._days = 0.0
+        self._days_at = np.zeros(16)
+        self._today_at = np.zeros(16)  # visits on the day of the last one
+        self._trust = Trust(len(LEVELS), TRACKED, PLAINEST)
+        self._said: _Said | None = None  # for the last visit
 
     def learn(self, visit: Visit) -> None:
         """A visit began; visits come in order of time."""
@@ -99,7 +131,11 @@ class Habits:
         new = visit.place not in self._index
         place = self._place(visit)
         if self._recent:
+            if not new:
+                self._trust.came(self._levels().smooth[place])
             self._move(place, new)
+        self._said = None
+        self._count_day(place, visit.start_s // DAY_S)
         self._counts[place] += 1.0
         self._last_s[place] = visit.start_s
         self._last_at[place] = self.visits
@@ -107,13 +143,21 @@ class Habits:
         self._recent.append(visit)
         del self._recent[:-16]
 
+    def _count_day(self, place: int, day: float) -> None:
+        if day != self._day:
+            self._today_at[:] = 0.0
+            self._days += 1.0
+            self._day = day
+        self._days_at[place] += self._today_at[place] == 0.0
+        self._today_at[place] += 1.0
+
     def _place(self, visit: Visit) -> int:
         index = self._index.get(visit.place)
         if index is None:
             index = self._index[visit.place] = len(self._names)
             self._names.append(visit.place)
             if index == len(self._counts):
-                for name in ("_counts", "_last_s", "_first_s", "_last_at", "_at"):
+                for name in _GROWING:
                     old = getattr(self, name)
                     setattr(self, name, np.concatenate((old, np.zeros_like(old))))
             self._first_s[index] = visit.start_s
@@ -142,37 +186,49 @@ class Habits:
         """The candidates as the last visit ends."""
         if not self._recent:
             raise InputError("Nothing is known of this person yet.", "Learn a visit first.")
-        known = len(self._names)
-        moves = self._moves[max(0, self._made - MAX_VISITS) : self._made]
-        weights, clock_gap_s = self._weights(moves)
-        levels = len(LEVELS)
-        cell = (moves[:, 2].astype(np.int64)[:, None] * levels + np.arange(levels)).ravel()
-        votes = np.bincount(cell, weights.ravel(), known * levels).astype(np.float64)
-        votes = votes.reshape(known, levels)
-        mass = weights.sum(axis=0)
-        smooth, said = self._smooth(votes, mass)
-        keep = np.arange(known)
-        if known > CANDIDATES:
-            plain = np.log(smooth[:, PLAIN]).sum(axis=1)
+        said = self._levels()
+        keep = np.arange(len(said.smooth))
+        if len(keep) > CANDIDATES:
+            plain = np.log(said.smooth[:, PLAIN]).sum(axis=1)
             keep = np.sort(np.argsort(-plain, kind="stable")[:CANDIDATES])
+        levels = len(LEVELS)
         rows = np.zeros((len(keep) + 1, FEATURES), dtype=np.float32)
-        rows[:-1, :levels] = said[keep]
-        rows[:-1, levels : levels + OTHERS] = self._others(keep, moves, clock_gap_s)
+        rows[:-1, :levels] = said.beyond[keep]
+        rows[:-1, levels : levels + OTHERS] = self._others(keep, said)
         at = levels + OTHERS
-        rows[-1, at : at + len(RATES)] = self._rates(moves, weights, mass)
+        rows[-1, at : at + len(RATES)] = self._rates(said)
         at += len(RATES)
-        rows[:, at : at + CONTEXT] = self._context(mass, smooth[:, 10])
-        rows[-1, -1] = 1.0
-        return Question(np.append(np.asarray(self._names, dtype=np.int64)[keep], NEW), rows)
+        rows[:, at : at + CONTEXT] = self._context(said)
+        rows[-1, FIRST - 1] = 1.0
+        self._further(rows[:, FIRST:], keep, said)
+        names = np.asarray(self._names, dtype=np.int64)[keep]
+        return Question(np.append(names, NEW), rows, self.visits)
 
-    def _weights(self, moves: Floats) -> tuple[Floats, Floats]:
-        """(weight of each transition at each level, how far its departure was in the day, seconds)."""
-        now_s = self._recent[-1].depart_s
-        age = np.maximum(0.0, now_s - moves[:, 3]) / DAY_S
-        week_s = np.abs(moves[:, 4] - now_s % (7 * DAY_S))
+    def _levels(self) -> _Said:
+        """What each level says as the last visit ends."""
+        if self._said is None:
+            known, levels = len(self._names), len(LEVELS)
+            moves = self._moves[max(0, self._made - MAX_VISITS) : self._made]
+            day_gap_s, week_gap_s = self._gaps(moves)
+            weights = self._weights(moves, day_gap_s, week_gap_s)
+            cell = (moves[:, 2].astype(np.int64)[:, None] * levels + np.arange(levels)).ravel()
+            votes = np.bincount(cell, weights.ravel(), known * levels).astype(np.float64)
+            mass = weights.sum(axis=0)
+            smooth, beyond = self._smooth(votes.reshape(known, levels), mass)
+            self._said = _Said(moves, weights, mass, day_gap_s, week_gap_s, smooth, beyond)
+        return self._said
+
+    def _gaps(self, moves: Floats) -> tuple[Floats, Floats]:
+        """How far each departure was from this one in the day and in the week, seconds."""
+        week_s = np.abs(moves[:, 4] - self._recent[-1].depart_s % (7 * DAY_S))
         week_s = np.minimum(week_s, 7 * DAY_S - week_s)
         day_s = week_s % DAY_S
-        day_s = np.minimum(day_s, DAY_S - day_s)
+        return np.minimum(day_s, DAY_S - day_s), week_s
+
+    def _weights(self, moves: Floats, day_s: Floats, week_s: Floats) -> Floats:
+        """The weight of each transition at each level."""
+        now_s = self._recent[-1].depart_s
+        age = np.maximum(0.0, now_s - moves[:, 3]) / DAY_S
         weekend = (moves[:, 4] >= 5 * DAY_S) == (now_s % (7 * DAY_S) >= 5 * DAY_S)
         kind = np.where(week_s < DAY_S / 2, 1.0, np.where(weekend, 0.6, 0.2))
         hour = np.exp(-0.5 * (day_s / 3_600.0) ** 2)
@@ -182,7 +238,7 @@ class Habits:
         same = (moves[:, 0] == self._origin()).astype(np.float64)
         both = same * (moves[:, 1] == self._before())
         hour_kind = hour * kind
-        weights = np.stack(
+        return np.stack(
             (
                 np.ones_like(age),
                 e45,
@@ -202,7 +258,6 @@ class Habits:
             ),
             axis=1,
         )
-        return weights, day_s
 
     def _smooth(self, votes: Floats, mass: Floats) -> tuple[Floats, Floats]:
         """(probability by place and level, what each level says beyond the one it backs off into)."""
@@ -221,7 +276,7 @@ class Habits:
             said[:, level] = np.log(smooth[:, level]) - (np.log(base) if level else 0.0)
         return smooth, said
 
-    def _others(self, keep: NDArray[np.int64], moves: Floats, clock_gap_s: Floats) -> Floats:
+    def _others(self, keep: NDArray[np.int64], said: _Said) -> Floats:
         """What else speaks for a place: recency, rhythm, the last time here and at this hour, distance."""
         last, origin = self._recent[-1], self._origin()
         out = np.zeros((len(keep), OTHERS))
@@ -239,12 +294,12 @@ class Habits:
             out[:, 7] = keep == self._index[self._recent[-3].place]
         today = last.depart_s // DAY_S
         out[:, 8] = self._last_s[keep] // DAY_S == today
-        here = np.flatnonzero(moves[:, 0] == origin)
+        here = np.flatnonzero(said.moves[:, 0] == origin)
         if len(here):
-            out[:, 9] = keep == moves[here[-1], 2]
-        alike = np.flatnonzero(clock_gap_s < 3_600.0)
+            out[:, 9] = keep == said.moves[here[-1], 2]
+        alike = np.flatnonzero(said.day_gap_s < 3_600.0)
         if len(alike):
-            out[:, 10] = keep == moves[alike[-1], 2]
+            out[:, 10] = keep == said.moves[alike[-1], 2]
         if last.at is not None:
             gap = np.hypot(*(self._at[keep] - self._at[origin]).T)
             out[:, 11] = np.log1p(gap)
@@ -252,9 +307,9 @@ class Habits:
             out[:, 13] = np.exp(-gap / 0.2) * (keep != origin)
         return out
 
-    def _rates(self, moves: Floats, weights: Floats, mass: Floats) -> Floats:
+    def _rates(self, said: _Said) -> Floats:
         """Log-odds of somewhere new at the levels of `RATES`."""
-        fresh = moves[:, 5] @ weights
+        fresh, mass = said.moves[:, 5] @ said.weights, said.mass
         under = (fresh[0] + 1.0) / (mass[0] + 2.0)
         out = np.empty(len(RATES))
         for at, level in enumerate(RATES):
@@ -262,9 +317,9 @@ class Habits:
             out[at] = log(rate / (1.0 - rate))
         return out
 
-    def _context(self, mass: Floats, spread: Floats) -> Floats:
+    def _context(self, said: _Said) -> Floats:
         """The circumstances, the same for every candidate; what they change is for `next_score` to say."""
-        last = self._recent[-1]
+        last, mass, spread = self._recent[-1], said.mass, said.smooth[:, 10]
         angle = last.depart_s % DAY_S / DAY_S * 2 * pi
         days = max(0.0, last.depart_s - self._first_s[0]) / DAY_S
         today = last.depart_s // DAY_S
@@ -283,3 +338,34 @@ class Habits:
                 log1p(sum(visit.start_s // DAY_S == today for visit in self._recent)),
             )
         )
+
+    def _further(self, rows: Rows, keep: NDArray[np.int64], said: _Said) -> None:
+        """Fills the columns after the first ones."""
+        last, smooth = self._recent[-1], said.smooth[keep]
+        mixed = np.log(self._trust.mixed(smooth))
+        here = np.log(smooth[:, RANKED[0]])
+        moves, origin = said.moves, self._origin()
+        departure = (origin, self._before())
+        marks = np.zeros((len(keep), MARKS))
+        marks[:, :LAST] = last_times(keep, moves, departure, said.day_gap_s, said.week_gap_s)
+        at = LAST + len(RANKED)
+        marks[:, LAST:at] = standing(smooth[:, RANKED])
+        of_mixture = (here - here.max(), mixed, mixed - mixed.max())
+        marks[:, at:-NEAR] = np.stack((*of_mixture, *self._days_of(keep)), axis=1)
+        around = np.zeros(NEAR_HERE)
+        if last.at is not None:
+            known = len(said.smooth)
+            levels = said.smooth[:, (PLAINEST, 4, 9, 10)].T
+            whole = Around(self._at[:known], self._counts[:known], *levels)
+            alike = said.weights[:, 4]
+            marks[:, -NEAR:], around = near_by(whole, keep, origin, moves, last.depart_s, alike)
+        age = (last.depart_s - moves[:, 3]) / DAY_S
+        lately = [log1p(1.0 + int((age < days).sum())) for days in LATELY_DAYS]
+        rows[:-1, :MARKS] = marks
+        rows[:, MARKS:] = np.concatenate((self._trust.track, lately, around))
+
+    def _days_of(self, keep: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+        """Visits today, on what share of the days one was there, and how often on such a day."""
+        today = self._today_at[keep] * (self._recent[-1].depart_s // DAY_S == self._day)
+        share = np.log((self._days_at[keep] + 0.5) / (self._days + 1.0))
+        return today, share, np.log(self._counts[keep] / self._days_at[keep])

@@ -6,6 +6,10 @@ online: a bias of each place, and how sharply the scores tell his places apart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import repeat
+from typing import Protocol
+
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -19,8 +23,18 @@ SHARPNESS_KEEP = 0.999
 SHARPNESS_LIMITS = (0.5, 2.0)
 
 
+class Model(Protocol):
+    """What is the same for everybody: it scores the candidates, and says by what to divide the scores as a person is told."""
+
+    def weigh(self, questions: Sequence[Question]) -> list[Floats]:
+        """One unnormalised log-probability a candidate, an array a question."""
+
+    def temperature_at(self, visits: int) -> float:
+        """After so many visits."""
+
+
 class Scorer(Struct, frozen=True, kw_only=True):
-    """The weights. Rows are taken as (row - centre) / spread; `temperature` divides what the person is told by."""
+    """The weights of the first columns of a row, taken as (row - centre) / spread; `temperature` divides what the person is told by."""
 
     centre: Floats
     spread: Floats
@@ -32,9 +46,19 @@ class Scorer(Struct, frozen=True, kw_only=True):
 
     def scores(self, rows: Rows) -> Floats:
         """One unnormalised log-probability a row."""
-        scaled = (rows - self.centre) / self.spread
-        hidden = np.tanh(scaled @ self.inner + self.bias)
-        return np.asarray(scaled @ self.linear + hidden @ self.outer, dtype=np.float64)
+        seen = rows[:, : len(self.centre)]
+        each = np.column_stack((self.inner, self.linear)) / self.spread[:, None]
+        told = seen @ each.astype(np.float32) - (self.centre @ each).astype(np.float32)
+        hidden = np.tanh(told[:, :-1] + self.bias.astype(np.float32))
+        return np.asarray(told[:, -1] + hidden @ self.outer.astype(np.float32), dtype=np.float64)
+
+    def weigh(self, questions: Sequence[Question]) -> list[Floats]:
+        """As `Model` says."""
+        return apart(self.scores(together(questions)), questions)
+
+    def temperature_at(self, visits: int) -> float:
+        """The same at any time."""
+        return self.temperature
 
 
 class Answer(Struct, frozen=True):
@@ -46,45 +70,62 @@ class Answer(Struct, frozen=True):
 
 
 class Predictor:
-    """The posterior of one person: `answer` at a departure, then `saw` when it is known where he went."""
+    """The posterior of one person: `answer` at a departure, then `saw` when it is known where he went.
 
-    def __init__(self, scorer: Scorer) -> None:
-        self._scorer = scorer
+    `scores` are the model's for that question.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
         self._bias: dict[int, float] = {}
         self._sharpness = 1.0
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: Question, scores: Floats) -> Answer:
         """The posterior at a departure."""
-        p = softmax(self.logits(question) / self._scorer.temperature)
+        temperature = self._model.temperature_at(question.visits)
+        p = softmax(self.logits(question, scores) / temperature)
         order = np.argsort(-p[:-1], kind="stable")
         return Answer(question.places[:-1][order], p[:-1][order], float(p[-1]))
 
-    def logits(self, question: Question) -> Floats:
+    def logits(self, question: Question, scores: Floats) -> Floats:
         """Log-probabilities up to a constant, before the temperature."""
-        return self._sharpness * self._plain(question) + self._biases(question)
+        return self._logits(scores - scores.max(), self._biases(question.places.tolist()))
 
-    def saw(self, question: Question, place: int) -> None:
+    def saw(self, question: Question, scores: Floats, place: int) -> None:
         """He went to `place` (`NEW`: one never visited): a gradient step on log-loss. A place not asked about teaches
         nothing."""
         candidates = question.places.tolist()
         if place not in candidates:
             return
-        plain = self._plain(question)
-        p = softmax(self._sharpness * plain + self._biases(question))
-        miss = -p
+        behind, biases = scores - scores.max(), self._biases(candidates)
+        miss = -softmax(self._logits(behind, biases))
         miss[candidates.index(place)] += 1.0
         low, high = SHARPNESS_LIMITS
-        moved = self._sharpness + SHARPNESS_STEP * float(miss @ plain)
+        moved = self._sharpness + SHARPNESS_STEP * float(miss @ behind)
         self._sharpness = 1.0 + SHARPNESS_KEEP * (min(high, max(low, moved)) - 1.0)
-        for candidate, step in zip(candidates, miss.tolist(), strict=True):
-            self._bias[candidate] = self._bias.get(candidate, 0.0) * BIAS_KEEP + BIAS_STEP * step
+        moved_biases = biases * BIAS_KEEP + BIAS_STEP * miss
+        self._bias.update(zip(candidates, moved_biases.tolist(), strict=True))
 
-    def _plain(self, question: Question) -> Floats:
-        scores = self._scorer.scores(question.rows)
-        return np.asarray(scores - scores.max(), dtype=np.float64)
+    def _logits(self, behind: Floats, biases: Floats) -> Floats:
+        return np.asarray(self._sharpness * behind + biases, dtype=np.float64)
 
-    def _biases(self, question: Question) -> Floats:
-        return np.array([self._bias.get(place, 0.0) for place in question.places.tolist()])
+    def _biases(self, places: list[int]) -> Floats:
+        return np.fromiter(map(self._bias.get, places, repeat(0.0)), np.float64, len(places))
+
+
+def together(questions: Sequence[Question]) -> Rows:
+    """The rows of all, under one another."""
+    return np.concatenate([question.rows for question in questions])
+
+
+def starts(questions: Sequence[Question]) -> NDArray[np.int64]:
+    """Where the rows of each begin in `together`, and where the last ends."""
+    return np.cumsum([0] + [len(question.rows) for question in questions])
+
+
+def apart(scores: Floats, questions: Sequence[Question]) -> list[Floats]:
+    """What is one array for all, as one a question."""
+    return [np.asarray(one) for one in np.split(scores, starts(questions)[1:-1])]
 
 
 def softmax(scores: Floats) -> Floats:
@@ -93,4 +134,11 @@ def softmax(scores: Floats) -> Floats:
     return np.asarray(p / p.sum(), dtype=np.float64)
 
 
-__all__ = ["NEW", "Answer", "Predictor", "Scorer", "softmax"]
+def each_softmax(scores: Floats, start: NDArray[np.int64]) -> Floats:
+    """`softmax` of each question, whose scores are scores[start[i] : start[i + 1]]."""
+    sizes = np.diff(start)
+    p = np.exp(scores - np.repeat(np.maximum.reduceat(scores, start[:-1]), sizes))
+    return np.asarray(p / np.repeat(np.add.reduceat(p, start[:-1]), sizes), dtype=np.float64)
+
+
+__all__ = ["NEW", "Answer", "Model", "Predictor", "Scorer", "softmax"]

@@ -6,23 +6,38 @@ Kingma and Ba 2015 for the steps; the last weights are averaged over the second 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from hearthway.context.next_place import Question
-from hearthway.context.next_score import Predictor, Scorer, softmax
+from hearthway.context.next_blend import Blend, Stacked
+from hearthway.context.next_place import FIRST, Floats, Question
+from hearthway.context.next_score import (
+    Model,
+    Predictor,
+    Scorer,
+    each_softmax,
+    starts,
+    together,
+)
 from hearthway.records.errors import InputError
 
+from .next_trees import grow
+
 Array = NDArray[np.float32]
+Fitted = TypeVar("Fitted", Scorer, Blend)
+Told = list[tuple[int, float, bool]]  # which visit, confidence in the first place, was it right
 
 HIDDEN = 48
 PASSES = 12
 BATCH = 128
 RATE = 0.004
 DECAY = 5e-4
+FURTHER_HIDDEN, FURTHER_PASSES, FURTHER_DECAY = 96, 8, 2e-3  # of the network that sees all columns
+LINEAR_PASSES = 6
 TEMPERATURES = tuple(round(0.8 + 0.02 * step, 2) for step in range(31))
 B1, B2, TINY = 0.9, 0.999, 1e-8
 
@@ -34,7 +49,10 @@ class Asked(Struct, frozen=True):
     truth: int
 
 
-class _Packed(Struct, frozen=True):
+Validation = tuple[Sequence[Asked], int]
+
+
+class Packed(Struct, frozen=True):
     """The rows of many questions under one another; question i is rows[start[i] : start[i + 1]]."""
 
     rows: Array
@@ -42,22 +60,35 @@ class _Packed(Struct, frozen=True):
     truth: NDArray[np.int64]  # absolute row
 
 
-def fit(asked: Sequence[Asked], *, seed: int, hidden: int = HIDDEN, passes: int = PASSES) -> Scorer:
-    """The scorer of least log-loss on `asked`."""
+def pack(asked: Sequence[Asked], *, seed: int) -> Packed:
+    """Those of which a row came true, in an order drawn anew."""
     asked = [one for one in asked if one.truth >= 0]
     if len(asked) < 2:
         raise InputError("Too few visits to fit on.", "Give the visits of more people.")
-    order = np.random.default_rng(seed).permutation(len(asked))
-    rows = np.concatenate([asked[i].question.rows for i in order]).astype(np.float32)
-    start = np.concatenate(([0], np.cumsum([len(asked[i].question.rows) for i in order])))
-    truth = start[:-1] + np.array([asked[i].truth for i in order])
+    drawn = [asked[at] for at in np.random.default_rng(seed).permutation(len(asked))]
+    start = starts([one.question for one in drawn])
+    rows = together([one.question for one in drawn])
+    return Packed(rows, start, start[:-1] + np.array([one.truth for one in drawn]))
+
+
+def fit(
+    packed: Packed,
+    *,
+    seed: int,
+    hidden: int = HIDDEN,
+    passes: int = PASSES,
+    decay: float = DECAY,
+    columns: int | None = None,
+) -> Scorer:
+    """The scorer of least log-loss, by the first `columns` (None: by all); `decay` pulls the weights towards 0."""
+    rows = packed.rows[:, :columns].copy()
     centre = rows.mean(axis=0)
     spread = rows.std(axis=0)
     spread[spread < 1e-6] = 1.0
     rows -= centre
     rows /= spread
-    packed = _Packed(rows, start, truth)
-    weights = _descend(packed, seed=seed, hidden=hidden, passes=passes)
+    scaled = Packed(rows, packed.start, packed.truth)
+    weights = _descend(scaled, seed=seed, hidden=hidden, passes=passes, decay=decay)
     linear, inner, bias, outer = (w.astype(np.float64) for w in weights)
     return Scorer(
         centre=centre.astype(np.float64),
@@ -69,32 +100,71 @@ def fit(asked: Sequence[Asked], *, seed: int, hidden: int = HIDDEN, passes: int 
     )
 
 
-def calibrate(scorer: Scorer, walks: Sequence[tuple[Sequence[Asked], int]]) -> Scorer:
-    """The scorer with the temperature of least log-loss of "the likeliest place is right".
+def fit_blend(asked: Sequence[Asked], *, seed: int) -> Blend:
+    """The network that anybody is scored with, and beside it, for who is known longer, one that sees all columns, and trees."""
+    packed = pack(asked, seed=seed)
+    linear = fit(packed, seed=seed, hidden=0, passes=LINEAR_PASSES)
+    return Blend(
+        first=fit(packed, seed=seed, columns=FIRST),
+        further=fit(
+            packed,
+            seed=seed,
+            hidden=FURTHER_HIDDEN,
+            passes=FURTHER_PASSES,
+            decay=FURTHER_DECAY,
+        ),
+        stacked=Stacked(linear, grow(packed.rows, packed.start, packed.truth, linear, seed=seed)),
+    )
+
+
+def calibrate_blend(blend: Blend, walks: Sequence[Validation]) -> tuple[Blend, Told]:
+    """Both temperatures, the first network's alone and then that of all together; and what is then told."""
+    first, _ = calibrate(blend.first, walks)
+    return calibrate(msgspec.structs.replace(blend, first=first), walks)
+
+
+def calibrate(model: Fitted, walks: Sequence[Validation]) -> tuple[Fitted, Told]:
+    """(the model with the temperature of least log-loss of "the likeliest place is right", what it then tells in these walks).
 
     A walk is one person's questions in order, and from which of them on they count.
     """
-    told = []
+    counted: list[tuple[Asked, Floats]] = []
     for asked, begin in walks:
-        person = Predictor(scorer)
-        for at, one in enumerate(asked):
+        person = Predictor(model)
+        for at, (one, scores) in enumerate(zip(asked, weighed(model, asked), strict=True)):
             if at >= begin:
-                told.append((person.logits(one.question), one.truth))
+                counted.append((one, person.logits(one.question, scores)))
             if one.truth >= 0:
-                person.saw(one.question, int(one.question.places[one.truth]))
-    if not told:
+                person.saw(one.question, scores, int(one.question.places[one.truth]))
+    if not counted:
         raise InputError("No visit to calibrate on.", "Give the visits of more people.")
-    right = np.array([int(np.argmax(scores[:-1])) == truth for scores, truth in told])
+    right = np.array([int(np.argmax(logits[:-1])) == one.truth for one, logits in counted])
+    start = starts([one.question for one, _ in counted])
+    whole = np.concatenate([logits for _, logits in counted])
+    known = np.ones(len(whole))
+    known[start[1:] - 1] = 0.0  # the last of each is somewhere new
+
+    def likeliest(temperature: float | Floats) -> Floats:
+        p = np.maximum.reduceat(each_softmax(whole / temperature, start) * known, start[:-1])
+        return np.clip(p, 1e-6, 1.0 - 1e-6)
 
     def loss(temperature: float) -> float:
-        p = np.array([softmax(scores / temperature)[:-1].max() for scores, _ in told])
-        p = np.clip(p, 1e-6, 1.0 - 1e-6)
+        p = likeliest(temperature)
         return float(-np.where(right, np.log(p), np.log(1.0 - p)).mean())
 
-    return msgspec.structs.replace(scorer, temperature=min(TEMPERATURES, key=loss))
+    best = msgspec.structs.replace(model, temperature=min(TEMPERATURES, key=loss))
+    visits = [one.question.visits for one, _ in counted]
+    told_with = np.repeat([best.temperature_at(count) for count in visits], np.diff(start))
+    told = zip(visits, likeliest(told_with).tolist(), right.tolist(), strict=True)
+    return best, [(count + 1, p, hit) for count, p, hit in told]
 
 
-def _descend(packed: _Packed, *, seed: int, hidden: int, passes: int) -> list[Array]:
+def weighed(model: Model, asked: Sequence[Asked]) -> list[Floats]:
+    """What the model says of each, all at once: it learns nothing between them."""
+    return model.weigh([one.question for one in asked]) if asked else []
+
+
+def _descend(packed: Packed, *, seed: int, hidden: int, passes: int, decay: float) -> list[Array]:
     rng = np.random.default_rng(seed + 1)
     width = packed.rows.shape[1]
     weights = [
@@ -116,7 +186,7 @@ def _descend(packed: _Packed, *, seed: int, hidden: int, passes: int) -> list[Ar
             step += 1
             rate = RATE * (1.0 - 0.9 * step / total)
             for w, g, m, v in zip(weights, slopes, first, second, strict=True):
-                g += DECAY * w
+                g += decay * w
                 m += (1.0 - B1) * (g - m)
                 v += (1.0 - B2) * (g * g - v)
                 w -= rate * (m / (1.0 - B1**step)) / (np.sqrt(v / (1.0 - B2**step)) + TINY)
@@ -127,7 +197,7 @@ def _descend(packed: _Packed, *, seed: int, hidden: int, passes: int) -> list[Ar
     return mean
 
 
-def _slopes(packed: _Packed, weights: list[Array], low: int, high: int) -> list[Array]:
+def _slopes(packed: Packed, weights: list[Array], low: int, high: int) -> list[Array]:
     """Gradient of the mean log-loss of questions low..high."""
     linear, inner, bias, outer = weights
     begin, end = packed.start[low], packed.start[high]

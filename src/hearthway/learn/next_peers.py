@@ -84,7 +84,7 @@ class Peers:
             "most frequent": names[np.argsort(-often, kind="stable")].tolist(),
             "Markov-1": names[np.argsort(-(1e6 * counts[:, 3] + often), kind="stable")].tolist(),
         }
-        return Question(names, rows), simple
+        return Question(names, rows, self._made), simple
 
 
 def _near(hours: Floats, now: float, round_h: float) -> Floats:

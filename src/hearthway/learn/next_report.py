@@ -10,8 +10,8 @@ import numpy as np
 from hearthway.records.errors import InputError
 
 from .bootstrap import Interval, pooled_interval
-from .next_early import EARLY as COLD
 from .next_peers import MIX_NAME
+from .next_sure import EARLY as COLD
 from .next_walk import Outcome
 
 SEED = 2

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import islice
 
 import numpy as np
 from msgspec import Struct
 
 from hearthway.context.next_place import NEW, Habits, Question, Visit
-from hearthway.context.next_score import Predictor, Scorer, softmax
+from hearthway.context.next_score import Model, Predictor, Scorer, softmax
 from hearthway.records.localtime import DAY_S
 
-from .next_fit import Asked
+from .next_fit import Asked, weighed
 from .next_peers import MIX_NAME, Peers
 
 TRAIN, VALID, TARGET = 0, 1, 2
@@ -94,24 +93,24 @@ def walk_all(people: list[Person]) -> tuple[list[Walk], float]:
     return walks, sum(walk.peer_cpu_s for walk in walks)
 
 
-def early_told(walks: list[Walk], scorer: Scorer, stays: int) -> list[tuple[int, float, bool]]:
+def early_told(walks: list[Walk], model: Model, stays: int) -> list[tuple[int, float, bool]]:
     """(which visit, confidence in the first, was it right) over the first `stays` of these people."""
     told = []
     for walk in walks:
-        said = islice(_ours(walk, scorer), stays - 1)
+        said = _ours(walk, model, stays - 1)
         told += [(at, p, rank == 1) for at, (rank, p, _) in enumerate(said, 2)]
     return told
 
 
 def outcomes(
-    walks: list[Walk], scorer: Scorer, mix: Scorer, *, part: int
+    walks: list[Walk], model: Model, mix: Scorer, *, part: int
 ) -> tuple[list[Outcome], float]:
     """(what was said before each visit of these people, of which those in `part` are the targets, CPU seconds that our part of it took)."""
     out: list[Outcome] = []
     spent_s = 0.0
     for walk in walks:
         began = time.process_time()
-        said = list(_ours(walk, scorer))
+        said = list(_ours(walk, model))
         spent_s += time.process_time() - began
         for at, (ours, confidence, shortlist) in enumerate(said):
             scores = mix.scores(walk.mix[at].question.rows)
@@ -133,13 +132,15 @@ def outcomes(
     return out, spent_s
 
 
-def _ours(walk: Walk, scorer: Scorer) -> Iterator[tuple[int, float, float]]:
-    """(rank of the truth, confidence in the first, in the first three together) before each visit."""
-    person = Predictor(scorer)
-    for one, place in zip(walk.asked, walk.places, strict=True):
-        answer = person.answer(one.question)
+def _ours(walk: Walk, model: Model, most: int | None = None) -> Iterator[tuple[int, float, float]]:
+    """(rank of the truth, confidence in the first, in the first three together) before each visit, but of the first `most` alone."""
+    person = Predictor(model)
+    asked = walk.asked[:most]
+    scores = weighed(model, asked)
+    for one, said, place in zip(asked, scores, walk.places[:most], strict=True):
+        answer = person.answer(one.question, said)
         yield rank(answer.places.tolist(), place), float(answer.p[0]), float(answer.p[:TOP].sum())
-        person.saw(one.question, place)
+        person.saw(one.question, said, place)
 
 
 def rank(order: list[int], place: int) -> int:
