@@ -137,6 +137,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
 MAX_TABLES, MAX_SEATS = 500, 100
 _KEY = re.compile(r"[0-9a-f]{64}")
+_OSM_ID = re.compile(r"(node|way|relation)/\d+")
 _OFFLOAD_LIMITS = (
     ("battery_floor_pct", 0.0, 100.0),
     ("heat_max_c", 0.0, 120.0),
@@ -234,6 +235,11 @@ def validated(config: Config, source: str) -> Config:
     _check_satellite(config, source)
     if config.node.role is Role.VENUE:
         _split_address(config.venue.listen, f"{source}: venue.listen")
+        if config.venue.osm_id and not _OSM_ID.fullmatch(config.venue.osm_id):
+            raise ConfigError(
+                f"{source}: venue.osm_id is {config.venue.osm_id!r}.",
+                'Write it as OpenStreetMap has it: "node/123", "way/4" or "relation/5".',
+            )
         seats = config.venue.tables
         if len(seats) > MAX_TABLES or not all(1 <= one <= MAX_SEATS for one in seats):
             raise ConfigError(

@@ -18,7 +18,7 @@ from typing import Any
 from hearthway.mesh.links.door import shut
 from hearthway.records.errors import ConfigError, HearthwayError
 
-from .paths import private_dir
+from .paths import NodePaths, private_dir
 
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 LINE_LIMIT = 4 * 1024 * 1024
@@ -206,6 +206,15 @@ def running(path: Path) -> bool:
     except ConfigError:
         return False
     return True
+
+
+def refuse_running(paths: NodePaths) -> None:
+    """ConfigError where that node is running."""
+    if running(paths.socket):
+        raise ConfigError(
+            f"This node is running already ({paths.root}).",
+            "Stop it first, or give another directory with --data.",
+        )
 
 
 async def open_control(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -220,7 +220,9 @@ class Doctor:
                     "own address",
                     f"The household calls this device at {identity.address}, but it listens at "
                     f"{self._config.mesh.listen}.",
-                    "Set mesh.listen back, or pair this device again.",
+                    f"Stop it and run `hearthway up --listen {self._config.mesh.listen}` once: it lists itself there."
+                    if self._config.node.role is Role.HOME
+                    else "Set mesh.listen back, or pair this device again.",
                 )
             ]
         if not await asyncio.to_thread(_is_ours, host):

@@ -307,6 +307,19 @@ def found_or_renew(keys: Path, config: Config, now_s: float) -> None:
     root.enrol(node.id, node.role, now_s, reachable(config.mesh.listen))
 
 
+def list_home_at(keys: Path, config: Config, now_s: float) -> str:
+    """The address that the household's list has for this home from now on, where that is another; else ""."""
+    address = reachable(config.mesh.listen)
+    if not (keys / "root.key").exists():
+        return ""  # it is founded with that one
+    root = HouseholdRoot.load(keys, now_s)
+    known = root.roster.member(config.node.id)
+    if known is None or known.address == address:
+        return ""
+    root.enrol(config.node.id, config.node.role, now_s, address)
+    return address
+
+
 def _is_adult(roster: Roster, device_id: str, now_s: float) -> bool:
     """An adult's phone; while nobody was ever listed, any phone."""
     party = roster.party(device_id, now_s)

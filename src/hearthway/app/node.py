@@ -25,7 +25,7 @@ from hearthway.records.errors import ConfigError, HearthwayError, IdentityError,
 
 from .clock import Clock, EventClock, SystemClock
 from .config import Config, load_config
-from .control import ControlServer, running
+from .control import ControlServer, refuse_running, running
 from .counters import InternetWatch
 from .granting import grant_book
 from .logs import start_log, stop_log
@@ -92,11 +92,7 @@ class Node:
 
         `up` is called once every port is bound.
         """
-        if running(self.paths.socket):
-            raise ConfigError(
-                f"This node is running already ({self.paths.root}).",
-                "Stop it first, or give another directory with --data.",
-            )
+        refuse_running(self.paths)
         start_log(self.paths.log)
         try:
             self._store = Store.open(self.paths.database, node_id=self.config.node.id)

@@ -4,49 +4,87 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
+import time
 from pathlib import Path
 
 import click
-import msgspec
 
-from hearthway.app.config import (
-    Config,
-    MeshTable,
-    NodeTable,
-    VenueTable,
-    WebTable,
-    load_config,
-    save_config,
-    validated,
-)
-from hearthway.app.control import running
+from hearthway.app.config import Config, NodeTable, load_config, save_config
+from hearthway.app.config_change import change_config, with_changes
+from hearthway.app.control import refuse_running, running
+from hearthway.app.household import list_home_at
 from hearthway.app.node import Node, open_node
 from hearthway.app.paths import NodePaths, data_root, private_dir
 from hearthway.app.wiping import erase_node, is_handed_down
-from hearthway.records.errors import ConfigError
+from hearthway.records.errors import ConfigError, HearthwayError
 from hearthway.records.household import Role
+
+
+def _said(
+    role: Role, listen: str | None, web: str | None, venue: tuple[str, str] | None, token: str
+) -> dict[tuple[str, str], str]:
+    """What the command line sets, by table and key; ConfigError for what does not fit the role."""
+    found: dict[tuple[str, str], str] = {}
+    if listen is not None:
+        found["venue" if role is Role.VENUE else "mesh", "listen"] = listen
+    if web is not None:
+        found["web", "listen"] = web
+        found["web", "token"] = token or secrets.token_urlsafe(18)
+    if venue:
+        if role is not Role.VENUE:
+            raise ConfigError(f"A {role} is no place to eat at.", "Leave out --venue.")
+        found["venue", "osm_id"], found["venue", "name"] = venue
+    return found
 
 
 def _first_config(
     paths: NodePaths,
-    role: str,
+    role: Role,
     name: str | None,
     listen: str | None,
     web: str | None,
     venue: tuple[str, str] | None,
 ) -> None:
-    node_id = name or role
-    config = Config(node=NodeTable(id=node_id, role=Role(role)))
-    if listen:
-        config = msgspec.structs.replace(config, mesh=MeshTable(listen=listen))
-    if web:
-        table = WebTable(listen=web, token=secrets.token_urlsafe(18))
-        config = msgspec.structs.replace(config, web=table)
-    if venue:
-        config = msgspec.structs.replace(config, venue=VenueTable(osm_id=venue[0], name=venue[1]))
-    validated(config, "The command line")  # before it is written: a first start is not half done
+    if role is Role.VENUE and venue is None:
+        raise ConfigError(
+            "A venue says which place it is.",
+            'Add --venue with its POI, as in --venue node/123 "Name".',
+        )
+    config = Config(node=NodeTable(id=name or str(role), role=role))
+    config = with_changes(config, _said(role, listen, web, venue, ""))
     private_dir(paths.root)
     save_config(paths, config)
+
+
+def _take_in(
+    paths: NodePaths,
+    role: str | None,
+    name: str | None,
+    listen: str | None,
+    web: str | None,
+    venue: tuple[str, str] | None,
+) -> None:
+    """What is said to a node that is there already stands in its node.toml from now on; ConfigError for what cannot."""
+    config = load_config(paths.config)
+    is_one = config.node.role
+    if role not in (None, str(is_one)):
+        raise ConfigError(f"{paths.config} says this device is a {is_one}.", "Leave out --role.")
+    if name not in (None, config.node.id):
+        raise ConfigError(
+            f"This node is {config.node.id!r} for good: its keys and receipts go by that name.",
+            "Leave out --name, or start another node with another --data.",
+        )
+    changes = _said(is_one, listen, web, venue, config.web.token)
+    if not changes:
+        return
+    refuse_running(paths)
+    for line in change_config(paths, config, changes):
+        click.echo(line)
+    if listen is not None and is_one is Role.HOME:
+        address = list_home_at(paths.keys, load_config(paths.config), time.time())
+        if address:
+            click.echo(f"the household's list: the home is at {address} from now on")
 
 
 @click.command("up")
@@ -58,16 +96,23 @@ def _first_config(
     type=click.Choice([str(r) for r in Role]),
     help="What this device is; for its first start.",
 )
-@click.option("--name", help="The device's id in the household; by default its role.")
 @click.option(
-    "--listen", metavar="HOST:PORT", help="Where other nodes reach it; for its first start."
+    "--name", help="The device's id in the household, for its first start; by default its role."
+)
+@click.option(
+    "--listen", metavar="HOST:PORT", help="Where other nodes reach it; kept in node.toml."
 )
 @click.option(
     "--web",
     metavar="HOST:PORT",
-    help="Serve the page and take OwnTracks there; for its first start.",
+    help="Serve the page and take OwnTracks there; kept in node.toml.",
 )
-@click.option("--venue", nargs=2, metavar="OSM_ID NAME", help="For a venue: which POI it is.")
+@click.option(
+    "--venue",
+    nargs=2,
+    metavar="OSM_ID NAME",
+    help="For a venue: which POI it is; kept in node.toml.",
+)
 @click.option("--leash", is_flag=True, hidden=True, help="End when standard input ends.")
 def command(
     data: Path | None,
@@ -78,7 +123,8 @@ def command(
     venue: tuple[str, str] | None,
     leash: bool,  # click's callback form
 ) -> None:
-    """Run this device's node. The first start needs --role; afterwards node.toml says everything.
+    """Run this device's node. The first start needs --role; afterwards node.toml says everything, and
+    an option that says otherwise is written into it.
 
     Ctrl-C ends it cleanly. Everything it keeps stands in one directory (0700).
     """
@@ -91,18 +137,27 @@ def command(
         else:
             data = data_root() / (name or role)
     paths = NodePaths(data)
-    if not paths.config.exists():
-        if role is None:
-            raise ConfigError(
-                f"There is no node in {data} yet.",
-                "Say what this device is: --role phone, car, home or venue.",
-            )
-        _first_config(paths, role, name, listen, web, venue)
-    elif role is not None and str(load_config(paths.config).node.role) != role:
+    new = not paths.root.exists()
+    if paths.config.exists():
+        _take_in(paths, role, name, listen, web, venue)
+    elif role is None:
         raise ConfigError(
-            f"{paths.config} says this device is a {load_config(paths.config).node.role}.",
-            "Leave out --role.",
+            f"There is no node in {data} yet.",
+            "Say what this device is: --role phone, car, home or venue.",
         )
+    else:
+        _first_config(paths, Role(role), name, listen, web, venue)
+    was_up: list[bool] = []
+    try:
+        _run(paths, leash=leash, was_up=was_up)
+    except HearthwayError:
+        if new and not was_up:  # all in it was made by this start, and might contradict the next
+            shutil.rmtree(paths.root, ignore_errors=True)
+        raise
+
+
+def _run(paths: NodePaths, *, leash: bool, was_up: list[bool]) -> None:
+    """The node, until it ends; `was_up` is filled once it is."""
     node = open_node(paths)
     if node.config.web.listen != "off":
         _add_page(node)
@@ -116,12 +171,15 @@ def command(
         node.services.append(SatelliteService(node))
 
     def up() -> None:
+        was_up.append(True)
+        if leash:
+            return
         click.echo(f"{node.config.node.id} is up ({node.config.node.role}); Ctrl-C ends it")
         if node.config.web.listen != "off":
             click.echo(f"its page: http://{node.config.web.listen}/")
 
     try:
-        asyncio.run(node.run(leash=leash, up=None if leash else up))
+        asyncio.run(node.run(leash=leash, up=up))
     finally:
         # No loop and no thread is left that could write to it, unless this was a second start beside it.
         if is_handed_down(paths) and not running(paths.socket):

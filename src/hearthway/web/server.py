@@ -122,7 +122,7 @@ def _cannot_listen(host: str, port: int, why: Exception) -> ConfigError:
     if number == errno.EADDRINUSE:
         return ConfigError(
             f"Port {port} on {host} is in use.",
-            "Set another port for the page, or stop what listens there.",
+            "Set another port for the page with `hearthway up --web HOST:PORT`, or stop what listens there.",
         )
     if number in (errno.EACCES, errno.EPERM):
         return ConfigError(
