@@ -21,7 +21,7 @@ from hearthway.mesh.links.presence import Presence
 from hearthway.mesh.links.probe import split_address
 from hearthway.mesh.links.seeking import Knocks
 from hearthway.mesh.links.stream import PORT_OFFSET, Stream, Streams
-from hearthway.mesh.links.ways import Ways
+from hearthway.mesh.links.ways import BYE, Ways
 from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.errors import MeshError
 
@@ -403,6 +403,7 @@ class _Standing:
 
 class _Answering:
     closed = False
+    writable = True
     silent_s: float = 1.5  # neither heard just now nor missed yet
 
     def write(self, _payload: bytes) -> bool:
@@ -516,25 +517,44 @@ def test_whoever_only_its_stream_shows_is_missed_when_it_is_silent_and_no_beat_l
     asyncio.run(scenario())
 
 
-def test_while_zenoh_may_be_blocked_by_one_that_went_the_others_are_asked_themselves(
-    make_household: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Closing a cut wire, zenoh told of a third that hung only after 5 s. Later nobody is asked."""
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hearthway.mesh.links.presence._SILENT_S", 0.3)
     monkeypatch.setattr("hearthway.mesh.links.presence._BEAT_S", 0.1)
     monkeypatch.setattr("hearthway.mesh.links.presence._SHAKEN_S", 0.6)
+
+
+@pytest.mark.parametrize("how", ["fell silent", "was unheard", "said so", "hung up"])
+def test_while_zenoh_may_be_blocked_by_a_cut_wire_the_others_are_asked_themselves(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Closing a cut wire, zenoh told of a third that hung only after 5 s. Whoever leaves or is killed leaves no cut wire."""
+    _hasty(monkeypatch)
     roster = make_household(phone="phone", car="car", home="home").identity("phone").roster
+
+    def goes(scene: _Scene) -> None:
+        home = scene.ways.standing["home"]
+        if how == "said so":
+            scene.presence.hear("home", BYE, home)  # type: ignore[arg-type]  # what presence uses of it
+        if how in ("was unheard", "hung up"):
+            del scene.ways.standing["home"]
+            scene.presence.broke("home", unheard=how == "was unheard")
+        scene.presence.notice("home", alive=False)
 
     async def scenario() -> None:
         for hangs in (True, False):
             with _ending(_Scene(roster)) as scene:
                 await scene.there()
                 car = scene.ways.standing["car"] = _Hangs()
+                scene.ways.standing["home"] = _Answering()
                 scene.presence.notice("home", alive=True)
                 await asyncio.sleep(0.05)
                 assert car.pings == 0, "zenoh is relied on"
                 car.heard_s -= 3600.0  # nobody had anything to say
-                scene.presence.notice("home", alive=False)
+                goes(scene)
+                if how in ("said so", "hung up"):
+                    await asyncio.sleep(0.5)
+                    assert (car.pings, car.cut.is_set()) == (0, False)
+                    continue
                 if hangs:
                     asked_s = time.monotonic()
                     assert await _missed_after_s(car) > 3600.0
@@ -549,6 +569,26 @@ def test_while_zenoh_may_be_blocked_by_one_that_went_the_others_are_asked_themse
                 assert asked > 1
                 await asyncio.sleep(0.3)
                 assert (car.pings, car.cut.is_set()) == (asked, False)
+
+    asyncio.run(scenario())
+
+
+def test_who_stood_still_himself_misses_nobody_for_that(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped for a while, he finds answers unread and everybody silent for as long as he was."""
+    _hasty(monkeypatch)
+    roster = make_household(phone="phone", car="car").identity("phone").roster
+
+    async def scenario() -> None:
+        with _ending(_Scene(roster)) as scene:
+            car = scene.ways.standing["car"] = _Hangs()
+            scene.presence.stands("car")
+            await asyncio.sleep(0.05)
+            time.sleep(0.6)  # noqa: ASYNC251 - this node stands still
+            await asyncio.sleep(0.2)
+            assert not car.cut.is_set()
+            assert await _missed_after_s(car) < 1.2, "who says nothing now is missed"
 
     asyncio.run(scenario())
 

@@ -13,15 +13,15 @@ from hearthway.records.household import Peer
 
 from .link import PeerHandler
 from .stream import Stream
-from .ways import HELD, HOLD, PING, PONG, SOON_S, Ways
+from .ways import BYE, HELD, HOLD, PING, PONG, SOON_S, Ways
 
 HOLD_S = 3.0  # a session opened anew is back by then; a peer whose stream stands stays meanwhile
 _BEAT_S, _SILENT_S = 0.5, 2.0  # a peer that only its stream shows is asked whether it is there
 _FRESH_S = 1.0  # whoever was heard by its stream so lately is there: a node that hangs is missed 1.5 to 2 s after its last word
 # A wire was cut and zenoh has not noticed: its word is not taken for so long. It was seen to notice after 10 s.
 _DOUBT_S = 15.0
-# For so long after somebody went zenoh may say nothing of anybody: it closes a cut wire's sockets with a linger of 10 s, which
-# blocks a thread and whatever task waits there. A third node that then hung was missed only after 4.5 to 5 s.
+# For so long after a wire was cut zenoh may say nothing of anybody: it closes its sockets with a linger of 10 s, which blocks a
+# thread and whatever task waits there. A third node that then hung was missed only after 4.5 to 5 s.
 _SHAKEN_S = 12.0
 
 
@@ -45,7 +45,8 @@ class Presence:
         self._meeting: dict[str, asyncio.Task[None]] = {}
         self._beating: set[str] = set()
         self._shaken_until_s = 0.0
-        self._unheld: set[str] = set()  # who has not said yet that it will hold on to us
+        self._leaving: set[str] = set()  # who said so
+        self._unheld: set[str] = set()  # who has not said yet that it heard our HOLD or BYE
         self._all_held = asyncio.Event()
         self._asked: dict[
             Stream, set[asyncio.Future[None]]
@@ -81,7 +82,10 @@ class Presence:
         if held_s > 0.0 and self.is_alive(device_id) and stream is not None:
             asyncio.get_running_loop().call_later(held_s, self._let_go, device_id)
         else:
+            silently = stream is not None and not stream.closed and device_id not in self._leaving
             self.gone(device_id)
+            if silently:
+                self._shaken()
 
     def nobody(self) -> None:
         """Zenoh's session was closed: it sees nobody."""
@@ -123,13 +127,27 @@ class Presence:
     async def ask_to_hold(self) -> None:
         """Our session is opened anew now: peers whose stream stands are told, and stay there on both sides."""
         until_s = time.monotonic() + HOLD_S
+        said = self._say(HOLD)
+        self._held_s |= dict.fromkeys(said, until_s)
+        await self._heard_by(said)
+
+    async def say_bye(self) -> None:
+        """This node leaves: no wire of it is cut."""
+        await self._heard_by(self._say(BYE))
+
+    def _say(self, word: bytes) -> list[str]:
+        said = []
         for device_id in sorted(self.peers):
             stream = self.ways.stream(device_id)
-            if stream is not None and self.is_alive(device_id) and stream.write(HOLD):
-                self._held_s[device_id] = until_s
-                self._unheld.add(device_id)
+            if stream is not None and self.is_alive(device_id) and stream.write(word):
+                said.append(device_id)
+        return said
+
+    async def _heard_by(self, said: list[str]) -> None:
+        """Zenoh must not tell them first; 0.3 s at most."""
+        self._unheld |= set(said)
         self._all_held.clear()
-        if self._unheld:  # zenoh must not tell them first
+        if self._unheld:
             with suppress(TimeoutError):
                 async with asyncio.timeout(SOON_S):
                     await self._all_held.wait()
@@ -143,8 +161,11 @@ class Presence:
 
     def hear(self, sender: str, kind: bytes, stream: Stream | None) -> None:
         """A word about being there."""
-        if kind == HOLD and stream is not None:
-            self._held_s[sender] = time.monotonic() + HOLD_S
+        if kind in (HOLD, BYE) and stream is not None:
+            if kind == HOLD:
+                self._held_s[sender] = time.monotonic() + HOLD_S
+            else:
+                self._leaving.add(sender)
             if stream.writable:  # nothing piles up for somebody who asks and never reads
                 stream.write(HELD)
         elif kind == PING and stream is not None:
@@ -178,7 +199,9 @@ class Presence:
             self._spawn(self._beat(device_id))
 
     def _shaken(self) -> None:
-        """Somebody went: those whose stream stands are asked themselves for a while."""
+        """Somebody fell silent: those whose stream stands are asked themselves for a while."""
+        if not self._is_open():
+            return
         self._shaken_until_s = time.monotonic() + _SHAKEN_S
         for device_id in [d for d, peer in self.peers.items() if peer.alive]:
             self.stands(device_id)
@@ -209,13 +232,18 @@ class Presence:
                 if self._zenoh_tells(device_id):
                     return
                 # Unasked it may have had nothing to say for hours.
-                left_s = _SILENT_S - min(stream.silent_s, time.monotonic() - begun_s)
+                now_s = time.monotonic()
+                left_s = _SILENT_S - min(stream.silent_s, now_s - begun_s)
                 if left_s <= 0.0:
                     self._doubt(device_id)
                     stream.abort()
+                    self._shaken()
                     return
                 stream.write(PING)
-                await asyncio.sleep(min(_BEAT_S, left_s))  # not a beat later than it is silent
+                wait_s = min(_BEAT_S, left_s)  # not a beat later than it is silent
+                await asyncio.sleep(wait_s)
+                if time.monotonic() - now_s > wait_s + _BEAT_S:
+                    begun_s = time.monotonic()  # this node stood still itself, and heard nobody
         finally:
             self._beating.discard(device_id)
 
@@ -226,6 +254,7 @@ class Presence:
         """
         if unheard:
             self._doubt(device_id)
+            self._shaken()
         if not self.sees(device_id):
             self.gone(device_id)
             return
@@ -244,6 +273,7 @@ class Presence:
     def _tell(self, device_id: str, *, alive: bool) -> None:
         if self.is_alive(device_id) == alive:
             return
+        self._leaving.discard(device_id)
         member = self._roster().member(device_id)
         self.peers[device_id] = Peer(
             device_id=device_id,
@@ -251,8 +281,6 @@ class Presence:
             alive=alive,
             since_s=time.monotonic(),
         )
-        if not alive and self._is_open():
-            self._shaken()
         self._changed(device_id, alive)
         for callback in self.on_peer:
             callback(device_id, alive)

@@ -26,7 +26,7 @@ from hearthway.records.errors import MeshError
 from .probe import split_address
 from .stream import Stream, Streams
 
-USE, LAST, DIAL, HOLD, HELD, PING, PONG = b"U", b"M", b"D", b"H", b"h", b"P", b"p"
+USE, LAST, DIAL, HOLD, HELD, PING, PONG, BYE = b"U", b"M", b"D", b"H", b"h", b"P", b"p", b"B"
 SOON_S = 0.3  # a peer is told of once its stream stands, or after so long
 PATIENCE_S = 2.0  # a reliable frame waits so long for a full wire
 MOMENT_S = 0.02  # and any other so long, before it is dropped

@@ -159,6 +159,7 @@ class ZenohLink:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._presence.say_bye()
         async with self._reopening:
             await self._leave(session, _CLOSE_S)
             await self._ways.close()
