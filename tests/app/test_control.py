@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import until
 
 from hearthway.app.control import LINE_LIMIT, Control, ControlServer, open_control, running
 from hearthway.records.errors import ConfigError, HearthwayError, InputError
@@ -40,6 +41,17 @@ async def serving(path: Path) -> AsyncIterator[ControlServer]:
     async def break_down(_: dict[str, Any]) -> dict[str, Any]:
         raise RuntimeError("a secret detail")
 
+    async def attend(request: dict[str, Any]) -> dict[str, Any]:
+        server.attended.append("began")  # type: ignore[attr-defined]  # of this test
+        try:
+            await asyncio.sleep(float(request.get("for_s", 60.0)))
+        except asyncio.CancelledError:
+            server.attended.append("called off")  # type: ignore[attr-defined]
+            raise
+        return {"attended": True}
+
+    server.attended = []  # type: ignore[attr-defined]
+    server.on("attend", attend, with_client=True)
     server.on("echo", echo)
     server.on("refuse", refuse)
     server.on("break", break_down)
@@ -166,3 +178,26 @@ async def test_whoever_connects_while_the_node_stops_is_let_go(tmp_path: Path, t
         with contextlib.suppress(ConnectionResetError):
             assert wire.recv(1) == b""
     gc.collect()  # what was left open would warn here
+
+
+async def test_what_nobody_waits_for_any_more_is_called_off(tmp_path: Path) -> None:
+    """And the control: who waits gets the answer, and what was asked meanwhile is answered after it."""
+    path = tmp_path / "control.sock"
+    async with serving(path) as server:
+        said: list[str] = server.attended  # type: ignore[attr-defined]
+        reader, writer = await open_control(path)
+        writer.write(b'{"do": "attend", "for_s": 0.1}\n{"do": "echo", "word": "next"}\n')
+        assert json.loads(await reader.readline()) == {"ok": True, "attended": True}
+        assert json.loads(await reader.readline()) == {"ok": True, "said": "next"}
+        writer.write(b'{"do": "attend"}\n')
+        await until(lambda: said == ["began", "began"])
+        writer.close()
+        await until(lambda: said[-1] == "called off", 5.0)
+
+
+async def test_a_refusal_keeps_its_exit_code(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    async with serving(path):
+        with pytest.raises(HearthwayError) as told:
+            await ask(path, "refuse")
+        assert told.value.exit_code == InputError.exit_code != HearthwayError.exit_code

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +28,8 @@ from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.household import Role
+from hearthway.records.life import PlaceWord
+from hearthway.records.signals import Fix
 
 CONFIG = Config(node=NodeTable(id="phone", role=Role.PHONE))
 RULES = Rules.parse(default_rules(), "the defaults")
@@ -123,6 +127,147 @@ def test_what_is_wrong_with_a_file_is_said_in_its_own_words(
         asyncio.run(import_apart(paths, CONFIG, RULES, bad, " ", None))
     with pytest.raises(HearthwayError, match="does not decode"):
         asyncio.run(import_apart(paths, CONFIG, RULES, bad, "Anna", 7))  # type: ignore[arg-type]  # from a control request
+
+
+def test_what_is_no_file_is_said_at_once(paths: NodePaths, tmp_path: Path) -> None:
+    """A pipe would be waited for without end."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    for name, words in (("pipe.csv", "is not a file"), ("a\0b", "cannot be the name")):
+        with pytest.raises(HearthwayError, match=words):
+            asyncio.run(import_apart(paths, CONFIG, RULES, tmp_path / name, "Anna", None))
+
+
+def test_nothing_that_lies_in_the_working_directory_is_run(
+    paths: NodePaths, history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "csv.py").write_text("raise SystemExit('ran')")
+    (tmp_path / "json.py").write_text("raise SystemExit('ran')")
+    monkeypatch.chdir(tmp_path)
+    found = asyncio.run(import_apart(paths, CONFIG, RULES, history, "Anna", None))
+    assert found["fixes"] == DAYS * 144
+
+
+def test_it_ends_with_a_node_that_was_killed(
+    paths: NodePaths, history: Path, tmp_path: Path
+) -> None:
+    """Else it would go on storing beside the node's next start, or after a forget."""
+    lines = history.read_text().splitlines()
+    history.write_text(
+        "\n".join([lines[0], *(f"60.2,24.9,{1_700_000_000 + at}" for at in range(200_000))])
+    )
+    program = """
+import asyncio, sys
+from pathlib import Path
+from hearthway.app.config import load_config
+from hearthway.app.importing import import_apart
+from hearthway.app.paths import NodePaths
+from hearthway.mesh.policy.rules import Rules, default_rules
+paths = NodePaths(Path(sys.argv[1]))
+rules = Rules.parse(default_rules(), "the defaults")
+asyncio.run(import_apart(paths, load_config(paths.config), rules, Path(sys.argv[2]), "Anna", None))
+"""
+    node = subprocess.Popen([sys.executable, "-c", program, str(paths.root), str(history)])
+    try:
+
+        async def killed() -> None:
+            await until(lambda: _children(node.pid) != [])
+            (child,) = _children(node.pid)
+            await until(lambda: _fixes(paths) > 0)  # it has begun to store
+            node.kill()
+            node.wait(5.0)
+            await until(lambda: not _runs(child), 5.0)
+
+        asyncio.run(killed())
+    finally:
+        node.kill()
+        node.wait(5.0)
+    stored = _fixes(paths)
+    assert 0 < stored < 200_000
+    again = asyncio.run(import_apart(paths, CONFIG, RULES, history, "Anna", None))
+    assert (again["fixes"], again["duplicates"]) == (200_000 - stored, stored)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def _fixes(paths: NodePaths) -> int:
+    if not paths.database.exists():
+        return 0
+    with contextlib.closing(sqlite3.connect(f"{paths.database.as_uri()}?mode=ro", uri=True)) as db:
+        try:
+            return int(db.execute("SELECT count(*) FROM fixes").fetchone()[0])
+        except sqlite3.OperationalError:  # it is being made
+            return 0
+
+
+def _days(first: int, until: int, work: tuple[float, float] = WORK) -> list[Fix]:
+    begin_s = datetime(2025, 9, 1, tzinfo=UTC).timestamp()
+    return [
+        Fix(time_s=begin_s + step * 600.0, lat=lat, lon=lon)
+        for step in range(first * 144, until * 144)
+        for lat, lon in [work if 8 <= step / 6 % 24 < 17 else HOME]
+    ]
+
+
+def test_a_phone_that_stops_while_another_process_learns_keeps_nothing_old(
+    paths: NodePaths,
+) -> None:
+    """What it had learned would count as all that there is, and the file as taken in already."""
+    elsewhere = (60.30, 24.80)
+    with contextlib.closing(Atlas.bundled()) as atlas, _store(paths) as store:
+        person = store.add_person("Anna")
+        store.add_fixes(person.person_id, _days(10, 15), "phone")
+        running = brain_for(store, person, CONFIG, atlas, RULES)
+        running.snapshot()
+        with _store(paths) as other:
+            other.add_fixes(person.person_id, _days(0, 10, elsewhere), "csv")
+        running.snapshot()  # it stops before that process has learned
+        assert len(running.life.places()) == 2
+        assert len(brain_for(store, person, CONFIG, atlas, RULES).life.places()) == 3
+
+
+def test_a_word_said_while_another_process_learns_is_not_lost(paths: NodePaths) -> None:
+    with contextlib.closing(Atlas.bundled()) as atlas, _store(paths) as store:
+        person = store.add_person("Anna")
+        store.add_fixes(person.person_id, _days(0, 5), "phone")
+        running = brain_for(store, person, CONFIG, atlas, RULES)
+        with _store(paths) as other:
+            other.add_fixes(person.person_id, _days(10, 20), "csv")
+            learns = brain_for(other, person, CONFIG, atlas, RULES)
+            place = running.life.places()[0]
+            word = PlaceWord(kind="name", time_s=0.0, lat=place.lat, lon=place.lon, name="Cottage")
+            running.say(word)
+            learns.snapshot()  # it read the history before the word
+        for brain in (running, brain_for(store, person, CONFIG, atlas, RULES)):
+            assert "Cottage" in [place.name for place in brain.life.places()]
+
+
+def test_a_word_of_its_own_is_kept_with_what_was_learned(paths: NodePaths) -> None:
+    with contextlib.closing(Atlas.bundled()) as atlas, _store(paths) as store:
+        person = store.add_person("Anna")
+        store.add_fixes(person.person_id, _days(0, 5), "phone")
+        brain = brain_for(store, person, CONFIG, atlas, RULES)
+        place = brain.life.places()[0]
+        brain.say(PlaceWord(kind="name", time_s=0.0, lat=place.lat, lon=place.lon, name="Cottage"))
+        brain.snapshot()
+        kept = store.model(person.person_id, "life")
+        assert kept is not None
+        assert b"Cottage" in kept.data
+
+
+def _store(paths: NodePaths) -> Store:
+    return Store.open(paths.database, node_id="phone")
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,55 @@ def test_older_history_undoes_a_model_and_newer_does_not(store: Store) -> None:
     assert store.model(ANNA, "places") is None
 
 
+def test_what_was_learned_of_a_history_that_was_changed_beside_it_is_not_kept(
+    store: Store,
+) -> None:
+    def kept(history: int) -> bool:
+        store.put_model(ANNA, "places", 300.0, b"learned", history)
+        return store.model(ANNA, "places") is not None
+
+    began = store.history()
+    store.add_fixes(ANNA, [fix(100.0)], "a", learned=True)
+    store.add_signals(ANNA, [Signal(key="K", value=1.0, time_s=100.0)], learned=True)
+    assert kept(began), "who learns from it as it comes knows of it"
+    began = store.history()
+    store.add_fixes(ANNA, [fix(100.0)], "a")
+    assert kept(began), "a repeat changes nothing"
+    store.add_fixes(ANNA, [fix(50.0)], "a")
+    assert not kept(began)
+    began = store.history()
+    assert kept(began)
+    store.add_signals(ANNA, [Signal(key="K", value=1.0, time_s=50.0)])
+    assert not kept(began)
+    began = store.history()
+    store.changed()
+    assert not kept(began)
+
+
+def test_what_is_forgotten_while_a_file_is_taken_in_does_not_come_back_with_the_rest(
+    store: Store,
+) -> None:
+    began = store.generation()
+
+    def fixes() -> Iterator[Fix]:
+        yield from (fix(float(at)) for at in range(BATCH))
+        with store.database.transaction() as db:
+            db.execute("DELETE FROM fixes")
+            db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('generation', ?)", (bytes(7) + b"\x09",)
+            )
+        yield from (fix(float(at)) for at in range(BATCH, 2 * BATCH))
+
+    with pytest.raises(StoreError, match="forgotten while") as told:
+        store.add_fixes(ANNA, fixes(), "a", generation=began)
+    assert "Import it again" in told.value.next_step
+    assert list(store.fixes(ANNA)) == []
+    with pytest.raises(StoreError, match="forgotten while"):
+        store.add_signals(ANNA, [Signal(key="K", value=1.0, time_s=1.0)], generation=began)
+    store.add_fixes(ANNA, [fix(1.0)], "a", generation=store.generation())
+    assert len(list(store.fixes(ANNA))) == 1
+
+
 def test_a_reading_without_a_time_is_refused(store: Store) -> None:
     with pytest.raises(InputError, match="has no time"):
         store.add_signals(ANNA, [Signal(key="K", value=1.0, time_s=float("nan"))])

@@ -147,7 +147,7 @@ class Brain:
         mode_judge.check()  # a damaged student shows itself here and not in the middle of a day
         # A life of another version of Hearthway counts as learned under other rules: it is learned anew.
         learned_under(self._store, digest((LIFE_VERSION, mode_judge.IDENTITY, self._rules.train)))
-        self._generation = self._store.generation()
+        self._generation, self._history = self._store.generation(), self._store.history()
         snapshot = None if afresh else self._store.model(self.person.person_id, LIFE_MODEL)
         if snapshot is None:
             life, since_s = Life(self.person.person_id, pois=self._pois, roads=self._roads), None
@@ -203,12 +203,19 @@ class Brain:
         self.snapshot()
 
     def snapshot(self) -> None:
-        """Keep the learned state, so that a restart takes moments and not the whole history."""
+        """Keep the learned state, so that a restart takes moments and not the whole history.
+
+        Nothing is kept of a history that was changed beside it: whoever changed it has it learned anew.
+        """
         if self._behind or self._store.generation() != self._generation:
             self.rebuild()  # late fixes, or another process forgot something: never keep the old state
         elif self._folded_s is not None:
             self._store.put_model(
-                self.person.person_id, LIFE_MODEL, self._folded_s, self._life.dump()
+                self.person.person_id,
+                LIFE_MODEL,
+                self._folded_s,
+                self._life.dump(),
+                self._history,
             )
 
     # what the owner says of places ------------------------------------------------------------------------------
@@ -222,7 +229,7 @@ class Brain:
         said = self.said()
         known_s = max([self._folded_s or 0.0, *(one.time_s for one in said)])
         word = msgspec.structs.replace(word, time_s=math.nextafter(known_s, math.inf))
-        say(self._store, self.person.person_id, word, instead)
+        self._change(lambda: say(self._store, self.person.person_id, word, instead))
         if any(one.kind in LIVED for one in instead):
             self.rebuild()  # trips were learned of by where home was said to be
             return
@@ -232,18 +239,26 @@ class Brain:
 
     def rename(self, place: KnownPlace, words: Sequence[PlaceWord], name: str) -> None:
         """The name that those words gave a place is another one, since then: what kept it apart from others does so still."""
-        rename(self._store, self.person.person_id, words, name)
+        self._change(lambda: rename(self._store, self.person.person_id, words, name))
         place.name = name
         self.snapshot()
 
     def unsay(self, kind: str, place_id: str, words: Sequence[PlaceWord]) -> None:
         """Those words of a place are taken back: its `name`, or its `label`."""
-        unsay(self._store, self.person.person_id, words)
+        self._change(lambda: unsay(self._store, self.person.person_id, words))
         if kind == "label":
             self.rebuild()
             return
         self._life.unsay(kind, place_id)
         self.snapshot()
+
+    def _change(self, work: Callable[[], None]) -> None:
+        """Change the history by `work`, and know of that change."""
+        with self._store.database.transaction():
+            known = self._history == self._store.history()
+            work()
+            if known:
+                self._history = self._store.history()
 
     # the path of every signal ----------------------------------------------------------------------------------
 
@@ -262,9 +277,9 @@ class Brain:
         kept = [signal for signal in signals if self._worth_keeping(signal)]
         person_id = self.person.person_id
         if kept:
-            self._store.add_signals(person_id, kept, durable=False)
+            self._store.add_signals(person_id, kept, durable=False, learned=True)
         if fixes:
-            self._store.add_fixes(person_id, fixes, source, durable=False)
+            self._store.add_fixes(person_id, fixes, source, durable=False, learned=True)
         stays_before = self._life.state.stays
         items: list[Fix | Signal] = [*kept, *fixes]
         for item in sorted(items, key=lambda item: item.time_s):
@@ -274,7 +289,11 @@ class Brain:
                 feed(self._life, item, self._rules)
                 continue
             if self._folded_s is not None and item.time_s < self._folded_s:
-                self._behind = True  # a phone's buffered upload: stored, and learned in order later
+                if (
+                    not self._behind
+                ):  # a phone's buffered upload: stored, and learned in order later
+                    self._behind = True
+                    self._store.changed()  # who learns beside this one may have read on already
                 continue
             self._folded_s = item.time_s
             self._note_last(item)

@@ -32,14 +32,17 @@ class ControlServer:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._handlers: dict[str, Handler] = {}
+        self._with_client: set[str] = set()
         self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
         self._server: asyncio.Server | None = None
         self._stopped = False
         self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    def on(self, verb: str, handler: Handler) -> None:
-        """Answer `verb` with `handler`."""
+    def on(self, verb: str, handler: Handler, *, with_client: bool = False) -> None:
+        """Answer `verb` with `handler`; `with_client`: it is called off where whoever asked is gone."""
         self._handlers[verb] = handler
+        if with_client:
+            self._with_client.add(verb)
 
     def emit(self, event: str, **fields: Any) -> None:
         """Tell every listener; one that does not read is dropped, never waited for."""
@@ -84,18 +87,43 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while line := await reader.readline():
+            line = await reader.readline()
+            while line:
                 request = self._parse(line)
                 if request.get("do") == "events":
                     await self._stream(writer)
                     return
+                if str(request.get("do")) in self._with_client:
+                    line = await self._attended(request, reader, writer)
+                    continue
                 await self._write(writer, await self._answer(request))
+                line = await reader.readline()
         except (ConnectionError, ValueError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
+
+    async def _attended(
+        self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bytes:
+        """Answer while the other side is there; its next line."""
+        loop = asyncio.get_running_loop()
+        answer, ahead = (
+            loop.create_task(self._answer(request)),
+            loop.create_task(reader.readline()),
+        )
+        try:
+            await asyncio.wait((answer, ahead), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done() and not ahead.result():
+                return b""
+            await self._write(writer, await answer)
+            return await ahead
+        finally:
+            for task in (answer, ahead):
+                task.cancel()
+            await asyncio.gather(answer, ahead, return_exceptions=True)
 
     @staticmethod
     def _parse(line: bytes) -> dict[str, Any]:
@@ -116,7 +144,12 @@ class ControlServer:
         try:
             return {"ok": True, **await handler(request)}
         except HearthwayError as why:
-            return {"ok": False, "error": why.message, "next": why.next_step}
+            return {
+                "ok": False,
+                "error": why.message,
+                "next": why.next_step,
+                "exit": why.exit_code,
+            }
         except KeyError as missing:
             log.exception("control request failed")
             return {
@@ -185,7 +218,7 @@ class Control:
         self._socket.sendall(json.dumps({"do": do, **fields}).encode() + b"\n")
         answer = self._read()
         if not answer.pop("ok", False):
-            raise HearthwayError(str(answer.get("error", "")), str(answer.get("next", "")))
+            raise _refusal(answer)
         return answer
 
     def _read(self) -> dict[str, Any]:
@@ -197,6 +230,12 @@ class Control:
             raise HearthwayError("The node stopped answering.", "Its node.log says why.")
         message: dict[str, Any] = json.loads(line)
         return message
+
+
+def _refusal(answer: dict[str, Any]) -> HearthwayError:
+    error = HearthwayError(str(answer.get("error", "")), str(answer.get("next", "")))
+    error.exit_code = int(answer.get("exit", HearthwayError.exit_code))
+    return error
 
 
 def running(path: Path) -> bool:

@@ -13,7 +13,9 @@ import json
 import logging
 import os
 import sys
-from asyncio.subprocess import PIPE
+import threading
+import traceback
+from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,9 @@ from .paths import NodePaths
 from .personal import import_file
 
 log = logging.getLogger("hearthway.importing")
-_COMMAND = (sys.executable, "-m", "hearthway.app.importing")
+# Not from the node's working directory: whatever lies there would be imported by its name.
+_COMMAND = (sys.executable, "-P", "-m", "hearthway.app.importing")
+_SIZE_BYTES = 4  # in front of what is asked
 AGAIN = "Import it again: what was stored stays, and what is repeated is counted, not doubled."
 
 
@@ -47,9 +51,10 @@ class _Asked(Struct, frozen=True, kw_only=True):
 async def import_apart(
     paths: NodePaths, config: Config, rules: Rules, file: Path, name: str, person_id: str | None
 ) -> dict[str, Any]:
-    """As `personal.import_file` in that node's store, and the person's life is learned. The process ends with the caller.
+    """As `personal.import_file` in that node's store, and the person's life is learned.
 
-    HearthwayError: what was wrong with the file. StoreError: no process could be had, or it was ended from outside.
+    The process ends with the caller, and with this process. HearthwayError: what was wrong with the file. StoreError: no
+    process could be had, or it was ended from outside.
     """
     asked = _Asked(
         root=str(paths.root),
@@ -65,42 +70,70 @@ async def import_apart(
             *_COMMAND,
             stdin=PIPE,
             stdout=PIPE,
-            stderr=PIPE,
+            stderr=DEVNULL,
             env={**os.environ, **single},
             start_new_session=True,  # Ctrl-C in the node's terminal ends the node, and the node ends this
         )
     except OSError as why:
         raise StoreError(f"A file could not be taken in: {why.strerror}.", AGAIN) from None
+    assert process.stdin is not None  # asked for above, as the next
+    assert process.stdout is not None
     try:
-        answer, last = await process.communicate(codec.pack(asked))
+        request = codec.pack(asked)
+        process.stdin.write(len(request).to_bytes(_SIZE_BYTES, "big") + request)
+        answer = (
+            await process.stdout.read()
+        )  # its standard input stays open meanwhile: it is the leash
+        exit_code = await process.wait()
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        process.stdin.close()
     try:
         told: dict[str, Any] = json.loads(answer)
     except ValueError:
-        kind = last.decode(errors="replace").strip().rpartition("\n")[2].partition(":")[0]
-        log.error("import ended", extra={"fields": {"exit": process.returncode, "why": kind[:80]}})
         raise StoreError(
-            f"The process that took the file in was ended (exit {process.returncode}).", AGAIN
+            f"The process that took the file in was ended (exit {exit_code}).", AGAIN
         ) from None
+    if "fault" in told:
+        log.error("import failed", extra={"fields": {"trace": told["fault"]}})
+        raise HearthwayError(
+            f"The file could not be taken in ({told['kind']}).", "The node.log has the lines."
+        )
     if "problem" in told:
-        raise HearthwayError(told["problem"], told["next"])
+        raise _problem(told)
     return told
+
+
+def _problem(told: dict[str, Any]) -> HearthwayError:
+    error = HearthwayError(told["problem"], told["next"])
+    error.exit_code = told["exit"]
+    return error
 
 
 # in the process of its own ----------------------------------------------------------------------------------------
 
 
 def main() -> None:
-    """Reads what is asked from standard input, answers on standard output."""
+    """Reads what is asked from standard input, answers on standard output, and ends when its standard input does."""
+    size = int.from_bytes(sys.stdin.buffer.read(_SIZE_BYTES), "big")
+    request = sys.stdin.buffer.read(size)
+    threading.Thread(target=_end_with_the_node, daemon=True).start()
     try:
-        told = _imported(codec.unpack(sys.stdin.buffer.read(), _Asked))
+        told = _imported(codec.unpack(request, _Asked))
     except HearthwayError as why:
-        told = {"problem": why.message, "next": why.next_step}
+        told = {"problem": why.message, "next": why.next_step, "exit": why.exit_code}
+    except Exception as why:  # noqa: BLE001 - its lines go into the log of the node
+        told = {"fault": traceback.format_exc(), "kind": type(why).__name__}
     sys.stdout.write(json.dumps(told))
+
+
+def _end_with_the_node() -> None:
+    """A node that was killed starts again, or something is forgotten: nothing may be stored behind its back then."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 def _imported(asked: _Asked) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class NodeProcess:
                     self.name,
                     [
                         sys.executable,
+                        "-P",  # nothing that lies in this directory
                         "-m",
                         "hearthway",
                         "up",

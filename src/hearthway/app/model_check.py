@@ -74,7 +74,12 @@ def _asked(task: str, data: bytes, golden: bytes) -> bytes:
         raise StoreError(why_not.message, why_not.next_step)
     identity = hashlib.sha256(data).hexdigest()
     asked = _Asked(task=task, identity=identity, data=data, golden=golden)
-    command = [sys.executable, "-m", "hearthway.app.model_check"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "hearthway.app.model_check",
+    ]  # -P: nothing of this directory
     single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     try:
         done = subprocess.run(

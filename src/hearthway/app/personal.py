@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +12,7 @@ from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
 from hearthway.records.household import Role
+from hearthway.records.life import Person
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import PHONE_POSITION, normalise
 from hearthway.sense.fixes import FixAssembler
@@ -40,8 +42,12 @@ def import_file(
     """
     if not name.strip():
         raise InputError("Whose history is it?", "Add --person NAME.")
+    _check_file(path)
+    generation = (
+        store.generation()
+    )  # what is forgotten meanwhile must not come back with the rest of it
     if is_recording(path):
-        return _import_recording(store, path, name, person_id, rules)
+        return _import_recording(store, path, name, person_id, rules, generation)
     from hearthway.history.ordered import OrderedFixes  # sorts with numpy: not for a phone at rest
     from hearthway.history.reader import open_history
 
@@ -55,9 +61,10 @@ def import_file(
             "Name one of them with --person, and import each into that person's own phone.",
         )
     uid = name if name in people else people[0]
-    person = store.add_person(name, person_id)
+    person = _person(store, name, person_id, generation)
     dated = _Dated(collected_fixes(rules, Role.PHONE, ordered.of(uid)))
-    added = store.add_fixes(person.person_id, dated, path.suffix.lstrip(".") or "file")
+    source = path.suffix.lstrip(".") or "file"
+    added = store.add_fixes(person.person_id, dated, source, generation=generation)
     return {
         "person_id": person.person_id,
         "fixes": added.added,
@@ -68,7 +75,12 @@ def import_file(
 
 
 def _import_recording(
-    store: Store, path: Path, name: str, person_id: str | None, rules: Rules
+    store: Store,
+    path: Path,
+    name: str,
+    person_id: str | None,
+    rules: Rules,
+    generation: int,
 ) -> dict[str, Any]:
     read = kept_here = 0
     # Every line first, so that of a file that ends badly nothing is kept; never all of them at once.
@@ -77,13 +89,13 @@ def _import_recording(
         if may_collect(rules, Role.PHONE, signal.key):
             kept_here += 1
             normalise(signal)
-    person = store.add_person(name, person_id)
+    person = _person(store, name, person_id, generation)
     prefix = PHONE_POSITION + "."
     located = (s for s in _collected(rules, read_recording(path)) if s.key.startswith(prefix))
     others = (s for s in _collected(rules, read_recording(path)) if not s.key.startswith(prefix))
     dated = _Dated(_fixes(located))
-    added = store.add_fixes(person.person_id, dated, "recording")
-    kept = store.add_signals(person.person_id, others)
+    added = store.add_fixes(person.person_id, dated, "recording", generation=generation)
+    kept = store.add_signals(person.person_id, others, generation=generation)
     return {
         "person_id": person.person_id,
         "fixes": added.added,
@@ -91,6 +103,24 @@ def _import_recording(
         "signals": kept.added,
         "read": f"{read:,} signals read" + left_out(read, kept_here) + dated.words(),
     }
+
+
+def _person(store: Store, name: str, person_id: str | None, generation: int) -> Person:
+    with store.database.transaction():
+        store.still(generation)
+        return store.add_person(name, person_id)
+
+
+def _check_file(path: Path) -> None:
+    """A pipe or a device may never end. What is missing, or may not be read, its reader says."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    except ValueError:
+        raise InputError(f"{str(path)!r} cannot be the name of a file.", "Name another.") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(f"{path} is not a file.", "Name a file that holds a history.")
 
 
 def _collected(rules: Rules, signals: Iterable[Signal]) -> Iterator[Signal]:

@@ -132,6 +132,7 @@ class PhoneNode(Member):
         self.track: deque[tuple[float, float]] = deque(maxlen=TRACK_POINTS)
         in_a_child()
         self._queue: asyncio.Queue[Work] = asyncio.Queue()
+        self._importing = asyncio.Lock()
         self._assembler = FixAssembler()
         self._own_fixes = FixAssembler()
         self._car_s = float("-inf")
@@ -197,7 +198,7 @@ class PhoneNode(Member):
     def _verbs(self) -> None:
         super()._verbs()
         on = self.control.on
-        on("import", self._import_own)
+        on("import", self._import_own, with_client=True)
         on("follow", self._follow)
         on("answer", self._answer)
         on("relearn", self._relearn)
@@ -576,13 +577,22 @@ class PhoneNode(Member):
             kept = await asyncio.to_thread(self._import_calendar, request)
             await asyncio.to_thread(give_back, self.store)
             return kept
+        if self._importing.locked():
+            raise InputError("Another file is being taken in.", "Import this one after it.")
+        async with self._importing:
+            return await self._import_history(request)
+
+    async def _import_history(self, request: Request) -> Request:
+        person_id = request.get("person_id")
+        if not isinstance(person_id, str | None):
+            raise TypeError(person_id)
         found = await import_apart(
             self.paths,
             self.config,
             self.part(Ruling).rules,
             Path(str(request["file"])),
             str(request.get("name", "")),
-            request.get("person_id"),
+            person_id,
         )
         await asyncio.to_thread(self._wake)
         brain = self.brain

@@ -38,7 +38,7 @@ def command(file: Path, person: str, data: Path | None, json_to: Path | None) ->
     paths = node(data, "phone")
     if running(paths.socket):
         with Control(paths.socket, 3600.0) as control:
-            found = control.ask("import", file=str(file.resolve()), name=person)
+            found = control.ask("import", file=str(file.absolute()), name=person)
     else:
         config = load_config(paths.config)
         with Store.open(paths.database, node_id=config.node.id) as store:

@@ -40,6 +40,7 @@ def say(store: Store, person_id: str, word: PlaceWord, instead: Sequence[PlaceWo
                 word.name,
             ),
         )
+        store.changed()
 
 
 def rename(store: Store, person_id: str, words: Sequence[PlaceWord], name: str) -> None:
@@ -51,6 +52,7 @@ def rename(store: Store, person_id: str, words: Sequence[PlaceWord], name: str) 
             [(name, number, word.time_s) for word in words],
         )
         db.execute("DELETE FROM models WHERE person_no = ?", (number,))
+        store.changed()
 
 
 def unsay(store: Store, person_id: str, words: Sequence[PlaceWord]) -> None:
@@ -59,6 +61,7 @@ def unsay(store: Store, person_id: str, words: Sequence[PlaceWord]) -> None:
         number = store.person_no(person_id)
         _delete(db, number, words)
         db.execute("DELETE FROM models WHERE person_no = ?", (number,))
+        store.changed()
 
 
 def place_words(

@@ -116,6 +116,19 @@ class Store(Registers):
         row = self.database.row("SELECT value FROM meta WHERE key = 'generation'")
         return 0 if row is None else int.from_bytes(row[0], "big")
 
+    def history(self) -> int:
+        """Grows when the history changes and whoever learns from it as it comes does not see that: an import, a word, a forget."""
+        row = self.database.row("SELECT value FROM meta WHERE key = 'history'")
+        return self.generation() + (0 if row is None else int.from_bytes(row[0], "big"))
+
+    def changed(self) -> None:
+        """The history is another one than those know who learn from it: what they keep from now on is not kept."""
+        with self.database.transaction(durable=False) as db:
+            count = self.history() - self.generation() + 1
+            db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('history', ?)", (count.to_bytes(8, "big"),)
+            )
+
     # --- persons -----------------------------------------------------------------------------
 
     def add_person(self, name: str, person_id: str | None = None) -> Person:
@@ -188,11 +201,19 @@ class Store(Registers):
     # --- history -----------------------------------------------------------------------------
 
     def add_fixes(
-        self, person_id: str, fixes: Iterable[Fix], source: str, *, durable: bool = True
+        self,
+        person_id: str,
+        fixes: Iterable[Fix],
+        source: str,
+        *,
+        durable: bool = True,
+        learned: bool = False,
+        generation: int | None = None,
     ) -> Added:
         """Stream fixes in; one per person and time, the first stays. InputError on a point off the earth.
 
-        Batches before an error are kept: importing the repaired file again adds only what is missing.
+        Batches before an error are kept: importing the repaired file again adds only what is missing. `learned`: the caller
+        learns from them as well. `generation`: StoreError where something was forgotten since, and nothing of it comes back.
         """
         stream = iter(fixes)
         added = seen = 0
@@ -204,6 +225,7 @@ class Store(Registers):
                         "Leave out points that are not on the earth.",
                     )
             with self.database.transaction(durable=durable) as db:
+                self.still(generation)
                 number = self.person_no(person_id)
                 db.execute("INSERT OR IGNORE INTO sources (source) VALUES (?)", (source,))
                 (source_no,) = db.execute(
@@ -229,8 +251,18 @@ class Store(Registers):
                 added += new
                 if new:
                     _undo_models(db, number, min(fix.time_s for fix in batch))
+                    if not learned:
+                        self.changed()
             seen += len(batch)
         return Added(added=added, duplicates=seen - added)
+
+    def still(self, generation: int | None) -> None:
+        """StoreError where something was forgotten since that `generation()`; in a transaction it stays so until its end."""
+        if generation not in (None, self.generation()):
+            raise StoreError(
+                "Something was forgotten while this was taken in, so no more of it was.",
+                "Import it again if it is still wanted.",
+            )
 
     def fixes(
         self, person_id: str, since_s: float | None = None, until_s: float | None = None
@@ -270,9 +302,15 @@ class Store(Registers):
             low = math.nextafter(page[-1][0], math.inf)
 
     def add_signals(
-        self, person_id: str, signals: Iterable[Signal], *, durable: bool = True
+        self,
+        person_id: str,
+        signals: Iterable[Signal],
+        *,
+        durable: bool = True,
+        learned: bool = False,
+        generation: int | None = None,
     ) -> Added:
-        """Stream signals into the history; one per person, time, key and source, the first stays.
+        """Stream signals into the history; one per person, time, key and source, the first stays. Else as `add_fixes`.
 
         InputError on a time that is no number; batches before it are kept.
         """
@@ -286,6 +324,7 @@ class Store(Registers):
                         "Leave it out, or set the clock of its source.",
                     )
             with self.database.transaction(durable=durable) as db:
+                self.still(generation)
                 number = self.person_no(person_id)
                 before = db.total_changes
                 db.executemany(
@@ -299,6 +338,8 @@ class Store(Registers):
                 added += new
                 if new:
                     _undo_models(db, number, min(one.time_s for one in batch))
+                    if not learned:
+                        self.changed()
             seen += len(batch)
         return Added(added=added, duplicates=seen - added)
 
@@ -477,9 +518,16 @@ class Store(Registers):
 
     # --- models ------------------------------------------------------------------------------
 
-    def put_model(self, person_id: str, kind: str, until_s: float, data: bytes) -> None:
-        """Keep a snapshot of learned state; it can always be learned again, so no sync to disk."""
+    def put_model(
+        self, person_id: str, kind: str, until_s: float, data: bytes, history: int | None = None
+    ) -> None:
+        """Keep a snapshot of learned state; it can always be learned again, so no sync to disk.
+
+        `history`: what `history()` was before what it learned from was read. Where that is another one now, nothing is kept.
+        """
         with self.database.transaction(durable=False) as db:
+            if history not in (None, self.history()):
+                return
             db.execute(
                 "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?)",
                 (self.person_no(person_id), kind, until_s, data),
