@@ -25,7 +25,7 @@ from hearthway.records.signals import Signal
 
 ROLES = {"anna-phone": "phone", "guest-phone": "phone"}
 PEOPLE = {"anna-phone": ("anna", "adult"), "guest-phone": ("gus", "guest")}
-KEY = "Home.Climate.Living"
+KEY = "Home.Climate.Temperature"
 LATER = (datetime.now() + timedelta(days=3)).strftime("%Y-%m-%d")
 ASK: dict[str, Any] = {
     "keys": ["Home.Climate.*"],
@@ -226,6 +226,9 @@ def test_what_cannot_be_given_is_said(household: Any) -> None:
                 ({"zone": "Nowhere"}, "time zone"),
                 ({"keys": ["*"]}, "key pattern"),
                 ({"keys": []}, "names keys"),
+                ({"keys": ["Home.Climate.*", "bogus"]}, 'no key "bogus"'),
+                ({"keys": ["home.climate.*"]}, "no key"),
+                ({"keys": ["Home.Climate"]}, "4 keys begin with it"),
                 ({"operation": "own"}, "cannot be granted"),
                 ({"hours": ["25:00", "26:00"]}, "time of day"),
             ):

@@ -30,7 +30,7 @@ from hearthway.records.signals import Fix, Signal
 PEOPLE = {"anna-old": ("anna", "adult"), "ben-phone": ("ben", "adult")}
 ROLES = dict.fromkeys(PEOPLE, "phone")
 PLANTED = "Quarry-by-the-lake"
-KEY = "Home.Climate.Living"
+KEY = "Home.Climate.Temperature"
 
 
 def live(store: Store, person: str = "anna", name: str = "Anna") -> None:

@@ -9,11 +9,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hearthway.app.config import Config, NodeTable, save_config
+from hearthway.app.keys import keys_of
 from hearthway.app.paths import NodePaths
 from hearthway.cli.main import cli
 from hearthway.mesh.policy.rules import TEMPLATES, Rules, template
-from hearthway.records.errors import InputError, RuleError
+from hearthway.records.errors import HearthwayError, InputError, RuleError
 from hearthway.records.household import Role
+from hearthway.sense.catalogue import CATALOGUE
 
 
 @pytest.fixture(name="data")
@@ -62,6 +64,61 @@ def test_explain_speaks_and_gives_json(data: Path) -> None:
     assert found["phone"]["learned_from"]
     moves = json.loads(run("explain", "Vehicle.IsMoving", "--data", data, "--json").stdout)
     assert moves["phone"]["learned_from"] is False
+
+
+@pytest.mark.parametrize(
+    ("key", "message", "step"),
+    [
+        ("vehicle.speed", 'no key "vehicle.speed"', "Did you mean Vehicle.Speed?"),
+        ("Vehicle.Sped", "no key", "Vehicle.Speed"),
+        ("Receipt.Haed", "no key", "Receipt.Head"),
+        ("Vehicle.CurrentLocation", "5 keys begin with it", "'Vehicle.CurrentLocation.*'"),
+        ("Vehicle.Nothing.*", "no key", "docs/reference/signals"),
+        ("Home.Items.bag.Away", "no key", "docs/reference/signals"),
+        ("bogus", "no key", "docs/reference/signals"),
+        ("", "not a key pattern", "dotted names"),
+        ("Vehicle..Speed", "not a key pattern", "dotted names"),
+    ],
+)
+def test_what_is_no_key_is_never_told_to_stay_where_it_is(
+    data: Path, key: str, message: str, step: str
+) -> None:
+    done = run("explain", key, "--data", data)
+    assert isinstance(done.exception, HearthwayError)
+    assert message in done.exception.message
+    assert step in done.exception.next_step
+    assert "leaves no node" not in done.output
+
+
+def test_of_a_pattern_every_key_is_told(data: Path) -> None:
+    said = run("explain", "Vehicle.*", "--data", data).stdout
+    speed = said.index("Vehicle.Speed: the car's speed.")
+    assert "leaves no node" in said[:speed]  # Vehicle.IsMoving
+    assert "phone gets it as it is" in said[speed : said.index("Vehicle.TraveledDistance") + 400]
+    found = json.loads(run("explain", "Vehicle.*", "--data", data, "--json").stdout)["phone"]
+    told = {one["key"]: bool(one["crossings"]) for one in found}
+    assert set(told) == {key for key in CATALOGUE if key.startswith("Vehicle.")}
+    assert (told["Vehicle.Speed"], told["Vehicle.IsMoving"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("Vehicle.Speed", ["Vehicle.Speed"]),
+        ("Home.Items.my-bag.Present", ["Home.Items.my-bag.Present"]),
+        ("Home.Items.bag.*", ["Home.Items.bag.Present"]),
+        ("Home.Lights.*", ["Home.Lights.*.OnOff"]),
+        ("Person.Location.*", [f"Person.Location.{x}" for x in ("Accuracy", "Latitude", "Longitude", "Speed")]),
+        ("Person.Calendar", ["Person.Calendar"]),
+        ("Suggestion.Show", ["Suggestion.Show"]),
+        ("Suggestion.*", ["Suggestion.*"]),
+        ("Command.Home.Light.kitchen", ["Command.Home.Light.kitchen"]),
+        ("Mine.Own", ["Mine.Own"]),
+    ],
+)  # fmt: skip
+def test_what_is_a_key(text: str, keys: list[str]) -> None:
+    own = 'version = 1\n[[rule]]\nid = "x"\nkeys = ["Mine.*", "Vehicle.*"]\nfrom = "car"\nto = ["phone"]\npurpose = "share"\n'
+    assert keys_of(text, Rules.parse(own, "test")) == keys
 
 
 def test_a_change_is_shown_asked_for_and_made(tmp_path: Path, data: Path) -> None:

@@ -32,7 +32,9 @@ from hearthway.records.household import Role
 from hearthway.records.signals import Signal
 
 from .control import ControlServer
+from .keys import keys_of
 from .part import Part
+from .ruling import Ruling
 
 if TYPE_CHECKING:
     from .node import Node
@@ -126,6 +128,9 @@ class Granting(Part):
                 f'No device of this household is called "{holder}".',
                 "`hearthway status` lists them; an app on this home gets --app.",
             )
+        keys = [str(key) for key in request["keys"]]
+        for key in keys:
+            keys_of(key, self.node.part(Ruling).rules)
         zone = str(request.get("zone") or await asyncio.to_thread(local_zone))
         until_s = await asyncio.to_thread(end_s, str(request["until"]), zone)
         if not now_s < until_s <= now_s + LONGEST_S:
@@ -137,7 +142,7 @@ class Granting(Part):
         token = issue(
             await asyncio.to_thread(root.grant_private),
             grant_id=f"g-{token_hex(4)}",
-            keys=[str(key) for key in request["keys"]],
+            keys=keys,
             operation=str(request["operation"]),
             holder=holder,
             until_s=until_s,

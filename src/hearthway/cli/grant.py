@@ -19,7 +19,19 @@ def command() -> None:
     """Let a guest's device or an app do one thing that the rules do not give it, for a time."""
 
 
-@command.command()
+class _Give(click.Command):
+    """Reading or writing, and for whom, is a part of the command line: it is refused before anything is asked."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        if ctx.params["operation"] is None:
+            raise InputError("To read, or to write?", "Say --read or --write.")
+        if bool(ctx.params["to"]) == ctx.params["app"]:
+            raise InputError("For whom?", "Say --to DEVICE, or --app.")
+        return rest
+
+
+@command.command(cls=_Give)
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
 @click.option("--read", "operation", flag_value="read", help="It may read these keys.")
 @click.option("--write", "operation", flag_value="write", help="It may write these keys.")
@@ -49,10 +61,6 @@ def give(
 
     The device gets it by itself as soon as it is reached; the letters printed are for bringing it there by hand.
     """
-    if operation is None:
-        raise InputError("To read, or to write?", "Say --read or --write.")
-    if bool(to) == app:
-        raise InputError("For whom?", "Say --to DEVICE, or --app.")
     with Control(node(data, "home").socket) as control:
         given = control.ask(
             "grant-give",

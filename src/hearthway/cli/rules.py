@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Role, Rule
 
 from .common import data_option, json_option, nodes, write_json
+
+if TYPE_CHECKING:
+    from hearthway.mesh.policy.rules_words import Explanation
 
 
 class _Verbs(click.Group):
@@ -115,32 +118,54 @@ def _limits(rule: Rule) -> str:
 @data_option
 @json_option
 def explain(key: str, data: Path | None, json_to: Path | None) -> None:
-    """Who of this household gets KEY, about whom, why and how precisely; is it learned from, how long does it stay."""
-    from hearthway.mesh.policy.rules_words import explain as explained
-    from hearthway.sense.catalogue import row_of
+    """Who of this household gets KEY, about whom, why and how precisely; is it learned from, how long does it stay.
 
-    row = row_of(key)
-    found = {}
-    for paths in _members(data):
-        who = _household(paths)
-        found[paths.root.name] = explained(
-            rules_of(paths),
-            key,
-            who["parties"],
-            who["people"],
-            who["consents"],
-            about="" if row is None else row.about,
-            name_of=lambda person, names=who["names"]: names.get(person, person),  # type: ignore[misc]  # bound now
-        )
+    Of a pattern, such as 'Vehicle.*', the same of every key that it fits.
+    """
+    found = {paths.root.name: _explained(paths, key) for paths in _members(data)}
     if json_to is not None:
-        write_json(found, json_to)
+        one = "*" not in key
+        write_json({name: all_[0] if one else all_ for name, all_ in found.items()}, json_to)
         return
-    before: tuple[str, ...] = ()
-    for name, one in found.items():
+    before: list[str] = []
+    for name, all_ in found.items():
         click.echo(f"{name}:")
-        same = one.sentences == before
-        click.echo("  the same" if same else "\n".join(f"  {line}" for line in one.sentences))
-        before = one.sentences
+        lines = _said(all_)
+        click.echo("  the same" if lines == before else "\n".join(f"  {line}" for line in lines))
+        before = lines
+
+
+def _explained(paths: NodePaths, key: str) -> list[Explanation]:
+    from hearthway.app.keys import keys_of
+    from hearthway.mesh.policy.rules_words import explain as explained
+    from hearthway.sense.catalogue import CATALOGUE, row_of
+
+    rules, who = rules_of(paths), _household(paths)
+    found = []
+    for one in keys_of(key, rules):
+        row = CATALOGUE.get(one) or row_of(one)
+        found.append(
+            explained(
+                rules,
+                one,
+                who["parties"],
+                who["people"],
+                who["consents"],
+                about="" if row is None else row.about,
+                name_of=lambda person: who["names"].get(person, person),
+            )
+        )
+    return found
+
+
+def _said(found: list[Explanation]) -> list[str]:
+    """What is the same for several keys is said once, below all of them."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for one in found:
+        about, *rest = one.sentences
+        alike.setdefault(tuple(rest), []).append(about)
+    deeper = "" if len(found) == 1 else "  "
+    return [line for rest, keys in alike.items() for line in (*keys, *(deeper + r for r in rest))]
 
 
 def _members(data: Path | None) -> list[NodePaths]:

@@ -303,7 +303,7 @@ def diff(old: Rules, new: Rules, keys: Iterable[str]) -> list[Change]:
     Compared over `keys`, and over every pattern of both files as a key of its own, for every role, purpose and
     kind of person.
     """
-    known = sorted({*keys, *_named(old), *_named(new)})
+    known = sorted({*keys, *named(old), *named(new)})
     changes = [*_crossing_changes(old, new, known), *_collect_changes(old, new, known)]
     changes += [*_train_changes(old, new, known), *_keep_changes(old, new, known)]
     return sorted(changes, key=lambda change: not change.opened)  # stable: else in order
@@ -316,8 +316,8 @@ def _limits(rules: Rules) -> set[str]:
     return found | {key for table in rules.keep for key in table.keys}
 
 
-def _named(rules: Rules) -> set[str]:
-    """Patterns as keys: `A.*` stands for whatever below A no other pattern names."""
+def named(rules: Rules) -> set[str]:
+    """Every pattern of the file, as keys: `A.*` stands for whatever below A no other pattern names."""
     return {key for rule in rules.rules for key in rule.keys} | _limits(rules)
 
 
