@@ -15,6 +15,8 @@ All leave the car at the door of wherever they go, as always. But for the commut
 On *quiet* days nobody eats out: the same errands, without the meal (the technician has a lunch box). So there is nothing
 that any word could have told them. Sleep, illness and forgetfulness are one thing: some days nobody leaves.
 
+On a small map homes lie beyond the edge. From there on ways are bent lines, and roads as soon as the map has them.
+
 Phones differ: bursts of one fix a second with pauses, one fix every five seconds, one a minute; at rest one in a
 quarter of an hour; errors with heavy tails; speed told for some fixes only; holes of hours. Car and phone have the clock of
 the map, change to summer time included.
@@ -115,9 +117,9 @@ class Town:
         raise InputError(f"Nowhere on this map are {CHOICE} tables together.", "Take another.")
 
     def _fits(self, point: Point, apart_m: float) -> bool:
-        if not self.atlas.roads.covers(*point) or any(
-            distance_m(*point, *other) < apart_m for other in self._taken
-        ):
+        if not (self.atlas.covers(*point) and self.atlas.roads.covers(*point)):
+            return False  # beside a thing on the map's edge one may stand off the map
+        if any(distance_m(*point, *other) < apart_m for other in self._taken):
             return False
         if any(distance_m(*point, *other) < ALONE_M for other in self._alone):
             return False
@@ -138,7 +140,7 @@ class Town:
         ones, others = (self.has(k) or self._shops for k in (kind, other))
         for _ in range(TRIES):
             a, b = self._near(self._rng.choice(ones)), self._near(self._rng.choice(others))
-            if distance_m(*a, *b) > ALONE_M and self._fits(a, APART_M) and self._fits(b, APART_M):
+            if distance_m(*a, *b) > ALONE_M and self._fits(a, APART_M) and self._fits(b, ALONE_M):
                 self._taken += [a, b]
                 self._alone.append(b)
                 return a, b
@@ -199,15 +201,28 @@ class Town:
     def way(self, a: Point, b: Point) -> list[Point]:
         """Points from a to b: roads where the map has them, else a bent line."""
         if (a, b) not in self._ways:
-            roads = self.atlas.roads
-            route = self.atlas.route(a, b) if roads.covers(*a) and roads.covers(*b) else None
-            points = (
-                list(route.points)
-                if route is not None and len(route.points) > 3
-                else self._bent(a, b)
-            )
-            self._ways[a, b] = [a, *points, b]
+            self._ways[a, b] = [a, *(self._by_road(a, b) or self._over_the_edge(a, b)), b]
         return self._ways[a, b]
+
+    def _by_road(self, a: Point, b: Point) -> list[Point]:
+        """By the map's roads; no points where none lead there."""
+        roads = self.atlas.roads
+        route = self.atlas.route(a, b) if roads.covers(*a) and roads.covers(*b) else None
+        return list(route.points) if route is not None and len(route.points) > 3 else []
+
+    def _over_the_edge(self, a: Point, b: Point) -> list[Point]:
+        """A bent line as far as the map has no roads, and roads from there on: nobody drives across houses."""
+        line, on_map = self._bent(a, b), self.atlas.roads.covers
+        inside = [on_map(*point) for point in line]
+        if on_map(*b) and not on_map(*a):
+            begin = len(line) - next((n for n, on in enumerate(inside[::-1]) if not on), len(line))
+            road = self._by_road(line[begin], b) if begin < len(line) else []
+            return [*line[: begin + 1], *road] if road else line
+        if on_map(*a) and not on_map(*b):
+            end = next((n for n, on in enumerate(inside) if not on), len(line)) - 1
+            road = self._by_road(a, line[end]) if end >= 0 else []
+            return [*road, *line[end:]] if road else line
+        return line
 
     def _bent(self, a: Point, b: Point) -> list[Point]:
         """The same two curves there and back."""

@@ -119,7 +119,7 @@ def _courier(life: Lived) -> Callable[[Lived, bool], list[Stop]]:
 
 def _student(life: Lived) -> Callable[[Lived, bool], list[Stop]]:
     town, rng = life.town, life.rng
-    hall, _ = town.apart("parking", "mall")
+    _, hall = town.apart("mall", "parking")
     tables = [town.table(19.0) for _ in range(5)]
     campus, library, gym = (town.somewhere() for _ in range(3))
     life.spots = {"hall": hall}

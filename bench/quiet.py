@@ -350,10 +350,12 @@ def in_calendar(leg: Leg) -> str:
 
 
 def to_the_fair(life: Lived, spot: str = "fair", hour: float = 14.0) -> Leg:
-    """Sunday: where one has been twice in two months."""
+    """Sunday: where one has been twice in two months, and knows no street thereabouts."""
     life.live(2, quiet=True)
     life.rest(life.unix(hour * 3600.0))
-    leg = life.go(life.spots[spot], new=True)
+    there = life.spots[spot]
+    known = {leg.to for leg in life.legs if distance_m(*leg.to, *there) < _lives.ALONE_M}
+    leg = life.go(there, new=known <= {there})
     life.rest(life.now_s + 3600.0)
     return leg
 

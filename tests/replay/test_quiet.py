@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ from hearthway.assist.needs.meal import need as meal
 from hearthway.atlas.store import Atlas
 from hearthway.context import view
 from hearthway.records.errors import InputError
+from hearthway.records.geo import distance_m
 
 BENCH = Path(__file__).parents[2] / "bench"
 DAYS, QUIET_DAYS = 21, 7
@@ -124,6 +126,33 @@ def test_lives_are_reproducible(quiet: ModuleType) -> None:
         fixes.append(life.phone.fixes)
     atlas.close()
     assert fixes[0] == fixes[1] != fixes[2]
+
+
+def test_from_beyond_the_edge_one_drives_by_the_roads_of_the_map(quiet: ModuleType) -> None:
+    with closing(Atlas.bundled()) as atlas:
+        town = quiet._lives.begun("parent", atlas, 11).town
+        inside = next(p for p in town._taken if town.atlas.roads.covers(*p))
+        assert not atlas.roads.covers(*town.home)
+        for a, b in ((town.home, inside), (inside, town.home)):
+            way = town.way(a, b)
+            on_map = [atlas.roads.covers(*p) for p in way]
+            assert sum(x != y for x, y in pairwise(on_map)) == 1, "it comes onto the map once"
+            driven = [p for p, on in zip(way, on_map, strict=True) if on][2:-2]
+            assert len(driven) > 5
+            assert max(atlas.road_m(*p) or 0.0 for p in driven) < 1.0
+            assert max(distance_m(*p, *q) for p, q in pairwise(way)) < 400.0
+
+
+def test_a_place_new_to_somebody_is_far_from_all_that_he_knows(quiet: ModuleType) -> None:
+    with closing(Atlas.bundled()) as atlas:
+        for kind, spot in (("parent", "fair"), ("student", "hall")):
+            life = quiet.begun(kind, atlas, 11)
+            life.live(14, quiet=False)
+            there = life.spots[spot]
+            assert atlas.covers(*there)
+            assert quiet.to_the_fair(life, spot).new
+            life.go(quiet._lives.shifted(there, 200.0, 0.0))
+            assert not quiet.to_the_fair(life, spot).new, "now the next street is known"
 
 
 def test_the_quiet_days_of_the_third_description_hold_no_need(quiet: ModuleType) -> None:
