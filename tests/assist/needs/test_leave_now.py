@@ -240,6 +240,49 @@ def test_a_way_that_nobody_knows_is_not_guessed(world: Any) -> None:
         assert "way-unknown" in codes
 
 
+@pytest.mark.parametrize(
+    ("minutes_per_km", "kilometres", "speaks"),
+    [
+        ((1.5, 1.6, 2.0, 1.7, 3.0), 9.0, True),
+        ((1.5, 1.6, 2.0, 1.7, 3.0), 7.0, True),
+        ((1.5, 1.6, 2.0, 1.7), 9.0, False),  # too few
+        ((1.5, 1.6, 2.0, 1.7, 3.0), 6.0, False),  # much shorter ways say little of this one
+        ((1.5, 1.6, 2.0, 1.7, 0.1), 9.0, False),  # one was flown
+        ((1.5, 1.6, 2.0, 1.7, 20.0), 9.0, False),  # one was no way there without a stop
+    ],
+)
+def test_where_no_map_has_the_way_own_ways_about_as_far_tell(
+    world: Any, minutes_per_km: tuple[float, ...], kilometres: float, speaks: bool
+) -> None:
+    """Four of five took 2 minutes a kilometre or less."""
+    here = world.home.lat, world.home.lon
+    far_km = distance_m(*here, *HALL) / 1000.0
+    assert 12.0 < far_km < 14.0
+    ways = tuple(
+        OwnTrip(*here, *offset(*here, 1000.0 * kilometres, 0.0), 60.0 * kilometres * each)
+        for each in minutes_per_km
+    )
+    situation = at_home(world, planned(world, trips_s=()), hour=18.0)
+    agenda = msgspec.structs.replace(situation["agenda"], own_trips=ways)
+    told, codes = [], set()
+    for minute in range(70):
+        now = {**situation, "agenda": agenda, "time_s": world.at(17.5) + minute * 60.0}
+        result = look(world, now, roads=None)
+        if isinstance(result, Suggestion):
+            told.append(result)
+        else:
+            codes.add(result.code)
+    assert bool(told) is speaks
+    assert ("way-unknown" in codes) is not speaks
+    if speaks:
+        assert (
+            f"{2.0 * far_km:.0f} min ({far_km:.1f} km by the bee-line, of which no map has the way; "
+            "5 own ways about as far took 1.5-3.0 min for each)" in told[0].lines[1]
+        )
+        ready_s = world.at(START_H) - (2.0 * far_km + 15.0) * 60.0
+        assert ready_s - 300.0 <= told[0].time_s <= ready_s
+
+
 def test_of_two_entries_the_one_to_leave_for_first(world: Any) -> None:
     near = planned(world, title="Near", start_s=world.at(18.5), trips_s=(60.0,) * 3)
     unknown = planned(world, title="Call", start_s=world.at(18.2), **NOWHERE)

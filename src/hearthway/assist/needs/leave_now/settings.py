@@ -19,6 +19,10 @@ OWN_TRIPS = 3  # so many own trips from here to there tell better than the map
 MAP_ERROR = 0.25
 OWN_WAYS = 5
 DRIVEN = (0.6, 2.5)  # times the map's: whoever took less or more did not drive there without a stop
+ALIKE = (
+    2.0  # as far or twice: a short way has more of lights and parking, a long one of country road
+)
+FASTEST_MPS = 40.0  # by the bee-line: what was faster was no car
 POSITION_S = 3 * 3600.0  # at rest a phone tells where it is every half hour, or when it moves
 NEAR_M = 200.0  # as far as a stay reaches: walking about there is not being under way
 SLOWEST_MPS = 1.5  # the bee-line is never slower: before, no way need be looked up

@@ -10,7 +10,7 @@ SILENCES = {
     "there-already": "You are there already.",
     "farther-than-ever": "That is farther than you ever went: it is not known how you get there.",
     "never-driven": "You never went there by car, and too few of your trips from here tell how long it takes you.",
-    "way-unknown": "It is not known how long you take: there are no own trips and no roads on the map.",
+    "way-unknown": "It is not known how long you take: no map has the way, and too few own ones are as far.",
     "too-far": "There is time yet before you need to get ready.",
     "too-early": "There is time yet before you need to get ready.",
     "too-late": "It is too late to leave for it.",
