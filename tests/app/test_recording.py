@@ -84,7 +84,7 @@ def test_time_does_not_go_backwards() -> None:
             st.floats(-90, 90),
             st.floats(-180, 180),
             st.none() | st.floats(0, 1000),
-        ),
+        ).filter(lambda one: one[1:3] != (0.0, 0.0)),  # a dead receiver's, which no life takes in
         max_size=20,
         unique_by=lambda one: one[0],
     )
