@@ -27,7 +27,8 @@ from hearthway.records.situation import Planned
 from .drawn import GOAL, Goal, drawn, next_goal
 from .flat import gap_m
 from .places import KnownPlace
-from .prior import Departure, PastTrip, Prior, prior_of
+from .prior import Departure, PastTrip, Prior, prior_of, priors_of
+from .regularity import Regularity
 from .routes import Follower, RouteIndex, Track, point_behind
 from .settling import Change
 from .where_next import WhereNext
@@ -91,8 +92,16 @@ def either(whole: Posterior, other: Posterior, p: float) -> Posterior:
 class DestinationModel:
     """Learns from finished trips; asked at any moment of the next one."""
 
-    def __init__(self, trips: list[PastTrip], *, tuning: Tuning = TUNING) -> None:
+    def __init__(
+        self,
+        trips: list[PastTrip],
+        regular: Regularity | None = None,
+        *,
+        tuning: Tuning = TUNING,
+    ) -> None:
         self.trips = trips
+        self.regular = Regularity() if regular is None else regular
+        self._foretold: tuple[float, list[Prior]] | None = None
         self.tuning = tuning
         self._asked: dict[_Asked, Prior] = {}
         self._longest_m = max(map(_driven_m, trips), default=0.0)
@@ -106,9 +115,19 @@ class DestinationModel:
         self._asked.clear()
         self.where_next = WhereNext()
 
+    def foretell(
+        self, departure: Departure, places: list[KnownPlace], changes: Sequence[Change] = ()
+    ) -> None:
+        """The leg that set out so is about to be learned: what was expected of it, as long as its end changed nothing yet."""
+        said = priors_of(departure, places, self.trips, changes)
+        self._foretold = departure.time_s, said
+
     def learn(self, trip: PastTrip) -> None:
         """A trip is over."""
         self._asked.clear()
+        if self._foretold is not None and self._foretold[0] == trip.depart_s:
+            self.regular.learn(self._foretold[1], trip)
+        self._foretold = None
         self._longest_m = max(self._longest_m, _driven_m(trip))
         self.trips.append(trip)
         self.index.add(len(self.trips) - 1, trip.path)
@@ -179,7 +198,8 @@ class DestinationModel:
         asked = departure, tuple(changes), here
         prior = self._asked.get(asked)
         if prior is None:
-            prior = prior_of(departure, places, self.trips, changes)
+            trust = self.regular.trust(departure.time_s)
+            prior = prior_of(departure, places, self.trips, changes, trust=trust)
             if here is not None:
                 reach_m = max(REACH_M, FARTHER * self._longest_m)
                 prior = _within(prior, places, here, reach_m)

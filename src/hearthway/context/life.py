@@ -95,7 +95,7 @@ class Life:
         self._stays = StayDetector(self.state.window)
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
         self._halts = StayDetector(self.state.halt, radius_m=HALT_M, min_s=HALT_MIN_S)
-        self.model = DestinationModel(self.state.trips)
+        self.model = DestinationModel(self.state.trips, self.state.regular)
         self._way = Way(self.model.index, self.state.track)
         self._since = Way(self.model.index, self.state.since)
         self._assembler = FixAssembler(self.state.streams)
@@ -424,6 +424,7 @@ class Life:
         ends may be named from now on as where a leg leads.
         """
         state, events = self.state, list[LifeEvent]()
+        self._foretell()
         begun: KnownPlace | None = None
         if self._gone_m(before.lat, before.lon) > TRIP_MIN_M:
             place, new = self._point(before.time_s, before.lat, before.lon)
@@ -494,8 +495,15 @@ class Life:
         if stepped and self._roads is not None and self._modes.wants_road(fix.time_s):
             self._modes.road(fix.time_s, self._roads.road_m(fix.lat, fix.lon), fix.accuracy_m)
 
+    def _foretell(self) -> None:
+        """What was expected of the leg that ends here, before its end is known to anything."""
+        state = self.state
+        if state.departure is not None:
+            self.model.foretell(state.departure, state.places, state.settling.changes)
+
     def _arrive(self, stay: Stay) -> list[LifeEvent]:
         state = self.state
+        self._foretell()
         gone = self._book.outdone(stay.lat, stay.lon, needed(state))
         if gone is not None:
             self._give_up(gone)

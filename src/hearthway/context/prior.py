@@ -26,9 +26,6 @@ from .settling import Change
 HALF_LIFE_DAYS = 40.0
 TIME_SIGMA_S = 5_400.0
 OTHER_WEEKDAY = 0.5
-OTHER_KIND = 0.25
-BACKOFF = 4.0
-NEW_BACKOFF = 4.0
 NEW_DAYS = (
     14.0  # half-life of what speaks for somewhere new: who has just moved explores, and then less
 )
@@ -39,6 +36,24 @@ NEVER = 0.2  # what every place has, in visits
 FAST_DAYS = 7.0  # half-life of what was done lately
 ALL, ORIGIN, HOUR, BOTH, FAST = range(5)
 LEVELS = 5
+
+
+class Habits(Struct, frozen=True, kw_only=True):
+    """How regular a life is taken to be."""
+
+    backoff: float  # in votes, how firmly what like departures did holds to what all did
+    other_kind: float  # what a leg of a working day says of a free one, and the other way round
+    heeds_change: (
+        bool  # of home or work: else what is done now outvotes by itself what was done before
+    )
+
+
+# The first are most people's. By the others few like departures tell more, and a working day next to nothing of a Sunday. How
+# regular a life is, it tells itself (`regularity`).
+HABITS = (
+    Habits(backoff=4.0, other_kind=0.25, heeds_change=True),
+    Habits(backoff=1.0, other_kind=0.05, heeds_change=False),
+)
 
 
 class Weights(Struct, frozen=True, kw_only=True):
@@ -62,6 +77,7 @@ class Weights(Struct, frozen=True, kw_only=True):
 
 
 UNDER_WAY = Weights()
+STEADY = (1.0, 0.0)  # the first habits alone
 
 
 class PastTrip(Struct):
@@ -106,25 +122,62 @@ def prior_of(
     changes: Sequence[Change] = (),
     weights: Weights = UNDER_WAY,
     among: Sequence[KnownPlace] | None = None,
+    trust: Sequence[float] = STEADY,
 ) -> Prior:
     """What past legs say of the one that begins; only somewhere new where no other place is known.
 
     It leads to one of `among` (None: to those a leg can lead to: known, and not where it begins).
     After a change of home or work, what led to the old one or from it speaks for the new one, as probably as it changed.
+    `trust`: how much each of `HABITS` is trusted, together 1.
     """
+    habits = tuple(one for one, share in zip(HABITS, trust, strict=True) if share > 0.0)
+    priors = priors_of(departure, places, trips, changes, weights, among, habits)
+    return _mixed(priors, [share for share in trust if share > 0.0])
+
+
+def priors_of(
+    departure: Departure,
+    places: list[KnownPlace],
+    trips: list[PastTrip],
+    changes: Sequence[Change] = (),
+    weights: Weights = UNDER_WAY,
+    among: Sequence[KnownPlace] | None = None,
+    habits: Sequence[Habits] = HABITS,
+) -> list[Prior]:
+    """The same by each of these alone."""
     allowed = _reachable(departure, places) if among is None else among
     if not allowed:
-        return Prior({}, 1.0, [])
+        return [Prior({}, 1.0, [])] * len(habits)
     count = {p.index: p.visits + UNSEEN * p.unseen + NEVER for p in allowed}
     whole = sum(count.values())
     base = {index: visits / whole for index, visits in count.items()}
-    ballot = _Ballot(departure, base, trips, changes, weights)
+    return [
+        _prior(_Ballot(departure, base, trips, changes, weights, one), base, places)
+        for one in habits
+    ]
+
+
+def _mixed(priors: Sequence[Prior], trust: Sequence[float]) -> Prior:
+    first = priors[0]
+    if len(priors) == 1:
+        return first
+    return Prior(
+        {
+            index: sum(share * one.places[index] for one, share in zip(priors, trust, strict=True))
+            for index in first.places
+        },
+        sum(share * one.new for one, share in zip(priors, trust, strict=True)),
+        first.votes,
+    )
+
+
+def _prior(ballot: _Ballot, base: dict[int, float], places: list[KnownPlace]) -> Prior:
+    odd = ballot.weights.irregular
     new = ballot.rate_of_new()
     scores = ballot.scores(places)
     top = max(scores.values())
     masses = {index: exp(score - top) for index, score in scores.items()}
     known = sum(masses.values())
-    odd = weights.irregular
     new = max(new, odd / 2.0)
     return Prior(
         {
@@ -156,12 +209,14 @@ class _Ballot:
         trips: list[PastTrip],
         changes: Sequence[Change],
         weights: Weights,
+        habits: Habits,
     ) -> None:
         self.votes: list[float] = []
+        self.weights = weights
+        self._habits = habits
         self._departure = departure
-        self._weights = weights
         self._base = base
-        self._changes = changes
+        self._changes = changes if habits.heeds_change else ()
         self._seen = [0.0] * LEVELS
         self._fresh = [0.0] * LEVELS
         self._levels: list[dict[int, float]] = [{} for _ in range(LEVELS)]
@@ -172,8 +227,9 @@ class _Ballot:
         # One loop over a life, for each departure: what is the same for all legs is looked up before it, and who stands for whom
         # only where a home or a work changed.
         leaving, changes, base = self._departure, self._changes, self._base
+        other_kind = self._habits.other_kind
         seen, fresh, levels = self._seen, self._fresh, self._levels
-        now_s, origin, asks_fast = leaving.time_s, leaving.origin, bool(self._weights.fast)
+        now_s, origin, asks_fast = leaving.time_s, leaving.origin, bool(self.weights.fast)
         for trip in trips:
             days = max(0.0, now_s - trip.depart_s) / DAY_S
             still, same = 1.0, float(trip.origin == origin)
@@ -185,7 +241,7 @@ class _Ballot:
                     same = self._heirs(trip.origin, trip.depart_s).get(origin, 0.0)
             age = 0.5 ** (days / HALF_LIFE_DAYS) * still
             lately = 0.5 ** (days / NEW_DAYS) / age
-            when = age * _clock(trip, leaving)
+            when = age * _clock(trip, leaving, other_kind)
             self.votes.append((0.1 * age + when) * (0.15 + 0.85 * same))
             fast = 0.5 ** (days / FAST_DAYS) * still if asks_fast else 0.0
             for level, weight in enumerate((age, age * same, when, when * same, fast)):
@@ -218,19 +274,19 @@ class _Ballot:
 
     def rate_of_new(self) -> float:
         """How often such legs lead somewhere new: the level of all, then by origin, by hour and by both."""
-        rate = (self._fresh[ALL] + 1.0) / (self._seen[ALL] + 2.0)
+        rate, backoff = (self._fresh[ALL] + 1.0) / (self._seen[ALL] + 2.0), self._habits.backoff
         for level in (ORIGIN, HOUR, BOTH):
-            rate = (self._fresh[level] + NEW_BACKOFF * rate) / (self._seen[level] + NEW_BACKOFF)
+            rate = (self._fresh[level] + backoff * rate) / (self._seen[level] + backoff)
         return rate
 
     def _smooth(self, level: int, under: dict[int, float]) -> dict[int, float]:
-        votes = self._levels[level]
-        total = sum(votes.values()) + BACKOFF
-        return {p: (votes.get(p, 0.0) + BACKOFF * q) / total for p, q in under.items()}
+        votes, backoff = self._levels[level], self._habits.backoff
+        total = sum(votes.values()) + backoff
+        return {p: (votes.get(p, 0.0) + backoff * q) / total for p, q in under.items()}
 
     def scores(self, places: list[KnownPlace]) -> dict[int, float]:
         """Unnormalised log-prior by place."""
-        told = self._weights
+        told = self.weights
         overall = self._smooth(ALL, self._base)
         by_origin = self._smooth(ORIGIN, overall)
         by_hour = self._smooth(HOUR, overall)
@@ -268,10 +324,10 @@ class _Ballot:
         return out
 
 
-def _clock(trip: PastTrip, leaving: Departure) -> float:
+def _clock(trip: PastTrip, leaving: Departure, other_kind: float) -> float:
     """How alike two departures are in the day and the week, at most 1."""
     angle = (trip.local_s - leaving.local_s) * 2 * pi / DAY_S
     near = exp((cos(angle) - 1.0) / (TIME_SIGMA_S * 2 * pi / DAY_S) ** 2)
     if trip.weekday == leaving.weekday:
         return near
-    return near * (OTHER_WEEKDAY if (trip.weekday < 5) == (leaving.weekday < 5) else OTHER_KIND)
+    return near * (OTHER_WEEKDAY if (trip.weekday < 5) == (leaving.weekday < 5) else other_kind)

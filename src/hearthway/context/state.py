@@ -15,12 +15,13 @@ from .items import ItemsState
 from .modes import ModeState
 from .places import KnownPlace
 from .prior import Departure, PastTrip
+from .regularity import Regularity
 from .routes import Track
 from .routines import Meal
 from .settling import Settling
 from .stays import Window
 
-VERSION = 4
+VERSION = 5
 
 
 class Moment(Struct, frozen=True, array_like=True):
@@ -70,6 +71,7 @@ class LifeState(Struct, kw_only=True):
     departure: Departure | None = None  # of this leg: from the last stay, or from a presumed one
     track: Track = field(default_factory=Track)  # of this leg
     trips: list[PastTrip] = field(default_factory=list)
+    regular: Regularity = field(default_factory=Regularity)
     trip_count: int = 0
     way_m: float = 0.0  # of all trips, along the way
     direct_m: float = 0.0  # of all trips, bee-line
