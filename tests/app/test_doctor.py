@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.ports import free_port
 
-from hearthway.app.config import Config, MeshTable, NodeTable, save_config
+from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, save_config
 from hearthway.app.doctor import Doctor, Finding
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.mesh.trust.certificates import request
@@ -95,7 +97,7 @@ async def examined(ours: Ours, now_s: float | None = None) -> list[Finding]:
     for finding in found:
         assert finding.ok == (not finding.problem)
         assert finding.ok or finding.next_step
-    running, rest = found[1], [found[0], *found[2:]]
+    running, rest = found[2], [*found[:2], *found[3:]]
     assert running.problem == "This node is not running."
     return rest
 
@@ -216,3 +218,40 @@ def test_damaged_keys(tmp_path: Path, damage: str) -> None:
     found = cause(asyncio.run(examined(ours)))
     assert found.cause == "certificate"
     assert found.next_step
+
+
+def test_a_running_node_of_no_household_has_nothing_wrong(tmp_path: Path, household: Any) -> None:
+    paths = NodePaths(private_dir(tmp_path / "alone"))
+    save_config(
+        paths,
+        Config(
+            node=NodeTable(id="alone", role=Role.PHONE),
+            mesh=MeshTable(listen=f"127.0.0.1:{free_port()}"),
+            map=MapTable(atlas="none"),
+        ),
+    )
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            await nodes.up("alone")
+            found = await Doctor(paths, time.time()).examine(lambda _: None)
+            assert [one.problem for one in found if not one.ok] == []
+            assert any("not paired, which is nothing wrong" in one.checked for one in found)
+            # the control: of one that is paired it is missed that nothing listens (its wire is in memory)
+            found = await Doctor(nodes["phone"].paths, time.time()).examine(lambda _: None)
+            assert cause(found).cause == "port"
+
+    asyncio.run(main())
+
+
+def test_a_full_disk_comes_before_what_may_follow_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither does the node run, nor is its certificate good: both may be for want of room."""
+    ours = Ours(tmp_path)
+    full = shutil.disk_usage(tmp_path)._replace(free=3_000_000)
+    monkeypatch.setattr("hearthway.app.doctor.shutil.disk_usage", lambda _: full)
+    doctor = Doctor(ours.paths("phone"), time.time() + 60 * DAY_S)
+    found = cause(asyncio.run(doctor.examine(lambda _: None)))
+    assert (found.cause, found.problem) == ("storage", "Only 3 MB are free on this disk.")
+    assert "Free some space" in found.next_step

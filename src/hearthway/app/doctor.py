@@ -7,6 +7,7 @@ from it. Works whether the node runs or not.
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -23,7 +24,7 @@ from hearthway.records.household import Role
 
 from .config import Config, load_config, split_address
 from .control import Control, running
-from .health import OFFSET_MAX_S
+from .health import FREE_MIN_MB, FREE_SOME, OFFSET_MAX_S, little_room
 from .paths import NodePaths
 
 CONNECT_S = 2.0
@@ -56,6 +57,8 @@ class Doctor:
         self._now_s = now_s
         self._config: Config | None = None
         self._identity: DeviceIdentity | None = None
+        self._runs = False
+        self._silent: HearthwayError | None = None
         self._status: dict[str, Any] = {}
 
     async def examine(self, told: Callable[[Finding], None]) -> list[Finding]:
@@ -63,13 +66,14 @@ class Doctor:
         found: list[Finding] = []
         steps: list[Callable[[], Awaitable[list[Finding]]]] = [
             self._settings,
+            self._ask,
+            self._storage,
             self._running,
             self._certificate,
             self._clock,
             self._port,
             self._own_address,
             self._peers,
-            self._storage,
         ]
         for step in steps:
             for finding in await step():
@@ -88,12 +92,32 @@ class Doctor:
             return [_bad("config", "settings", why.message, why.next_step)]
         return [_fine("config", "settings")]
 
-    async def _running(self) -> list[Finding]:
+    async def _ask(self) -> list[Finding]:
+        """What the node says of itself; nothing is found by that alone."""
+
         def ask() -> dict[str, Any]:
             with Control(self._paths.socket, 5.0) as control:
                 return control.ask("status")
 
-        if not await asyncio.to_thread(running, self._paths.socket):
+        self._runs = await asyncio.to_thread(running, self._paths.socket)
+        try:
+            self._status = await asyncio.to_thread(ask) if self._runs else {}
+        except HearthwayError as why:
+            self._silent = why
+        return []
+
+    async def _storage(self) -> list[Finding]:
+        """Before all that a full disk may be the cause of: a node that does not start, a certificate not renewed."""
+        storage = self._status.get("storage") or {}
+        if storage.get("problem"):
+            return [_bad("storage", "storage", storage["problem"], storage["next"])]
+        free_mb = (await asyncio.to_thread(shutil.disk_usage, self._paths.root)).free / 1e6
+        if free_mb < FREE_MIN_MB:
+            return [_bad("storage", "storage", little_room(free_mb), FREE_SOME)]
+        return [_fine("storage", f"storage, {free_mb:.0f} MB free")]
+
+    async def _running(self) -> list[Finding]:
+        if not self._runs:
             return [
                 _bad(
                     "peer",
@@ -102,9 +126,8 @@ class Doctor:
                     f"Start it with `hearthway up --data {self._paths.root}`.",
                 )
             ]
-        try:
-            self._status = await asyncio.to_thread(ask)
-        except HearthwayError as why:
+        if self._silent is not None:
+            why = self._silent
             return [_bad("peer", "this node answers", why.message, why.next_step)]
         return [_fine("peer", "this node runs and answers")]
 
@@ -112,6 +135,10 @@ class Doctor:
         keys = self._paths.keys
         if self._is_venue():
             return []
+        if not self._paths.ever_paired():
+            return [
+                _fine("certificate", "not paired, which is nothing wrong: `hearthway pair` joins")
+            ]
         pem = keys / "device.pem"
         if pem.exists():
             early = await asyncio.to_thread(self._not_yet_valid, pem)
@@ -188,6 +215,8 @@ class Doctor:
         host, port = split_address(self._config.mesh.listen)
         target = "127.0.0.1" if host in ANYWHERE else host
         listens = await _connects(target, port)
+        if self._status and listens != "" and not self._paths.ever_paired():
+            return []  # nobody to listen for yet
         if self._status and listens != "":
             return [
                 _bad(
@@ -306,14 +335,6 @@ class Doctor:
                 f"Was this device revoked, or do versions differ? `hearthway status` on {name} says more.",
             )
         return _fine("peer", f"{checked} answers")
-
-    async def _storage(self) -> list[Finding]:
-        storage = self._status.get("storage")
-        if not storage:
-            return []
-        if storage.get("problem"):
-            return [_bad("storage", "storage", storage["problem"], storage["next"])]
-        return [_fine("storage", f"storage, {storage['free_mb']:.0f} MB free")]
 
     def _is_venue(self) -> bool:
         return self._config is not None and self._config.node.role is Role.VENUE

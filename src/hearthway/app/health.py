@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 
 DAY_S = 86_400.0
 FREE_MIN_MB = 200.0  # below: said as a problem, while writing still works
+FREE_SOME = "Free some space, or let `[[keep]]` rules delete old history."
 OFFSET_MAX_S = 60.0
 _NEXT_OF = {
     "mesh unhealthy": "`hearthway doctor` names the cause.",
     "no household": "`hearthway doctor` names the cause.",
     "task failed": "node.log has the line.",
 }
+
+
+def little_room(free_mb: float) -> str:
+    """That so much is too little, in a sentence."""
+    return f"Only {free_mb:.0f} MB are free on this disk."
 
 
 class _LastTrouble(logging.Handler):
@@ -118,8 +124,7 @@ class Health(Part):
             found["problem"], found["next"] = trouble.message, trouble.next_step
             self.node.spawn(asyncio.to_thread(database.probe), "storage")
         elif free_mb < FREE_MIN_MB:
-            found["problem"] = f"Only {free_mb:.0f} MB are free on this disk."
-            found["next"] = "Free some space, or let `[[keep]]` rules delete old history."
+            found["problem"], found["next"] = little_room(free_mb), FREE_SOME
         elif not os.access(self.node.paths.database, os.W_OK):
             found["problem"] = f"{self.node.paths.database} cannot be written."
             found["next"] = "Check its owner and mode."

@@ -116,7 +116,7 @@ class Node:
 
     async def started(self) -> None:
         """Open the mesh where this device is paired."""
-        if not any((self.paths.keys / name).exists() for name in ("device.pem", "ca.pem")):
+        if not self.paths.ever_paired():
             log.info("not paired yet")
             return
         try:

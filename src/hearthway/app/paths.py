@@ -33,6 +33,10 @@ class NodePaths(Struct, frozen=True):
     def keys(self) -> Path:
         return self.root / "keys"
 
+    def ever_paired(self) -> bool:
+        """Does this device hold keys of a household, whether they still count or not?"""
+        return any((self.keys / name).exists() for name in ("device.pem", "ca.pem"))
+
     @property
     def database(self) -> Path:
         return self.root / "node.db"
