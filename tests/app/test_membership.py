@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +112,23 @@ def test_the_first_phone_is_believed_the_second_is_confirmed_at_home(household: 
             (listed,) = (await nodes.ask("home", "people"))["people"]
             assert (listed["person"], listed["kind"]) == (anna, "adult")
             assert listed["devices"] == ["phone"]
+
+    asyncio.run(main())
+
+
+def test_whose_a_phone_is_it_tells_as_soon_as_somebody_lives_on_it(
+    household: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "lived.csv"
+    at = range(1_757_000_000, 1_757_000_000 + 86_400, 600)
+    file.write_text("\n".join(["lat,lng,datetime", *(f"60.2,24.9,{time_s}" for time_s in at)]))
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            found = await nodes.ask("phone", "import", file=str(file), name="Anna")
+            await nodes.until(lambda: roster(nodes, "phone").people != ())
+            (listed,) = (await nodes.ask("home", "people"))["people"]
+            assert (listed["person"], listed["devices"]) == (found["person_id"], ["phone"])
 
     asyncio.run(main())
 

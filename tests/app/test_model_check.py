@@ -138,7 +138,7 @@ def test_ctrl_c_in_the_nodes_terminal_does_not_reach_it() -> None:
         check=False,
         start_new_session=True,
     )
-    assert done.stdout.split() == [b"True"], done.stderr.decode()
+    assert done.stdout.split() == [b"True"], (done.returncode, done.stderr.decode())
 
 
 def test_it_ends_by_itself_where_the_node_that_would_end_it_is_gone() -> None:

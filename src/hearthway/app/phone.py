@@ -63,6 +63,7 @@ from .node import Request
 from .owner import owner_in, to_import_for
 from .personal import AHEAD_MAX_S, relearn_after
 from .places import act
+from .renewal import Renewal
 from .ruling import Ruling
 from .sensing import signals_of
 from .waits import WaitDesk
@@ -600,6 +601,7 @@ class PhoneNode(Member):
             raise InputError(
                 "That file held no usable fix.", "Check it with `hearthway drive FILE`."
             )
+        self.part(Renewal).somebody_lives_here()
         await asyncio.to_thread(give_back, self.store)
         return {**found, "places": len(brain.life.places()), "trips": brain.life.state.trip_count}
 

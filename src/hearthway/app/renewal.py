@@ -57,8 +57,16 @@ class Renewal(Part):
         self.node.spawn(self._by_the_hour(mesh), "renewal")
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
+        if alive:
+            self._with_home_soon()
+
+    def somebody_lives_here(self) -> None:
+        """Whose it is may be new: the home is told now, where it is in reach."""
+        self._with_home_soon()
+
+    def _with_home_soon(self) -> None:
         mesh = self.node.mesh
-        if alive and mesh is not None and mesh.ready(HOME):
+        if mesh is not None and mesh.ready(HOME):
             self.node.spawn(self.with_home(mesh), "household")
 
     async def forgotten(self) -> None:

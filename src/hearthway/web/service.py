@@ -19,6 +19,7 @@ from hearthway.app.models import Models
 from hearthway.app.node import Node
 from hearthway.app.offline import verify_node
 from hearthway.app.phone import PhoneNode
+from hearthway.app.renewal import Renewal
 from hearthway.assist.standing import stands
 from hearthway.context.motion import SILENT_S
 from hearthway.records.ask import Reply
@@ -170,6 +171,7 @@ class NodePage:
             )
         if owner is None:
             owner = await asyncio.to_thread(node.adopt, person)
+            node.part(Renewal).somebody_lives_here()
         person_id = owner.person_id
         await node.take_own(fixes, [replace(signal, person=person_id) for signal in signals])
 
