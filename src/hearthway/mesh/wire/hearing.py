@@ -43,6 +43,7 @@ from .envelope import (
 from .gate import Gate, Tally, denied
 from .greeting import Greeter
 from .lanes import Session
+from .refusals import CrowdedError, Refusals
 from .sessions import NewerEpochError, OlderEpochError, Sessions
 
 log = logging.getLogger("hearthway.mesh")
@@ -51,7 +52,6 @@ INBOX_BYTES = 32 * 1024 * 1024  # frames waiting for handlers; what comes beyond
 SENDER_BYTES = 8 * 1024 * 1024  # of it for one sender: nobody takes the others' room
 _FRAME_BYTES, _ASK_BYTES = 256, 4096  # what a waiting frame or question costs beside its content
 _SIGNALS_A_TURN = 512
-_LINES_A_S = 20  # refusals in the log; the rest of that second is one number
 _TURN_S = 0.005  # the loop turns at least so often while an inbox is worked off
 _ROUTES_MAX = 4096
 # More are refused before one is made of them: a frame has room for 80,000.
@@ -102,11 +102,10 @@ class Hearing:
         self._inbox: deque[tuple[str, bytes, asyncio.Future[bytes] | None]] = deque()
         self._waiting_bytes = 0
         self._waiting_of: dict[str, int] = {}  # bytes, by sender
-        self._logged_s, self._logged = 0.0, 0
         self._arrived = asyncio.Event()
         self._routes: dict[tuple[str, str, str, str], _Route] = {}
         self._routed = -1
-        self.refused = 0
+        self._refusals = Refusals(sessions)
 
     def subscribe(self, pattern: str, kind: Any, handler: Callable[[Meta, Any], Any]) -> None:
         """Every record whose key fits."""
@@ -142,7 +141,7 @@ class Hearing:
         cost = _cost(frame, reply)
         waiting = self._waiting_of.get(claimed, 0)
         if waiting + cost > SENDER_BYTES or self._waiting_bytes + cost > INBOX_BYTES:
-            self.refuse(claimed, WireError("Too much is waiting."))
+            self.refuse(claimed, CrowdedError("Too much is waiting."))
             if reply is not None:
                 reply.set_exception(WireError("Refused.", ""))
             return
@@ -184,15 +183,12 @@ class Hearing:
 
     def refuse(self, claimed: str, why: HearthwayError) -> None:
         """Count what was refused; what it said is in no log."""
-        self.refused += 1
-        now_s = time.monotonic()
-        if now_s - self._logged_s >= 1.0:
-            if self._logged > _LINES_A_S:
-                log.warning("%d more messages were refused", self._logged - _LINES_A_S)
-            self._logged_s, self._logged = now_s, 0
-        self._logged += 1
-        if self._logged <= _LINES_A_S:
-            log.warning("A message from %s was refused: %s", claimed, type(why).__name__)
+        self._refusals.note(claimed, why)
+
+    @property
+    def refused(self) -> int:
+        """How many messages were."""
+        return self._refusals.count
 
     # -- working it off ------------------------------------------------------------------------
 

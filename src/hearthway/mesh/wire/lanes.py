@@ -26,6 +26,10 @@ _ASKS_WINDOW = 1024  # asks may overtake one another by so many, and still each 
 _SEQ_MAX = 2**64 - 1
 
 
+class UnopenedError(WireError):
+    """A frame that no session with its sender opens: one of the two may have restarted."""
+
+
 @dataclass
 class Heard:
     """Which numbers of a lane have been heard."""
@@ -105,7 +109,7 @@ class Session:
                 frame[:HEADER_BYTES],
             )
         except InvalidTag:
-            raise WireError(
+            raise UnopenedError(
                 f"A message in the name of {self.device_id} was not sealed by it in this session.",
                 "It was dropped.",
             ) from None

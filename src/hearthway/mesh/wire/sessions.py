@@ -37,7 +37,7 @@ from .envelope import (
     seal_hello,
     unpack_frame,
 )
-from .lanes import Session
+from .lanes import Session, UnopenedError
 
 OLD_EPOCH_S = 10.0  # frames under way while a roster arrives may still be of the last epoch
 _RETIRED_MAX = 1024
@@ -50,6 +50,10 @@ class NewerEpochError(WireError):
 
 class OlderEpochError(WireError):
     """A frame is of an epoch that is over: its sender needs the newer roster."""
+
+
+class EndedError(WireError):
+    """The certificate that began a session has ended."""
 
 
 class VersionsError(WireError):
@@ -237,14 +241,14 @@ class Sessions:
         """(session, lane, number, frame) of what a peer sealed for us and we have not heard; else WireError."""
         lane, epoch, seq = read_header(data)
         peering = self._peerings.get(claimed)
-        if peering is None or lane == REPLIES:
-            raise WireError(f"A message came from a stranger ({claimed}).", _NEXT_STEP)
-        if peering.current is None:
-            raise WireError(f"A message came from a stranger ({claimed}).", _NEXT_STEP)
+        if lane == REPLIES:
+            raise WireError(f"A reply of {claimed} came by itself.", _NEXT_STEP)
+        if peering is None or peering.current is None:
+            raise UnopenedError(f"A message came from a stranger ({claimed}).", _NEXT_STEP)
         key = self._epoch_key(claimed, epoch)
         session = peering.current
         if self._now() >= session.expires_s:  # a renewed one is shown by greeting again
-            raise WireError(f"The certificate of {claimed} has ended.", "It is greeted again.")
+            raise EndedError(f"The certificate of {claimed} has ended.", "It is greeted again.")
         try:
             plain = session.unseal(lane, epoch, key, seq, data)
         except WireError:
