@@ -123,10 +123,12 @@ def hear(
     learned: Iterable[Item],
     lived: Iterable[Item],
     calendar: str = "",
+    until_s: float = float("-inf"),
 ) -> Heard:
     """A phone that has kept `learned` takes in `lived` as it comes, and says what it says.
 
-    With a `calendar` (an .ics file's text, imported before `lived`) it also looks every minute while nothing comes.
+    With a `calendar` (an .ics file's text, imported before `lived`) it also looks every minute while nothing comes, and
+    after the last that comes until `until_s`: for where it is it may sleep, and not for the time.
     """
     heard, peer, settings = Heard(), Peer(atlas), gate_settings(CONFIG)
     with Store.open(path, node_id="phone") as store:
@@ -151,10 +153,15 @@ def hear(
             file = path.with_suffix(".ics")
             file.write_text(calendar)
             import_calendar(store, file, brain.life, atlas, Rules(()), looked_s)
-        for item in lived:
-            while calendar and looked_s + CALENDAR_LOOK_S < item.time_s:
+
+        def look_meanwhile(before_s: float) -> None:
+            nonlocal looked_s
+            while calendar and looked_s + CALENDAR_LOOK_S < before_s:
                 looked_s += CALENDAR_LOOK_S
                 look(looked_s)
+
+        for item in lived:
+            look_meanwhile(item.time_s)
             looked_s = max(looked_s, item.time_s)
             if isinstance(item, Fix):
                 brain.observe([item], [], "phone")
@@ -164,6 +171,7 @@ def hear(
                     continue  # a phone takes it in and does not look
             if brain.due(item.time_s):
                 look(item.time_s)
+        look_meanwhile(until_s)
     for file in path.parent.glob(f"{path.name}*"):
         file.unlink()
     return heard
@@ -450,7 +458,7 @@ def own_day(need: AnyNeed, kind: str, atlas: Atlas, seed: int, path: Path) -> Ow
     if not getattr(leg, fact):
         raise InputError(f"The day of {need.name} holds no such need.", "Mend bench/quiet.py.")
     learned, lived = life.items(begin_s, middle_s), life.items(middle_s, life.now_s)
-    heard = hear(path, atlas, learned, lived, in_calendar(leg))
+    heard = hear(path, atlas, learned, lived, in_calendar(leg), life.now_s)
     return judged(need, heard, leg.start_s if leg.planned else leg.end_s)
 
 

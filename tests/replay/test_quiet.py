@@ -104,6 +104,15 @@ def test_the_car_that_never_charges_at_home_is_told_before_monday_and_one_that_d
     assert silent.words == 0
 
 
+def test_who_was_not_seen_since_the_morning_is_told_when_to_leave_where_no_map_has_the_way(
+    quiet: ModuleType, tmp_path: Path
+) -> None:
+    leave = next(need for need in needs.found() if "leave" in need.topics)
+    with closing(Atlas.bundled()) as atlas:
+        day = quiet.own_day(leave, "couple", atlas, 11, tmp_path / "a.db")
+    assert day.fits(gate_settings(quiet.CONFIG)), day
+
+
 def test_dinner_out_with_a_choice_of_tables_is_told_once_calmly_in_time(
     quiet: ModuleType, tmp_path: Path
 ) -> None:
