@@ -195,6 +195,24 @@ async def test_what_nobody_waits_for_any_more_is_called_off(tmp_path: Path) -> N
         await until(lambda: said[-1] == "called off", 5.0)
 
 
+async def test_one_that_has_said_its_last_word_is_still_answered(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    async with serving(path) as server:
+        said: list[str] = server.attended  # type: ignore[attr-defined]
+        reader, writer = await open_control(path)
+        writer.write(b'{"do": "attend", "for_s": 0.2}\n')
+        writer.write_eof()
+        assert json.loads(await reader.read()) == {"ok": True, "attended": True}
+        assert said == ["began"]
+        writer.close()
+        _, writer = await open_control(path)
+        writer.write(b'{"do": "attend"}\n')
+        writer.write_eof()
+        await until(lambda: said == ["began", "began"], 5.0)
+        writer.close()  # the control: now it is gone
+        await until(lambda: said[-1] == "called off", 5.0)
+
+
 async def test_a_refusal_keeps_its_exit_code(tmp_path: Path) -> None:
     path = tmp_path / "control.sock"
     async with serving(path):

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import select
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from .paths import NodePaths, private_dir
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 LINE_LIMIT = 4 * 1024 * 1024
 QUEUE_LIMIT = 10_000
+LOOK_S = 1.0  # who has said its last word is looked after so often until it is answered
 log = logging.getLogger("hearthway.control")
 
 
@@ -108,7 +110,7 @@ class ControlServer:
     async def _attended(
         self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bytes:
-        """Answer while the other side is there; its next line."""
+        """Answer while the other side is there; its next line. One that only has no more to say still hears."""
         loop = asyncio.get_running_loop()
         answer, ahead = (
             loop.create_task(self._answer(request)),
@@ -116,8 +118,10 @@ class ControlServer:
         )
         try:
             await asyncio.wait((answer, ahead), return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done() and not ahead.result():
-                return b""
+            while not answer.done():
+                if not ahead.result() and _hung_up(writer):
+                    return b""
+                await asyncio.wait((answer,), timeout=LOOK_S)
             await self._write(writer, await answer)
             return await ahead
         finally:
@@ -139,7 +143,7 @@ class ControlServer:
             return {
                 "ok": False,
                 "error": f"This node does not know {request.get('do')!r}.",
-                "next": f"It knows: {', '.join(sorted(self._handlers))}.",
+                "next": "Another kind of node does: `hearthway status` shows which is which.",
             }
         try:
             return {"ok": True, **await handler(request)}
@@ -236,6 +240,13 @@ def _refusal(answer: dict[str, Any]) -> HearthwayError:
     error = HearthwayError(str(answer.get("error", "")), str(answer.get("next", "")))
     error.exit_code = int(answer.get("exit", HearthwayError.exit_code))
     return error
+
+
+def _hung_up(writer: asyncio.StreamWriter) -> bool:
+    """Has the other side closed for good, and not only said its last word (`shutdown`)?"""
+    link = select.poll()
+    link.register(writer.get_extra_info("socket").fileno(), 0)
+    return any(event & (select.POLLHUP | select.POLLERR) for _, event in link.poll(0))
 
 
 def running(path: Path) -> bool:
