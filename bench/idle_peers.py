@@ -82,4 +82,7 @@ PARTS: dict[str, Callable[..., None]] = {
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--help"] or not sys.argv[1:] or sys.argv[1] not in PARTS:
+        print(__doc__)
+        sys.exit(0 if sys.argv[1:2] == ["--help"] else 2)
     PARTS[sys.argv[1]](*sys.argv[2:])

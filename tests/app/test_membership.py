@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from hearthway.app.phone import PhoneNode
+from hearthway.cli.revoke import command as revoke
 from hearthway.mesh.state.store import Store
-from hearthway.records.errors import HearthwayError
+from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.household import PersonKind
 from hearthway.records.signals import Fix, Signal
 
@@ -239,5 +241,24 @@ def test_a_shared_device_has_nobody_who_could_leave(household: Any) -> None:
                 await n.ask("car", "people-leave")
             await n.ask("home", "people-assign", device="car", person="anna")
             await n.until(lambda: roster(n, "car").member("car").person == "anna")
+
+    asyncio.run(main())
+
+
+def test_nobody_is_asked_about_a_device_that_there_is_not(household: Any) -> None:
+    async def main() -> None:
+        async with household(phone="phone", car="car") as nodes:
+            home = str(nodes["home"].paths.root)
+
+            async def put_out(device: str, said: str) -> Result:
+                words = [device, "--data", home]
+                return await asyncio.to_thread(CliRunner().invoke, revoke, words, input=said)
+
+            done = await put_out("nobody", "y\n")
+            assert isinstance(done.exception, InputError)
+            assert "No device" in done.exception.message
+            assert "for good?" not in done.output
+            assert "for good?" in (await put_out("car", "n\n")).output  # the control
+            assert roster(nodes, "home").member("car") is not None
 
     asyncio.run(main())

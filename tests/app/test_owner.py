@@ -17,7 +17,7 @@ from hearthway.app.phone import PhoneNode
 from hearthway.cli.forget import command as forget
 from hearthway.cli.import_ import command as import_
 from hearthway.mesh.state.store import Store
-from hearthway.records.errors import HearthwayError, StoreError
+from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.household import Role
 from hearthway.records.life import Person
 
@@ -173,3 +173,14 @@ def test_what_was_erased_is_told_though_learning_again_fails(
     )
     assert isinstance(done.exception, StoreError)
     assert "48 fixes" in done.output
+
+
+@pytest.mark.parametrize("role", ["car", "home"])
+def test_what_is_no_phone_takes_no_history_in(tmp_path: Path, role: str) -> None:
+    paths = NodePaths(private_dir(tmp_path / role))
+    save_config(paths, Config(node=NodeTable(id=role, role=Role(role))))
+    file = _history(tmp_path / "mine.csv")
+    done = CliRunner().invoke(import_, [str(file), "--person", "Me", "--data", str(paths.root)])
+    assert isinstance(done.exception, InputError)
+    assert f"{role} is a {role}" in done.exception.message
+    assert not paths.database.exists()

@@ -31,7 +31,7 @@ def _speed(_: click.Context, __: click.Parameter, value: str) -> float:
         speed = float(value)
     except ValueError:
         speed = 0.0
-    if not 0 < speed <= 10_000:
+    if not 1 <= speed <= 10_000:
         raise click.BadParameter('"max", or how many times real time: 1 to 10000.')
     return speed
 

@@ -14,6 +14,8 @@ from hearthway.app.control import Control, running
 from hearthway.app.owner import stored_owner, to_import_for
 from hearthway.app.personal import import_calendar_offline, import_file
 from hearthway.mesh.state.store import Store
+from hearthway.records.errors import InputError
+from hearthway.records.household import Role
 
 from .common import data_option, json_option, node, write_json
 
@@ -36,6 +38,12 @@ def command(file: Path, person: str, data: Path | None, json_to: Path | None) ->
     counts. The file itself is not changed.
     """
     paths = node(data, "phone")
+    role = load_config(paths.config).node.role
+    if role is not Role.PHONE:
+        raise InputError(
+            f"{paths.root.name} is a {role}: a life is kept on a phone.",
+            "Name the phone's directory with --data.",
+        )
     if running(paths.socket):
         with Control(paths.socket, 3600.0) as control:
             found = control.ask("import", file=str(file.absolute()), name=person)

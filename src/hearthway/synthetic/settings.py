@@ -11,6 +11,8 @@ from hearthway.records.errors import InputError
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
+SEED_MAX = 2**63 - 1
+
 
 def clock_s(text: str, what: str) -> int:
     """Seconds after local midnight of "HH:MM"; InputError names `what`."""
@@ -44,8 +46,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     destination: str | None = None  # None: the usual one; "new": one never visited
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"The seed is {self.seed}.", "Use a whole number from 0 up.")
+        if not 0 <= self.seed <= SEED_MAX:
+            raise InputError(
+                f"The seed is {self.seed}.", f"Use a whole number from 0 to {SEED_MAX}."
+            )
         if not 1 <= self.weeks <= 104:
             raise InputError(f"{self.weeks} weeks is out of range.", "Use 1 to 104 weeks.")
         if not 0.0 <= self.dinner_sd_min <= 90.0:

@@ -294,9 +294,13 @@ def read_file(path: Path) -> str:
         if path.stat().st_size > _RULES_MAX_BYTES:
             raise RuleError(f"{path} is too large for rules.", "Is it the right file?")
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as why:
+    except UnicodeDecodeError:
         raise RuleError(
-            f"The rules in {path} cannot be read: {why}.",
+            f"The rules in {path} cannot be read: it is not UTF-8 text.", "Save it as UTF-8."
+        ) from None
+    except OSError as why:
+        raise RuleError(
+            f"The rules in {path} cannot be read: {why.strerror}.",
             "`hearthway rules --template family` prints a file to start from.",
         ) from None
 
