@@ -40,6 +40,8 @@ def test_a_person(copied: Any, hearthway: Hearthway, tmp_path: Path) -> None:
     data, name = str(copied.data), _name(copied)
     moment = copied.result["suggestions"][0]
     words = [name, moment["person"], *(option["poi"]["name"] for option in moment["options"])]
+    # Whose a device is stands in the household's list, by a random id, until its person leaves.
+    listed = {f"{node}/keys/roster.bin" for node in ("car", "home", "phone")}
     assert _found(copied.data, name), "the control: it is there before"
     exported = hearthway("export", name, "--to", str(tmp_path / "export"), "--data", data)
     assert exported.code == 0, exported.err
@@ -51,7 +53,9 @@ def test_a_person(copied: Any, hearthway: Hearthway, tmp_path: Path) -> None:
     assert text.count('"accuracy_m"') >= len(fixes) > 20_000
     forgotten = hearthway("forget", name, "--yes", "--data", data)
     assert forgotten.code == 0, forgotten.err
-    assert {word: _found(copied.data, word) for word in words} == {word: [] for word in words}
+    left = {word: set(_found(copied.data, word)) for word in words}
+    assert left.pop(moment["person"]) <= listed
+    assert left == {word: set() for word in left}
     verified = hearthway("receipts", "verify", "--data", data)
     assert verified.code == 0, verified.out + verified.err
     assert "erased by the owner" in verified.out
