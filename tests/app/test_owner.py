@@ -134,6 +134,21 @@ def test_a_name_is_given_to_an_owner_who_was_only_an_id(household: Any, tmp_path
     asyncio.run(main())
 
 
+def test_who_was_forgotten_here_and_comes_back_is_whom_the_list_names(
+    household: Any, tmp_path: Path
+) -> None:
+    """With another id the household would know two of one person, and the phone be theirs no more."""
+    file = _history(tmp_path / "zoe.csv")
+
+    async def main() -> None:
+        async with household(people={"phone": ("zoe", "adult")}, phone="phone") as nodes:
+            assert nodes["phone"].store.persons() == []
+            await nodes.ask("phone", "import", file=str(file), name="Zoe")
+            assert nodes["phone"].store.persons() == [Person(person_id="zoe", name="Zoe")]
+
+    asyncio.run(main())
+
+
 def test_a_running_phone_of_no_household_forgets_and_says_what(
     household: Any, tmp_path: Path
 ) -> None:

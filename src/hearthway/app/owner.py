@@ -14,27 +14,41 @@ from .paths import NodePaths
 
 def owner_in(store: Store, roster: Roster | None, node_id: str) -> Person | None:
     """Whom the household's list names, else the first who came to live here; None where nobody does."""
-    named = None if roster is None else roster.member(node_id)
-    if named is not None and named.person:
-        for person in store.persons():
-            if person.person_id == named.person:
-                return person
+    named = listed_in(roster, node_id)
+    for person in store.persons() if named else ():
+        if person.person_id == named:
+            return person
     return store.first_person()
+
+
+def listed_in(roster: Roster | None, node_id: str) -> str:
+    """The id of whom the household's list names; empty where it names nobody, or there is none."""
+    member = None if roster is None else roster.member(node_id)
+    return "" if member is None else member.person
 
 
 def stored_owner(store: Store, paths: NodePaths, node_id: str) -> Person | None:
     """As `owner_in`, of a node that may not be running."""
+    return owner_in(store, stored_roster(paths), node_id)
+
+
+def stored_roster(paths: NodePaths) -> Roster | None:
+    """The household's list as this node has it; None where it is in no household."""
     try:
-        roster = DeviceIdentity.load(paths.keys, SystemClock().now_s()).roster
-    except HearthwayError:  # it is in no household
-        roster = None
-    return owner_in(store, roster, node_id)
+        return DeviceIdentity.load(paths.keys, SystemClock().now_s()).roster
+    except HearthwayError:
+        return None
 
 
-def to_import_for(owner: Person | None, name: str, person_id: str | None) -> str | None:
-    """The id under which `name`'s history comes in, where it is known; InputError where that is not the phone's owner."""
+def to_import_for(
+    owner: Person | None, name: str, person_id: str | None, listed: str = ""
+) -> str | None:
+    """The id under which `name`'s history comes in, where it is known; InputError where that is not the phone's owner.
+
+    `listed`: whom the household's list names. Who was forgotten here and comes back is still that one there.
+    """
     if owner is None or not name.strip():
-        return person_id
+        return person_id or listed or None
     same_name = " ".join(name.split()).casefold() == owner.name.casefold()
     if person_id in (None, owner.person_id) and (same_name or not owner.name):
         return owner.person_id

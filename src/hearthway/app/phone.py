@@ -60,7 +60,7 @@ from .importing import import_apart
 from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
-from .owner import owner_in, to_import_for
+from .owner import listed_in, owner_in, to_import_for
 from .personal import AHEAD_MAX_S, relearn_after
 from .places import act
 from .renewal import Renewal
@@ -571,7 +571,11 @@ class PhoneNode(Member):
         """Only the owner's: somebody else's would lie here unused, and be taken for whose phone it is."""
         name, said = str(request.get("name", "")), request.get("person_id")
         owner = await asyncio.to_thread(lambda: self.owner)
-        return await self._import({**request, "person_id": to_import_for(owner, name, said)})
+        listed = listed_in(
+            None if self.mesh is None else self.mesh.identity.roster, self.config.node.id
+        )
+        person_id = to_import_for(owner, name, said, listed)
+        return await self._import({**request, "person_id": person_id})
 
     async def _import(self, request: Request) -> Request:
         if is_calendar(Path(str(request["file"]))):
