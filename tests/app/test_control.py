@@ -8,6 +8,7 @@ import gc
 import json
 import socket
 import stat
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from tests.waiting import until
 
-from hearthway.app.control import LINE_LIMIT, Control, ControlServer, open_control, running
+from hearthway.app.control import LINE_LIMIT, Control, ControlServer, held, open_control, running
 from hearthway.records.errors import ConfigError, HearthwayError, InputError
 
 
@@ -219,3 +220,32 @@ async def test_a_refusal_keeps_its_exit_code(tmp_path: Path) -> None:
         with pytest.raises(HearthwayError) as told:
             await ask(path, "refuse")
         assert told.value.exit_code == InputError.exit_code != HearthwayError.exit_code
+
+
+def test_a_node_that_starts_is_waited_for_and_is_no_stopped_one(tmp_path: Path) -> None:
+    """Whoever took it for stopped would write into the store that it has open."""
+    path = tmp_path / "control.sock"
+    with held(path):
+        with pytest.raises(ConfigError, match="already"), held(path):
+            pass
+        looked: list[bool] = []
+        looking = threading.Thread(target=lambda: looked.append(running(path)))
+        looking.start()
+        looking.join(0.3)
+        assert looking.is_alive()
+        assert looked == []
+    looking.join(5.0)
+    assert looked == [False], "it ended without ever answering"
+    assert list(tmp_path.iterdir()) == []
+    with held(path):  # the next one
+        assert not (tmp_path / "control.sock").exists()
+
+
+def test_a_node_that_starts_for_too_long_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hearthway.app.control._PATIENCE_S", 0.1)
+    path = tmp_path / "control.sock"
+    with held(path), pytest.raises(ConfigError, match="starting or ending"):
+        running(path)
+    assert not running(path)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.waiting import until
@@ -251,6 +252,62 @@ def test_a_word_said_while_another_process_learns_is_not_lost(paths: NodePaths) 
             learns.snapshot()  # it read the history before the word
         for brain in (running, brain_for(store, person, CONFIG, atlas, RULES)):
             assert "Cottage" in [place.name for place in brain.life.places()]
+
+
+def test_what_is_learned_under_rules_that_were_closed_meanwhile_is_not_kept(
+    paths: NodePaths,
+) -> None:
+    closed = Rules((), train=())
+    with contextlib.closing(Atlas.bundled()) as atlas, _store(paths) as store:
+        person = store.add_person("Anna")
+        store.add_fixes(person.person_id, _days(0, 5), "csv")
+        with _store(paths) as other:
+            learns = brain_for(other, person, CONFIG, atlas, RULES)
+            assert len(learns.life.places()) == 2
+            assert brain_for(store, person, CONFIG, atlas, closed).life.places() == []
+            learns.snapshot()
+        assert brain_for(store, person, CONFIG, atlas, closed).life.places() == []
+
+
+def test_every_late_fix_undoes_what_is_being_learned(paths: NodePaths) -> None:
+    """A buffered upload comes in many messages: the one that learns may have read on before any of them."""
+    with contextlib.closing(Atlas.bundled()) as atlas, _store(paths) as store:
+        person = store.add_person("Anna")
+        store.add_fixes(person.person_id, _days(10, 15), "phone")
+        running = brain_for(store, person, CONFIG, atlas, RULES)
+        late = _days(8, 10, (60.30, 24.80))
+        running.observe(late[:1], [], "phone")
+        with _store(paths) as other:
+            learns = brain_for(other, person, CONFIG, atlas, RULES)
+            running.observe(late[1:], [], "phone")
+            learns.snapshot()
+        assert store.model(person.person_id, "life") is None
+        running.snapshot()  # which learns them in order
+        assert len(running.life.places()) == 3
+
+
+def test_other_rules_end_an_import(household: Any, tmp_path: Path) -> None:
+    """It goes by the rules of before. The phone knows what was stored until then, and says what to do."""
+    file = tmp_path / "long.csv"
+    at = range(1_700_000_000, 1_700_000_000 + 100_000 * 60, 60)
+    file.write_text("\n".join(["lat,lng,datetime", *(f"60.2,24.9,{time_s}" for time_s in at)]))
+
+    async def main() -> None:
+        async with household(people={"phone": ("anna", "adult")}, phone="phone") as nodes:
+            phone = nodes["phone"]
+            asks = asyncio.create_task(nodes.ask("phone", "import", file=str(file), name="anna"))
+            await nodes.until(lambda: phone.store.database.row("SELECT 1 FROM fixes") is not None)
+            paths = phone.paths
+            closed = paths.rules.read_text().replace('"Person.Location.*"', '"Person.Nothing.*"', 1)
+            paths.rules.write_text(closed)
+            assert (await nodes.ask("phone", "use-rules"))["changed"]
+            with pytest.raises(HearthwayError, match="Other rules"):
+                await asks
+            (stored,) = phone.store.database.row("SELECT count(*) FROM fixes")
+            assert 0 < stored < len(at)
+            await nodes.until(lambda: phone.brain is not None)
+
+    asyncio.run(main())
 
 
 def test_a_word_of_its_own_is_kept_with_what_was_learned(paths: NodePaths) -> None:

@@ -85,6 +85,11 @@ def feed(life: Life, item: Item, rules: Rules) -> list[LifeEvent]:
     return life.observe_signal(item) if rules.trains(key=item.key) else []
 
 
+def check_rules(store: Store, rules: Rules) -> None:
+    """What was learned under other rules, or by another version of Hearthway, is dropped."""
+    learned_under(store, digest((LIFE_VERSION, mode_judge.IDENTITY, rules.train)))
+
+
 class Brain:
     """Learns one person's life from the store and proposes while it goes on."""
 
@@ -146,7 +151,7 @@ class Brain:
     def _load_life(self, *, afresh: bool = False) -> Life:
         mode_judge.check()  # a damaged student shows itself here and not in the middle of a day
         # A life of another version of Hearthway counts as learned under other rules: it is learned anew.
-        learned_under(self._store, digest((LIFE_VERSION, mode_judge.IDENTITY, self._rules.train)))
+        check_rules(self._store, self._rules)
         self._generation, self._history = self._store.generation(), self._store.history()
         snapshot = None if afresh else self._store.model(self.person.person_id, LIFE_MODEL)
         if snapshot is None:
@@ -280,7 +285,7 @@ class Brain:
             self._store.add_signals(person_id, kept, durable=False, learned=True)
         if fixes:
             self._store.add_fixes(person_id, fixes, source, durable=False, learned=True)
-        stays_before = self._life.state.stays
+        stays_before, late = self._life.state.stays, False
         items: list[Fix | Signal] = [*kept, *fixes]
         for item in sorted(items, key=lambda item: item.time_s):
             if isinstance(item, Signal) and of_house(item):
@@ -289,17 +294,15 @@ class Brain:
                 feed(self._life, item, self._rules)
                 continue
             if self._folded_s is not None and item.time_s < self._folded_s:
-                if (
-                    not self._behind
-                ):  # a phone's buffered upload: stored, and learned in order later
-                    self._behind = True
-                    self._store.changed()  # who learns beside this one may have read on already
+                late = self._behind = True  # a buffered upload: stored, and learned in order later
                 continue
             self._folded_s = item.time_s
             self._note_last(item)
             for event in feed(self._life, item, self._rules):
                 if isinstance(event, MealVisited):
                     self._memory = learn_visit(self._memory, event.visit, self._pois)
+        if late:
+            self._store.changed()  # who learns beside this one may have read on already
         if self._life.state.stays != stays_before:
             self.snapshot()
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import logging
+import os
 import select
 import socket
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from hearthway.records.errors import ConfigError, HearthwayError
 from .paths import NodePaths, private_dir
 
 Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+_PATIENCE_S = 60.0
 LINE_LIMIT = 4 * 1024 * 1024
 QUEUE_LIMIT = 10_000
 LOOK_S = 1.0  # who has said its last word is looked after so often until it is answered
@@ -250,12 +254,81 @@ def _hung_up(writer: asyncio.StreamWriter) -> bool:
 
 
 def running(path: Path) -> bool:
-    """Does a node answer at this control socket?"""
+    """Does a node answer at this control socket? One that is starting or ending is waited for; ConfigError after 60 s.
+
+    It has its store open and learns: whoever took it for stopped would write beside it what it never hears of.
+    """
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            Control(path, 0.5).close()
+        except ConfigError:
+            if not _is_held(path):
+                return False
+        else:
+            return True
+        if time.monotonic() > until_s:
+            raise ConfigError(
+                f"The node at {path.parent} has been starting or ending for {_PATIENCE_S:.0f} s.",
+                "Try again when it is up: it may be learning a long history.",
+            )
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """One process at a time is the node of this control socket, from before it opens its store until it has closed it."""
+    private_dir(path.parent)
+    for _ in range(20):  # who looks whether it is held, holds it for a moment
+        lock = _taken(_lock(path))
+        if lock is not None:
+            break
+        time.sleep(0.05)
+    else:
+        raise ConfigError(
+            f"This node is starting or ending already ({path.parent}).", "Wait for it."
+        )
     try:
-        Control(path, 0.5).close()
-    except ConfigError:
+        yield
+    finally:
+        if _is_same(lock, _lock(path)):
+            _lock(path).unlink()
+        os.close(lock)
+
+
+def _taken(path: Path) -> int | None:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with contextlib.suppress(OSError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_same(lock, path):  # else its last holder removed it meanwhile
+            return lock
+    os.close(lock)
+    return None
+
+
+def _is_same(lock: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(lock), path.stat())
+    except OSError:
         return False
-    return True
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        lock = os.open(_lock(path), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def refuse_running(paths: NodePaths) -> None:

@@ -137,6 +137,7 @@ def _end_with_the_node() -> None:
 
 
 def _imported(asked: _Asked) -> dict[str, Any]:
+    from .brain import check_rules
     from .phone import brain_for
 
     paths, rules = NodePaths(Path(asked.root)), Rules.of(asked.rules)
@@ -145,7 +146,10 @@ def _imported(asked: _Asked) -> dict[str, Any]:
         atlas = open_atlas(asked.config.map)
         try:
             person = store.person(found["person_id"])
-            brain_for(store, person, asked.config, atlas, rules).snapshot()
+            check_rules(store, rules)
+            with store.database.snapshot():  # what the phone stores meanwhile is after all of it
+                brain = brain_for(store, person, asked.config, atlas, rules)
+            brain.snapshot()
         finally:
             if atlas is not None:
                 atlas.close()

@@ -25,7 +25,7 @@ from hearthway.records.errors import ConfigError, HearthwayError, IdentityError,
 
 from .clock import Clock, EventClock, SystemClock
 from .config import Config, load_config
-from .control import ControlServer, refuse_running, running
+from .control import ControlServer, held, refuse_running, running
 from .counters import InternetWatch
 from .granting import grant_book
 from .logs import start_log, stop_log
@@ -93,6 +93,10 @@ class Node:
         `up` is called once every port is bound.
         """
         refuse_running(self.paths)
+        with held(self.paths.socket):
+            await self._run(leash=leash, up=up)
+
+    async def _run(self, *, leash: bool, up: Callable[[], None] | None) -> None:
         start_log(self.paths.log)
         try:
             self._store = Store.open(self.paths.database, node_id=self.config.node.id)

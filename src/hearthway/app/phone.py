@@ -134,6 +134,7 @@ class PhoneNode(Member):
         in_a_child()
         self._queue: asyncio.Queue[Work] = asyncio.Queue()
         self._importing = asyncio.Lock()
+        self._import_now: asyncio.Future[Request] | None = None
         self._assembler = FixAssembler()
         self._own_fixes = FixAssembler()
         self._car_s = float("-inf")
@@ -216,7 +217,10 @@ class PhoneNode(Member):
 
     def _wake(self) -> None:
         owner = self.owner
-        self.brain = None if owner is None else self.brain_of(owner)
+        brain = None if owner is None else self.brain_of(owner)
+        if brain is not None:
+            brain.snapshot()  # a kill before the next stay ends must not cost learning everything again
+        self.brain = brain
 
     def brain_of(self, person: Person) -> Brain:
         """Everything learned of `person`, ready to go on."""
@@ -225,6 +229,8 @@ class PhoneNode(Member):
     def _ruled(self, before: Rules, after: Rules) -> None:
         """Other rules are in force: venues are asked by them, and what may be learned from is learned anew."""
         self._waits.use_rules(after)
+        if self._import_now is not None and before.book != after.book:
+            self._import_now.cancel()  # it goes by the rules of before
         if before.train != after.train:
             self.spawn(self._learn_again(), "learning by other rules")
 
@@ -591,15 +597,28 @@ class PhoneNode(Member):
         person_id = request.get("person_id")
         if not isinstance(person_id, str | None):
             raise TypeError(person_id)
-        found = await import_apart(
-            self.paths,
-            self.config,
-            self.part(Ruling).rules,
-            Path(str(request["file"])),
-            str(request.get("name", "")),
-            person_id,
+        self._import_now = asyncio.ensure_future(
+            import_apart(
+                self.paths,
+                self.config,
+                self.part(Ruling).rules,
+                Path(str(request["file"])),
+                str(request.get("name", "")),
+                person_id,
+            )
         )
-        await asyncio.to_thread(self._wake)
+        try:
+            found = await self._import_now
+        except BaseException as why:
+            if not self._stop.is_set():  # some of it may be stored
+                self.spawn(self.in_turn(self._wake), "learning what was taken in")
+            if isinstance(why, asyncio.CancelledError) and not _is_called_off():
+                raise InputError(
+                    "Other rules came into force while the file was taken in, so no more of it was.",
+                    "Import it again under them.",
+                ) from None
+            raise
+        await self.in_turn(self._wake)
         brain = self.brain
         if brain is None:
             raise InputError(
@@ -665,6 +684,12 @@ class PhoneNode(Member):
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Relearn(done))
         await done
+
+
+def _is_called_off() -> bool:
+    """Is the task that asks to end?"""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def gate_settings(config: Config) -> GateSettings:

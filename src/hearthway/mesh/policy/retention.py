@@ -69,6 +69,7 @@ def learned_under(store: Store, rules_digest: str) -> bool:
         db.execute(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_LEARNED_UNDER, rules_digest.encode())
         )
+        store.changed()  # what is being learned under the rules of before is not kept
     return False
 
 
