@@ -249,3 +249,13 @@ def test_a_node_that_starts_for_too_long_is_said(
     with held(path), pytest.raises(ConfigError, match="starting or ending"):
         running(path)
     assert not running(path)
+
+
+def test_where_no_lock_can_be_made_it_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    (tmp_path / "control.sock.lock").mkdir()
+    with (
+        pytest.raises(ConfigError, match=r"control\.sock\.lock cannot be made: Is a directory"),
+        held(path),
+    ):
+        pass

@@ -297,7 +297,13 @@ def held(path: Path) -> Iterator[None]:
 
 
 def _taken(path: Path) -> int | None:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as why:
+        raise ConfigError(
+            f"{path} cannot be made: {why.strerror}.",
+            f"`ls -ld {path.parent}` shows the owner, `df {path.parent}` the space.",
+        ) from None
     with contextlib.suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if _is_same(lock, path):  # else its last holder removed it meanwhile
