@@ -149,6 +149,19 @@ def test_who_was_forgotten_here_and_comes_back_is_whom_the_list_names(
     asyncio.run(main())
 
 
+def test_an_owner_may_be_said_by_id(household: Any, tmp_path: Path) -> None:
+    file = _history(tmp_path / "zoe.csv")
+
+    async def main() -> None:
+        async with household(people={"phone": ("a1b2", "adult")}, phone="phone") as nodes:
+            first = await nodes.ask("phone", "import", file=str(file), name="Zoe")
+            again = await nodes.ask("phone", "import", file=str(file), name="A1B2")
+            assert (again["fixes"], again["duplicates"]) == (0, first["fixes"])
+            assert nodes["phone"].store.persons() == [Person(person_id="a1b2", name="Zoe")]
+
+    asyncio.run(main())
+
+
 def test_a_running_phone_of_no_household_forgets_and_says_what(
     household: Any, tmp_path: Path
 ) -> None:

@@ -49,7 +49,8 @@ def to_import_for(
     """
     if owner is None or not name.strip():
         return person_id or listed or None
-    same_name = " ".join(name.split()).casefold() == owner.name.casefold()
+    said = " ".join(name.split()).casefold()
+    same_name = said in (owner.name.casefold(), owner.person_id.casefold())
     if person_id in (None, owner.person_id) and (same_name or not owner.name):
         return owner.person_id
     raise InputError(
@@ -57,3 +58,9 @@ def to_import_for(
         f"Nothing was taken in. Say --person {owner.name or owner.person_id!r} if that is who it is,"
         f" or import it on {name[:40]}'s own phone: `hearthway up --role phone --name ANOTHER` starts one.",
     )
+
+
+def called(owner: Person | None, name: str) -> str:
+    """The name of whom `name` says: the owner may be said by id as well."""
+    by_id = owner is not None and name.strip().casefold() == owner.person_id.casefold()
+    return owner.name if owner is not None and by_id and owner.name else name

@@ -60,7 +60,7 @@ from .importing import import_apart
 from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
-from .owner import listed_in, owner_in, to_import_for
+from .owner import called, listed_in, owner_in, to_import_for
 from .personal import AHEAD_MAX_S, relearn_after
 from .places import act
 from .renewal import Renewal
@@ -581,7 +581,7 @@ class PhoneNode(Member):
             None if self.mesh is None else self.mesh.identity.roster, self.config.node.id
         )
         person_id = to_import_for(owner, name, said, listed)
-        return await self._import({**request, "person_id": person_id})
+        return await self._import({**request, "name": called(owner, name), "person_id": person_id})
 
     async def _import(self, request: Request) -> Request:
         if is_calendar(Path(str(request["file"]))):
