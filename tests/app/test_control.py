@@ -17,7 +17,16 @@ from typing import Any
 import pytest
 from tests.waiting import until
 
-from hearthway.app.control import LINE_LIMIT, Control, ControlServer, held, open_control, running
+from hearthway.app.control import (
+    LINE_LIMIT,
+    Control,
+    ControlServer,
+    held,
+    open_control,
+    refuse_running,
+    running,
+)
+from hearthway.app.paths import NodePaths
 from hearthway.records.errors import ConfigError, HearthwayError, InputError
 
 
@@ -225,9 +234,13 @@ async def test_a_refusal_keeps_its_exit_code(tmp_path: Path) -> None:
 def test_a_node_that_starts_is_waited_for_and_is_no_stopped_one(tmp_path: Path) -> None:
     """Whoever took it for stopped would write into the store that it has open."""
     path = tmp_path / "control.sock"
+    paths = NodePaths(tmp_path)
+    assert paths.socket == path
     with held(path):
         with pytest.raises(ConfigError, match="already"), held(path):
             pass
+        with pytest.raises(ConfigError, match="running already"):
+            refuse_running(paths)
         looked: list[bool] = []
         looking = threading.Thread(target=lambda: looked.append(running(path)))
         looking.start()
@@ -235,6 +248,7 @@ def test_a_node_that_starts_is_waited_for_and_is_no_stopped_one(tmp_path: Path) 
         assert looking.is_alive()
         assert looked == []
     looking.join(5.0)
+    refuse_running(paths)  # the control
     assert looked == [False], "it ended without ever answering"
     assert list(tmp_path.iterdir()) == []
     with held(path):  # the next one

@@ -148,6 +148,7 @@ def test_nothing_that_lies_in_the_working_directory_is_run(
     assert found["fixes"] == DAYS * 144
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_it_ends_with_a_node_that_was_killed(
     paths: NodePaths, history: Path, tmp_path: Path
 ) -> None:

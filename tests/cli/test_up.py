@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from hearthway.app.config import load_config
+from hearthway.app.control import held
 from hearthway.app.household import found_or_renew
-from hearthway.app.paths import private_dir
+from hearthway.app.paths import NodePaths, private_dir
 from hearthway.mesh.trust.root import HouseholdRoot
 
 Hearthway = Callable[..., Any]
@@ -125,12 +126,10 @@ def test_a_comment_behind_a_setting_stays(
     assert f'\nlisten = "{taken[0]}"  # not yet\n[offload]\n' in (root / "node.toml").read_text()
 
 
-def test_a_running_node_is_changed_by_nobody(
-    hearthway: Hearthway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_running_node_is_changed_by_nobody(hearthway: Hearthway, tmp_path: Path) -> None:
     root = _node(tmp_path / "phone")
-    monkeypatch.setattr("hearthway.app.control.running", lambda _: True)
-    hearthway("up", "--data", root, "--web", "127.0.0.1:0").refuses("running already")
+    with held(NodePaths(root).socket):
+        hearthway("up", "--data", root, "--web", "127.0.0.1:0").refuses("running already")
     assert (root / "node.toml").read_text() == PHONE
 
 

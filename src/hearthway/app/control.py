@@ -226,7 +226,7 @@ class Control:
         self._socket.sendall(json.dumps({"do": do, **fields}).encode() + b"\n")
         answer = self._read()
         if not answer.pop("ok", False):
-            raise _refusal(answer)
+            raise refusal(answer)
         return answer
 
     def _read(self) -> dict[str, Any]:
@@ -240,7 +240,8 @@ class Control:
         return message
 
 
-def _refusal(answer: dict[str, Any]) -> HearthwayError:
+def refusal(answer: dict[str, Any]) -> HearthwayError:
+    """The error that `answer` tells of, with its exit code."""
     error = HearthwayError(str(answer.get("error", "")), str(answer.get("next", "")))
     error.exit_code = int(answer.get("exit", HearthwayError.exit_code))
     return error
@@ -259,20 +260,24 @@ def running(path: Path) -> bool:
     It has its store open and learns: whoever took it for stopped would write beside it what it never hears of.
     """
     until_s = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            Control(path, 0.5).close()
-        except ConfigError:
-            if not _is_held(path):
-                return False
-        else:
-            return True
+    while not _answers(path):
+        if not _is_held(path):
+            return False
         if time.monotonic() > until_s:
             raise ConfigError(
                 f"The node at {path.parent} has been starting or ending for {_PATIENCE_S:.0f} s.",
                 "Try again when it is up: it may be learning a long history.",
             )
         time.sleep(0.05)
+    return True
+
+
+def _answers(path: Path) -> bool:
+    try:
+        Control(path, 0.5).close()
+    except ConfigError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -338,8 +343,8 @@ def _is_held(path: Path) -> bool:
 
 
 def refuse_running(paths: NodePaths) -> None:
-    """ConfigError where that node is running."""
-    if running(paths.socket):
+    """ConfigError where that node is running, starting or ending; nobody waits for that."""
+    if _answers(paths.socket) or _is_held(paths.socket):
         raise ConfigError(
             f"This node is running already ({paths.root}).",
             "Stop it first, or give another directory with --data.",

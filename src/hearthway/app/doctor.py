@@ -99,11 +99,11 @@ class Doctor:
             with Control(self._paths.socket, 5.0) as control:
                 return control.ask("status")
 
-        self._runs = await asyncio.to_thread(running, self._paths.socket)
         try:
+            self._runs = await asyncio.to_thread(running, self._paths.socket)
             self._status = await asyncio.to_thread(ask) if self._runs else {}
-        except HearthwayError as why:
-            self._silent = why
+        except HearthwayError as why:  # it has been starting for long, or does not answer
+            self._runs, self._silent = True, why
         return []
 
     async def _storage(self) -> list[Finding]:

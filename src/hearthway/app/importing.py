@@ -28,6 +28,7 @@ from hearthway.records import codec
 from hearthway.records.errors import HearthwayError, StoreError
 
 from .config import Config
+from .control import refusal
 from .maps import open_atlas
 from .paths import NodePaths
 from .personal import import_file
@@ -81,9 +82,8 @@ async def import_apart(
     try:
         request = codec.pack(asked)
         process.stdin.write(len(request).to_bytes(_SIZE_BYTES, "big") + request)
-        answer = (
-            await process.stdout.read()
-        )  # its standard input stays open meanwhile: it is the leash
+        # Its standard input stays open meanwhile: it is the leash.
+        answer = await process.stdout.read()
         exit_code = await process.wait()
     finally:
         if process.returncode is None:
@@ -102,15 +102,9 @@ async def import_apart(
         raise HearthwayError(
             f"The file could not be taken in ({told['kind']}).", "The node.log has the lines."
         )
-    if "problem" in told:
-        raise _problem(told)
+    if "error" in told:
+        raise refusal(told)
     return told
-
-
-def _problem(told: dict[str, Any]) -> HearthwayError:
-    error = HearthwayError(told["problem"], told["next"])
-    error.exit_code = told["exit"]
-    return error
 
 
 # in the process of its own ----------------------------------------------------------------------------------------
@@ -124,7 +118,7 @@ def main() -> None:
     try:
         told = _imported(codec.unpack(request, _Asked))
     except HearthwayError as why:
-        told = {"problem": why.message, "next": why.next_step, "exit": why.exit_code}
+        told = {"error": why.message, "next": why.next_step, "exit": why.exit_code}
     except Exception as why:  # noqa: BLE001 - its lines go into the log of the node
         told = {"fault": traceback.format_exc(), "kind": type(why).__name__}
     sys.stdout.write(json.dumps(told))

@@ -74,12 +74,8 @@ def _asked(task: str, data: bytes, golden: bytes) -> bytes:
         raise StoreError(why_not.message, why_not.next_step)
     identity = hashlib.sha256(data).hexdigest()
     asked = _Asked(task=task, identity=identity, data=data, golden=golden)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "hearthway.app.model_check",
-    ]  # -P: nothing of this directory
+    # -P: nothing that lies in this directory.
+    command = [sys.executable, "-P", "-m", "hearthway.app.model_check"]
     single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     try:
         done = subprocess.run(

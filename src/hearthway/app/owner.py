@@ -42,25 +42,21 @@ def stored_roster(paths: NodePaths) -> Roster | None:
 
 def to_import_for(
     owner: Person | None, name: str, person_id: str | None, listed: str = ""
-) -> str | None:
-    """The id under which `name`'s history comes in, where it is known; InputError where that is not the phone's owner.
+) -> tuple[str, str | None]:
+    """The name, and the id where it is known, under which `name`'s history comes in; InputError for whoever is not the owner.
 
-    `listed`: whom the household's list names. Who was forgotten here and comes back is still that one there.
+    The owner may be said by id as well. `listed`: whom the household's list names. Who was forgotten here and comes back is
+    still that one there.
     """
     if owner is None or not name.strip():
-        return person_id or listed or None
+        return name, person_id or listed or None
     said = " ".join(name.split()).casefold()
-    same_name = said in (owner.name.casefold(), owner.person_id.casefold())
-    if person_id in (None, owner.person_id) and (same_name or not owner.name):
-        return owner.person_id
+    by_id = said == owner.person_id.casefold()
+    same = by_id or said == owner.name.casefold()
+    if person_id in (None, owner.person_id) and (same or not owner.name):
+        return (owner.name if by_id and owner.name else name), owner.person_id
     raise InputError(
         f"This is {owner.name or owner.person_id}'s phone, and a phone learns from one person's life.",
         f"Nothing was taken in. Say --person {owner.name or owner.person_id!r} if that is who it is,"
         f" or import it on {name[:40]}'s own phone: `hearthway up --role phone --name ANOTHER` starts one.",
     )
-
-
-def called(owner: Person | None, name: str) -> str:
-    """The name of whom `name` says: the owner may be said by id as well."""
-    by_id = owner is not None and name.strip().casefold() == owner.person_id.casefold()
-    return owner.name if owner is not None and by_id and owner.name else name

@@ -43,9 +43,8 @@ def import_file(
     if not name.strip():
         raise InputError("Whose history is it?", "Add --person NAME.")
     _check_file(path)
-    generation = (
-        store.generation()
-    )  # what is forgotten meanwhile must not come back with the rest of it
+    # What is forgotten meanwhile must not come back with the rest of it.
+    generation = store.generation()
     if is_recording(path):
         return _import_recording(store, path, name, person_id, rules, generation)
     from hearthway.history.ordered import OrderedFixes  # sorts with numpy: not for a phone at rest

@@ -60,7 +60,7 @@ from .importing import import_apart
 from .maps import open_atlas
 from .member import Member, answer_kind
 from .node import Request
-from .owner import called, listed_in, owner_in, to_import_for
+from .owner import listed_in, owner_in, to_import_for
 from .personal import AHEAD_MAX_S, relearn_after
 from .places import act
 from .renewal import Renewal
@@ -200,7 +200,7 @@ class PhoneNode(Member):
     def _verbs(self) -> None:
         super()._verbs()
         on = self.control.on
-        on("import", self._import_own, with_client=True)
+        on("import", self._import, with_client=True)
         on("follow", self._follow)
         on("answer", self._answer)
         on("relearn", self._relearn)
@@ -573,39 +573,28 @@ class PhoneNode(Member):
 
     # verbs -----------------------------------------------------------------------------------------------------
 
-    async def _import_own(self, request: Request) -> Request:
-        """Only the owner's: somebody else's would lie here unused, and be taken for whose phone it is."""
-        name, said = str(request.get("name", "")), request.get("person_id")
-        owner = await asyncio.to_thread(lambda: self.owner)
-        listed = listed_in(
-            None if self.mesh is None else self.mesh.identity.roster, self.config.node.id
-        )
-        person_id = to_import_for(owner, name, said, listed)
-        return await self._import({**request, "name": called(owner, name), "person_id": person_id})
-
     async def _import(self, request: Request) -> Request:
-        if is_calendar(Path(str(request["file"]))):
-            kept = await asyncio.to_thread(self._import_calendar, request)
+        """Only the owner's: somebody else's would lie here unused, and be taken for whose phone it is."""
+        said = request.get("person_id")
+        if not isinstance(said, str | None):
+            raise TypeError(said)
+        owner = await asyncio.to_thread(lambda: self.owner)
+        roster = None if self.mesh is None else self.mesh.identity.roster
+        listed = listed_in(roster, self.config.node.id)
+        name, person_id = to_import_for(owner, str(request.get("name", "")), said, listed)
+        file = Path(str(request["file"]))
+        if is_calendar(file):
+            kept = await asyncio.to_thread(self._import_calendar, file, name)
             await asyncio.to_thread(give_back, self.store)
             return kept
         if self._importing.locked():
             raise InputError("Another file is being taken in.", "Import this one after it.")
         async with self._importing:
-            return await self._import_history(request)
+            return await self._import_history(file, name, person_id)
 
-    async def _import_history(self, request: Request) -> Request:
-        person_id = request.get("person_id")
-        if not isinstance(person_id, str | None):
-            raise TypeError(person_id)
+    async def _import_history(self, file: Path, name: str, person_id: str | None) -> Request:
         self._import_now = asyncio.ensure_future(
-            import_apart(
-                self.paths,
-                self.config,
-                self.part(Ruling).rules,
-                Path(str(request["file"])),
-                str(request.get("name", "")),
-                person_id,
-            )
+            import_apart(self.paths, self.config, self.part(Ruling).rules, file, name, person_id)
         )
         try:
             found = await self._import_now
@@ -624,19 +613,18 @@ class PhoneNode(Member):
             raise InputError(
                 "That file held no usable fix.", "Check it with `hearthway drive FILE`."
             )
-        self.part(Renewal).somebody_lives_here()
+        self.part(Renewal).with_home_soon()  # it is told whose phone this is
         await asyncio.to_thread(give_back, self.store)
         return {**found, "places": len(brain.life.places()), "trips": brain.life.state.trip_count}
 
-    def _import_calendar(self, request: Request) -> Request:
-        person = owner_of_calendar(self.store, str(request.get("name", "")))
+    def _import_calendar(self, path: Path, name: str) -> Request:
+        person = owner_of_calendar(self.store, name)
         if self.brain is None:
             self._wake()
         brain = self.brain
         if brain is None or brain.person.person_id != person.person_id:
             brain = self.brain_of(person)
         rules, now_s = self.part(Ruling).rules, self.clock.now_s()
-        path = Path(str(request["file"]))
         return import_calendar(self.store, path, brain.life, self.atlas, rules, now_s)
 
     async def _sense(self, request: Request) -> Request:

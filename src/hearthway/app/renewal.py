@@ -58,13 +58,10 @@ class Renewal(Part):
 
     def peer_changed(self, device_id: str, alive: bool) -> None:  # the mesh's callback form
         if alive:
-            self._with_home_soon()
+            self.with_home_soon()
 
-    def somebody_lives_here(self) -> None:
-        """Whose it is may be new: the home is told now, where it is in reach."""
-        self._with_home_soon()
-
-    def _with_home_soon(self) -> None:
+    def with_home_soon(self) -> None:
+        """Something may be due, and the home be in reach."""
         mesh = self.node.mesh
         if mesh is not None and mesh.ready(HOME):
             self.node.spawn(self.with_home(mesh), "household")

@@ -11,7 +11,7 @@ from hearthway.app.calendar import is_calendar
 from hearthway.app.collecting import rules_of
 from hearthway.app.config import load_config
 from hearthway.app.control import Control, running
-from hearthway.app.owner import called, listed_in, stored_owner, stored_roster, to_import_for
+from hearthway.app.owner import listed_in, stored_owner, stored_roster, to_import_for
 from hearthway.app.personal import import_calendar_offline, import_file
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
@@ -52,8 +52,7 @@ def command(file: Path, person: str, data: Path | None, json_to: Path | None) ->
         with Store.open(paths.database, node_id=config.node.id) as store:
             owner = stored_owner(store, paths, config.node.id)
             listed = listed_in(stored_roster(paths), config.node.id)
-            person_id = to_import_for(owner, person, None, listed)
-            person = called(owner, person)
+            person, person_id = to_import_for(owner, person, None, listed)
             if is_calendar(file):
                 found = import_calendar_offline(store, file, person, config, rules_of(paths))
             else:

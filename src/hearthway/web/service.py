@@ -171,7 +171,7 @@ class NodePage:
             )
         if owner is None:
             owner = await asyncio.to_thread(node.adopt, person)
-            node.part(Renewal).somebody_lives_here()
+            node.part(Renewal).with_home_soon()  # it is told whose phone this is
         person_id = owner.person_id
         await node.take_own(fixes, [replace(signal, person=person_id) for signal in signals])
 
