@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from hearthway.cli.status import lines_of
 from hearthway.mesh.trust.signing import public_bytes
 from hearthway.records.errors import HearthwayError, InputError, MeshError
 
-from .modelling import BAD, TASK, give, model, opaque, own, publish, serves
+from .modelling import BAD, TASK, OpaqueCheck, give, model, opaque, own, publish, serves
 
 __all__ = ["opaque"]
 pytestmark = pytest.mark.usefixtures("opaque")
@@ -50,7 +51,18 @@ def test_all_turn_over_when_all_have_checked_it(household: Any, tmp_path: Path) 
     asyncio.run(main())
 
 
-def test_who_is_away_is_waited_for_unless_the_owner_says_so(household: Any, tmp_path: Path) -> None:
+def test_who_is_away_is_waited_for_unless_the_owner_says_so(
+    household: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_check, check = threading.Event(), OpaqueCheck.__call__
+
+    def held(self: OpaqueCheck, task: str, data: bytes, golden: bytes) -> None:
+        if self.device == "car" and data == NEW:
+            assert may_check.wait(20.0)
+        check(self, task, data, golden)
+
+    monkeypatch.setattr(OpaqueCheck, "__call__", held)
+
     async def main() -> None:
         async with household(phone="phone", car="car") as nodes:
             await give(nodes, tmp_path / "files", OLD, "home", "phone", "car")
@@ -67,7 +79,10 @@ def test_who_is_away_is_waited_for_unless_the_owner_says_so(household: Any, tmp_
             await nodes.ask("home", "model-use", task=TASK)
             await nodes.until(lambda: serves(nodes["phone"]) == serves(nodes["home"]) == NEW)
             await nodes.up("car")
-            assert serves(nodes["car"]) == OLD  # until it has heard and checked
+            car = nodes["car"].part(Models).shelf.artefacts
+            await nodes.until(lambda: car.read(wanted) is not None)
+            assert serves(nodes["car"]) == OLD  # until it has checked what it was given
+            may_check.set()
             await nodes.until(lambda: serves(nodes["car"]) == NEW)
 
     asyncio.run(main())
