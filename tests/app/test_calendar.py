@@ -168,6 +168,8 @@ def test_the_verbs_from_end_to_end(hearthway: Any, tmp_path: Path) -> None:
     root = tmp_path / "phone"
     root.mkdir()
     (root / "node.toml").write_text('[node]\nid = "phone"\nrole = "phone"\n[map]\natlas = "none"\n')
+    code, _, err = hearthway("calendar", "--data", root)
+    assert (code, "Nobody lives on this phone yet" in err) == (2, True)
     tomorrow = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     calendar = tmp_path / "a.ics"
     calendar.write_bytes(
@@ -191,6 +193,12 @@ def test_the_verbs_from_end_to_end(hearthway: Any, tmp_path: Path) -> None:
     assert "Dentist-Xyzzy · 60.20000, 24.90000 (calendar)" in out
     code, out, _ = hearthway("calendar", "--json", "--data", root)
     assert json.loads(out)[0]["title"] == "Dentist-Xyzzy"
+    with Store.open(root / "node.db", node_id="phone") as store:
+        store.add_person("Bert")  # what lies there of somebody else does not make it a question
+    assert hearthway("calendar", "--data", root)[1].count("Dentist-Xyzzy") == 1
+    assert hearthway("calendar", "--person", "Bert", "--data", root)[1] == (
+        "nothing in the next 7 days\n"
+    )
     assert hearthway("forget", "60.2,24.9", "--yes", "--data", root)[0] == 0
     code, out, _ = hearthway("calendar", "--data", root)
     assert out == "nothing in the next 7 days\n"

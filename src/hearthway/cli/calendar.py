@@ -9,6 +9,8 @@ import click
 from hearthway.app.calendar import calendar_lines, coming
 from hearthway.app.clock import SystemClock
 from hearthway.app.config import load_config
+from hearthway.app.owner import stored_owner
+from hearthway.app.paths import NodePaths
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
 from hearthway.records.life import Person
@@ -17,7 +19,7 @@ from .common import data_option, json_option, node, write_json
 
 
 @click.command("calendar")
-@click.option("--person", metavar="NAME", help="Whose. Default: the only one on this phone.")
+@click.option("--person", metavar="NAME", help="Whose. Default: whose phone it is.")
 @click.option(
     "--days", type=click.IntRange(1, 366), default=7, show_default=True, help="How far ahead."
 )
@@ -31,7 +33,7 @@ def command(person: str | None, days: int, data: Path | None, json_to: Path | No
     paths = node(data, "phone")
     config = load_config(paths.config)
     with Store.open(paths.database, node_id=config.node.id) as store:
-        whose = _whose(store.persons() if person is None else [store.person(person)])
+        whose = _whose(store, paths, config.node.id, person)
         found = coming(store, whose, SystemClock().now_s(), days)
         fix = store.last_fix(whose.person_id)
     if json_to is not None:
@@ -43,13 +45,13 @@ def command(person: str | None, days: int, data: Path | None, json_to: Path | No
         click.echo(f"nothing in the next {days} days")
 
 
-def _whose(persons: list[Person]) -> Person:
-    if len(persons) != 1:
-        names = ", ".join(one.name or one.person_id for one in persons)
+def _whose(store: Store, paths: NodePaths, node_id: str, name: str | None) -> Person:
+    """Who is named, else whose phone it is."""
+    if name is not None:
+        return store.person(name)
+    owner = stored_owner(store, paths, node_id)
+    if owner is None:
         raise InputError(
-            f"Several people live on this phone: {names}." if persons else "Nobody lives here yet.",
-            "Say whose calendar with --person NAME."
-            if persons
-            else "Run `hearthway import FILE --person NAME`.",
+            "Nobody lives on this phone yet.", "Run `hearthway import FILE --person NAME`."
         )
-    return persons[0]
+    return owner
