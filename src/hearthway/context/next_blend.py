@@ -17,7 +17,7 @@ from .next_place import Floats, Question, Rows
 from .next_score import Scorer, apart, each_softmax, starts, together
 
 ALONE, ALIKE = 25, 50  # before which visit the first answers alone, and all count the same
-LIKELY = 0.01  # the trees judge those candidates alone to which the linear part gives this
+LIKELY = 0.01  # trees and wide network learn those candidates alone to which the linear part gives this, and trees judge them alone
 LEAD_MOST = 99.0  # of a candidate without another
 
 

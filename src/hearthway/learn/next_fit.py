@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from hearthway.context.next_blend import Blend, Stacked
+from hearthway.context.next_blend import LIKELY, Blend, Stacked
 from hearthway.context.next_place import FIRST, Floats, Question
 from hearthway.context.next_score import (
     Model,
@@ -25,7 +25,7 @@ from hearthway.context.next_score import (
 )
 from hearthway.records.errors import InputError
 
-from .next_trees import grow
+from .next_trees import grow, likely_alone
 
 Array = NDArray[np.float32]
 Fitted = TypeVar("Fitted", Scorer, Blend)
@@ -107,7 +107,7 @@ def fit_blend(asked: Sequence[Asked], *, seed: int) -> Blend:
     return Blend(
         first=fit(packed, seed=seed, columns=FIRST),
         further=fit(
-            packed,
+            _contested(packed, linear),
             seed=seed,
             hidden=FURTHER_HIDDEN,
             passes=FURTHER_PASSES,
@@ -115,6 +115,13 @@ def fit_blend(asked: Sequence[Asked], *, seed: int) -> Blend:
         ),
         stacked=Stacked(linear, grow(packed.rows, packed.start, packed.truth, linear, seed=seed)),
     )
+
+
+def _contested(packed: Packed, linear: Scorer) -> Packed:
+    """The candidates that the linear scorer does not all but exclude, as the trees see them: a third, and what is to be learned."""
+    likely = each_softmax(linear.scores(packed.rows), packed.start) >= LIKELY
+    start, truth, kept = likely_alone(likely, packed.start, packed.truth)
+    return Packed(packed.rows[likely][kept], start, truth)
 
 
 def calibrate_blend(blend: Blend, walks: Sequence[Validation]) -> tuple[Blend, Told]:

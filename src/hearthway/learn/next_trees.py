@@ -56,7 +56,7 @@ def grow(
     scores = linear.scores(rows)
     likely = each_softmax(scores, start) >= LIKELY
     seen = np.concatenate((rows[likely], of_scores(scores, start)[likely]), axis=1)
-    start, truth, kept = _only(likely, start, truth)
+    start, truth, kept = likely_alone(likely, start, truth)
     cuts = [_cuts(column) for column in seen[:: 1 + len(seen) // CUT_ON].T]
     binned = np.stack(
         [np.searchsorted(cut, column) for cut, column in zip(cuts, seen.T, strict=True)]
@@ -64,7 +64,7 @@ def grow(
     return _boost(binned[:, kept], start, truth, scores[likely][kept], cuts, seed, settings)
 
 
-def _only(
+def likely_alone(
     likely: NDArray[np.bool_], start: Numbers, truth: Numbers
 ) -> tuple[Numbers, Numbers, NDArray[np.bool_]]:
     """(start, truth, which of the likely rows) of the questions whose truth was likely, counted in those rows."""
