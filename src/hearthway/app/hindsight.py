@@ -31,12 +31,12 @@ from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, feed, history_of
 from .calendar import situation_at
 from .config import Config
 from .house import HouseHeard, with_house
+from .moments import YEARS, unix_s, zone_there
 from .phone import equipment
 from .things import with_things
 
 STALE_S = 600.0  # a position older than this is told beside the answer
 SHOWN = 3
-YEARS = range(1971, 9_999)  # in which every zone has a local time
 
 
 class Hindsight(Struct, frozen=True, kw_only=True):
@@ -66,13 +66,10 @@ def moment_of(text: str, store: Store, person: Person) -> float:
         raise InputError(_unknown(store, person, text), "Give a moment with positions around it.")
     if at.tzinfo is not None:
         return at.timestamp()
-    plain_s = at.replace(tzinfo=UTC).timestamp()
-    # Where one was half a day around it tells the zone; the last such position counts.
-    near = list(store.fixes(person.person_id, plain_s - 43_200.0, plain_s + 43_200.0))
-    if not near:
+    zone = zone_there(store, person.person_id, at)
+    if zone is None:
         raise InputError(_unknown(store, person, text), "Give a moment with positions around it.")
-    here = min(near, key=lambda f: abs(f.time_s + utc_offset_s(f.lat, f.lon, f.time_s) - plain_s))
-    return plain_s - utc_offset_s(here.lat, here.lon, plain_s)
+    return unix_s(at, zone)
 
 
 def look_back(
@@ -196,8 +193,11 @@ def _last_s(store: Store, person: Person) -> float:
 
 
 def _unknown(store: Store, person: Person, text: str) -> str:
-    first = next(iter(store.fixes(person.person_id)), None)
-    if first is None:
+    first, last = next(iter(store.fixes(person.person_id)), None), store.last_fix(person.person_id)
+    if first is None or last is None:
         return f"This phone holds no position of {person.name}."
-    days = [datetime.fromtimestamp(s, UTC).date() for s in (first.time_s, _last_s(store, person))]
-    return f"Nothing is known of {text}: positions are held from {days[0]} to {days[1]}."
+    since, until = (
+        datetime.fromtimestamp(f.time_s + utc_offset_s(f.lat, f.lon, f.time_s), UTC).date()
+        for f in (first, last)
+    )
+    return f"Nothing is known of {text}: positions are held from {since} to {until}."

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from hearthway.context.flat import gap_m
@@ -23,6 +23,7 @@ from hearthway.records.forgetting import ForgetReport, PersonScope, PlaceScope, 
 from hearthway.records.geo import valid_point
 from hearthway.records.household import Role
 from hearthway.records.life import LIVED, STAY_RADIUS_M
+from hearthway.records.localtime import zone_at
 from hearthway.records.messages import AnswerGiven
 from hearthway.records.receipts import Receipt
 from hearthway.records.suggestion import AnswerKind
@@ -32,12 +33,12 @@ from .clock import SystemClock
 from .collecting import rules_of
 from .config import Config, load_config
 from .control import Control, running
+from .moments import YEARS, unix_s, written, zone_there
 from .owner import stored_owner
 from .paths import NodePaths, private_dir
 from .witness import RECEIPT_KEY, pinned_witness
 
 _POINT = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*")
-DAY_S = 86_400.0
 
 
 @contextmanager
@@ -119,15 +120,7 @@ def scope_of(
     """What the person meant, and in words; InputError lists what could be meant."""
     person_id = None if of is None else _person(found, of)
     if ".." in what:
-        since, _, until = what.partition("..")
-        scope = RangeScope(
-            since_s=_instant(since, end=False),
-            until_s=_instant(until, end=True),
-            person_id=person_id,
-        )
-        if scope.until_s <= scope.since_s:
-            raise InputError(f"{what} ends before it begins.", "Write the earlier day first.")
-        return scope, f"everything from {since} to {until}"
+        return _span(found, what, person_id)
     point = _POINT.fullmatch(what)
     if point:
         lat, lon = float(point[1]), float(point[2])
@@ -196,18 +189,45 @@ def _place(
     return None
 
 
-def _instant(text: str, *, end: bool) -> float:
-    text = text.strip()
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise InputError(
-            f"{text!r} is no time.", "Write 2025-11-01 or 2025-11-01T18:00Z."
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    whole_day = len(text) == 10
-    return moment.timestamp() + (DAY_S if end and whole_day else 0.0)
+def _span(found: Sequence[NodePaths], what: str, person_id: str | None) -> tuple[Scope, str]:
+    """From the first to the second of "A..B", days included, by the clock of where each person was."""
+    since, _, until = (part.strip() for part in what.partition(".."))
+    first, end = written(since), written(until, end=True)
+    begins, ends = _zones(found, person_id, first), _zones(found, person_id, end)
+    scope = RangeScope(
+        since_s=min(unix_s(first, zone) for zone in begins),
+        until_s=max(unix_s(end, zone, last=True) for zone in ends),
+        person_id=person_id,
+    )
+    if scope.until_s <= scope.since_s:
+        raise InputError(f"{what} ends before it begins.", "Write the earlier day first.")
+    local = [zones for at, zones in ((first, begins), (end, ends)) if at.tzinfo is None]
+    clocks = " and ".join(sorted(set().union(*local)))
+    return scope, f"everything from {since} to {until}" + (
+        f", by the clock of {clocks}" if clocks else ""
+    )
+
+
+def _zones(found: Sequence[NodePaths], person_id: str | None, at: datetime) -> set[str]:
+    """Where it was `at` for whom it is about: by positions then, else by the last ones, else where this machine is."""
+    if at.tzinfo is not None or at.year not in YEARS:
+        return {"UTC"}
+    then: set[str] = set()
+    last: set[str] = set()
+    for paths in members(found):
+        with opened(paths) as (store, _):
+            for person in store.persons():
+                if person_id not in (None, person.person_id):
+                    continue
+                if zone := zone_there(store, person.person_id, at):
+                    then.add(zone)
+                elif fix := store.last_fix(person.person_id):
+                    last.add(zone_at(fix.lat, fix.lon))
+    if then or last:
+        return then or last
+    from .granting import local_zone
+
+    return {local_zone()}
 
 
 def forget_everywhere(found: Sequence[NodePaths], scope: Scope) -> dict[str, ForgetReport]:

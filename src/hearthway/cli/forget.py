@@ -30,7 +30,8 @@ def command(
     what: str, of: str | None, radius_m: float, yes: bool, data: Path | None, json_to: Path | None
 ) -> None:  # click's callback form
     """WHAT is a person's name, a place as "LAT,LON" or by its learned id or label (home, work), or a time as
-    "2025-11-01..2025-11-14" (days, or instants like 2025-11-01T18:00Z).
+    "2025-11-01..2025-11-14": days or instants like 2025-11-01T18:00, by the clock of where that person was, or
+    with a zone of their own (2025-11-01T18:00Z).
 
     Afterwards the models equal those learned without it, and no free page or log holds it. Nodes that are not
     in reach are told when they are. It cannot be undone.
