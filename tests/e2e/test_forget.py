@@ -113,7 +113,7 @@ def _never_had(copied: Any, target: Path, kept: Callable[[Fix], bool], since_s: 
 
 def test_a_time(copied: Any, hearthway: Hearthway, tmp_path: Path) -> None:
     """From a day on, the evening included: the models equal those of a phone that never had it."""
-    since_s = 1_761_955_200.0  # 2025-11-01T00:00Z
+    since_s = 1_761_948_000.0  # 2025-11-01T00:00 in Helsinki
     wanted = _never_had(copied, tmp_path / "node.db", lambda fix: fix.time_s < since_s, since_s)
     paths = NodePaths(copied.data / "phone")
     assert _digest(paths) != wanted
