@@ -150,6 +150,32 @@ def test_the_lines(store: Store, tmp_path: Path) -> None:
     ]
 
 
+def test_what_ends_on_another_day_says_on_which(store: Store, tmp_path: Path) -> None:
+    """Over a night it needs no day; over two it does. The last day of whole days is the one before DTEND."""
+    rows = [
+        ("SUMMARY:Party", "DTEND:20251111T010000Z"),
+        ("SUMMARY:Conference", "DTEND:20251112T150000Z"),
+        ("SUMMARY:To midnight", "DTEND:20251110T220000Z"),
+    ]
+    whole = [("SUMMARY:Day", "20251111", "20251112"), ("SUMMARY:Fair", "20251111", "20251113")]
+    file = tmp_path / "a.ics"
+    text = ics(*rows).decode()
+    days = "".join(
+        f"BEGIN:VEVENT\r\nUID:{title}\r\nDTSTAMP:20251101T000000Z\r\n{title}\r\n"
+        f"DTSTART;VALUE=DATE:{first}\r\nDTEND;VALUE=DATE:{end}\r\nEND:VEVENT\r\n"
+        for title, first, end in whole
+    )
+    file.write_text(text.replace("END:VCALENDAR", days + "END:VCALENDAR"), newline="")
+    import_calendar(store, file, life(), None, Rules(()), NOW_S)
+    assert sorted(calendar_lines(entries(store, "anna"), CENTRE)) == [
+        "Mon 10 Nov  20:00 until Wed 12 Nov 17:00  Conference · place unknown",
+        "Mon 10 Nov  20:00-00:00  To midnight · place unknown",
+        "Mon 10 Nov  20:00-03:00  Party · place unknown",
+        "Tue 11 Nov  all day      Day · place unknown",
+        "Tue 11 Nov  all day, until Wed 12 Nov  Fair · place unknown",
+    ]
+
+
 @pytest.fixture
 def hearthway(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path

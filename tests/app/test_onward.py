@@ -8,6 +8,7 @@ from collections import deque
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from hearthway.app.config import Config, NodeTable, save_config
 from hearthway.app.hindsight import Hindsight, hindsight_lines
@@ -17,7 +18,7 @@ from hearthway.app.phone import ONWARD_STALE_S, PhoneNode
 from hearthway.cli.status import lines_of
 from hearthway.records.household import Role
 from hearthway.records.life import Place
-from hearthway.records.situation import Destination, NextPlaces, Situation
+from hearthway.records.situation import Destination, Evidence, NextPlaces, Situation
 from hearthway.web.service import NodePage
 
 NOW_S = 1_749_627_000.0  # 10:30 in Helsinki
@@ -64,6 +65,14 @@ def test_status_says_where_one_goes_next_while_that_is_fresh(phone: PhoneNode) -
     assert f"  {WORDS}" in lines_of({"up": True, **state})
     phone.clock.now = NOW_S + ONWARD_STALE_S + 1.0  # type: ignore[attr-defined]  # the clock above
     assert "onward" not in phone.status()
+
+
+def test_of_a_position_that_is_days_old_nothing_next_is_said(phone: PhoneNode) -> None:
+    """As after a start, or an import: the look is of now, the position is not."""
+    for age_s, said in ((ONWARD_STALE_S - 1.0, True), (ONWARD_STALE_S + 1.0, False)):
+        seen = Evidence(key="Person.Location.Latitude", source="own", age_s=age_s, person="anna")
+        phone.situation = replace(staying(), evidence=(seen,))
+        assert ("onward" in phone.status()) is said
 
 
 def test_a_departure_whose_time_has_gone_by_is_not_said_any_more(

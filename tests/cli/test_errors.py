@@ -52,6 +52,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     for name, content in made.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")  # nobody writes into it: whoever opens it waits without end
     return {path.name: path for path in tmp_path.iterdir()} | {
         "missing.csv": tmp_path / "missing.csv",
         "missing.pbf": tmp_path / "missing.pbf",
@@ -72,6 +73,7 @@ HISTORIES = [
     "missing.csv",
     "recording.jsonl",
     "text.osm.pbf",
+    "pipe.csv",
 ]
 
 
@@ -199,10 +201,20 @@ def test_where_no_node_is(hearthway: Hearthway, tmp_path: Path, words: list[str]
 
 
 @pytest.mark.parametrize(
+    "verb", [["calendar"], ["backtest"], ["why", "--silent", "2025-11-14 18:00"]]
+)
+def test_what_is_no_phone_holds_no_life(hearthway: Hearthway, phone: Path, verb: list[str]) -> None:
+    config = (phone / "node.toml").read_text()
+    (phone / "node.toml").write_text(config.replace('role = "phone"', 'role = "home"'))
+    hearthway(*verb, "--data", phone).refuses("is a home: a life is kept on a phone")
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["why"],
         ["why", "abc"],
+        ["why", ""],
         ["forget", "Aaro", "--yes"],
         ["forget", "home", "--yes"],
         ["export", "Aaro"],

@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from hearthway.records.situation import Evidence
 from hearthway.records.suggestion import AnswerKind
 from hearthway.web.page import ASSETS, create_app
 from hearthway.web.present import state_view
@@ -319,3 +321,17 @@ def test_a_parked_phone_shows_where_one_goes_next(parked_state: Any, moment_stat
     assert view["onward"] == "Next, around 18:42: probably home (p 0.81)"
     assert view["doing"] == "Staying"
     assert state_view(moment_state)["onward"] == ""
+
+
+@pytest.mark.parametrize(
+    ("age_s", "says"),
+    [
+        (590.0, "Staying"),
+        (1200.0, "Staying, by a position of 20 min ago"),
+        (432_000.0, "Staying, by a position of 5 days ago"),
+    ],
+)
+def test_an_old_position_says_that_it_is(parked_state: Any, age_s: float, says: str) -> None:
+    seen = Evidence(key="Person.Location.Latitude", source="own", age_s=age_s, person="anna")
+    situation = replace(parked_state.situation, evidence=(seen,))
+    assert state_view(replace(parked_state, situation=situation))["doing"] == says

@@ -20,7 +20,7 @@ from hearthway.records.calendar import CalendarEntry
 from hearthway.records.errors import InputError
 from hearthway.records.household import Role
 from hearthway.records.life import Person, Place
-from hearthway.records.localtime import clock, local_day, utc_offset_s, zone_at
+from hearthway.records.localtime import DAY_S, clock, local_day, utc_offset_s, zone_at
 from hearthway.records.situation import Evidence, Situation
 
 CALENDAR_KEY = "Person.Calendar"  # what the owner's rules call it; it is on no wire
@@ -177,14 +177,27 @@ def calendar_lines(found: Sequence[CalendarEntry], here: tuple[float, float]) ->
     lines = []
     for entry in found:
         offset_s = utc_offset_s(*here, entry.start_s)
-        day = datetime.fromtimestamp(local_day(entry.start_s, offset_s) * 86_400.0, UTC)
-        when = "all day    "
-        if not entry.all_day:
-            end_offset_s = utc_offset_s(*here, entry.end_s)
-            when = f"{clock(entry.start_s, offset_s)}-{clock(entry.end_s, end_offset_s)}"
+        when = f"{_day(local_day(entry.start_s, offset_s))}  {_until(entry, offset_s, here)}"
         title = entry.title or "without a title"
-        lines.append(f"{day:%a %d %b}  {when}  {title} · {_where(entry)}")
+        lines.append(f"{when}  {title} · {_where(entry)}")
     return lines
+
+
+def _day(local: int) -> str:
+    return f"{datetime.fromtimestamp(local * DAY_S, UTC):%a %d %b}"
+
+
+def _until(entry: CalendarEntry, offset_s: int, here: tuple[float, float]) -> str:
+    """From when until when; with the last day where that is another, and more than a night past midnight."""
+    end_offset_s = utc_offset_s(*here, entry.end_s)
+    first = local_day(entry.start_s, offset_s)
+    # An end at midnight is the end of the day before.
+    last = max(first, local_day(entry.end_s - 1.0, end_offset_s))
+    if entry.all_day:
+        return "all day    " if last == first else f"all day, until {_day(last)}"
+    begin, end = clock(entry.start_s, offset_s), clock(entry.end_s, end_offset_s)
+    over = last > first and entry.end_s - entry.start_s >= DAY_S / 2
+    return f"{begin} until {_day(last)} {end}" if over else f"{begin}-{end}"
 
 
 def _where(entry: CalendarEntry) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from msgspec import UNSET, Struct
 
 from hearthway.assist.engine import Assistant, Proposal
-from hearthway.assist.moment import ago, metres, plain
+from hearthway.assist.moment import STALE_S, ago, metres, plain
 from hearthway.assist.onward import onward_of, when_words
 from hearthway.atlas.store import Atlas
 from hearthway.context.life import Life
@@ -35,7 +35,6 @@ from .moments import YEARS, unix_s, zone_there
 from .phone import equipment
 from .things import with_things
 
-STALE_S = 600.0  # a position older than this is told beside the answer
 SHOWN = 3
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -42,7 +41,11 @@ def import_file(
     """
     if not name.strip():
         raise InputError("Whose history is it?", "Add --person NAME.")
-    _check_file(path)
+    from hearthway.history.source import (
+        check_regular,
+    )  # brings unpacking along: not for a phone at rest
+
+    check_regular(path)
     # What is forgotten meanwhile must not come back with the rest of it.
     generation = store.generation()
     if is_recording(path):
@@ -108,18 +111,6 @@ def _person(store: Store, name: str, person_id: str | None, generation: int) -> 
     with store.database.transaction():
         store.still(generation)
         return store.add_person(name, person_id)
-
-
-def _check_file(path: Path) -> None:
-    """A pipe or a device may never end. What is missing, or may not be read, its reader says."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return
-    except ValueError:
-        raise InputError(f"{str(path)!r} cannot be the name of a file.", "Name another.") from None
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise InputError(f"{path} is not a file.", "Name a file that holds a history.")
 
 
 def _collected(rules: Rules, signals: Iterable[Signal]) -> Iterator[Signal]:

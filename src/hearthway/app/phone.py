@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.assist.engine import Proposal
-from hearthway.assist.moment import render
+from hearthway.assist.moment import position_age_s, render
 from hearthway.assist.onward import Onward, onward_of
 from hearthway.assist.settings import Dial, GateSettings
 from hearthway.assist.shape import NameOf
@@ -195,7 +195,8 @@ class PhoneNode(Member):
             return None
         now_s = self.clock.now_s()
         gone = now_s - seen.next_places.leave_s > ONWARD_LATE_S
-        return None if gone or now_s - seen.time_s > ONWARD_STALE_S else onward_of(seen)
+        position_s = seen.time_s - (position_age_s(seen) or 0.0)
+        return None if gone or now_s - position_s > ONWARD_STALE_S else onward_of(seen)
 
     def _verbs(self) -> None:
         super()._verbs()

@@ -8,7 +8,7 @@ from math import ceil, floor
 from msgspec import UNSET
 
 from hearthway.records.life import Place
-from hearthway.records.localtime import clock
+from hearthway.records.localtime import DAY_S, clock
 from hearthway.records.poi import OpenState, Poi
 from hearthway.records.situation import Battery, Situation
 from hearthway.records.suggestion import Option, Suggestion
@@ -22,6 +22,7 @@ ANSWERS = "why · not now · never here"
 ANSWERS_TO_NO_PLACE = "why · not now"
 SYNTHETIC = "synthetic household: this is nobody's real life"
 ON_THE_WAY_S = 60.0
+STALE_S = 600.0  # a position older than this is told beside what is said of it
 MAX_NAME = 40
 
 
@@ -50,7 +51,15 @@ def ago(age_s: float) -> str:
         return "just now"
     if age_s < 5400:
         return f"{age_s / 60:.0f} min ago"
-    return f"{age_s / 3600:.0f} h ago"
+    if age_s < 2 * DAY_S:
+        return f"{age_s / 3600:.0f} h ago"
+    return f"{age_s / DAY_S:.0f} days ago"
+
+
+def position_age_s(situation: Situation) -> float | None:
+    """How old the position is that a situation goes by; None where it has none."""
+    ages = [used.age_s for used in situation.evidence if used.key.endswith(".Latitude")]
+    return max(ages, default=None)
 
 
 def heading_to(name_of: NameOf | None, area: Sequence[Place], place: Place) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from hearthway.app.config import MapTable, load_config
+from hearthway.app.config import MapTable
 from hearthway.app.maps import atlas_for, open_atlas
 from hearthway.app.offline import opened
 from hearthway.app.paths import data_root, write_private
@@ -25,9 +25,9 @@ from .common import (
     dial_option,
     json_option,
     map_option,
-    node,
     not_over,
     page_option,
+    phone,
     write_json,
 )
 
@@ -55,8 +55,7 @@ def command(
         run(history, map_file, json_to, dial=dial, html_to=html_to)
         return
     _apart(None, map_file, json_to, html_to)
-    paths = node(data, "phone")
-    config = load_config(paths.config)
+    paths, config = phone(data)
     table = (
         config.map
         if map_file is None

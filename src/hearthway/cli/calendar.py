@@ -8,14 +8,13 @@ import click
 
 from hearthway.app.calendar import calendar_lines, coming
 from hearthway.app.clock import SystemClock
-from hearthway.app.config import load_config
 from hearthway.app.owner import stored_owner
 from hearthway.app.paths import NodePaths
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
 from hearthway.records.life import Person
 
-from .common import data_option, json_option, node, write_json
+from .common import data_option, json_option, phone, write_json
 
 
 @click.command("calendar")
@@ -30,8 +29,7 @@ def command(person: str | None, days: int, data: Path | None, json_to: Path | No
 
     An entry whose place is unknown is never spoken of.
     """
-    paths = node(data, "phone")
-    config = load_config(paths.config)
+    paths, config = phone(data)
     with Store.open(paths.database, node_id=config.node.id) as store:
         whose = _whose(store, paths, config.node.id, person)
         found = coming(store, whose, SystemClock().now_s(), days)

@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from hearthway.app.paths import NodePaths, data_root, find_nodes, write_private
 from hearthway.records.codec import to_json
-from hearthway.records.errors import ConfigError
+from hearthway.records.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from hearthway.app.config import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 DIALS = ("quiet", "normal", "eager")
@@ -144,3 +147,18 @@ def node(data: Path | None, role: str | None = None) -> NodePaths:
         names = ", ".join(paths.root.name for paths in found)
         raise ConfigError(f"There are several nodes here: {names}.", "Name one with --data DIR.")
     return found[0]
+
+
+def phone(data: Path | None) -> tuple[NodePaths, Config]:
+    """The phone the verb is about, with its settings; InputError where it is another kind of node."""
+    from hearthway.app.config import load_config
+    from hearthway.records.household import Role
+
+    paths = node(data, "phone")
+    config = load_config(paths.config)
+    if config.node.role is not Role.PHONE:
+        raise InputError(
+            f"{paths.root.name} is a {config.node.role}: a life is kept on a phone.",
+            "Name the phone's directory with --data.",
+        )
+    return paths, config

@@ -9,15 +9,12 @@ import click
 
 from hearthway.app.calendar import is_calendar
 from hearthway.app.collecting import rules_of
-from hearthway.app.config import load_config
 from hearthway.app.control import Control, running
 from hearthway.app.owner import listed_in, stored_owner, stored_roster, to_import_for
 from hearthway.app.personal import import_calendar_offline, import_file
 from hearthway.mesh.state.store import Store
-from hearthway.records.errors import InputError
-from hearthway.records.household import Role
 
-from .common import data_option, json_option, node, write_json
+from .common import data_option, json_option, phone, write_json
 
 
 @click.command("import")
@@ -37,18 +34,11 @@ def command(file: Path, person: str, data: Path | None, json_to: Path | None) ->
     What is stored already stays; the same fix twice is kept once. Of a calendar the newer version of an entry
     counts. The file itself is not changed.
     """
-    paths = node(data, "phone")
-    role = load_config(paths.config).node.role
-    if role is not Role.PHONE:
-        raise InputError(
-            f"{paths.root.name} is a {role}: a life is kept on a phone.",
-            "Name the phone's directory with --data.",
-        )
+    paths, config = phone(data)
     if running(paths.socket):
         with Control(paths.socket, 3600.0) as control:
             found = control.ask("import", file=str(file.absolute()), name=person)
     else:
-        config = load_config(paths.config)
         with Store.open(paths.database, node_id=config.node.id) as store:
             owner = stored_owner(store, paths, config.node.id)
             listed = listed_in(stored_roster(paths), config.node.id)

@@ -10,21 +10,20 @@ import click
 import msgspec
 
 from hearthway.app.collecting import rules_of
-from hearthway.app.config import load_config
 from hearthway.app.hindsight import hindsight_lines, look_back, moment_of
 from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened, stored_receipts
 from hearthway.app.owner import stored_owner
+from hearthway.app.paths import NodePaths
 from hearthway.app.witness import receipt_lines
 from hearthway.assist.explain import why
 from hearthway.assist.moment import render
 from hearthway.records.ask import ASKED
 from hearthway.records.errors import HearthwayError, InputError
-from hearthway.records.household import Role
 from hearthway.records.receipts import Receipt
 from hearthway.records.suggestion import Suggestion
 
-from .common import data_option, json_option, node, nodes, write_json
+from .common import data_option, json_option, nodes, phone, write_json
 
 
 @click.command("why")
@@ -43,29 +42,15 @@ def command(
             raise InputError("An ID and --silent were both given.", "Ask for one of them.")
         _silent(silent, data, json_to)
         return
-    suggestion: Suggestion | None = None
     listed: list[Suggestion] = []
-    receipts: list[Receipt] = []
     for paths in nodes(data):
         with opened(paths) as (store, _):
             for person in store.persons():
                 listed += store.suggestions(person.person_id)
-            if suggestion_id is None:
-                continue
-            try:
-                suggestion = store.suggestion(suggestion_id)
-            except InputError:
-                continue
     if suggestion_id is None:
         _list(listed, json_to)
         return
-    wanted = suggestion.suggestion_id if suggestion else suggestion_id
-    for paths in nodes(data):
-        receipts += stored_receipts(paths, wanted)
-    if suggestion is None and not receipts:
-        raise InputError(
-            f"No suggestion {suggestion_id} is stored here.", "`hearthway why` lists them."
-        )
+    suggestion, receipts = _meant(suggestion_id, listed, nodes(data))
     if json_to is not None:
         write_json({"suggestion": suggestion, "receipts": receipts}, json_to)
         return
@@ -80,6 +65,24 @@ def command(
             click.echo(line)
 
 
+def _meant(
+    beginning: str, listed: list[Suggestion], found: list[NodePaths]
+) -> tuple[Suggestion | None, list[Receipt]]:
+    """The one suggestion or question whose id begins so, with its receipts; InputError where there is none, or several."""
+    fitting = {s.suggestion_id: s for s in listed if s.suggestion_id.startswith(beginning)}
+    receipts = [receipt for paths in found for receipt in stored_receipts(paths, beginning)]
+    ids = {*fitting, *(receipt.suggestion_id for receipt in receipts)}
+    if not ids or not beginning:
+        raise InputError(
+            f"No suggestion {beginning!r} is stored here.", "`hearthway why` lists them."
+        )
+    if len(ids) > 1:
+        raise InputError(
+            f"Several suggestions or questions begin with {beginning!r}.", "Give more of the id."
+        )
+    return fitting.get(ids.pop()), receipts
+
+
 def _list(listed: list[Suggestion], json_to: Path | None) -> None:
     if json_to is not None:
         rows: list[Any] = [msgspec.to_builtins(one) for one in listed]
@@ -87,19 +90,15 @@ def _list(listed: list[Suggestion], json_to: Path | None) -> None:
         return
     if not listed:
         raise HearthwayError(
-            "No suggestion is stored here.", "Run `hearthway drive` for a first one."
+            "No suggestion is stored here.",
+            "`hearthway why --silent TIME` tells why none was made then; `hearthway drive` shows a first one.",
         )
     for one in listed:
         click.echo(f"{one.suggestion_id[:12]}  {one.headline}")
 
 
 def _silent(when: str, data: Path | None, json_to: Path | None) -> None:
-    paths = node(data, "phone")
-    config = load_config(paths.config)
-    if config.node.role is not Role.PHONE:
-        raise InputError(
-            "Only a phone suggests anything.", "Name the phone's directory with --data."
-        )
+    paths, config = phone(data)
     atlas = open_atlas(config.map)
     with closing(atlas) if atlas else nullcontext(), opened(paths) as (store, _):
         owner = stored_owner(store, paths, config.node.id)

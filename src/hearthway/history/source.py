@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,8 +24,25 @@ MAX_RATIO = 250  # histories pack 5 to 40 times, one fix repeated some 100 times
 MAX_LINE = 1 << 16  # a longer "line" is not text that a logger wrote
 
 
+def check_regular(path: Path) -> None:
+    """InputError for a pipe or a device: it may never end, and a history is read more than once. What is missing, or may
+    not be read, its reader says."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return
+    except ValueError:
+        raise InputError(f"{str(path)!r} cannot be the name of a file.", "Name another.") from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise InputError(
+            f"{path} is not a file: it is a pipe or a device.",
+            "Write the history to a file first, and name that.",
+        )
+
+
 def check_readable(path: Path) -> None:
     """InputError where `path` is no readable, non-empty file."""
+    check_regular(path)
     try:
         if path.is_dir():
             raise InputError(f"{path} is a directory.", "Name one history file in it.")

@@ -104,19 +104,24 @@ def _mode_lines(by_mode: dict[TravelMode, int]) -> list[str]:
     return [f"  from stay to stay: {', '.join(parts)}"] if parts else []
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
 def person_lines(person: PersonReport) -> list[str]:
     """One person's part of the report as people read it."""
     who = plain(person.person) or "(no name in the file)"
     out = [
         "",
         (
-            f"person {who}: {person.days} days, {person.trips} trips to predict, {person.stays} stays"
-            f" at {person.places} places"
+            f"person {who}: {_count(person.days, 'day')}, {_count(person.trips, 'trip')} to predict,"
+            f" {_count(person.stays, 'stay')} at {_count(person.places, 'place')}"
         ),
     ]
     if person.trips_unrecorded:
+        were = "trip was" if person.trips_unrecorded == 1 else "trips were"
         out.append(
-            f"  {person.trips_unrecorded} more trips were not recorded on the way: not predicted"
+            f"  {person.trips_unrecorded} more {were} not recorded on the way: not predicted"
         )
     out += _mode_lines(person.by_mode)
     if not person.trips:

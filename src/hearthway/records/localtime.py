@@ -52,9 +52,14 @@ def _offset_in_quarter(name: str, quarter: int) -> int:
     return 0 if offset is None else int(offset.total_seconds())
 
 
+def offset_in_s(zone: str, time_s: float) -> int:
+    """Seconds to add to Unix time for local time in an IANA zone at that time (DST included)."""
+    return _offset_in_quarter(zone, int(time_s // 900))
+
+
 def utc_offset_s(lat: float, lon: float, time_s: float) -> int:
     """Seconds to add to Unix time for local time there and then (DST included)."""
-    return _offset_in_quarter(zone_at(lat, lon), int(time_s // 900))
+    return offset_in_s(zone_at(lat, lon), time_s)
 
 
 def local_second(time_s: float, offset_s: int) -> float:

@@ -9,10 +9,13 @@ from typing import Any
 from hearthway.assist.moment import (
     ANSWERS,
     ANSWERS_TO_NO_PLACE,
+    STALE_S,
     SYNTHETIC,
+    ago,
     called,
     home_words,
     plain,
+    position_age_s,
     reach,
     wait_minutes,
 )
@@ -188,6 +191,9 @@ def _doing(situation: Situation | None) -> str:
         "staying": "Staying",
     }
     doing = words.get(situation.mode, "")
+    age_s = position_age_s(situation)
+    if doing and age_s is not None and age_s > STALE_S:
+        doing += f", by a position of {ago(age_s)}"
     if situation.mode == "driving" and situation.speed_mps is not None:
         speed_kmh = situation.speed_mps * 3.6
         doing = "On the way, standing" if speed_kmh < 1 else f"{doing} at {speed_kmh:.0f} km/h"

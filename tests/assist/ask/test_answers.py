@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hearthway.assist.ask.answers import ANSWERS, answer
 from hearthway.assist.ask.facts import CarAt, Charging, Facts, Food, Leaving
-from hearthway.assist.ask.intents import TABLE
+from hearthway.assist.ask.intents import TABLE, WHERE
 from hearthway.assist.ask.rates import charging_rate
 from hearthway.assist.memory import Memory
 from hearthway.assist.needs import of_topic
@@ -131,7 +131,7 @@ CAR = CarAt(lat=60.17, lon=24.94, time_s=NOW_S - 1900, source="car", called="For
 WAIT = Wait(osm_id="node/1", minutes=15.0, age_s=300.0, source="told by the place")
 FULL = Facts(
     now_s=NOW_S,
-    utc_offset_s=7200,
+    zone="Europe/Helsinki",
     person="anna",
     permits=dict.fromkeys((SOC, ROOM, SETPOINT, HEATING, "Person.Calendar"), "some-rule"),
     situation=driving(),
@@ -253,9 +253,68 @@ def test_getting_home_is_as_sure_as_the_interval(left: tuple[float, ...], head: 
     assert ask(_facts(situation=now, short_p=known.p), "get_home").line.startswith(head)
 
 
+def staying_home(age_s: float | None) -> Situation:
+    seen = () if age_s is None else (Evidence(key=WHERE, source="own", age_s=age_s, person="anna"),)
+    return replace(driving(), mode="staying", origin=HOME, evidence=seen)
+
+
+def test_where_one_stayed_days_ago_one_is_not_said_to_be() -> None:
+    old = ask(_facts(situation=staying_home(5 * 86_400.0)), "get_home")
+    assert old.line == "You were at home (last position 5 days ago: it may be different now)."
+    assert [source.age_s for source in old.sources] == [5 * 86_400.0]
+    unknown = ask(_facts(situation=staying_home(None)), "get_home")
+    assert unknown.line.startswith("You were at home (last position nobody knows when")
+    gone = ask(_facts(situation=staying_home(86_400.0), leaving=Leaving()), "leave_when")
+    assert [s.age_s for s in gone.sources if s.key == WHERE] == [86_400.0]
+
+
+CHANGE_S = (
+    1_761_440_400.0  # 2025-10-26T01:00Z: in Helsinki it is 04:00 summer time, and becomes 03:00
+)
+
+
+@pytest.mark.parametrize(
+    ("now_s", "start_s", "says"),
+    [
+        (CHANGE_S - 86_400.0, CHANGE_S + 30 * 3600.0, "Choir, Monday at 09:00, Hall 3."),
+        (CHANGE_S - 2 * 3600.0, CHANGE_S + 6 * 3600.0, "Choir, at 09:00, Hall 3."),
+        (CHANGE_S - 86_400.0, CHANGE_S - 80_000.0, "Choir, at 05:46, Hall 3."),
+        (CHANGE_S + 60.0, CHANGE_S + 20.5 * 3600.0, "Choir, at 23:30, Hall 3."),
+    ],
+)
+def test_an_entry_beyond_a_change_of_the_clock_is_at_its_own_time(
+    now_s: float, start_s: float, says: str
+) -> None:
+    facts = _facts(now_s=now_s, planned=(entry(start_s=start_s, read_s=now_s),))
+    assert ask(facts, "calendar_next").line == says
+
+
+def test_an_entry_of_whole_days_has_no_time() -> None:
+    day = entry(start_s=NOW_S + 26_400.0, all_day=True, title="Fair")
+    facts = _facts(planned=(day,))
+    assert ask(facts, "calendar_next").line == "Fair, Saturday, all day, Hall 3."
+    german = ask(replace(facts, language="de"), "calendar_next").line
+    assert german == "Fair, Samstag, ganztägig, Hall 3."
+    assert "at 02:00" in ask(_facts(planned=(replace(day, all_day=False),)), "calendar_next").line
+
+
+def test_yesterday_ends_where_today_begins_though_the_clock_changed() -> None:
+    """Around midnight after the longer day: UTC+3 before the change, +2 after it."""
+    noon_s = CHANGE_S + 35 * 3600.0
+    facts = _facts(now_s=noon_s, receipts=())
+    first_s, last_s = CHANGE_S - 4 * 3600.0, CHANGE_S + 21 * 3600.0  # 26 October there: 25 hours
+    for at_s, counted in ((first_s - 1, 0), (first_s, 1), (last_s - 1, 1), (last_s, 0)):
+        one = replace(receipt("s9"), time_s=at_s)
+        said = ask(replace(facts, receipts=(one,)), "location_use", period="yesterday")
+        assert said.line.startswith(f"This phone, yesterday: suggestions x{counted}") == bool(
+            counted
+        )
+
+
 def test_who_is_at_home_gets_home() -> None:
-    now = replace(driving(), mode="staying", origin=HOME)
-    assert ask(_facts(situation=now), "get_home").line == "You are at home."
+    reply = ask(_facts(situation=staying_home(age_s=40.0)), "get_home")
+    assert reply.line == "You are at home."
+    assert [source.age_s for source in reply.sources] == [40.0]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -26,7 +24,7 @@ from hearthway.context.reach import reach_of
 from hearthway.records.ask import Meaning, Names
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Person, Place
-from hearthway.records.localtime import utc_offset_s
+from hearthway.records.localtime import zone_at
 from hearthway.records.signals import Signal
 from hearthway.records.situation import Situation
 from hearthway.records.venue import Wait
@@ -100,7 +98,7 @@ class Gatherer:
         situation = self._situation()
         facts = Facts(
             now_s=self._now_s,
-            utc_offset_s=self._offset_s(situation),
+            zone=self._zone(situation),
             language=self._language,
             own=self._own,
             person="" if self._owner is None else self._owner.person_id,
@@ -123,14 +121,12 @@ class Gatherer:
             return None
         return brain.situation(self._now_s)
 
-    def _offset_s(self, situation: Situation | None) -> int:
+    def _zone(self, situation: Situation | None) -> str:
         if situation is not None:
-            return situation.utc_offset_s
+            return zone_at(situation.lat, situation.lon)
         if self._phone is not None and self._phone.atlas is not None:
-            return utc_offset_s(*middle(self._phone.atlas), self._now_s)
-        local = datetime.fromtimestamp(self._now_s, UTC).astimezone(ZoneInfo(local_zone()))
-        offset = local.utcoffset()
-        return 0 if offset is None else int(offset.total_seconds())
+            return zone_at(*middle(self._phone.atlas))
+        return local_zone()
 
     # of the house and the car ------------------------------------------------------------------------------------
 
@@ -323,7 +319,7 @@ class Gatherer:
         """Of nobody, standing there: no position and no taste of anybody's is in it."""
         now = Situation(
             time_s=self._now_s,
-            utc_offset_s=facts.utc_offset_s,
+            utc_offset_s=facts.offset_s(self._now_s),
             person="",
             mode="unknown",
             lat=place.lat,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from hearthway.assist.moment import plain
+from hearthway.assist.moment import plain, position_age_s
 from hearthway.records.ask import ASKED, Meaning
-from hearthway.records.localtime import DAY_S, clock, local_day, weekday
+from hearthway.records.calendar import CalendarEntry
+from hearthway.records.localtime import DAY_S, weekday
 from hearthway.records.receipts import Receipt
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
 
@@ -36,9 +37,8 @@ def location_use(facts: Facts, meaning: Meaning) -> Draft:
     cite = Cited(facts)
     period = meaning.slots.get("period", "week")
     first, last = PERIODS.get(period, PERIODS["week"])
-    today = local_day(facts.now_s, facts.utc_offset_s)
-    since_s = (today - first) * DAY_S - facts.utc_offset_s
-    until_s = (today - last + 1) * DAY_S - facts.utc_offset_s
+    today = facts.day(facts.now_s)
+    since_s, until_s = _midnight_s(facts, today - first), _midnight_s(facts, today - last + 1)
     used = [r for r in facts.receipts if since_s <= r.time_s < until_s and _positions(r)]
     asked = [r for r in used if r.suggestion_id.startswith(ASKED)]
     when = _when(facts, period)
@@ -63,6 +63,11 @@ def location_use(facts: Facts, meaning: Meaning) -> Draft:
     return answered(
         cite, line, *_told(cite, asked), *_crossed(cite, since_s, until_s), _outside(cite, used)
     )
+
+
+def _midnight_s(facts: Facts, day: int) -> float:
+    plain_s = float(day * DAY_S)
+    return plain_s - facts.offset_s(plain_s - facts.offset_s(plain_s))
 
 
 def _positions(receipt: Receipt) -> bool:
@@ -151,7 +156,7 @@ def calendar_next(facts: Facts, meaning: Meaning) -> Draft:
         )
     first = ahead[0]
     title = plain(first.title) or say(facts, "something without a title", "etwas ohne Titel")
-    when = _at(cite, first.start_s, first.calendar or "calendar file", first.read_s)
+    when = _at(cite, first, first.calendar or "calendar file")
     cite(
         CALENDAR, title, value=first.title, source=first.calendar or "calendar file", personal=True
     )
@@ -161,20 +166,22 @@ def calendar_next(facts: Facts, meaning: Meaning) -> Draft:
     return answered(cite, f"{title}, {when}" + (f", {where}." if where else "."))
 
 
-def _at(cite: Cited, start_s: float, source: str, read_s: float) -> str:
+def _at(cite: Cited, entry: CalendarEntry, source: str) -> str:
     facts = cite.facts
+    name = DAYS["de" if facts.language == "de" else "en"][weekday(facts.day(entry.start_s))]
+    if entry.all_day:
+        whole = say(facts, f"{name}, all day", f"{name}, ganztägig")
+        return cite(CALENDAR, whole, value=entry.start_s, source=source, personal=True)
     at = cite(
         CALENDAR,
-        clock(start_s, facts.utc_offset_s),
-        value=start_s,
+        facts.clock(entry.start_s),
+        value=entry.start_s,
         source=source,
-        age_s=max(0.0, facts.now_s - read_s),
+        age_s=max(0.0, facts.now_s - entry.read_s),
         personal=True,
     )
-    day = local_day(start_s, facts.utc_offset_s)
-    if day == local_day(facts.now_s, facts.utc_offset_s):
+    if facts.day(entry.start_s) == facts.day(facts.now_s):
         return say(facts, f"at {at}", f"um {at}")
-    name = DAYS["de" if facts.language == "de" else "en"][weekday(day)]
     return say(facts, f"{name} at {at}", f"{name} um {at}")
 
 
@@ -200,19 +207,25 @@ def leave_when(facts: Facts, meaning: Meaning) -> Draft:
         reason = WHY_NOT.get(found.why_not, ("the way there is unknown", "der Weg ist unbekannt"))
         why = say(facts, *reason)
         if facts.situation is not None:
-            cite(WHERE, "", source="own position and calendar", age_s=0.0, personal=True)
+            cite(
+                WHERE,
+                "",
+                source="own position and calendar",
+                age_s=position_age_s(facts.situation),
+                personal=True,
+            )
         return unknown(cite, f"I cannot say: {why}.", f"Das kann ich nicht sagen: {why}.")
     source = entry.calendar or "calendar file"
     title = plain(entry.title) or say(facts, "the next entry", "den nächsten Termin")
     cite(CALENDAR, title, value=entry.title, source=source, personal=True)
     by = cite(
         CALENDAR,
-        clock(found.leave_by_s, facts.utc_offset_s),
+        facts.clock(found.leave_by_s),
         value=round(found.leave_by_s, 1),
         source="calendar and way",
         personal=True,
     )
-    begins = _at(cite, entry.start_s, source, entry.read_s)
+    begins = _at(cite, entry, source)
     if found.way_words:
         cite(CALENDAR, found.way_words, source="own trips or map", personal=True)
     return answered(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hearthway.assist.moment import metres, plain
+from hearthway.assist.moment import metres, plain, position_age_s
 from hearthway.records.ask import Meaning
-from hearthway.records.localtime import clock
 from hearthway.records.situation import Battery
-from hearthway.sense.catalogue import SOC
+from hearthway.sense.catalogue import SOC, kind_of
 
 from .facts import Cited, Facts, ago_words, stale
 from .intents import CAR_WHERE, WHERE
@@ -86,9 +85,8 @@ def get_home(facts: Facts, meaning: Meaning) -> Draft:
     cite = Cited(facts)
     now, told = facts.situation, facts.soc
     staying_at = now.origin if now is not None and now.mode == "staying" else None
-    if staying_at is not None and staying_at.label == "home":
-        cite(WHERE, "", source="own places", age_s=0.0, personal=True)
-        return answered(cite, say(facts, "You are at home.", "Du bist zu Hause."))
+    if now is not None and staying_at is not None and staying_at.label == "home":
+        return _at_home(cite, position_age_s(now))
     found = None if now is None else now.battery
     if told is None or not isinstance(told.value, float) or found is None:
         return _no_charge(cite)
@@ -103,6 +101,24 @@ def get_home(facts: Facts, meaning: Meaning) -> Draft:
     old = stale(told, facts.now_s)
     head = say(facts, "Home", "Zu Hause") if old else _home_head(facts, facts.short_p)
     return _home(cite, found, facts.short_p, pct, aged(facts, told), head)
+
+
+def _at_home(cite: Cited, age_s: float | None) -> Draft:
+    """By the last position; of an old one nothing is said as if it were so now."""
+    facts = cite.facts
+    cite(WHERE, "", source="own places", age_s=age_s, personal=True)
+    position = kind_of(WHERE)
+    if age_s is not None and age_s <= position.freshness_s:
+        return answered(cite, say(facts, "You are at home.", "Du bist zu Hause."))
+    ago = ago_words(facts.language, age_s) or say(facts, "nobody knows when", "niemand weiß, wann")
+    return answered(
+        cite,
+        say(
+            facts,
+            f"You were at home (last position {ago}: it may be different now).",
+            f"Du warst zu Hause (letzte Position {ago}: es kann jetzt anders sein).",
+        ),
+    )
 
 
 def _home_head(facts: Facts, p_short: float) -> str:
@@ -186,7 +202,7 @@ def charged_when(facts: Facts, meaning: Meaning) -> Draft:
             f"Es lädt und hat {pct}{old}; wie schnell, ist noch nicht bekannt.",
         )
     full_s = told.time_s + (100.0 - told.value) / rate * 3600.0
-    at = cite(SOC, clock(full_s, facts.utc_offset_s), value=full_s, source="own readings")
+    at = cite(SOC, facts.clock(full_s), value=full_s, source="own readings")
     speed = cite(SOC, f"{rate:.1f}", value=round(rate, 3), source="own readings")
     return answered(
         cite,

@@ -9,6 +9,7 @@ from msgspec import Struct
 from hearthway.context.reach import Reach
 from hearthway.records.ask import Source
 from hearthway.records.calendar import CalendarEntry
+from hearthway.records.localtime import clock, local_day, offset_in_s
 from hearthway.records.receipts import Receipt
 from hearthway.records.signals import Signal, Value
 from hearthway.records.situation import Situation
@@ -62,7 +63,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Everything known that a question may be answered from. None: nobody told."""
 
     now_s: float
-    utc_offset_s: int = 0
+    zone: str = "UTC"  # IANA name, of where the person is
     language: str = "en"
     own: bool = True  # whoever asks is whose phone this is
     person: str = ""  # whom personal facts are about
@@ -85,6 +86,18 @@ class Facts(Struct, frozen=True, kw_only=True):
     said: Suggestion | None = None
     why: tuple[str, ...] = ()  # the explanation of `said`
     synthetic: bool = False
+
+    def offset_s(self, time_s: float) -> int:
+        """Local time less Unix time, as it is at that time: a clock may change between now and then."""
+        return offset_in_s(self.zone, time_s)
+
+    def clock(self, time_s: float) -> str:
+        """Local "18:05"."""
+        return clock(time_s, self.offset_s(time_s))
+
+    def day(self, time_s: float) -> int:
+        """Local days since 1970."""
+        return local_day(time_s, self.offset_s(time_s))
 
 
 class Cited:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hearthway.records.ask import Meaning
-from hearthway.records.localtime import clock
 from hearthway.sense.catalogue import HEATING, NEXT_HEATING, PRESENCE, ROOM, SETPOINT
 
 from .facts import Cited, Facts, stale
@@ -52,7 +51,7 @@ def _heats(cite: Cited) -> str:
         if heating.value:
             return say(facts, "The heating is on.", "Die Heizung läuft.")
         if ahead is not None and isinstance(ahead.value, float) and ahead.value > facts.now_s:
-            at = cite.signal(ahead, clock(ahead.value, facts.utc_offset_s))
+            at = cite.signal(ahead, facts.clock(ahead.value))
             return say(facts, f"The heating is off until {at}.", f"Die Heizung ist bis {at} aus.")
         return say(facts, "The heating is off.", "Die Heizung ist aus.")
     return ""

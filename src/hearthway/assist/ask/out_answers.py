@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hearthway.assist.moment import metres, plain, wait_minutes
 from hearthway.records.ask import Meaning
-from hearthway.records.localtime import clock
 from hearthway.records.poi import OpenState
 from hearthway.records.suggestion import Option
 
@@ -85,7 +84,7 @@ def _table(cite: Cited, option: Option) -> str:
     elif option.opening.until_s is not None:
         until = cite(
             MAP,
-            clock(option.opening.until_s, facts.utc_offset_s),
+            facts.clock(option.opening.until_s),
             value=option.opening.until_s,
             source="map",
         )

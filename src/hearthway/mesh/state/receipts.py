@@ -152,7 +152,7 @@ class ReceiptChain:
         if row is None:
             raise ReceiptError(
                 f"This node holds no receipt of {suggestion_id}: never written here, or {ERASED}.",
-                "`hearthway receipts` lists those there are.",
+                "`hearthway receipts list` lists those there are.",
             )
         return unpack(row[0], Receipt)
 

@@ -396,7 +396,7 @@ class Store(Registers):
         if not rows or not id_or_prefix:
             raise InputError(
                 f"There is no suggestion {id_or_prefix!r} on this node.",
-                "`hearthway receipts` lists them.",
+                "`hearthway why` lists them.",
             )
         if len(rows) > 1:
             raise InputError(
