@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,6 +149,13 @@ def test_the_lines(store: Store, tmp_path: Path) -> None:
         "Mon 10 Nov  20:00-20:00  Call · online (place unknown)",
         "Mon 10 Nov  20:00-21:00  without a title · 60.20000, 24.90000 (calendar)",
     ]
+
+
+def test_a_pipe_is_no_calendar(store: Store, tmp_path: Path) -> None:
+    """Whoever opens one waits without end, and a node has few threads to wait in."""
+    os.mkfifo(tmp_path / "a.ics")
+    with pytest.raises(InputError, match="is not a file"):
+        import_calendar(store, tmp_path / "a.ics", life(), None, Rules(()), NOW_S)
 
 
 def test_what_ends_on_another_day_says_on_which(store: Store, tmp_path: Path) -> None:

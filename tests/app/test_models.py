@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -42,11 +44,32 @@ def test_all_turn_over_when_all_have_checked_it(household: Any, tmp_path: Path) 
             listed = (await nodes.ask("home", "models"))["models"][0]
             assert listed["waits_for"] == []
             assert listed["next"] is None
-            await nodes.ask("home", "model-back", task=TASK)
+            back = await nodes.ask("home", "model-back", task=TASK)
+            assert not back["problem"]  # it is here and turns over: nothing to wait for
             await nodes.until(lambda: all(serves(nodes[one]) == OLD for one in everybody))
             await nodes.down("phone")
             await nodes.up("phone")  # it is kept
             assert serves(nodes["phone"]) == OLD
+
+    asyncio.run(main())
+
+
+def test_two_phones_that_may_not_tell_each_other_are_no_trouble(
+    household: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = logging.getLogger("hearthway.models")
+    monkeypatch.setattr(log, "handlers", [caplog.handler])  # the node's own logger hands nothing on
+    caplog.set_level(logging.DEBUG, log.name)
+
+    def refused() -> set[str]:
+        told = [one.__dict__["fields"] for one in caplog.records if one.message == "no orders"]
+        return {one["peer"] for one in told if "problem" in one}
+
+    async def main() -> None:
+        async with household(phone="phone", other="phone") as nodes:
+            await nodes.until(lambda: refused() == {"phone", "other"})
+            for one in ("phone", "other"):
+                assert (await nodes.ask(one, "status"))["last_trouble"] is None
 
     asyncio.run(main())
 
@@ -337,6 +360,11 @@ def test_what_cannot_be_added_is_said(household: Any, tmp_path: Path) -> None:
                 with pytest.raises(HearthwayError, match=words) as refused:
                     await nodes.ask("home", "model-add", **{**own(tmp_path, name, data), **fields})
                 assert refused.value.next_step
+            os.mkfifo(tmp_path / "pipe.student")
+            with pytest.raises(HearthwayError, match="is not a file"):
+                await nodes.ask(
+                    "home", "model-add", file=str(tmp_path / "pipe.student"), own=True, task=TASK
+                )
             with pytest.raises(HearthwayError, match="cannot be read"):
                 await nodes.ask(
                     "home", "model-add", file=str(tmp_path / "none"), own=True, task=TASK

@@ -161,7 +161,11 @@ def _outputs(asked: _Asked, seed: bytes, *, reference: bool) -> bytes:
 
     student = student_format.read(asked.data)
     if student.header.task != asked.task:
-        raise UnfitError(f"It is made for {student.header.task}, not for {asked.task}.")
+        made_for = student.header.task
+        raise UnfitError(
+            f"It is made for {made_for}, not for {asked.task}.",
+            f"Say --task {made_for}, or name another file.",
+        )
     return outputs_of(student, seed, reference=reference)
 
 

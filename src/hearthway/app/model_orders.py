@@ -24,6 +24,7 @@ from hearthway.records.errors import (
     StoreError,
     WireError,
 )
+from hearthway.records.household import Role
 from hearthway.records.releases import ORDERS, PURPOSE, TASK, TASKS_MAX, Order, OrdersSaid
 
 if TYPE_CHECKING:
@@ -115,7 +116,13 @@ class OrderBook:
             self._later()
         except (IdentityError, RuleDeniedError) as why:
             self._unmet.discard(device_id)
-            log.warning("no orders", extra={"fields": {"peer": device_id, "problem": why.message}})
+            # Both of two members hear the home's own word, so between them it need not go: that is no trouble.
+            with_home = mesh.role is Role.HOME or device_id in mesh.ready(Role.HOME)
+            trouble = with_home or isinstance(why, IdentityError)
+            level = logging.WARNING if trouble else logging.DEBUG
+            log.log(
+                level, "no orders", extra={"fields": {"peer": device_id, "problem": why.message}}
+            )
         except HearthwayError as why:
             log.debug("no orders", extra={"fields": {"peer": device_id, "why": why.message}})
             if "does not answer" in why.message:  # an older Hearthway

@@ -40,7 +40,7 @@ def row_of(
                 f" everywhere; `hearthway models use {task} {one.identity[:SHORT]}` tries once more."
             )
     wanted = order.serves.identity if order.serves else ""
-    if not row["problem"] and wanted != serving:
+    if wanted != serving and wanted and not row["problem"] and not shelf.artefacts.has(wanted):
         row["problem"] = "The one that should serve is not here yet; the one before it does."
         row["what_to_do"] = "It comes from any device in reach that has it, such as the home."
     if trouble is not None:

@@ -262,12 +262,14 @@ class Releasing(Part):
 
 def _files(path: Path) -> tuple[bytes, bytes]:
     """An artefact and what stands beside it (empty where nothing does); InputError where it can be none."""
+    beside = path.with_name(path.name + SUFFIX)
+    if path.exists() and not path.is_file():  # whoever opens a pipe waits without end
+        raise InputError(f"{path} is not a file.", "Name another.")
     try:
         with path.open("rb") as file:
             data = file.read(ARTEFACT_MAX_BYTES + 1)
-        beside = path.with_name(path.name + SUFFIX)
         signed = b""
-        if beside.exists():
+        if beside.is_file():
             with beside.open("rb") as file:
                 signed = file.read(SIGNATURE_MAX_BYTES + 1)
     except OSError as why:

@@ -18,6 +18,7 @@ from hearthway.records.errors import InputError
 from hearthway.records.geo import valid_point
 
 from .recurring import Steps, UnreadableError, repeated
+from .source import check_regular
 
 SUFFIX = ".ics"
 MAX_BYTES = 8 << 20  # some 20,000 entries, 5 s and 150 MB to read: more than a life's calendar
@@ -80,6 +81,7 @@ def _parsed(path: Path) -> list[Any]:
             "Reading a calendar needs the icalendar library, which is not installed.",
             "Run: pip install 'hearthway[calendar]'",
         ) from None
+    check_regular(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

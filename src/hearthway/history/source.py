@@ -36,7 +36,7 @@ def check_regular(path: Path) -> None:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise InputError(
             f"{path} is not a file: it is a pipe or a device.",
-            "Write the history to a file first, and name that.",
+            "Write what it holds to a file first, and name that.",
         )
 
 

@@ -32,6 +32,10 @@ class Asker(Struct, frozen=True, kw_only=True):
         return self.person or self.name
 
 
+def _one(kind: str) -> str:
+    return f"an {kind}" if kind == PersonKind.ADULT else f"a {kind}"
+
+
 def may_leave(node: Node, key: str) -> bool:
     """Does a rule let what is said here, or its answer, go to another machine of the house?"""
     rules, role = node.part(Ruling).rules, str(node.config.node.role)
@@ -143,9 +147,9 @@ class Permits:
         if about:
             return (
                 f"It is about whose {self._role} this is: a rule with the purpose "
-                f"{PURPOSE} has to name a {kind}, and both must have consented (`hearthway consent`)."
+                f"{PURPOSE} has to name {_one(kind)}, and both must have consented (`hearthway consent`)."
             )
-        return f"A rule with the purpose {PURPOSE} has to name a {kind}: `hearthway rules`."
+        return f"A rule with the purpose {PURPOSE} has to name {_one(kind)}: `hearthway rules`."
 
     def may_order(self, command: str) -> str:
         """The rule that lets this asker order that of the home; "" where none does."""
