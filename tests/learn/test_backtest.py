@@ -427,3 +427,37 @@ def test_a_real_person_is_foreseen_better_than_by_any_baseline() -> None:
     assert late.gain_from_start is not None
     assert late.hit_rate.mean >= 0.70
     assert late.gain_from_start.mean >= 0.10
+
+
+@pytest.mark.parametrize(
+    ("north", "on_map", "says"),
+    [
+        (90.0, 2, ""),
+        (HOME[0] + 0.01, 1, "1 of these 2 places are on this map"),
+        (-90.0, 0, "none of these places is on this map"),
+    ],
+)
+def test_a_map_that_does_not_hold_the_life_says_so(north: float, on_map: int, says: str) -> None:
+    """On another country's map it never spoke: that tells nothing of it."""
+
+    class Cut:
+        def covers(self, lat: float, lon: float) -> bool:
+            return lat <= north
+
+        def near(self, *_: object) -> list[Poi]:
+            return []
+
+    far = offset(*HOME, 5_000.0, 0.0)
+    fixes = [
+        Fix(time_s=1e9 + 60.0 * i, lat=at[0], lon=at[1])
+        for i, at in enumerate([HOME] * 40 + [far] * 40 + [HOME] * 40)
+    ]
+    quiet = Silence(time_s=0.0, person="ada", code="x", words="x")
+    report = backtest(
+        {"ada": lambda: fixes},
+        pois=Cut(),  # type: ignore[arg-type]  # as far as it is asked
+        speakers={"normal": lambda *_: quiet},
+    )
+    assert (report.people[0].places, report.people[0].places_on_map) == (2, on_map)
+    lines = "\n".join(report_lines(report))
+    assert (says in lines) if says else ("on this map" not in lines)

@@ -285,12 +285,14 @@ def _person(
         dials = walk.speech.replayed(state.days, seed)
         chosen = next(one for one in dials if one.dial == dial)
         spoken, a_day, rightly = chosen.spoken, chosen.spoken_a_day, chosen.rightly
+    places = found.life.places()
     return PersonReport(
         person=uid,
         fixes=walk.fixes,
         days=state.days,
         stays=state.stays,
-        places=len(found.life.places()),
+        places=len(places),
+        places_on_map=None if pois is None else sum(pois.covers(p.lat, p.lon) for p in places),
         unseen=sum(not place.visits and not place.blank for place in state.places),
         trips=len(walk.legs.told),
         trips_unrecorded=found.unrecorded,

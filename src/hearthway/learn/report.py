@@ -36,6 +36,7 @@ class PersonReport(Struct, frozen=True, kw_only=True):
     log: tuple[
         DialLogged, ...
     ] = ()  # each setting on what was said and answered; empty where nothing was
+    places_on_map: int | None = None  # of `places`; None without a map
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -126,7 +127,7 @@ def person_lines(person: PersonReport) -> list[str]:
     out += _mode_lines(person.by_mode)
     if not person.trips:
         out.append("  no trip between two stays: nothing to predict yet")
-        return out + _dial_lines(person)
+        return out + _map_lines(person) + _dial_lines(person)
     out += _foreseen_lines(person.legs)
     if person.trips_with_hole:
         out.append(
@@ -142,7 +143,19 @@ def person_lines(person: PersonReport) -> list[str]:
             else _show(person.rightly)
         )
         out.append(f"  would have spoken {person.spoken_a_day:.2f} times a day; rightly: {right}")
-    return out + _dial_lines(person)
+    return out + _map_lines(person) + _dial_lines(person)
+
+
+def _map_lines(person: PersonReport) -> list[str]:
+    """That a map holds only a part of this life, or nothing: what would have been said on another is not known."""
+    on_map = person.places_on_map
+    if on_map is None or on_map >= person.places:
+        return []
+    if not on_map:
+        return ["  none of these places is on this map: what would have been said needs another"]
+    return [
+        f"  {on_map} of these {person.places} places are on this map: beyond it nothing is said"
+    ]
 
 
 def _dial_lines(person: PersonReport) -> list[str]:
