@@ -262,6 +262,28 @@ def relearn_everywhere(found: Sequence[NodePaths]) -> None:
             relearn_stored(paths)
 
 
+def still_near(found: Sequence[NodePaths], scope: Scope) -> list[str]:
+    """Once a place was forgotten and the rest learned again: which the ways that lead there still tell of, a line each.
+
+    Who leaves and comes by one road leaves a hole between two near ends, and that reads as a stay.
+    """
+    if not isinstance(scope, PlaceScope):
+        return []
+    lines = []
+    for paths in members(found):
+        with opened(paths) as (store, _):
+            for person in store.persons():
+                model = store.model(person.person_id, LIFE_MODEL)
+                if model is None or scope.person_id not in (None, person.person_id):
+                    continue
+                for place in Life.load(model.data).places():
+                    away_m = gap_m(scope.lat, scope.lon, place.lat, place.lon)
+                    if away_m <= scope.radius_m + STAY_RADIUS_M:
+                        called = f" ({place.called})" if place.called else ""
+                        lines.append(f"{place.place_id}{called}, {away_m:.0f} m from there")
+    return lines
+
+
 def _phone_first(found: Sequence[NodePaths]) -> list[NodePaths]:
     return sorted(
         members(found), key=lambda paths: load_config(paths.config).node.role is not Role.PHONE

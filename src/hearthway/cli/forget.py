@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hearthway.app.offline import forget_everywhere, relearn_everywhere, scope_of
+from hearthway.app.offline import forget_everywhere, relearn_everywhere, scope_of, still_near
 from hearthway.records.forgetting import ForgetReport
 
 from .common import data_option, json_option, nodes, write_json
@@ -46,6 +46,12 @@ def command(
     else:
         _tell(reports)  # before what may still fail: it is erased, whatever comes of the rest
     relearn_everywhere(found)
+    near = still_near(found, scope)
+    if near and json_to is None:
+        click.echo("The ways that lead there were kept, and still tell of a stay near it:")
+        for line in near:
+            click.echo(f"  {line}")
+        click.echo("  -> `hearthway forget` with the days takes the ways along.")
 
 
 def _tell(reports: dict[str, ForgetReport]) -> None:
