@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,19 @@ def test_who_drips_is_asked_last(tmp_path: Path) -> None:
     assert alone.asked == WANTED.count
 
 
+def test_a_slow_disk_here_makes_no_source_slow(tmp_path: Path) -> None:
+    class SlowDisk(Disk):
+        def append(self, path: Path, at: int, data: bytes) -> None:
+            time.sleep(0.15)
+            super().append(path, at, data)
+
+    first, second = Source(DATA), Source(DATA)
+    artefacts, made = Artefacts(tmp_path / "a", SlowDisk()), fetcher({"car": first, "home": second})
+    artefacts.make()
+    assert asyncio.run(made.fetch(artefacts, WANTED))
+    assert (first.asked, second.asked) == (WANTED.count, 0)
+
+
 def test_who_never_answers_holds_nobody_up_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,15 +254,17 @@ def test_a_file_changed_on_the_disk_never_runs_and_is_fetched_again(
 ) -> None:
     async def main() -> None:
         async with household(phone="phone") as nodes:
+            phone = nodes["phone"].part(Models)
+            told: list[bytes | None] = []
+            phone.watch(TASK, lambda: told.append(serves(nodes["phone"])))
             for data in (OLD, NEW):
                 await give(nodes, tmp_path / "files", data, "home", "phone")
-            phone = nodes["phone"].part(Models)
+                await nodes.until(lambda data=data: told == [data])
+                told.clear()
             found = phone.load(TASK)
             assert found is not None
             assert found[1] == NEW  # the control
             file = nodes["phone"].paths.models / f"{found[0]}.student"
-            told: list[bytes | None] = []
-            phone.watch(TASK, lambda: told.append(serves(nodes["phone"])))
             file.write_bytes(NEW[:100] + b"!" + NEW[101:])
             assert serves(nodes["phone"]) == OLD
             await nodes.until(lambda: serves(nodes["phone"]) == NEW)
@@ -257,6 +273,43 @@ def test_a_file_changed_on_the_disk_never_runs_and_is_fetched_again(
             with pytest.raises(HearthwayError, match="was changed"):
                 phone.by_identity(found[0])
             await nodes.until(lambda: phone.by_identity(found[0]) == NEW)
+
+    asyncio.run(main())
+
+
+@pytest.mark.usefixtures("opaque")
+def test_who_took_another_hears_of_what_became_whole_as_its_fetch_was_ended(
+    household: Any, tmp_path: Path
+) -> None:
+    """It stands on the disk already while the fetch still waits to be told so, and is looked for no longer."""
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            phone = nodes["phone"].part(Models)
+            told: list[bytes | None] = []
+            phone.watch(TASK, lambda: told.append(serves(nodes["phone"])))
+            for data in (OLD, NEW):
+                await give(nodes, tmp_path / "files", data, "home", "phone")
+                await nodes.until(lambda data=data: told == [data])
+                told.clear()
+            artefacts, is_whole, may_end = phone.shelf.artefacts, asyncio.Event(), threading.Event()
+            finish, loop = artefacts.finish, asyncio.get_running_loop()
+
+            def finished(release: Release) -> bool:
+                done: bool = finish(release)
+                loop.call_soon_threadsafe(is_whole.set)
+                assert may_end.wait(20.0)
+                return done
+
+            artefacts.finish = finished
+            (nodes["phone"].paths.models / f"{phone.shelf.serving(TASK)}.student").write_bytes(OLD)
+            assert serves(nodes["phone"]) == OLD
+            async with asyncio.timeout(20.0):
+                await is_whole.wait()
+            assert told == []
+            phone.ordered()
+            await nodes.until(lambda: told == [NEW])
+            may_end.set()
 
     asyncio.run(main())
 

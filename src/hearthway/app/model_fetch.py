@@ -44,14 +44,18 @@ class Fetcher:
             if source is None:
                 return False
             began_s = time.monotonic()
-            good = await self._piece(artefacts, release, missing, source)
-            took_s = time.monotonic() - began_s
+            piece = await self._piece(release, missing, source)
+            slow = time.monotonic() - began_s > self.slow_s  # a slow disk here is not its fault
+            good = piece is not None and await self._keep(
+                artefacts, release, missing, source, piece
+            )
             if not good:
                 failures[source] = failures.get(source, 0) + 1
-            if not good or took_s > self.slow_s:
+            if not good or slow:
                 behind = [one for one in behind if one != source] + [source]
             if good:
                 missing += 1
+                took_s = time.monotonic() - began_s
                 await asyncio.sleep(max(0.0, PIECE_BYTES / self.rate_bytes_s - took_s))
         return await asyncio.to_thread(artefacts.finish, release)
 
@@ -64,14 +68,18 @@ class Fetcher:
         ]
         return min(can, key=lambda one: behind.index(one) + 1 if one in behind else 0, default=None)
 
-    async def _piece(self, artefacts: Artefacts, release: Release, index: int, source: str) -> bool:
+    async def _piece(self, release: Release, index: int, source: str) -> bytes | None:
         wanted = PieceWanted(identity=release.identity, index=index)
         try:
             async with asyncio.timeout(PIECE_TIMEOUT_S):
-                piece = await self._ask(source, wanted)
+                return (await self._ask(source, wanted)).data
         except (TimeoutError, HearthwayError):
-            return False
-        if await asyncio.to_thread(artefacts.add, release, index, piece.data):
+            return None
+
+    async def _keep(
+        self, artefacts: Artefacts, release: Release, index: int, source: str, data: bytes
+    ) -> bool:
+        if await asyncio.to_thread(artefacts.add, release, index, data):
             return True
         self._liars.setdefault(release.identity, set()).add(source)
         self.lied[source] = release.identity

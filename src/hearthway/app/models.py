@@ -249,13 +249,11 @@ class Models(Part):
             whole = False
         except asyncio.CancelledError:
             self._wake.set()  # nothing was wanted any more: perhaps since it has just become whole
+            self._back_again(task, release.identity)
             raise
         if whole:
             self._tries = 0
-            if (
-                self.shelf.serving(task) == release.identity
-            ):  # it was lost, and another did its work
-                self._changed(task)
+            self._back_again(task, release.identity)
             asyncio.get_running_loop().call_soon(self._wake.set)
             return
         missed = self._missed[release.identity] = self._missed.get(release.identity, 0) + 1
@@ -264,6 +262,11 @@ class Models(Part):
             asyncio.get_running_loop().call_soon(self._wake.set)
         else:
             self._later()
+
+    def _back_again(self, task: str, identity: str) -> None:
+        """What serves was lost and is whole again: another did its work meanwhile, and whoever took that hears of it."""
+        if self.shelf.serving(task) == identity and self.shelf.artefacts.has(identity):
+            self._changed(task)
 
     def _later(self) -> None:
         """Once more, ever less often, while something is wanted; whoever comes makes it sooner."""
