@@ -82,3 +82,8 @@ def clock(time_s: float, offset_s: int, *, seconds: bool = False) -> str:
     total = int(local_second(time_s, offset_s))
     text = f"{total // 3600:02d}:{total % 3600 // 60:02d}"
     return f"{text}:{total % 60:02d}" if seconds else text
+
+
+def clock_at(lat: float, lon: float, time_s: float) -> str:
+    """Local "18:05" there and then: in the night of a change that is not what the clock before it would say."""
+    return clock(time_s, utc_offset_s(lat, lon, time_s))

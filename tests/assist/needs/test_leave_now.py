@@ -117,6 +117,29 @@ def test_the_words(world: Any) -> None:
     assert "less likely that you were going there and had not left yet" in said
 
 
+CHANGE_S = 1_761_440_400.0  # 2025-10-26T01:00Z: at 04:00 the clocks of Helsinki go back to 03:00
+
+
+@pytest.mark.parametrize(
+    ("start_s", "says"),
+    [
+        (CHANGE_S - 600.0, "Leave by 03:18 to be at Musiikkitalo at 03:50"),
+        (CHANGE_S + 1200.0, "Leave by 03:48 to be at Musiikkitalo at 03:20"),
+        (CHANGE_S + 3600.0, "Leave by 03:28 to be at Musiikkitalo at 04:00"),
+    ],
+)
+def test_in_the_night_of_the_change_each_time_is_by_the_clock_of_its_own_moment(
+    world: Any, start_s: float, says: str
+) -> None:
+    entry = planned(world, start_s=start_s, end_s=start_s + 7200.0)
+    now_s = start_s - 43.0 * 60.0
+    before = 10_800 if now_s < CHANGE_S else 7_200
+    situation = at_home(world, entry, hour=0.0, time_s=now_s, utc_offset_s=before)
+    result = look(world, situation)
+    assert isinstance(result, Suggestion), result
+    assert result.headline == says
+
+
 def test_learned_late_it_says_how_late(world: Any) -> None:
     result = look(world, at_home(world, hour=leave_h(world) + 10.0 / 60.0))
     assert isinstance(result, Suggestion)

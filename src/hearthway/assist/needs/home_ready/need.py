@@ -9,7 +9,7 @@ from hearthway.assist.driving import not_driving
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.geo import distance_m
 from hearthway.records.life import HIT_RADIUS_M, Place
-from hearthway.records.localtime import clock
+from hearthway.records.localtime import clock_at
 from hearthway.records.situation import House, HouseHabits, Told, Usual
 from hearthway.records.venue import Wait
 
@@ -189,8 +189,8 @@ def propose(scene: Scene, aim: WarmAim) -> WarmOffer | Unfit:
 def decide(scene: Scene, offer: WarmOffer, waits: Mapping[str, Wait]) -> Saying | Unfit:
     """How warm it is, who says so, until when it would be warm, and what that is concluded from."""
     aim, situation = offer.aim, scene.situation
-    shift = situation.utc_offset_s
-    warm = clock(situation.time_s + aim.warm_s, shift)
+    here = situation.lat, situation.lon
+    warm = clock_at(*here, situation.time_s + aim.warm_s)
     hours = aim.warm_s / HOUR_S
     saved_min = min(aim.warm_s, offer.arrive_s - situation.time_s) / 60.0
     return Saying(
@@ -199,7 +199,7 @@ def decide(scene: Scene, offer: WarmOffer, waits: Mapping[str, Wait]) -> Saying 
             f"warm by {warm} if the heating starts now"
         ),
         lines=(
-            f"home about {clock(offer.arrive_s, shift)} (p {offer.p_useful:.2f}) · nobody is in ({_from(aim.occupied)})",
+            f"home about {clock_at(*here, offer.arrive_s)} (p {offer.p_useful:.2f}) · nobody is in ({_from(aim.occupied)})",
             f"usually {aim.usual_c:.1f}° then (median of {aim.usual.days} days with somebody in)",
             f"{aim.lacks_c:.1f}° take about {_span(hours)} (4 of 5 of the last {aim.warmings} warmings were no slower)",
         ),

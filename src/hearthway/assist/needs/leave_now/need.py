@@ -8,7 +8,7 @@ from hearthway.assist import moment
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.geo import distance_m
 from hearthway.records.life import HIT_RADIUS_M, Place
-from hearthway.records.localtime import clock
+from hearthway.records.localtime import clock_at
 from hearthway.records.situation import Agenda, Planned
 from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
@@ -194,12 +194,12 @@ def _name(scene: Scene, planned: Planned, place: Place) -> str:
 
 def _headline(scene: Scene, aim: LeaveAim) -> str:
     situation, planned = scene.situation, aim.planned
-    at = clock(planned.start_s, situation.utc_offset_s)
+    at = clock_at(situation.lat, situation.lon, planned.start_s)
     name = _name(scene, planned, aim.place)
     late_min = (situation.time_s - aim.leave_by_s) / 60.0
     if late_min >= 1.0:
         return f"Leave now for {name}: about {late_min:.0f} min late for {at}"
-    by = clock(aim.leave_by_s, situation.utc_offset_s)
+    by = clock_at(situation.lat, situation.lon, aim.leave_by_s)
     return f"Leave by {by} to be at {name} at {at}"
 
 
