@@ -58,9 +58,9 @@ def forget(paths: NodePaths, *words: str) -> Any:
 def test_the_ways_that_still_tell_of_it_are_told(tmp_path: Path) -> None:
     paths = phone(tmp_path / "ways", ways=True)
     said = forget(paths, "home")
-    assert "still tell of a stay near it:\n  p" in said
+    assert "may still tell of a stay near it. Known near it:\n  p" in said
     assert "m from there" in said
-    assert "`hearthway forget` with the days" in said
+    assert "Forgotten as days" in said
     gone = forget(paths, "2024-03-03..2024-03-09")
     assert "still tell" not in gone
     assert "still tell" not in forget(paths, "60.20,24.90")  # nothing is left that could

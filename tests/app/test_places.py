@@ -177,6 +177,7 @@ def test_merging_what_was_split(run: Run, phone: NodePaths) -> None:
         (("name", "p2", "2025-11-01..2025-11-02"), "reads like an id"),
         (("name", "p2", "bo"), "is a person here"),
         (("name", "p2", "x", "--clear"), "Give one of the two"),
+        (("name", "p2"), "No name was given"),
         (("home", "p0", "--clear"), "nothing to take back"),
         (("work", "gym"), "There is no place 'gym'"),
         (("merge", "p0", "home"), "p0 is p0 already"),

@@ -263,9 +263,9 @@ def relearn_everywhere(found: Sequence[NodePaths]) -> None:
 
 
 def still_near(found: Sequence[NodePaths], scope: Scope) -> list[str]:
-    """Once a place was forgotten and the rest learned again: which the ways that lead there still tell of, a line each.
+    """Once a place was forgotten and the rest learned again: what is still known near it, a line each.
 
-    Who leaves and comes by one road leaves a hole between two near ends, and that reads as a stay.
+    Whoever leaves and comes by one road leaves a hole between two near ends, and that reads as a stay.
     """
     if not isinstance(scope, PlaceScope):
         return []

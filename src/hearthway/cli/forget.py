@@ -48,10 +48,13 @@ def command(
     relearn_everywhere(found)
     near = still_near(found, scope)
     if near and json_to is None:
-        click.echo("The ways that lead there were kept, and still tell of a stay near it:")
+        click.echo(
+            "What lies beyond the radius was kept: the ways that lead there may still tell of a stay near it."
+            " Known near it:"
+        )
         for line in near:
             click.echo(f"  {line}")
-        click.echo("  -> `hearthway forget` with the days takes the ways along.")
+        click.echo("  -> Forgotten as days, it takes the ways along.")
 
 
 def _tell(reports: dict[str, ForgetReport]) -> None:

@@ -50,14 +50,14 @@ def command(
 
 @command.command()
 @_place
-@click.argument("name", required=False, default="")
+@click.argument("name", required=False)
 @_clear
 @_person
 @data_option
 @json_option
 def name(
     place_id: str,
-    name: str,
+    name: str | None,
     clear: bool,  # click's callback form
     person: str | None,
     data: Path | None,
@@ -66,12 +66,14 @@ def name(
     """Call a place NAME, wherever it is spoken of. An empty NAME or --clear takes the name back."""
     if clear and name:
         raise InputError("A name and --clear were given.", "Give one of the two.")
+    if name is None and not clear:
+        raise InputError("No name was given.", "Say it behind the id; --clear takes a name back.")
     done = _ask(
         data,
         {
             "what": "name",
             "id": place_id,
-            "name": name,
+            "name": name or "",
             "clear": clear or not name,
             "person": person,
         },
