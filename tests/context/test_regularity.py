@@ -18,7 +18,7 @@ from hearthway.records.localtime import DAY_S
 HOME = (60.20, 24.90)
 MONDAY_S = 1_709_510_400.0
 HOME_I, WORK, SHOP, SPORT = range(4)
-SUNDAY = 6
+THURSDAY, SUNDAY = 3, 6
 
 
 def _places() -> list[KnownPlace]:
@@ -93,6 +93,63 @@ def test_who_keeps_his_hours_is_foretold_by_few_days_and_who_does_not_is_not() -
     assert told[WORK] < 0.5 * plain[WORK]
 
 
+def _weekly(days: int) -> list[tuple[int, float, int, int]]:
+    """About eleven to work or to the shop, to either on any day; but to sport each Thursday."""
+    rng = random.Random(5)
+    legs = []
+    for day in range(days):
+        goal = SPORT if day % 7 == THURSDAY else rng.choice((WORK, SHOP))
+        legs += [(day, 11.0 + rng.uniform(-1.0, 1.0), HOME_I, goal), (day, 17.0, goal, HOME_I)]
+    return legs
+
+
+def _punctual(days: int) -> list[tuple[int, float, int, int]]:
+    """At nine to work and at ten to sport, to either on any day."""
+    rng = random.Random(7)
+    legs = []
+    for day in range(days):
+        hour, goal = rng.choice(((9.0, WORK), (10.0, SPORT)))
+        legs += [(day, hour, HOME_I, goal), (day, 17.0, goal, HOME_I)]
+    return legs
+
+
+def test_who_has_a_thursday_of_his_own_is_foretold_by_the_weekday(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Eight Thursdays of one sort say where the ninth leads, whatever the other weekdays at that hour did."""
+    weekly = _lived(_weekly(56))
+    thursday = _leaving(59, 11.0, HOME_I)
+    friday = _leaving(60, 11.0, HOME_I)
+    ranked = weekly.posterior(thursday, _places()).places
+    told = dict(ranked)
+    assert ranked[0][0] == SPORT
+    assert dict(weekly.posterior(friday, _places()).places)[SPORT] < 0.15
+    without = _without(weekly, (0, 1), monkeypatch)
+    assert dict(without.posterior(thursday, _places()).places)[SPORT] < told[SPORT] - 0.1
+
+
+def test_who_keeps_his_hours_is_foretold_by_the_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    punctual = _lived(_punctual(56))
+    nine = _leaving(56, 9.0, HOME_I)
+    told = dict(punctual.posterior(nine, _places()).places)[WORK]
+    without = _without(punctual, (0,), monkeypatch)
+    assert told > dict(without.posterior(nine, _places()).places)[WORK] + 0.1
+
+
+def _without(
+    model: DestinationModel, kept: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> DestinationModel:
+    """The same life, foretold by these of the habits alone."""
+    whole = Regularity.trust
+
+    def trust(regular: Regularity, now_s: float) -> tuple[float, ...]:
+        shares = [s if n in kept else 0.0 for n, s in enumerate(whole(regular, now_s))]
+        return tuple(share / sum(shares) for share in shares)
+
+    monkeypatch.setattr(Regularity, "trust", trust)
+    return DestinationModel(model.trips, model.regular)
+
+
 def test_what_came_true_long_ago_tells_little() -> None:
     regularity, end_s = _lived(_regular(56)).regular, MONDAY_S + 56 * DAY_S
     first = Regularity().trust(end_s)[0]
@@ -106,7 +163,7 @@ def test_somewhere_new_tells_of_the_rate_of_new_and_what_nobody_could_foretell_t
 ):
     leaving = _leaving(0, 8.0, HOME_I)
     regularity = Regularity()
-    said = [Prior({SPORT: 0.8}, new, []) for new in (0.1, 0.2)]
+    said = [Prior({SPORT: 0.8}, new, []) for new in (0.1, 0.2, 0.1)]
     regularity.learn(said, _trip(leaving, SPORT, new=True))
     assert regularity.trust(leaving.time_s)[1] > Regularity().trust(leaving.time_s)[1]
     regularity.learn(said, _trip(leaving, WORK))
@@ -131,7 +188,7 @@ def test_what_is_trusted_is_mixed_and_sums_to_one() -> None:
     legs = _lived(_regular(14)).trips
     leaving, places = _leaving(14, 8.0, HOME_I), _places()
     each = priors_of(leaving, places, legs)
-    trust = (0.6, 0.4)
+    trust = (0.6, 0.3, 0.1)
     mixed = prior_of(leaving, places, legs, trust=trust)
     assert sum(mixed.places.values()) + mixed.new == pytest.approx(1.0)
     expected = sum(share * one.places[WORK] for share, one in zip(trust, each, strict=True))

@@ -17,6 +17,7 @@ import pytest
 from hearthway.app.phone import gate_settings
 from hearthway.assist import needs
 from hearthway.assist.needs.meal import need as meal
+from hearthway.assist.needs.meal.table import AtTable
 from hearthway.atlas.store import Atlas
 from hearthway.context import view
 from hearthway.records.errors import InputError
@@ -66,7 +67,8 @@ def test_without_what_is_asked_of_a_table_it_would_be_told_of_breakfast(
 ) -> None:
     """The control of the test above: the same days, every stay beside a table taken for a meal."""
     monkeypatch.setattr(view, "MOST_A_DAY", 1e9)
-    monkeypatch.setattr(meal, "table_p", lambda *_: 1.0)
+    monkeypatch.setattr(meal, "at_table", lambda *_: AtTable(p=1.0, sure=1.0))
+    monkeypatch.setattr(meal, "tables_of", lambda *_: {})
     learned, lived, atlas = technician
     assert quiet.hear(tmp_path / "a.db", atlas, learned, lived).said
 

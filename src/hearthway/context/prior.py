@@ -24,8 +24,6 @@ from .places import KnownPlace
 from .settling import Change
 
 HALF_LIFE_DAYS = 40.0
-TIME_SIGMA_S = 5_400.0
-OTHER_WEEKDAY = 0.5
 NEW_DAYS = (
     14.0  # half-life of what speaks for somewhere new: who has just moved explores, and then less
 )
@@ -43,16 +41,19 @@ class Habits(Struct, frozen=True, kw_only=True):
 
     backoff: float  # in votes, how firmly what like departures did holds to what all did
     other_kind: float  # what a leg of a working day says of a free one, and the other way round
+    other_weekday: float  # what one of a Monday says of a Tuesday's
+    sigma_s: float  # how far from its hour a leg still tells of another
     heeds_change: (
         bool  # of home or work: else what is done now outvotes by itself what was done before
     )
 
 
-# The first are most people's. By the others few like departures tell more, and a working day next to nothing of a Sunday. How
-# regular a life is, it tells itself (`regularity`).
+# The first are most people's. By the others few like departures tell more, a working day next to nothing of a Sunday, and the hour
+# more; by the last a Monday says little of a Tuesday. How regular a life is, it tells itself (`regularity`).
 HABITS = (
-    Habits(backoff=4.0, other_kind=0.25, heeds_change=True),
-    Habits(backoff=1.0, other_kind=0.05, heeds_change=False),
+    Habits(backoff=4.0, other_kind=0.25, other_weekday=0.5, sigma_s=5_400.0, heeds_change=True),
+    Habits(backoff=1.0, other_kind=0.05, other_weekday=0.5, sigma_s=2_700.0, heeds_change=False),
+    Habits(backoff=1.0, other_kind=0.05, other_weekday=0.1, sigma_s=2_700.0, heeds_change=False),
 )
 
 
@@ -77,7 +78,7 @@ class Weights(Struct, frozen=True, kw_only=True):
 
 
 UNDER_WAY = Weights()
-STEADY = (1.0, 0.0)  # the first habits alone
+STEADY = (1.0, *(0.0 for _ in HABITS[1:]))  # the first habits alone
 
 
 class PastTrip(Struct):
@@ -227,7 +228,7 @@ class _Ballot:
         # One loop over a life, for each departure: what is the same for all legs is looked up before it, and who stands for whom
         # only where a home or a work changed.
         leaving, changes, base = self._departure, self._changes, self._base
-        other_kind = self._habits.other_kind
+        habits = self._habits
         seen, fresh, levels = self._seen, self._fresh, self._levels
         now_s, origin, asks_fast = leaving.time_s, leaving.origin, bool(self.weights.fast)
         for trip in trips:
@@ -241,7 +242,7 @@ class _Ballot:
                     same = self._heirs(trip.origin, trip.depart_s).get(origin, 0.0)
             age = 0.5 ** (days / HALF_LIFE_DAYS) * still
             lately = 0.5 ** (days / NEW_DAYS) / age
-            when = age * _clock(trip, leaving, other_kind)
+            when = age * _clock(trip, leaving, habits)
             self.votes.append((0.1 * age + when) * (0.15 + 0.85 * same))
             fast = 0.5 ** (days / FAST_DAYS) * still if asks_fast else 0.0
             for level, weight in enumerate((age, age * same, when, when * same, fast)):
@@ -324,10 +325,11 @@ class _Ballot:
         return out
 
 
-def _clock(trip: PastTrip, leaving: Departure, other_kind: float) -> float:
+def _clock(trip: PastTrip, leaving: Departure, habits: Habits) -> float:
     """How alike two departures are in the day and the week, at most 1."""
     angle = (trip.local_s - leaving.local_s) * 2 * pi / DAY_S
-    near = exp((cos(angle) - 1.0) / (TIME_SIGMA_S * 2 * pi / DAY_S) ** 2)
+    near = exp((cos(angle) - 1.0) / (habits.sigma_s * 2 * pi / DAY_S) ** 2)
     if trip.weekday == leaving.weekday:
         return near
-    return near * (OTHER_WEEKDAY if (trip.weekday < 5) == (leaving.weekday < 5) else other_kind)
+    same_kind = (trip.weekday < 5) == (leaving.weekday < 5)
+    return near * (habits.other_weekday if same_kind else habits.other_kind)

@@ -19,7 +19,6 @@ from hearthway.records.localtime import DAY_S
 from .places import KnownPlace
 from .prior import (
     HALF_LIFE_DAYS,
-    OTHER_WEEKDAY,
     Departure,
     PastTrip,
     Prior,
@@ -44,7 +43,8 @@ W_RATE = 0.7  # of the log-odds of somewhere new
 NEW_BIAS = -0.6
 NEW_FIRST = 1.5  # over the number of legs: whose history has just begun is nearly everywhere for the first time
 DAYS_AHEAD = 8
-OTHER_KIND = 0.05  # when one leaves on a weekday says little of when one leaves on a Sunday
+OTHER_WEEKDAY = 0.5  # what when one leaves on a Monday says of a Tuesday
+OTHER_KIND = 0.05  # and it says little of a Sunday
 SEEN_NIGHTS = 3  # who was not seen to leave for longer may have been without a phone
 SLOT_S = 900.0  # what is asked within a quarter of an hour is asked once
 

@@ -212,28 +212,52 @@ def test_a_need_is_a_probability(
     assert 0.0 <= found.p <= 1.0
 
 
+def surely(_: Meal) -> float:
+    return 1.0
+
+
+def test_a_stay_that_was_hardly_a_meal_leaves_the_appetite(world: Any) -> None:
+    """An afternoon of sport next door to a pub is no dinner; one that ended a minute ago is still taken for one."""
+    dinner, pub = world.routine("dinner", 18.5), meal(world, 16.0, 0)
+    leaving = world.drive(time_s=pub.end_s + 600.0, last_meal_s=pub.end_s)
+    arrive_s = leaving.time_s + 600.0
+    sated = appetite(leaving, [pub], dinner, arrive_s, surely)
+    assert sated < 0.3
+    assert appetite(leaving, [pub], dinner, arrive_s, lambda _: 0.1) == pytest.approx(
+        1.0 - 0.1 * (1.0 - sated)
+    )
+    assert appetite(leaving, [], dinner, arrive_s, lambda _: 0.1) == sated
+
+
+def test_a_shop_next_door_to_a_table_does_not_undo_the_dinner_before_it(world: Any) -> None:
+    dinner, at_six, shop = world.routine("dinner", 18.5), meal(world, 18.0, 0), meal(world, 19.5, 0)
+    later = world.drive(time_s=shop.end_s + 600.0, last_meal_s=shop.end_s)
+    ate = {at_six: 1.0, shop: 0.05}
+    assert appetite(later, [at_six, shop], dinner, later.time_s + 600.0, ate.__getitem__) < 0.1
+
+
 def test_appetite_returns_with_the_hours(world: Any) -> None:
     dinner, now = world.routine("dinner", 18.5), world.drive()
     hours = [0.2, 1.5, 2.5, 3.5, 4.5]
     values = [
         appetite(
-            world.drive(last_meal_s=now.time_s - h * 3600), [], dinner, arrive_s=now.time_s + 300
+            world.drive(last_meal_s=now.time_s - h * 3600), [], dinner, now.time_s + 300, surely
         )
         for h in hours
     ]
     assert values == sorted(values)
     assert values[0] == 0.0
     assert values[-1] == 1.0
-    assert appetite(now, [], dinner, now.time_s) == 1.0
+    assert appetite(now, [], dinner, now.time_s, surely) == 1.0
 
 
 def test_this_meal_was_had_already(world: Any) -> None:
     """Dinner at half past five is dinner, however long ago it seems at nine."""
     dinner = world.routine("dinner", 18.5)
     late = world.drive(time_s=world.at(22.5), last_meal_s=world.at(18.6))
-    assert appetite(late, [], dinner, world.at(22.6)) == 0.0
+    assert appetite(late, [], dinner, world.at(22.6), surely) == 0.0
     after_lunch = world.drive(last_meal_s=world.at(12.8))
-    assert appetite(after_lunch, [], dinner, world.at(18.4)) == 1.0
+    assert appetite(after_lunch, [], dinner, world.at(18.4), surely) == 1.0
 
 
 def test_only_meals_with_evidence_count(world: Any) -> None:

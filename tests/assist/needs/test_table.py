@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import pytest
@@ -9,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hearthway.assist.memory import Meal
-from hearthway.assist.needs.meal.settings import NEWEST_SPOTS, SITS_S
+from hearthway.assist.needs.meal.settings import NEWEST_SPOTS
 from hearthway.assist.needs.meal.table import (
-    length_ratio,
+    at_table,
+    habit_ratio,
     ratio,
     shares,
     spots_of,
-    table_p,
+    stay_ratio,
     tables_per_m2,
 )
 from hearthway.records.geo import offset
@@ -31,20 +33,34 @@ def thing(number: int, kind: str, north_m: float, east_m: float) -> Poi:
     return Poi(osm_id=f"node/{number}", kind=kind, name=f"{kind} {number}", lat=lat, lon=lon)
 
 
-TELLS_NOTHING_MIN = 95.6  # a stay so long is as likely if one eats as if not
+TELLS_NOTHING_MIN = 112.5  # so long a stay is as likely if one eats as if not
 
 
-def stay(north_m: float, east_m: float, day: int = 0, minutes: float = TELLS_NOTHING_MIN) -> Meal:
+TELLS_NOTHING_QUARTER = 70  # and so is one that begins at half past five
+
+
+def stay(
+    north_m: float,
+    east_m: float,
+    day: int = 0,
+    minutes: float = TELLS_NOTHING_MIN,
+    quarter: int = TELLS_NOTHING_QUARTER,
+) -> Meal:
     lat, lon = offset(*MIDDLE, north_m, east_m)
-    start_s = day * 86_400.0 + 68_400.0
+    start_s = day * 86_400.0 + quarter * 900.0
     end_s = start_s + 60.0 * minutes
-    return Meal(time_s=start_s, end_s=end_s, quarter=76, day=day, lat=lat, lon=lon)
+    return Meal(time_s=start_s, end_s=end_s, quarter=quarter, day=day, lat=lat, lon=lon)
 
 
 def stays(
-    count: int, north_m: float, east_m: float, first: int = 0, minutes: float = TELLS_NOTHING_MIN
+    count: int,
+    north_m: float,
+    east_m: float,
+    first: int = 0,
+    minutes: float = TELLS_NOTHING_MIN,
+    quarter: int = TELLS_NOTHING_QUARTER,
 ) -> list[Meal]:
-    return [stay(north_m, east_m, first + i, minutes) for i in range(count)]
+    return [stay(north_m, east_m, first + i, minutes, quarter) for i in range(count)]
 
 
 def village(world: Any, **hours: OpenState) -> Any:
@@ -60,8 +76,12 @@ def street(world: Any) -> Any:
     return world.town([*tables, *shops], {})
 
 
+def p_of(there: list[tuple[float, list[Meal]]], meals: list[Meal], town: Any) -> float:
+    return at_table(there, meals, town, OPEN_SHARE).p
+
+
 def at(meals: list[Meal], town: Any) -> float:
-    return table_p(meals, meals, town, OPEN_SHARE)
+    return p_of([(1.0, meals)], meals, town)
 
 
 def test_the_only_inn_of_a_village_is_a_table_and_the_next_house_is_not(world: Any) -> None:
@@ -84,7 +104,7 @@ def test_who_stops_all_over_the_town_is_at_a_table_by_chance(world: Any) -> None
     town = street(world)
     usual = stays(4, 2, 0)
     errands = [m for i in range(1, 7) for m in stays(4, 30, 70.0 * i, first=10 * i)]
-    assert table_p(usual, [*usual, *errands], town, OPEN_SHARE) < at(usual, town) - 0.1
+    assert p_of([(1.0, usual)], [*usual, *errands], town) < at(usual, town) - 0.1
 
 
 def test_how_long_one_stays_tells_a_meal_from_an_afternoon_and_from_a_short_errand(
@@ -101,17 +121,58 @@ def test_a_phone_that_slept_through_half_of_one_stay_changes_little(world: Any) 
     town = street(world)
     whole = [*stays(7, 2, 0, minutes=60.0), *stays(1, 2, 0, first=7, minutes=60.0)]
     torn = [*stays(7, 2, 0, minutes=60.0), *stays(1, 2, 0, first=7, minutes=20.0)]
-    assert at(torn, town) == pytest.approx(at(whole, town))
+    assert at(whole, town) - 0.04 < at(torn, town) < at(whole, town)
+
+
+def test_who_comes_at_mealtimes_is_likelier_at_a_table_than_who_comes_in_between(
+    world: Any,
+) -> None:
+    town = street(world)
+    plain = at(stays(8, 2, 0), town)
+    lunch, dinner = (at(stays(8, 2, 0, minutes=75.0, quarter=q), town) for q in (50, 77))
+    before, after, early = (at(stays(8, 2, 0, minutes=75.0, quarter=q), town) for q in (41, 61, 30))
+    assert min(lunch, dinner) > plain + 0.1
+    assert max(before, after, early) < plain - 0.05
+
+
+def test_who_stays_now_short_now_long_at_any_hour_eats_nowhere(world: Any) -> None:
+    """The middle one of these stays is a lunch of an hour; a garden among tables is visited so, and no table."""
+    town = street(world)
+    garden = [
+        stay(2, 0, day, minutes, quarter)
+        for day, (minutes, quarter) in enumerate(
+            ((25, 38), (150, 60), (60, 50), (30, 44), (180, 62), (120, 40), (60, 49), (22, 66))
+        )
+    ]
+    assert at(garden, town) < 0.6 < at(stays(8, 2, 0, minutes=60.0, quarter=50), town) - 0.3
 
 
 @quick
-@given(minutes=st.floats(20.0, 210.0), count=st.integers(1, 5))
-def test_the_length_says_most_for_an_hour_and_is_never_sure_alone(
-    minutes: float, count: int
+@given(minutes=st.floats(20.0, 210.0), quarter=st.integers(0, 95), count=st.integers(1, 40))
+def test_many_stays_of_one_habit_tell_no_more_than_two_that_have_nothing_in_common(
+    minutes: float, quarter: int, count: int
 ) -> None:
-    told = length_ratio(spots_of(stays(count, 0, 0, minutes=minutes))[0])
-    assert 0.0 < told <= length_ratio(spots_of(stays(1, 0, 0, minutes=SITS_S / 60.0))[0])
-    assert told < 2.5
+    one = log(habit_ratio(spots_of([stay(0, 0, 0, minutes, quarter)])[0]))
+    many = log(habit_ratio(spots_of(stays(count, 0, 0, minutes=minutes, quarter=quarter))[0]))
+    assert abs(one) - 1e-9 <= abs(many) <= 2.0 * abs(one) + 1e-9
+
+
+@quick
+@given(minutes=st.floats(20.0, 210.0), quarter=st.integers(0, 95))
+def test_length_and_hour_say_most_for_fifty_minutes_at_midday_and_are_never_sure_alone(
+    minutes: float, quarter: int
+) -> None:
+    told = stay_ratio(stay(0, 0, 0, minutes, quarter))
+    assert 0.0 < told <= 1.1 * stay_ratio(stay(0, 0, 0, 50.0, 51)) < 6.0
+
+
+def test_a_dinner_takes_longer_than_a_lunch() -> None:
+    half_an_hour, long = (
+        [stay_ratio(stay(0, 0, 0, minutes, quarter)) for quarter in (51, 77)]
+        for minutes in (30.0, 90.0)
+    )
+    assert half_an_hour[0] > 2.0 * half_an_hour[1]
+    assert long[1] > 1.2 * long[0]
 
 
 def test_a_table_that_was_closed_is_none_and_an_unknown_one_is_as_open_as_the_others(
@@ -140,8 +201,38 @@ def test_spots_are_where_stays_lie_together_and_the_newest_are_kept(world: Any) 
     assert len(spots) == NEWEST_SPOTS
     assert spots[0].meals[0].day == NEWEST_SPOTS + 4
     old = many[:1]
-    assert 0.0 <= table_p(old, many, street(world), OPEN_SHARE) <= 1.0
-    assert table_p((), (), street(world), OPEN_SHARE) == 0.0
+    assert 0.0 <= p_of([(1.0, old)], many, street(world)) <= 1.0
+    assert p_of([], [], street(world)) == 0.0
+
+
+def test_each_place_counts_as_probably_as_one_goes_there_for_a_meal(world: Any) -> None:
+    """The errand next door has more stays, and is where one is hardly heading."""
+    town = village(world)
+    inn, errand = stays(4, 3, 0), stays(30, 300, 300, first=10)
+    both = [*inn, *errand]
+    one, other = (p_of([(1.0, here)], both, town) for here in (inn, errand))
+    heading = p_of([(0.6, inn), (0.2, errand)], both, town)
+    assert other < 0.1 < 0.8 < one
+    assert heading == pytest.approx(0.75 * one + 0.25 * other)
+    assert p_of([(0.0, inn)], both, town) == 0.0
+    unknown = p_of([(0.5, [])], both, town)
+    assert unknown == pytest.approx((4 * one + 30 * other) / 34), "no stay there: what all say"
+
+
+def test_known_errands_beside_a_table_make_a_meal_less_probable_and_the_table_no_less_sure(
+    world: Any,
+) -> None:
+    """Half of the stays there are at something else: that is another thing than not to know whether it is a table."""
+    town = village(world)
+    inn, errand = stays(8, 3, 0), stays(8, 300, 300, first=10)
+    mixed = at_table([(1.0, [*inn, *errand])], [*inn, *errand], town, OPEN_SHARE)
+    assert mixed.p == pytest.approx(0.5, abs=0.1)
+    assert mixed.sure > 0.9
+    doubtful = stays(8, 2, 0)
+    alone = at_table([(1.0, doubtful)], doubtful, street(world), OPEN_SHARE)
+    assert alone.sure == pytest.approx(alone.p)
+    assert alone.sure < mixed.sure
+    assert at_table([(1.0, errand)], errand, town, OPEN_SHARE).sure == 0.0
 
 
 @quick

@@ -9,7 +9,7 @@ the routine says, and a home with 150 arrivals and no meal out says no.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import sqrt
 
 from msgspec import Struct
@@ -38,6 +38,7 @@ PRIOR_ARRIVALS = (
 # Having eaten: nothing more is wanted for a while, then appetite returns.
 SATED_S, HUNGRY_S = 90 * 60.0, 4 * 3600.0
 MIN_APPETITE = 0.25
+SAME_S = 1.0  # two ends of a stay nearer than this are one
 
 
 class Hunger(Struct, frozen=True, kw_only=True):
@@ -87,21 +88,37 @@ def living(situation: Situation) -> tuple[tuple[float, float], ...]:
 
 
 def appetite(
-    situation: Situation, meals: Sequence[Meal], routine: Routine, arrive_s: float
+    situation: Situation,
+    meals: Sequence[Meal],
+    routine: Routine,
+    arrive_s: float,
+    at_table: Callable[[Meal], float],
 ) -> float:
-    """1 where nothing was eaten lately, 0 just after a meal or where this meal was had today."""
-    ended = [m.end_s for m in meals][-1:]
-    if situation.last_meal_s is not None and situation.last_meal_s <= situation.time_s:
-        ended.append(situation.last_meal_s)
-    if not ended:
-        return 1.0
-    last = max(ended)
+    """1 where nothing was eaten lately, 0 just after a meal or where this meal was had today.
+
+    `at_table`: the probability that a stay near a table was a meal. One that has only just ended, or at home, is taken for one.
+    """
+    left, last_s = 1.0, situation.last_meal_s
+    elsewhere = all(abs(meal.end_s - (last_s or 0.0)) >= SAME_S for meal in meals[-1:])
+    if last_s is not None and last_s <= situation.time_s and elsewhere:
+        left = _appetite_after(situation, last_s, routine, arrive_s)
+    for meal in reversed(meals):
+        if arrive_s - meal.end_s > HUNGRY_S * 2:
+            break
+        after = _appetite_after(situation, meal.end_s, routine, arrive_s)
+        if after < 1.0:
+            left *= 1.0 - at_table(meal) * (1.0 - after)
+    return left
+
+
+def _appetite_after(situation: Situation, end_s: float, routine: Routine, arrive_s: float) -> float:
+    """What is left of the appetite, having eaten until `end_s`."""
     today = local_day(arrive_s, situation.utc_offset_s)
-    if local_day(last, situation.utc_offset_s) == today and arrive_s - last < HUNGRY_S * 2:
-        quarter = int(local_second(last, situation.utc_offset_s) // 900)
+    if local_day(end_s, situation.utc_offset_s) == today and arrive_s - end_s < HUNGRY_S * 2:
+        quarter = int(local_second(end_s, situation.utc_offset_s) // 900)
         if mass(routine, quarter - 5, 6) >= 0.1:  # it began within the 75 min before its end
             return 0.0
-    return min(1.0, max(0.0, (arrive_s - last - SATED_S) / (HUNGRY_S - SATED_S)))
+    return min(1.0, max(0.0, (arrive_s - end_s - SATED_S) / (HUNGRY_S - SATED_S)))
 
 
 def meals_by_place(places: Sequence[Place], meals: Sequence[Meal]) -> dict[str, list[Meal]]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 
 from hearthway.assist import moment
 from hearthway.assist.driving import not_driving
+from hearthway.assist.memory import Meal
 from hearthway.assist.options import best
 from hearthway.assist.settings import DECIDING_MIN
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.poi import OpenState
 from hearthway.records.venue import Wait
 
-from .candidates import Candidate, find
+from .candidates import PRIOR_KNOWN, PRIOR_OPEN, Candidate, find
 from .enquire import enquire
 from .hunger import MEALS, living, usable, words_of
 from .rank import BEST_OPTION_MIN, option_of
 from .settings import AT_TABLE_P
 from .silences import SILENCES
-from .table import table_p
+from .table import at_table, tables_of
 from .target import Target, find_target
 from .taste import Taste, taste_of
 from .words import routine_line
@@ -47,9 +49,23 @@ def could_matter(scene: Scene) -> Unfit | None:
     return not_driving(scene)
 
 
+def _was_meal(scene: Scene) -> Callable[[Meal], float]:
+    """How probably a stay near a table was a meal; worked out when it is asked, for that asks the map."""
+    pois = scene.pois
+
+    @cache
+    def found() -> dict[Meal, float]:
+        if pois is None:
+            return {}
+        out = scene.memory.meals_out(scene.situation.time_s, living(scene.situation))
+        return tables_of(out, pois, PRIOR_OPEN / PRIOR_KNOWN)
+
+    return lambda meal: found().get(meal, 1.0)
+
+
 def aim(scene: Scene) -> MealAim | Unfit:
     """The meal and the destination with most to say."""
-    target = find_target(scene.situation, scene.memory, scene.settings)
+    target = find_target(scene.situation, scene.memory, scene.settings, _was_meal(scene))
     if isinstance(target, Unfit):
         return target
     if scene.pois is None or not scene.pois.covers(target.place.lat, target.place.lon):
@@ -91,14 +107,14 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
     if not found.candidates:
         return Unfit(code="nothing-open" if found.closed else "no-places-near")
     out = scene.memory.meals_out(scene.situation.time_s, living(scene.situation))
-    at_table = table_p(aim.target.there, out, scene.pois, found.open_share)
-    if at_table < AT_TABLE_P:
+    table = at_table(aim.target.there, out, scene.pois, found.open_share)
+    if table.sure < AT_TABLE_P:
         return Unfit(code="next-door-to-a-table")
     return MealOffer(
         topic=aim.topic,
-        p_useful=aim.p_useful * at_table,
+        p_useful=aim.p_useful * table.p,
         p_way=aim.p_way,
-        at_table=at_table,
+        at_table=table.p,
         lead_s=seconds,
         at_best_min=max(
             option_of(c, Wait(osm_id=c.poi.osm_id, minutes=0.0), taste).utility

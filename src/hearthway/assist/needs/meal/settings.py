@@ -10,8 +10,19 @@ PLACE_REACH_M = 500.0  # a meal this near a place was eaten "at" that place
 # Is a spot a table? A receiver is off by ten metres each way for a whole stay, and a house stands so far about its point.
 ONE_SPOT_M = 40.0  # as far as two stays of a few fixes each may lie apart on one spot
 FIX_M, HOUSE_M = 10.0, 8.0
-# How long one sits: a quick lunch half an hour, a dinner an hour and a half; two habits of three lie between 34 and 88 min.
-SITS_S, SITS_SPREAD = 55 * 60.0, 0.47  # the spread is of the logarithm
+# When people sit down who eat out, and how long: of breakfast, lunch and dinner the share, the middle hour of the local day and its
+# spread, and the usual length. Wide, for countries differ, and so do a quick bite and a feast: two of three lie within the spread.
+SITS_DOWN = (
+    (0.1, 8.5, 1.2, 40 * 60.0),
+    (0.45, 12.75, 1.2, 50 * 60.0),
+    (0.45, 19.25, 1.5, 65 * 60.0),
+)
+SITS_SPREAD = 0.45  # of the logarithm
+# When they are about for anything else: from the first hour on ever more, all alike from the second to the third, and fewer until
+# the last; one in ten at any hour at all.
+ABOUT, AT_ANY_HOUR = (6.0, 8.0, 20.0, 23.0), 0.1
+ODD_STAY = 0.1  # of the stays at a table these tell nothing by their length or hour
+ALIKE = 0.5  # how much two stays of one habit have in common
 TABLE_REACH_M = 60.0  # no farther from a table does a stay count as one near food at all
 TABLES = 6  # of the nearest the first that was not closed half-way through is the one
 # What stands for where else one stops thereabouts, and for what no map tells: the nearest shops, and one without a table near.
@@ -20,4 +31,6 @@ SHOPS, SHOP_REACH_M, NO_TABLE_M = 12, 400.0, 150.0
 # as firmly as two spots would tell: school, sport, church, office and shop stand wall to wall with tables.
 HABIT_PRIOR = (0.5, 1.5)
 NEWEST_SPOTS = 12
-AT_TABLE_P = 0.5  # what is likelier something else is no table
+# Whoever takes a spot for a table wrongly is wrong there each time, and a run of wrong words costs more trust than as many now and
+# then. So of the spots that speak for a meal one is surer than of a word: three to one. Known errands beside them are no doubt of that kind.
+AT_TABLE_P = 0.75

@@ -2,18 +2,18 @@
 
 A spot is where several stays lie. Its likelihood ratio is that of the distance to the nearest table: under a meal, the
 receiver's error and the size of a house; under anything else, how far the next table is from where one stops
-thereabouts, which the shops around tell (a Poisson field, its density by maximum likelihood). And that of how long one usually
-stays there: about an hour under a meal, any length that a meal may have under anything else. What share of this
+thereabouts, which the shops around tell (a Poisson field, its density by maximum likelihood). And that of how long one
+stays there and when one comes: about an hour and at people's mealtimes under a meal, any length that a meal may have and
+any hour of the day under anything else. What share of this
 person's spots beside tables are tables is unknown: the same for all spots, with a Beta prior, summed over a grid. So one
 spot in a town's middle says little, one in a village more, and several, each right at a table, say it by being several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from math import exp, log, pi, sqrt
-from statistics import median
 
 from msgspec import Struct
 
@@ -23,15 +23,19 @@ from hearthway.records.geo import distance_m
 from hearthway.records.poi import MEAL, SHOPPING, OpenState, PoiIndex
 
 from .settings import (
+    ABOUT,
+    ALIKE,
+    AT_ANY_HOUR,
     FIX_M,
     HABIT_PRIOR,
     HOUSE_M,
     NEWEST_SPOTS,
     NO_TABLE_M,
+    ODD_STAY,
     ONE_SPOT_M,
     SHOP_REACH_M,
     SHOPS,
-    SITS_S,
+    SITS_DOWN,
     SITS_SPREAD,
     TABLE_REACH_M,
     TABLES,
@@ -77,14 +81,33 @@ def tables_per_m2(pois: PoiIndex, lat: float, lon: float) -> float:
     return count / (pi * squares)
 
 
-def length_ratio(spot: Spot) -> float:
-    """How many times likelier the usual length of its stays is if one eats there than if not.
+def stay_ratio(meal: Meal) -> float:
+    """How many times likelier a stay that long begins at that hour if one eats there than if not."""
+    hour, seconds = (meal.quarter + 0.5) / 4.0, max(meal.end_s - meal.time_s, 1.0)
+    eats = sum(
+        share * _bell((hour - at) / spread) / spread * _bell(log(seconds / sits_s) / SITS_SPREAD)
+        for share, at, spread, sits_s in SITS_DOWN
+    )
+    first, early, late, last = ABOUT
+    about = min(1.0, (hour - first) / (early - first), (last - hour) / (last - late))
+    even = 0.5 * (last - first + late - early)
+    errand = AT_ANY_HOUR / 24.0 + (1.0 - AT_ANY_HOUR) * max(0.0, about) / even
+    return log(MAX_MEAL_S / MIN_MEAL_S) / SITS_SPREAD * eats / errand
 
-    Usual is the median: a phone that slept through half of a stay is no quick lunch.
+
+def _bell(away: float) -> float:
+    return exp(-0.5 * away * away) / sqrt(2.0 * pi)
+
+
+def habit_ratio(spot: Spot) -> float:
+    """How many times likelier stays of such lengths, at such hours, are if one eats there than if not.
+
+    One stay may say anything: a phone slept through half of it, or it was a late coffee. And stays of one habit are alike: what
+    sets them apart from other people's is half the habit's and half the day's, so n of them tell as much as n / (1 + (n - 1) / 2).
     """
-    usual_s = median(meal.end_s - meal.time_s for meal in spot.meals)
-    away = log(max(usual_s, 1.0) / SITS_S) / SITS_SPREAD
-    return log(MAX_MEAL_S / MIN_MEAL_S) * exp(-0.5 * away * away) / (SITS_SPREAD * sqrt(2.0 * pi))
+    count = len(spot.meals)
+    told = sum(log((1.0 - ODD_STAY) * stay_ratio(meal) + ODD_STAY) for meal in spot.meals)
+    return exp(told / (1.0 + (count - 1) * ALIKE))
 
 
 def ratio(spot: Spot, pois: PoiIndex, open_share: float) -> float:
@@ -103,7 +126,7 @@ def ratio(spot: Spot, pois: PoiIndex, open_share: float) -> float:
         variance = HOUSE_M**2 + FIX_M**2 / len(spot.meals)
         here = exp(-0.5 * square / variance) / (2.0 * pi * variance)
         opened = 1.0 if state is OpenState.OPEN else open_share
-        return opened * length_ratio(spot) * here / (density * exp(-pi * density * square))
+        return opened * habit_ratio(spot) * here / (density * exp(-pi * density * square))
     return 0.0
 
 
@@ -127,15 +150,37 @@ def shares(ratios: Sequence[float]) -> list[float]:
     ]
 
 
-def table_p(
-    there: Sequence[Meal], meals: Sequence[Meal], pois: PoiIndex, open_share: float
-) -> float:
-    """The probability that the stays `there` were meals, among all the `meals` of this person; of all where none is there."""
+def tables_of(meals: Sequence[Meal], pois: PoiIndex, open_share: float) -> dict[Meal, float]:
+    """The probability that each of these stays was a meal; those at spots older than the newest `NEWEST_SPOTS` are left out."""
     spots = spots_of(meals)
-    found: Mapping[Meal, float] = {
-        meal: p
-        for spot, p in zip(spots, shares([ratio(s, pois, open_share) for s in spots]), strict=True)
-        for meal in spot.meals
-    }
-    about = [found[meal] for meal in there or meals if meal in found]
-    return sum(about) / len(about) if about else 0.0
+    likely = shares([ratio(spot, pois, open_share) for spot in spots])
+    return {meal: p for spot, p in zip(spots, likely, strict=True) for meal in spot.meals}
+
+
+class AtTable(Struct, frozen=True, kw_only=True):
+    """Of the stays that speak for a meal: how probably one was, and how surely those that were are known to have been."""
+
+    p: float
+    sure: float
+
+
+def at_table(
+    there: Sequence[tuple[float, Sequence[Meal]]],
+    meals: Sequence[Meal],
+    pois: PoiIndex,
+    open_share: float,
+) -> AtTable:
+    """Were the stays `there` meals, among all the `meals` of this person?
+
+    `there`: of each place one may be heading to, how probably one goes there for a meal, and the stays that say so; where none
+    do, all of this person's.
+    """
+    found = tables_of(meals, pois, open_share)
+    told = whole = squares = 0.0
+    for weight, here in there:
+        likely = [found[meal] for meal in here or meals if meal in found]
+        if likely:
+            told += weight * sum(likely) / len(likely)
+            squares += weight * sum(p * p for p in likely) / len(likely)
+        whole += weight
+    return AtTable(p=told / whole if whole else 0.0, sure=squares / told if told else 0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from msgspec import Struct
 
@@ -37,15 +39,21 @@ class Target(Struct, frozen=True, kw_only=True):
     p_area: float  # of every destination within `AREA_M`: they share their options
     p_useful: float  # one of these is the destination, and the meal is wanted there
     area: tuple[Place, ...]  # these destinations, the weightiest first
-    there: tuple[Meal, ...] = ()  # the meals at these around this time
+    # of each of these what it adds to `p_useful`, and the meals there around this time
+    there: tuple[tuple[float, tuple[Meal, ...]], ...] = ()
 
 
 def _apart_m(a: Place, b: Place) -> float:
     return distance_m(a.lat, a.lon, b.lat, b.lon)
 
 
-def find_target(situation: Situation, memory: Memory, settings: GateSettings) -> Target | Unfit:
-    """The destination and meal with most to say, or why there is none."""
+def find_target(
+    situation: Situation,
+    memory: Memory,
+    settings: GateSettings,
+    at_table: Callable[[Meal], float],
+) -> Target | Unfit:
+    """The destination and meal with most to say, or why there is none; `at_table`: was that stay a meal?"""
     routines = usable(situation, settings)
     goals = [d for d in situation.destinations if d.p >= MIN_CONSIDERED_P][:MAX_CONSIDERED]
     if not goals:
@@ -60,7 +68,9 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
     if max(n.window_mass for n in at_top) < settings.min_window_mass:
         return Unfit(code="not-mealtime")
     out = memory.meals_out(situation.time_s, living(situation))
-    hungry = {r.name: appetite(situation, out, r, arrivals[top.place_id]) for r in routines}
+    hungry = {
+        r.name: appetite(situation, out, r, arrivals[top.place_id], at_table) for r in routines
+    }
     due = max(at_top, key=lambda n: (n.window_mass, n.name))
     if hungry[due.name] < MIN_APPETITE:
         return Unfit(code="ate-recently")
@@ -109,5 +119,11 @@ def find_target(situation: Situation, memory: Memory, settings: GateSettings) ->
     if target.hunger.p < settings.min_need_p:
         return Unfit(code="heading-home" if homeward else "not-an-eating-drive")
     then = slots_at(situation, arrivals[target.place.place_id])
-    there = tuple(m for p in target.area for m in meals.get(p.place_id, []) if m.quarter in then)
+    chance = {d.place.place_id: d.p for d in goals}
+
+    def part(place_id: str) -> tuple[float, tuple[Meal, ...]]:
+        here = tuple(m for m in meals.get(place_id, []) if m.quarter in then)
+        return chance[place_id] * wants[place_id][target.hunger.name].p, here
+
+    there = tuple(part(place.place_id) for place in target.area)
     return msgspec.structs.replace(target, there=there)
