@@ -81,6 +81,12 @@ def test_the_one_that_begins_so_is_told_with_its_receipt_alone(phone: Path) -> N
     assert "receipt of phone for cd56" in erased.output
 
 
+def test_a_time_that_was_left_out_is_asked_for(phone: Path) -> None:
+    done = asked(phone, "--silent")  # what comes next is --data
+    assert isinstance(done.exception, InputError)
+    assert done.exception.message == "--silent needs a time."
+
+
 @pytest.mark.parametrize(
     ("beginning", "says"),
     [("ab", "Several"), ("", "No suggestion ''"), ("ef", "No suggestion 'ef'")],

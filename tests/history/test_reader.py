@@ -160,6 +160,25 @@ def test_what_is_no_history(tmp_path: Path, data: bytes, said: str) -> None:
     assert said in _fails(_write(tmp_path, data)).message
 
 
+@pytest.mark.parametrize(
+    ("row", "next_step"),
+    [
+        ("39.9,116.3,03/04/2026 08:00,1", "Times are like"),
+        ("39.9,116.3,1971-01-01 08:00:00,1", "from 1980 to 2100"),
+        ('"39,9","116,3",2008-10-23 05:53:05,1', "degrees with a point"),
+        ("116.3,39.9,2008-10-23 05:53:05,1", "which column is which"),
+        (",,2008-10-23 05:53:05,1", "needs a latitude"),
+        ("", "Readable are"),
+    ],
+)
+def test_where_no_point_is_left_the_reason_says_what_to_do(
+    tmp_path: Path, row: str, next_step: str
+) -> None:
+    refused = _fails(_write(tmp_path, (HEAD + row).encode()))
+    assert "no usable point" in refused.message
+    assert next_step in refused.next_step
+
+
 def test_a_directory_and_a_missing_file(tmp_path: Path) -> None:
     assert "directory" in _fails(tmp_path).message
     assert "no file" in _fails(tmp_path / "none.csv").message

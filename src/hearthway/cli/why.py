@@ -38,6 +38,8 @@ def command(
 ) -> None:
     """Why a suggestion was made and what it used. Without ID: the suggestions that are stored."""
     if silent is not None:
+        if silent.startswith("-"):  # the next option was taken for it
+            raise InputError("--silent needs a time.", 'As in: --silent "2025-11-14 18:45".')
         if suggestion_id is not None:
             raise InputError("An ID and --silent were both given.", "Ask for one of them.")
         _silent(silent, data, json_to)

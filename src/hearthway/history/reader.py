@@ -50,7 +50,8 @@ class History:
             yield uid, fix
         if report.kept == 0:
             raise InputError(
-                f"{self.path} holds no usable point ({report.words()}).", f"Readable are {FORMS}."
+                f"{self.path} holds no usable point ({report.words()}).",
+                report.mend() or f"Readable are {FORMS}.",
             )
 
 

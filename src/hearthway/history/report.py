@@ -13,6 +13,14 @@ NESTED = "visits inside a visit"
 UNTIMED = "visits without a time"
 AWAY = "away from the visit they lie in"
 ENCRYPTED = "encrypted"
+# What to do where no point was left because of that.
+_MEND = {
+    MISSING: "Each point needs a latitude, a longitude and a time.",
+    OUT_OF_RANGE: "Latitudes are -90 to 90 degrees and longitudes -180 to 180: see which column is which.",
+    BAD_TIME: "Times are like 2026-03-03T08:00:00Z, or Unix seconds, from 1980 to 2100.",
+    BAD_NUMBER: "Coordinates are degrees with a point, such as 60.1699.",
+    ENCRYPTED: "Without the key nothing can read them: record without encryption.",
+}
 
 
 class ReadReport(Struct, kw_only=True):
@@ -44,6 +52,11 @@ class ReadReport(Struct, kw_only=True):
         """Count a row that was no point in the first place."""
         self.rows += 1
         self.skip(reason, where)
+
+    def mend(self) -> str:
+        """What to do about the reason for which most were left out; empty where there is none that one can mend."""
+        most = max(self.skipped, key=lambda reason: self.skipped[reason], default="")
+        return _MEND.get(most, "")
 
     def words(self) -> str:
         """One line for people."""
