@@ -84,6 +84,7 @@ def command(
                 for person in people
             },
             source="what this phone holds",
+            progress=_progress(),
         )
     tell(report, json_to, html_to)
 
@@ -117,6 +118,8 @@ def run(
 
 def tell(report: BacktestReport, json_to: Path | None, html_to: Path | None = None) -> None:
     """The report, for people, and where asked for programs and as a page."""
+    if _on_a_terminal():
+        click.echo("\r\x1b[K", nl=False, err=True)  # the count makes room for the report
     if html_to is not None:
         write_private(html_to, report_page(report).encode())
     if json_to is not None:
@@ -135,10 +138,14 @@ def _apart(
 
 
 def _progress() -> Callable[[int], None] | None:
-    if not sys.stderr.isatty():
+    if not _on_a_terminal():
         return None
 
     def show(count: int) -> None:
         click.echo(f"\r{count:,} fixes", nl=False, err=True)
 
     return show
+
+
+def _on_a_terminal() -> bool:
+    return sys.stderr.isatty()
