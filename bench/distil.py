@@ -48,7 +48,7 @@ def compared(
 
     from hearthway.distill.language import learn, run
     from hearthway.distill.language.settings import StudentSettings, TeacherSettings
-    from hearthway.distill.language.wordpieces import Pieces, pruned
+    from hearthway.distill.language.wordpieces import Pieces
 
     torch.set_num_threads(1)
     corpus = clinc.corpus(folder, variants=VARIANTS, seed=1, per_label=labels)
@@ -61,7 +61,7 @@ def compared(
     begun = time.process_time()
     taught = run.taught(corpus, recipe, work / f"labels-{labels}", print)
     student = recipe.student
-    vocabulary = pruned(taught.teacher.pieces, [o.text for o in corpus.pool], student.vocabulary)
+    vocabulary, _ = run.vocabulary_of(taught.teacher.pieces, corpus, student)
     pieces = Pieces(vocabulary, 64)
     first = learn.first_embedding(taught.teacher, vocabulary, student.width)
     shape = run.shape_of(student, corpus, vocabulary)

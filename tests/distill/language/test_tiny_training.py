@@ -20,6 +20,8 @@ from hearthway.records.errors import InputError
 from hearthway.student import cpu
 from hearthway.student.answer import Answerer
 from hearthway.student.format import read
+from hearthway.student.header import TextInput
+from hearthway.student.tokens import Tokenizer
 
 SETTINGS = run.Settings(
     task="tiny",
@@ -98,6 +100,27 @@ def test_a_small_student_of_the_same_teacher_has_a_table_of_four_bits(
     assert other.whole.in_scope > 0.95
     assert '"table_bits":4' in read(other.data).header.about.recipe["settings"]
     assert "table_bits" not in read(trained.data).header.about.recipe["settings"]
+
+
+def test_a_whole_vocabulary_has_words_that_no_text_has(
+    trained: run.Trained, work: Path, tmp_path: Path
+) -> None:
+    whole = msgspec.structs.replace(SETTINGS.student, vocabulary="whole", epochs=1, int_epochs=1)
+    other = run.train(
+        tiny.corpus(),
+        msgspec.structs.replace(SETTINGS, student=whole),
+        tmp_path,
+        lambda _: None,
+        teachers=work,
+    )
+    pieces = []
+    for one in (trained, other):
+        student = read(one.data)
+        given = student.header.input
+        assert isinstance(given, TextInput)
+        tokenizer = Tokenizer(given, student.tensors[given.vocabulary])
+        pieces.append(len(tokenizer.ids("turn off the fjord")))
+    assert pieces[0] > pieces[1] == 4
 
 
 def test_a_file_that_is_no_teacher_is_refused(tmp_path: Path) -> None:

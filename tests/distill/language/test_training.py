@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="the distill extra is not installed; .ci/run
 import torch
 
 from hearthway.distill.language import batches, export, learn, progress, rounding, tiny
-from hearthway.distill.language.net import INTENT, SLOTS, Net
+from hearthway.distill.language.net import INTENT, SLOTS, Net, lengthened
 from hearthway.distill.language.settings import NetShape, StudentSettings
 from hearthway.distill.language.teacher import Said
 from hearthway.distill.language.wordpieces import LETTERS, MORE, UNKNOWN, UNLABELLED, Pieces
@@ -103,6 +103,28 @@ def test_a_table_of_four_bits_is_half_as_long_and_near_what_it_stands_for() -> N
     plain = rounding.rounded(net.embedding, net.embedding.abs().amax() / 7, most=7).detach()
     one_gain = (plain * (net.embedding.abs().amax() / 7) - net.embedding).detach()
     assert off.square().mean() < one_gain.square().mean() / 2
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_rows_of_pieces_that_no_text_has_change_nothing_for_the_others(bits: int) -> None:
+    net = _net(1, slots=5, convs=2, bits=bits)
+    more = ["fjord", "##saurus"]
+    rows = net.embedding.detach()[-2:].flip(0) * 1.01
+    longer = lengthened(net, rows)
+    ids, lengths = torch.randint(0, len(VOCABULARY), (16, 12)), torch.randint(1, 13, (16,))
+    with torch.no_grad():
+        before, after = (export.exactly(one)(ids, lengths)[0] for one in (net, longer))
+    assert all(torch.equal(before[head], after[head]) for head in (INTENT, SLOTS))
+    off = (longer.table()[-2:] * longer.embedding_scale - rows).detach().abs().max()
+    assert off < float(rows.abs().max()) / (100 if bits == 8 else 6)
+    names = ("O", "B-x", "I-x", "B-y", "I-y")
+    labelling = export.Labelling("tiny", tuple("abcdefg"), 6, 5, names)
+    about = About(title="t", licence="none")
+    student = student_format.read(export.exported(longer, [*VOCABULARY, *more], labelling, about))
+    last = np.array([len(VOCABULARY), 3, len(VOCABULARY) + 1], np.int32)
+    with torch.no_grad():
+        heads, _ = export.exactly(longer)(torch.from_numpy(last)[None].long(), torch.tensor([3]))
+    assert (reference.run(student, last)[SLOTS] == heads[SLOTS][0].numpy()).all()
 
 
 def test_what_has_eight_bits_has_no_nibbles() -> None:

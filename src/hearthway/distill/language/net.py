@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hearthway.student.rescale import multiplier, pair
 
-from .rounding import HIGH, LOW, NIBBLE, added, gained, requantised, rounded, row_scales
+from .rounding import HIGH, LOW, NIBBLE, added, gained, gains_at, requantised, rounded, row_scales
 from .settings import NetShape
 
 LONGEST = 64  # pieces of a text
@@ -168,6 +169,19 @@ class Net(nn.Module):
                 self.embedding_scale.copy_(scale)
                 self.gains.copy_(gains)
         self.watched, self.whole = None, True
+
+
+def lengthened(net: Net, rows: Tensor) -> Net:
+    """A copy whose embedding goes on with more pieces' rows, by the scale that it has."""
+    longer = Net(msgspec.structs.replace(net.shape, pieces=net.shape.pieces + len(rows)))
+    state = net.state_dict()
+    state["embedding"] = torch.cat([state["embedding"], rows])
+    if net.gains is not None:
+        own = gains_at(rows, net.embedding_scale) if net.whole else torch.ones(len(rows), 1)
+        state["gains"] = torch.cat([net.gains, own])
+    longer.load_state_dict(state)
+    longer.whole = net.whole
+    return longer.eval()
 
 
 def _threes(x: Tensor) -> Tensor:

@@ -69,7 +69,10 @@ HOME = LanguageRecipe(
             "corpus_seed": str(CORPUS_SEED),
         },
         teacher=TeacherSettings(epochs=10, slots=3.0, lost_pieces=0.1),
-        student=StudentSettings(epochs=22, int_epochs=3, width=108, convs=4),
+        teachers=(1, 2),
+        student=StudentSettings(
+            vocabulary="whole", epochs=20, int_epochs=3, width=160, convs=4, table_bits=4
+        ),
         rejected=0.99,
     ),
     lambda folder: home.corpus(folder, variants=VARIANTS["home"], swaps=SWAPS, seed=CORPUS_SEED),

@@ -79,6 +79,11 @@ def gained(table: Tensor) -> tuple[Tensor, Tensor]:
     return scale, gains
 
 
+def gains_at(table: Tensor, scale: Tensor) -> Tensor:
+    """The best gain of each row at a scale that is given."""
+    return _gains(table.detach(), scale)[2]
+
+
 def _gains(table: Tensor, scale: Tensor) -> tuple[float, Tensor, Tensor]:
     """(squared error, scale, the best gains)."""
     least = torch.full((len(table), 1), torch.inf)

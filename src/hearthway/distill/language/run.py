@@ -19,11 +19,11 @@ from hearthway.student import header as h
 from . import datasets, export, learn, measure, progress, teacher
 from .asked import Asked
 from .following import followed
-from .net import Net
+from .net import Net, lengthened
 from .settings import NetShape, StudentSettings, TeacherSettings
 from .teacher import Said, Teacher
 from .texts import Corpus, Utterance, digest
-from .wordpieces import UNLABELLED, Pieces, pruned, tagged
+from .wordpieces import UNLABELLED, Pieces, pruned, tagged, unheard
 
 LONGEST = 64  # pieces that a student reads
 
@@ -110,19 +110,32 @@ def train(
     say(f"{settings.task}: {len(corpus.labelled)} labelled texts, {len(corpus.unlabelled)} others")
     first, said = taught(corpus, settings, teachers or work, say, endpoint)
     student = settings.student
-    vocabulary = pruned(first.pieces, [one.text for one in corpus.pool], student.vocabulary)
-    pieces = Pieces(vocabulary, LONGEST)
-    shape = shape_of(student, corpus, vocabulary)
+    heard, others = vocabulary_of(first.pieces, corpus, student)
+    pieces = Pieces([*heard, *others], LONGEST)
+    embedding = learn.first_embedding(first, pieces.vocabulary, student.width)
     whole, floats = learn.train_student(
         learn.lesson(pieces, corpus.pool, corpus.labels, corpus.slots, said),
-        shape,
+        shape_of(student, corpus, heard),
         student,
         work / f"student-{student.seed}",
         say,
-        learn.first_embedding(first, vocabulary, student.width),
+        embedding[: len(heard)],
     )
-    exact = export.exactly(whole)
-    return _filed(exact, floats, pieces, corpus, settings)
+    if others:
+        rows = embedding[len(heard) :]
+        whole, floats = lengthened(whole, rows), lengthened(floats, rows)
+    return _filed(export.exactly(whole), floats, pieces, corpus, settings)
+
+
+def vocabulary_of(
+    teacher: Pieces, corpus: Corpus, settings: StudentSettings
+) -> tuple[list[str], list[str]]:
+    """(pieces that are learned; of a whole vocabulary the others, which no text of the pool has)."""
+    texts = [one.text for one in corpus.pool]
+    if settings.vocabulary != "whole":
+        return pruned(teacher, texts, settings.vocabulary), []
+    heard = pruned(Pieces(teacher.vocabulary, LONGEST), texts, None)
+    return heard, unheard(teacher, heard)
 
 
 def shape_of(settings: StudentSettings, corpus: Corpus, vocabulary: Sequence[str]) -> NetShape:

@@ -42,7 +42,9 @@ class StudentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Distillation: first in floats, then with the roundings of the integers."""
 
     seed: int = 1
-    vocabulary: int = 8000
+    vocabulary: int | Literal["whole"] = (
+        8000  # pieces; the whole one: those of no text as the teacher has them
+    )
     width: int = 128
     channels: int = 192
     convs: int = 3

@@ -35,8 +35,8 @@ class Pieces:
         return [[token.id for token in self.tokens(text)] for text in texts]
 
 
-def pruned(teacher: Pieces, texts: Iterable[str], size: int) -> list[str]:
-    """`size` pieces: the unknown, every ASCII letter and digit alone and inside a word, then the commonest.
+def pruned(teacher: Pieces, texts: Iterable[str], size: int | None) -> list[str]:
+    """`size` pieces, or all that the texts have: the unknown, every ASCII letter and digit alone and inside a word, then the commonest.
 
     A word whose piece was left out is cut into shorter ones, so that nothing in ASCII letters is unknown.
     """
@@ -45,11 +45,21 @@ def pruned(teacher: Pieces, texts: Iterable[str], size: int) -> list[str]:
         counts.update(ids)
     kept = dict.fromkeys([UNKNOWN, *LETTERS, *(MORE + letter for letter in LETTERS)])
     for number, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        if len(kept) >= size:
+        if size is not None and len(kept) >= size:
             break
         if not teacher.vocabulary[number].startswith("["):
             kept[teacher.vocabulary[number]] = None
     return list(kept)
+
+
+def unheard(teacher: Pieces, kept: Iterable[str]) -> list[str]:
+    """The teacher's other pieces of ASCII letters, digits and signs, in its order."""
+    known = set(kept)
+    return [
+        piece
+        for piece in teacher.vocabulary
+        if piece.isascii() and not piece.startswith("[") and piece not in known
+    ]
 
 
 def slot_labels(utterances: Iterable[Utterance]) -> tuple[str, ...]:
