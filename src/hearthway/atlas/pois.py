@@ -120,8 +120,7 @@ class Pois:
                 yield from self._cell(y, x)
 
     def _around(self, lat: float, lon: float, radius_m: float) -> Iterator[Stored]:
-        north = radius_m / METRES_PER_DEGREE
-        east = north / max(0.01, cos(radians(min(89.0, abs(lat) + north))))
+        north, east = _degrees(lat, radius_m)
         return self._box(lat - north, lon - east, lat + north, lon + east)
 
     def named(self, name: str, lat: float, lon: float, within_m: float) -> list[Poi]:
@@ -140,13 +139,17 @@ class Pois:
         if not valid_point(lat, lon) or not radius_m >= 0:
             return []
         wanted = frozenset(kinds)
+        radius_m = min(radius_m, 1e6)
+        north, east = _degrees(lat, radius_m)
         found = []
-        for stored in self._around(lat, lon, min(radius_m, 1e6)):
+        for stored in self._around(lat, lon, radius_m):
             poi = stored.poi
-            if poi.kind in wanted:
-                apart_m = distance_m(lat, lon, poi.lat, poi.lon)
-                if apart_m <= radius_m:
-                    found.append((apart_m, poi.osm_id, poi))
+            # Most of what lies in the same cells is out of the box, which costs less to see than a distance.
+            if abs(poi.lat - lat) > north or abs(poi.lon - lon) > east or poi.kind not in wanted:
+                continue
+            apart_m = distance_m(lat, lon, poi.lat, poi.lon)
+            if apart_m <= radius_m:
+                found.append((apart_m, poi.osm_id, poi))
         found.sort(key=lambda item: item[:2])
         return [poi for _, _, poi in found]
 
@@ -224,3 +227,9 @@ class Pois:
             if best is None or candidate < best:
                 best = candidate
         return None if best is None else best[2]
+
+
+def _degrees(lat: float, radius_m: float) -> tuple[float, float]:
+    """How far north and how far east a circle about a point at `lat` reaches, at least."""
+    north = radius_m / METRES_PER_DEGREE
+    return north, north / max(0.01, cos(radians(min(89.0, abs(lat) + north))))

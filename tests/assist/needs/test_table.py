@@ -205,6 +205,31 @@ def test_spots_are_where_stays_lie_together_and_the_newest_are_kept(world: Any) 
     assert p_of([], [], street(world)) == 0.0
 
 
+def test_the_map_is_asked_about_a_spot_once_until_one_sits_there_again(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every moment of a drive asks about all spots."""
+    pois, asked = village(world), []
+    near = type(pois).near
+
+    def counted(self: Any, *where: Any) -> Any:
+        asked.append(where)
+        return near(self, *where)
+
+    monkeypatch.setattr(type(pois), "near", counted)
+    spot = spots_of(stays(2, 5.0, 3.0))[0]
+    first = ratio(spot, pois, OPEN_SHARE)
+    assert first > 0.0
+    assert asked
+    asked.clear()
+    assert ratio(spots_of(stays(2, 5.0, 3.0))[0], pois, OPEN_SHARE) == first
+    assert not asked
+    assert ratio(spots_of(stays(3, 5.0, 3.0))[0], pois, OPEN_SHARE) != first  # a newer stay
+    assert asked
+    other = village(world, inn=OpenState.CLOSED)  # another map
+    assert ratio(spot, other, OPEN_SHARE) == 0.0
+
+
 def test_each_place_counts_as_probably_as_one_goes_there_for_a_meal(world: Any) -> None:
     """The errand next door has more stays, and is where one is hardly heading."""
     town = village(world)

@@ -12,6 +12,7 @@ spot in a town's middle says little, one in a village more, and several, each ri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 from math import exp, log, pi, sqrt
 
@@ -117,17 +118,29 @@ def ratio(spot: Spot, pois: PoiIndex, open_share: float) -> float:
     """
     newest = spot.meals[0]
     half_way_s = 0.5 * (newest.time_s + newest.end_s)
-    for poi in islice(pois.near(spot.lat, spot.lon, TABLE_REACH_M, MEAL), TABLES):
-        state = pois.opening(poi, half_way_s).state
+    first = _first_table(pois, spot.lat, spot.lon, half_way_s)  # type: ignore[arg-type]  # a map, by its identity
+    if first is None:
+        return 0.0
+    square, is_open, density = first
+    variance = HOUSE_M**2 + FIX_M**2 / len(spot.meals)
+    here = exp(-0.5 * square / variance) / (2.0 * pi * variance)
+    opened = 1.0 if is_open else open_share
+    return opened * habit_ratio(spot) * here / (density * exp(-pi * density * square))
+
+
+# A spot stays where it is until one sits there again, and is asked about at every moment of a drive.
+@lru_cache(maxsize=64)
+def _first_table(
+    pois: PoiIndex, lat: float, lon: float, time_s: float
+) -> tuple[float, bool, float] | None:
+    """Of the nearest table that may have been open then: (squared metres to it, was it open, tables a square metre)."""
+    for poi in islice(pois.near(lat, lon, TABLE_REACH_M, MEAL), TABLES):
+        state = pois.opening(poi, time_s).state
         if state is OpenState.CLOSED:
             continue
-        square = distance_m(spot.lat, spot.lon, poi.lat, poi.lon) ** 2
-        density = tables_per_m2(pois, spot.lat, spot.lon)
-        variance = HOUSE_M**2 + FIX_M**2 / len(spot.meals)
-        here = exp(-0.5 * square / variance) / (2.0 * pi * variance)
-        opened = 1.0 if state is OpenState.OPEN else open_share
-        return opened * habit_ratio(spot) * here / (density * exp(-pi * density * square))
-    return 0.0
+        square = distance_m(lat, lon, poi.lat, poi.lon) ** 2
+        return square, state is OpenState.OPEN, tables_per_m2(pois, lat, lon)
+    return None
 
 
 def shares(ratios: Sequence[float]) -> list[float]:
