@@ -248,19 +248,25 @@ def test_a_manifest_that_lies_about_its_whole_is_found_at_the_end(tmp_path: Path
 # in a household ---------------------------------------------------------------------------------------------------
 
 
+async def _newer(nodes: Any, files: Path) -> tuple[Models, list[bytes | None]]:
+    """The phone's models, of which the newer serves, and what is told from now on to who uses it."""
+    phone: Models = nodes["phone"].part(Models)
+    told: list[bytes | None] = []
+    phone.watch(TASK, lambda: told.append(serves(nodes["phone"])))
+    for data in (OLD, NEW):
+        await give(nodes, files, data, "home", "phone")
+        await nodes.until(lambda data=data: told == [data])
+        told.clear()
+    return phone, told
+
+
 @pytest.mark.usefixtures("opaque")
 def test_a_file_changed_on_the_disk_never_runs_and_is_fetched_again(
     household: Any, tmp_path: Path
 ) -> None:
     async def main() -> None:
         async with household(phone="phone") as nodes:
-            phone = nodes["phone"].part(Models)
-            told: list[bytes | None] = []
-            phone.watch(TASK, lambda: told.append(serves(nodes["phone"])))
-            for data in (OLD, NEW):
-                await give(nodes, tmp_path / "files", data, "home", "phone")
-                await nodes.until(lambda data=data: told == [data])
-                told.clear()
+            phone, told = await _newer(nodes, tmp_path / "files")
             found = phone.load(TASK)
             assert found is not None
             assert found[1] == NEW  # the control
@@ -279,19 +285,13 @@ def test_a_file_changed_on_the_disk_never_runs_and_is_fetched_again(
 
 @pytest.mark.usefixtures("opaque")
 def test_who_took_another_hears_of_what_became_whole_as_its_fetch_was_ended(
-    household: Any, tmp_path: Path
+    household: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stands on the disk already while the fetch still waits to be told so, and is looked for no longer."""
 
     async def main() -> None:
         async with household(phone="phone") as nodes:
-            phone = nodes["phone"].part(Models)
-            told: list[bytes | None] = []
-            phone.watch(TASK, lambda: told.append(serves(nodes["phone"])))
-            for data in (OLD, NEW):
-                await give(nodes, tmp_path / "files", data, "home", "phone")
-                await nodes.until(lambda data=data: told == [data])
-                told.clear()
+            phone, told = await _newer(nodes, tmp_path / "files")
             artefacts, is_whole, may_end = phone.shelf.artefacts, asyncio.Event(), threading.Event()
             finish, loop = artefacts.finish, asyncio.get_running_loop()
 
@@ -301,7 +301,7 @@ def test_who_took_another_hears_of_what_became_whole_as_its_fetch_was_ended(
                 assert may_end.wait(20.0)
                 return done
 
-            artefacts.finish = finished
+            monkeypatch.setattr(artefacts, "finish", finished)
             (nodes["phone"].paths.models / f"{phone.shelf.serving(TASK)}.student").write_bytes(OLD)
             assert serves(nodes["phone"]) == OLD
             async with asyncio.timeout(20.0):
