@@ -85,6 +85,29 @@ def test_a_device_that_answers_elsewhere_is_written_down_for_everybody(household
     asyncio.run(main())
 
 
+def test_who_came_is_looked_for_again_where_the_first_looks_failed(
+    household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "SOON_S", (0.05,) * 5)
+
+    async def main() -> None:
+        async with _home(household) as (nodes, wire, _):
+            asked: list[str] = []
+
+            async def answers_at(device_id: str, address: str) -> bool:
+                asked.append(address)
+                return address == NEW and asked.count(NEW) > 2  # two probes are lost
+
+            monkeypatch.setattr(wire, "answers_at", answers_at)
+            wire.seen["phone"] = NEW
+            nodes["home"].part(Roaming).peer_changed("phone", alive=True)
+            await nodes.until(lambda: _listed(nodes["home"]) == NEW)
+            await asyncio.sleep(0.5)
+            assert asked.count(NEW) == 3, "who is listed where he is seen is looked for no more"
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("seen", "there"),
     [

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hearthway.links")
 Request = dict[str, Any]
-SETTLE_S = 1.0  # a device that has just come may still say by itself where it is
+# Looks after somebody came. At first he may still say by himself where he is; and one look may meet a session that is opened anew.
+SOON_S = (1.0, 1.0, 2.0, 4.0, 8.0)
 AGAIN_S = 30.0  # between two addresses written down for one device by what the home saw
 LOOK_S = 300.0  # a stream that was replaced without anybody going is seen within this time
 _AT_HOME = tuple(
@@ -62,8 +63,20 @@ class Roaming(Part):
             await self.look(mesh)
 
     async def _soon(self, mesh: MeshNode) -> None:
-        await asyncio.sleep(SETTLE_S)
-        await self.look(mesh)
+        for pause_s in SOON_S:
+            await asyncio.sleep(pause_s)
+            if self.node.mesh is not mesh or not self._elsewhere(mesh):
+                return
+            await self.look(mesh)
+
+    def _elsewhere(self, mesh: MeshNode) -> bool:
+        """Is a member seen where the list does not say?"""
+        wire: object = self.node.wire
+        return isinstance(wire, Located) and any(
+            seen != member.address and usable(seen)
+            for member in mesh.identity.roster.members
+            for seen in (wire.address_of(member.device_id),)
+        )
 
     async def look(self, mesh: MeshNode) -> None:
         """Write down where members answer now that are no longer where the list says; safe to call at any time."""
