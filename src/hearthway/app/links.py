@@ -11,11 +11,12 @@ import asyncio
 import ipaddress
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from hearthway.mesh.links.probe import split_address
 from hearthway.mesh.links.relay import Located, Parkable
+from hearthway.mesh.trust.roster import Member
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.signals import Signal
 
@@ -65,18 +66,18 @@ class Roaming(Part):
     async def _soon(self, mesh: MeshNode) -> None:
         for pause_s in SOON_S:
             await asyncio.sleep(pause_s)
-            if self.node.mesh is not mesh or not self._elsewhere(mesh):
+            if self.node.mesh is not mesh or not any(self._elsewhere(mesh)):
                 return
             await self.look(mesh)
 
-    def _elsewhere(self, mesh: MeshNode) -> bool:
-        """Is a member seen where the list does not say?"""
+    def _elsewhere(self, mesh: MeshNode) -> Iterator[tuple[Member, str]]:
+        """Members that are seen where the list does not say, and where that is."""
         wire: object = self.node.wire
-        return isinstance(wire, Located) and any(
-            seen != member.address and usable(seen)
-            for member in mesh.identity.roster.members
-            for seen in (wire.address_of(member.device_id),)
-        )
+        if isinstance(wire, Located):
+            for member in mesh.identity.roster.members:
+                seen = wire.address_of(member.device_id)
+                if seen != member.address and usable(seen):
+                    yield member, seen
 
     async def look(self, mesh: MeshNode) -> None:
         """Write down where members answer now that are no longer where the list says; safe to call at any time."""
@@ -84,9 +85,9 @@ class Roaming(Part):
         if self.node.mesh is not mesh or not isinstance(wire, Located):
             return
         async with self._looking:
-            for member in mesh.identity.roster.members:
-                device_id, seen = member.device_id, wire.address_of(member.device_id)
-                if seen == member.address or not usable(seen) or not mesh.ready(device_id):
+            for member, seen in self._elsewhere(mesh):
+                device_id = member.device_id
+                if not mesh.ready(device_id):
                     continue
                 if self.now() - self._moved_s.get(device_id, float("-inf")) < AGAIN_S:
                     continue
