@@ -5,7 +5,8 @@ likelihood of the route so far, for each place d:
            heading   the excess of going via here, (origin->here + here->d - origin->d) / origin->here, weighed as the
                      concentration of a von Mises distribution; and the same for the last 300 and 800 m
            detour    each km driven out of the way to d counts against it
-           nearing   the nearer the route has come to d, relative to the start, the likelier d
+           nearing   the nearer the route has come to d, relative to the start, the likelier d; and no more than that
+                     past legs that led elsewhere seldom came as near (`passing`)
            following past trips to d that took the same streets count more, those that did not count less
            own way   where the route is one's own way to several places, heading, detour and nearing say nothing
                      between them: they share what these say, and are told apart where their ways part
@@ -26,6 +27,7 @@ from hearthway.records.situation import Planned
 
 from .drawn import GOAL, Goal, drawn, next_goal
 from .flat import gap_m
+from .passing import Passing
 from .places import KnownPlace
 from .prior import Departure, PastTrip, Prior, prior_of, priors_of
 from .regularity import Regularity
@@ -39,6 +41,7 @@ DRIVEN_MPS = 70.0  # whoever was faster flew
 MAX_TRIPS = 4_000
 MAX_PATHS = 400
 PATH_POINTS = 96
+COUNTS = 7.0  # in log-odds: a place so much less likely than the likeliest does not count
 ASKED = 2  # priors kept: of the leg under way, and of the one that may have begun at a stop on it
 Point = tuple[float, float]
 _Asked = tuple[Departure, tuple[Change, ...], Point | None]
@@ -53,6 +56,7 @@ class Tuning(Struct, frozen=True, kw_only=True):
     detour_km: float = 0.8  # against a place for each km driven out of its way, up to 6
     nearing: float = 1.6
     near_m: float = 150.0
+    passing: float = 2.0  # in votes: how firmly one holds to this, against legs that came as near and went on
     following: float = 0.5
     follow_gain: float = 4.0
     follow_pivot: float = 0.4
@@ -107,12 +111,14 @@ class DestinationModel:
         self._longest_m = max(map(_driven_m, trips), default=0.0)
         self.where_next = WhereNext()
         self.index = RouteIndex()
+        self._passing = Passing(trips)
         for at, trip in enumerate(trips):
             self.index.add(at, trip.path)
 
     def places_changed(self) -> None:
         """Places were joined, divided or given up, and the trips with them."""
         self._asked.clear()
+        self._passing.clear()
         self.where_next = WhereNext()
 
     def foretell(
@@ -138,6 +144,7 @@ class DestinationModel:
                 self.index.drop(len(self.trips) - MAX_PATHS)
         if len(self.trips) > MAX_TRIPS:
             del self.trips[: MAX_TRIPS // 8]
+            self._passing.clear()
             self.index = RouteIndex()
             for at, past in enumerate(self.trips):
                 self.index.add(at, past.path)
@@ -163,10 +170,11 @@ class DestinationModel:
         new = log(prior.new)
         if track is not None and track.points:
             route = _Route(track, self.tuning)
-            fit = {}
-            for place in scores:
-                spot = goal.place if goal is not None and place == goal.index else places[place]
-                fit[place] = route.score(spot)
+            spots = {place: places[place] for place in scores if place != GOAL}
+            if goal is not None and goal.index in scores:
+                spots[goal.index] = goal.place
+            fit = {place: route.score(spot) for place, spot in spots.items()}
+            self._weaken(fit, scores, spots, route, prior.votes)
             followed = self._follow(follower, prior)
             fit = _shared(fit, {place: one.own_way for place, one in followed.items()})
             for place in scores:
@@ -207,6 +215,28 @@ class DestinationModel:
                 del self._asked[next(iter(self._asked))]
             self._asked[asked] = prior
         return prior
+
+    def _weaken(
+        self,
+        fit: dict[int, float],
+        before: dict[int, float],
+        spots: dict[int, KnownPlace],
+        route: _Route,
+        votes: list[float],
+    ) -> None:
+        """How well the route fits the places that count, less what coming near them does not tell in this life."""
+        least = max(before[place] + said for place, said in fit.items()) - COUNTS
+        firmly = self.tuning.passing
+        for place, spot in spots.items():
+            if before[place] + fit[place] < least:
+                continue
+            left_m, nearing = route.nearing(spot)
+            if nearing <= 0.0:
+                continue
+            passed = self._passing.by(spot, place, votes)
+            seldom = exp(-nearing)  # of legs to elsewhere so many come as near, for all that is known
+            often = (passed.within(left_m) + firmly * seldom) / (passed.all + firmly)
+            fit[place] -= max(0.0, log(often / seldom))
 
     def _ramp(self, follower: Follower) -> float:
         return follower.seen_m / (follower.seen_m + self.tuning.follow_from_m)
@@ -326,12 +356,18 @@ class _Route:
             if leg > 80.0:
                 self._legs.append((back, leg, weight))
 
-    def score(self, place: KnownPlace) -> float:
-        """Log-likelihood of this route for a place, up to a constant that all places share."""
+    def nearing(self, place: KnownPlace) -> tuple[float, float]:
+        """(metres that are left, what having come so near says for the place)."""
         tune, first, here = self._tuning, self._first, self._here
         left = gap_m(here[1], here[2], place.lat, place.lon)
         whole = gap_m(first[1], first[2], place.lat, place.lon)
-        score = tune.nearing * log((whole + tune.near_m) / (left + tune.near_m))
+        return left, tune.nearing * log((whole + tune.near_m) / (left + tune.near_m))
+
+    def score(self, place: KnownPlace) -> float:
+        """Log-likelihood of this route for a place, up to a constant that all places share."""
+        tune, first, here = self._tuning, self._first, self._here
+        left, score = self.nearing(place)
+        whole = gap_m(first[1], first[2], place.lat, place.lon)
         if self._gone > 50.0:
             excess = max(0.0, self._gone + left - whole) / self._gone
             score += self.ramp * tune.heading * (1.0 - excess)
