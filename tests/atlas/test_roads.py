@@ -285,3 +285,37 @@ def test_how_far_the_nearest_road_is() -> None:
     assert near == pytest.approx(111.2, abs=0.5)
     assert roads.road_m(lat + 0.004, lon) is None
     assert roads.road_m(91.0, lon) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(way_lists(), st.data())
+def test_ways_to_many_ends_are_as_long_as_each_route(ways: list[Way], data: st.DataObject) -> None:
+    roads = network(ways, SIDE)
+    nodes = on_main(roads, SIDE)
+    if not nodes:
+        return
+    pick = st.sampled_from(nodes)
+    start = node_point(data.draw(pick), SIDE)
+    ends = [node_point(data.draw(pick), SIDE) for _ in range(4)]
+    for end, metres in zip(ends, roads.ways_m(start, ends), strict=True):
+        found = roads.route(start, end)
+        assert found is not None
+        assert metres == pytest.approx(found.distance_m, abs=1e-6)
+
+
+def test_off_the_map_and_nowhere_there_is_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways: list[Way] = [(list(range(SIDE)), 500, True, True), ([2, 2 + SIDE], 500, True, True)]
+    roads = network(ways, SIDE)
+    here, there = node_point(0, SIDE), node_point(2 + SIDE, SIDE)
+    far = (48.0, 9.5)
+    told = roads.ways_m(here, [far, there, (91.0, 0.0)])
+    assert told[0] is None
+    assert told[2] is None
+    corner = node_point(2, SIDE)
+    by_road_m = distance_m(*here, *corner) + distance_m(*corner, *there)
+    assert told[1] == pytest.approx(by_road_m, rel=1e-2)
+    assert roads.ways_m(far, [here]) == [None]
+    assert roads.ways_m((91.0, 0.0), [here]) == [None]
+    assert roads.ways_m(here, []) == []
+    monkeypatch.setattr("hearthway.atlas.roads.MOST_SETTLED", 0)
+    assert roads.ways_m(here, [there]) == [None]  # farther than it is searched

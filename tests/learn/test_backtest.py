@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -79,6 +79,11 @@ class _RoadAt:
 
     def road_m(self, lat: float, lon: float) -> float | None:
         return self._metres
+
+    def ways_m(
+        self, start: tuple[float, float], ends: Sequence[tuple[float, float]]
+    ) -> list[float | None]:
+        return [None for _ in ends]
 
 
 @pytest.mark.parametrize(

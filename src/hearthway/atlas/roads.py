@@ -25,6 +25,7 @@ from hearthway.records.poi import Detour, Route
 from .columns import Column, Ints, RoadColumns
 from .streets import ACCESS_MPS, Anchor, Join, Pace, Point, Snap, Streets
 
+MOST_SETTLED = 20_000  # junctions: all within half an hour of a city, searched in less than 0.1 s
 Snaps = dict[int, tuple[Snap, ...]]
 
 
@@ -99,10 +100,38 @@ class RoadNetwork:
         """Metres to the nearest road of this map; None where none is within 300 m."""
         return self._streets.nearest_m(lat, lon) if valid_point(lat, lon) else None
 
+    def ways_m(self, start: Point, ends: Sequence[Point]) -> list[float | None]:
+        """Road metres of the fastest way to each end; None off the map, and where none is found among `MOST_SETTLED` junctions."""
+        found: list[float | None] = [None] * len(ends)
+        groups: dict[int, list[int]] = {}
+        snaps = self._snaps(start) if valid_point(*start) else {}
+        theirs = [self._snaps(end) if snaps and valid_point(*end) else {} for end in ends]
+        for at, those in enumerate(theirs):
+            component = _component(snaps, those) if those else None
+            if component is not None:
+                groups.setdefault(component, []).append(at)
+        pace = Pace.of(start, start)  # of what is off the map; nothing here is
+        for component, members in groups.items():
+            begin = self._streets.anchor(start, component, snaps[component], pace)
+            goals = [
+                self._streets.anchor(ends[at], component, theirs[at][component], pace)
+                for at in members
+            ]
+            arriving = [join for goal in goals for join in goal.arriving]
+            search = self._search(begin.leaving, arriving, self._out, MOST_SETTLED)
+            for at, goal in zip(members, goals, strict=True):
+                way = self._way(begin, goal, search, goal.arriving, pace)
+                found[at] = None if way.seconds == inf else way.metres
+        return found
+
     def _search(
-        self, seeds: Sequence[Join], targets: Iterable[Join], adjacency: Adjacency
+        self,
+        seeds: Sequence[Join],
+        targets: Iterable[Join],
+        adjacency: Adjacency,
+        most: int | None = None,
     ) -> Search:
-        """Dijkstra from the seeds until every target's vertex is settled."""
+        """Dijkstra from the seeds until every target's vertex is settled, or so many are."""
         begin, end, cost_s = adjacency.begin, adjacency.end, adjacency.seconds
         start, by, chain_m = adjacency.start, adjacency.chain, self._streets.chain_m
         best: dict[int, float] = {}
@@ -115,7 +144,7 @@ class RoadNetwork:
                 best[seed.vertex], metres[seed.vertex] = seed.seconds, seed.metres
                 heappush(heap, (seed.seconds, seed.vertex))
         left = {join.vertex for join in targets}
-        while heap and left:
+        while heap and left and (most is None or len(settled) < most):
             at_s, vertex = heappop(heap)
             if vertex in settled:
                 continue

@@ -197,6 +197,12 @@ class Atlas:
         """See RoadNetwork.road_m."""
         return self.roads.road_m(lat, lon)
 
+    def ways_m(
+        self, start: tuple[float, float], ends: Sequence[tuple[float, float]]
+    ) -> list[float | None]:
+        """See RoadNetwork.ways_m."""
+        return self.roads.ways_m(start, ends)
+
     def route(self, a: tuple[float, float], b: tuple[float, float]) -> Route | None:
         """See RoadNetwork.route."""
         return self.roads.route(a, b)

@@ -23,15 +23,17 @@ from math import exp, log
 
 from msgspec import Struct
 
+from hearthway.records.poi import RoadNear
 from hearthway.records.situation import Planned
 
 from .drawn import GOAL, Goal, drawn, next_goal
+from .fit import TUNING, ByRoad, RouteFit, Tuning
 from .flat import gap_m
-from .passing import Passing
+from .passing import Passed, Passing
 from .places import KnownPlace
 from .prior import Departure, PastTrip, Prior, prior_of, priors_of
 from .regularity import Regularity
-from .routes import Follower, RouteIndex, Track, point_behind
+from .routes import Follower, RouteIndex, Track
 from .settling import Change
 from .where_next import WhereNext
 
@@ -41,36 +43,13 @@ DRIVEN_MPS = 70.0  # whoever was faster flew
 MAX_TRIPS = 4_000
 MAX_PATHS = 400
 PATH_POINTS = 96
-COUNTS = 7.0  # in log-odds: a place so much less likely than the likeliest does not count
+COUNTS, COUNTED_ON = (
+    7.0,
+    4.0,
+)  # in log-odds, less likely than the likeliest: on the way, and as one leaves
 ASKED = 2  # priors kept: of the leg under way, and of the one that may have begun at a stop on it
 Point = tuple[float, float]
 _Asked = tuple[Departure, tuple[Change, ...], Point | None]
-
-
-class Tuning(Struct, frozen=True, kw_only=True):
-    """The constants, in one place."""
-
-    heading: float = 1.9  # weights of the route so far
-    leg_short: float = 0.45  # the last 300 m
-    leg_long: float = 0.1  # the last 800 m
-    detour_km: float = 0.8  # against a place for each km driven out of its way, up to 6
-    nearing: float = 1.6
-    near_m: float = 150.0
-    passing: float = 2.0  # in votes: how firmly one holds to this, against legs that came as near and went on
-    following: float = 0.5
-    follow_gain: float = 4.0
-    follow_pivot: float = 0.4
-    follow_from_m: float = 400.0
-    unseen_path: float = 0.5
-    taken_from: float = 0.5  # of the recent route shared with a past trip: from here on
-    taken_to: float = 0.9  # it may be that way, and from here on it is
-    own_way: float = 0.05  # in votes: with so many past trips it is one's own way or chance
-    own_from_m: float = 150.0
-    new_route: float = 0.5  # what an arbitrary destination is worth once there is a route
-    new_followed: float = 0.6  # less of it where past routes are being followed
-
-
-TUNING = Tuning()
 
 
 class Posterior(Struct, frozen=True):
@@ -101,12 +80,15 @@ class DestinationModel:
         trips: list[PastTrip],
         regular: Regularity | None = None,
         *,
+        roads: RoadNear | None = None,
         tuning: Tuning = TUNING,
     ) -> None:
+        """`roads`: of a map, if there is one; what is learned does not depend on it."""
         self.trips = trips
         self.regular = Regularity() if regular is None else regular
         self._foretold: tuple[float, list[Prior]] | None = None
         self.tuning = tuning
+        self.roads = None if roads is None else ByRoad(roads)
         self._asked: dict[_Asked, Prior] = {}
         self._longest_m = max(map(_driven_m, trips), default=0.0)
         self.where_next = WhereNext()
@@ -169,12 +151,11 @@ class DestinationModel:
         scores = {place: log(p) for place, p in prior.places.items()}
         new = log(prior.new)
         if track is not None and track.points:
-            route = _Route(track, self.tuning)
+            route = RouteFit(track, self.tuning)
             spots = {place: places[place] for place in scores if place != GOAL}
             if goal is not None and goal.index in scores:
                 spots[goal.index] = goal.place
-            fit = {place: route.score(spot) for place, spot in spots.items()}
-            self._weaken(fit, scores, spots, route, prior.votes)
+            fit = self._fit(route, spots, scores, prior.votes)
             followed = self._follow(follower, prior)
             fit = _shared(fit, {place: one.own_way for place, one in followed.items()})
             for place in scores:
@@ -216,27 +197,32 @@ class DestinationModel:
             self._asked[asked] = prior
         return prior
 
-    def _weaken(
+    def _fit(
         self,
-        fit: dict[int, float],
-        before: dict[int, float],
+        route: RouteFit,
         spots: dict[int, KnownPlace],
-        route: _Route,
+        before: dict[int, float],
         votes: list[float],
-    ) -> None:
-        """How well the route fits the places that count, less what coming near them does not tell in this life."""
-        least = max(before[place] + said for place, said in fit.items()) - COUNTS
+    ) -> dict[int, float]:
+        """How well the route fits each place; what is costly to know, of those that count."""
+        gaps = {place: route.by_bee_line(spot) for place, spot in spots.items()}
+        fit = {place: route.score(one) for place, one in gaps.items()}
+        likely = _likely(before, fit, spots)
+        if self.roads is not None:
+            for place, one in route.by_road(self.roads, likely).items():
+                fit[place] = route.score(one)
+        for place, spot in likely.items():
+            nearing = route.nearing(gaps[place])
+            if nearing > 0.0:
+                passed = self._passing.by(spot, place, votes)
+                fit[place] -= self._comes_near(passed, gaps[place].left, exp(-nearing))
+        return fit
+
+    def _comes_near(self, passed: Passed, left_m: float, seldom: float) -> float:
+        """What coming so near does not tell in this life. `seldom`: the share of legs to elsewhere that come as near, of most lives."""
         firmly = self.tuning.passing
-        for place, spot in spots.items():
-            if before[place] + fit[place] < least:
-                continue
-            left_m, nearing = route.nearing(spot)
-            if nearing <= 0.0:
-                continue
-            passed = self._passing.by(spot, place, votes)
-            seldom = exp(-nearing)  # of legs to elsewhere so many come as near, for all that is known
-            often = (passed.within(left_m) + firmly * seldom) / (passed.all + firmly)
-            fit[place] -= max(0.0, log(often / seldom))
+        often = (passed.within(left_m) + firmly * seldom) / (passed.all + firmly)
+        return max(0.0, log(often / seldom))
 
     def _ramp(self, follower: Follower) -> float:
         return follower.seen_m / (follower.seen_m + self.tuning.follow_from_m)
@@ -273,6 +259,19 @@ class DestinationModel:
             )
             for place in weight
         }
+
+
+def _likely(
+    before: dict[int, float], fit: dict[int, float], spots: dict[int, KnownPlace]
+) -> dict[int, KnownPlace]:
+    """The places that count: likely as one left, or by the route as the crow flies, which a river can mislead."""
+    leaving = max(before[place] for place in spots) - COUNTED_ON
+    least = max(before[place] + fit[place] for place in spots) - COUNTS
+    return {
+        place: spot
+        for place, spot in spots.items()
+        if before[place] >= leaving or before[place] + fit[place] >= least
+    }
 
 
 class _Followed(Struct, frozen=True):
@@ -338,41 +337,3 @@ def _with_calendar(
         return prior, None
     entry, goal = found
     return drawn(prior, places, here, departure.time_s, entry.start_s, goal), goal
-
-
-class _Route:
-    """The route so far, ready to be scored against each place."""
-
-    def __init__(self, track: Track, tuning: Tuning) -> None:
-        self._tuning = tuning
-        self._first = track.points[0]
-        self._here = track.last if track.last is not None else track.points[-1]
-        self._gone = gap_m(self._first[1], self._first[2], self._here[1], self._here[2])
-        self.ramp = self._gone / (self._gone + tuning.near_m)
-        self._legs = []
-        for metres, weight in ((300.0, tuning.leg_short), (800.0, tuning.leg_long)):
-            back = point_behind(track, metres)
-            leg = gap_m(back[1], back[2], self._here[1], self._here[2])
-            if leg > 80.0:
-                self._legs.append((back, leg, weight))
-
-    def nearing(self, place: KnownPlace) -> tuple[float, float]:
-        """(metres that are left, what having come so near says for the place)."""
-        tune, first, here = self._tuning, self._first, self._here
-        left = gap_m(here[1], here[2], place.lat, place.lon)
-        whole = gap_m(first[1], first[2], place.lat, place.lon)
-        return left, tune.nearing * log((whole + tune.near_m) / (left + tune.near_m))
-
-    def score(self, place: KnownPlace) -> float:
-        """Log-likelihood of this route for a place, up to a constant that all places share."""
-        tune, first, here = self._tuning, self._first, self._here
-        left, score = self.nearing(place)
-        whole = gap_m(first[1], first[2], place.lat, place.lon)
-        if self._gone > 50.0:
-            excess = max(0.0, self._gone + left - whole) / self._gone
-            score += self.ramp * tune.heading * (1.0 - excess)
-            score -= tune.detour_km * min(6.0, excess * self._gone / 1000.0)
-        for back, leg, weight in self._legs:
-            before = gap_m(back[1], back[2], place.lat, place.lon)
-            score += weight * (1.0 - max(0.0, leg + left - before) / leg)
-        return score

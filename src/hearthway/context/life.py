@@ -95,7 +95,7 @@ class Life:
         self._stays = StayDetector(self.state.window)
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
         self._halts = StayDetector(self.state.halt, radius_m=HALT_M, min_s=HALT_MIN_S)
-        self.model = DestinationModel(self.state.trips, self.state.regular)
+        self.model = DestinationModel(self.state.trips, self.state.regular, roads=roads)
         self._way = Way(self.model.index, self.state.track)
         self._since = Way(self.model.index, self.state.since)
         self._assembler = FixAssembler(self.state.streams)

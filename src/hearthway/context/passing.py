@@ -11,7 +11,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from math import cos, inf, radians
+from math import cos, inf, radians, sqrt
 from typing import NamedTuple
 
 from hearthway.records.geo import METRES_PER_DEGREE
@@ -93,4 +93,4 @@ def _nearest_m(path: Sequence[tuple[float, float]], lat: float, lon: float) -> f
     """Metres from a spot to the nearest point of a way; its points lie 100 m apart, farther on long ways."""
     scale = cos(radians(lat)) ** 2
     square = min(((a - lat) ** 2 + scale * (b - lon) ** 2 for a, b in path), default=inf)
-    return METRES_PER_DEGREE * square**0.5
+    return METRES_PER_DEGREE * sqrt(square)

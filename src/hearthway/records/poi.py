@@ -73,9 +73,16 @@ class PoiIndex(Protocol):
 
 
 class RoadNear(Protocol):
-    """Metres to the nearest road for cars; None where none is within 300 m, or off the map."""
+    """Metres to the nearest road for cars; None where none is within 300 m, or off the map.
+
+    And along the roads: metres of the fastest way from `start` to each of `ends`; None where either has no road within 300 m,
+    where no way leads there, or where it is too far to be searched.
+    """
 
     def road_m(self, lat: float, lon: float) -> float | None: ...
+    def ways_m(
+        self, start: tuple[float, float], ends: Sequence[tuple[float, float]]
+    ) -> list[float | None]: ...
 
 
 class RoadGraph(Protocol):

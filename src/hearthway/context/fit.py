@@ -1,0 +1,171 @@
+"""How well the route so far fits each place: by the roads of a map where it has them, else by the bee-line.
+
+Whoever drives somewhere comes nearer by about as much as he drives: what is driven beyond that speaks against a place (Krumm and
+Horvitz 2006, Predestination: an efficient driver). A bee-line sees that of a straight road only. In a valley the way out of
+it leads towards the wrong places for minutes; by road it leads to those alone to which it leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from math import log
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from hearthway.records.poi import RoadNear
+
+from .flat import gap_m
+from .places import KnownPlace
+from .routes import Track, point_behind
+
+Point = tuple[float, float]
+NO_MOVE_M, NO_TURN_M = 50.0, 80.0  # less says nothing of a direction
+KEPT = 128  # points of ways looked up: of one leg, and of the next one's start
+
+
+class Tuning(Struct, frozen=True, kw_only=True):
+    """The constants, in one place."""
+
+    heading: float = 1.9  # weights of the route so far
+    leg_short: float = 0.45  # the last 300 m
+    leg_long: float = 0.1  # the last 800 m
+    detour_km: float = 0.8  # against a place for each km driven out of its way, up to 6
+    nearing: float = 1.6
+    near_m: float = 150.0
+    passing: float = (
+        2.0  # in votes: how firmly one holds to this, against legs that came as near and went on
+    )
+    following: float = 0.5
+    follow_gain: float = 4.0
+    follow_pivot: float = 0.4
+    follow_from_m: float = 400.0
+    unseen_path: float = 0.5
+    taken_from: float = 0.5  # of the recent route shared with a past trip: from here on
+    taken_to: float = 0.9  # it may be that way, and from here on it is
+    own_way: float = 0.05  # in votes: with so many past trips it is one's own way or chance
+    own_from_m: float = 150.0
+    new_route: float = 0.5  # what an arbitrary destination is worth once there is a route
+    new_followed: float = 0.6  # less of it where past routes are being followed
+
+
+TUNING = Tuning()
+
+
+class Gaps(NamedTuple):
+    """Metres between the points of a way and a place, all of them by road or all by bee-line."""
+
+    left: float  # from here to the place
+    whole: float  # from the start to it
+    gone: float  # from the start to here
+    legs: tuple[
+        tuple[float, float, float], ...
+    ]  # from a point behind to the place, to here; weight
+
+
+class ByRoad:
+    """How far places are by road from points of a way; a point is looked up once."""
+
+    def __init__(self, roads: RoadNear) -> None:
+        self._roads = roads
+        self._known: dict[Point, dict[Point, float | None]] = {}
+
+    def metres(self, start: Point, ends: Collection[Point]) -> Mapping[Point, float | None]:
+        """From `start` to each of these at least; None where the map has no such way."""
+        known = self._known.setdefault(start, {})
+        asked = [end for end in ends if end not in known]
+        if asked:
+            known.update(zip(asked, self._roads.ways_m(start, asked), strict=True))
+        while len(self._known) > KEPT:
+            del self._known[next(iter(self._known))]
+        return known
+
+
+class RouteFit:
+    """The route so far, ready to be held against each place."""
+
+    def __init__(self, track: Track, tuning: Tuning = TUNING) -> None:
+        """A track with a point at least."""
+        self._tuning = tuning
+        self._first = track.points[0]
+        self._last = track.points[-1]
+        self._here = track.last if track.last is not None else self._last
+        self._gone = gap_m(self._first[1], self._first[2], self._here[1], self._here[2])
+        self.ramp = self._gone / (self._gone + tuning.near_m)
+        self._backs = []
+        for metres, weight in ((300.0, tuning.leg_short), (800.0, tuning.leg_long)):
+            back = point_behind(track, metres)
+            leg = gap_m(back[1], back[2], self._here[1], self._here[2])
+            if leg > NO_TURN_M:
+                self._backs.append((back, leg, weight))
+
+    def by_bee_line(self, place: KnownPlace) -> Gaps:
+        """To this place as the crow flies."""
+        first, here = self._first, self._here
+        at = place.lat, place.lon
+        return Gaps(
+            gap_m(here[1], here[2], *at),
+            gap_m(first[1], first[2], *at),
+            self._gone,
+            tuple((gap_m(back[1], back[2], *at), leg, weight) for back, leg, weight in self._backs),
+        )
+
+    def by_road(self, roads: ByRoad, places: Mapping[int, KnownPlace]) -> dict[int, Gaps]:
+        """To those of these places to which the map has roads, from its last point 100 m apart.
+
+        What was driven is reckoned as what it brought one nearer to any of them, and no less than the bee-line: a search
+        from each point to each later one would double the work, and adds the same to all places.
+        """
+        if self._last is self._first or not places:
+            return {}
+        spots = {index: (round(p.lat, 5), round(p.lon, 5)) for index, p in places.items()}
+        ends = set(spots.values())
+
+        def told(point: tuple[float, float, float]) -> dict[int, float]:
+            found = roads.metres((point[1], point[2]), ends)
+            ways = {index: found[spot] for index, spot in spots.items()}
+            return {index: metres for index, metres in ways.items() if metres is not None}
+
+        left = told(self._last)
+        whole = told(self._first) if left else {}
+        known = left.keys() & whole.keys()
+        if not known:
+            return {}
+        gone = _driven(self._gone, whole, left, known)
+        behind = [(told(back), leg, weight) for back, leg, weight in self._backs]
+        return {
+            index: Gaps(
+                left[index],
+                whole[index],
+                gone,
+                tuple(
+                    (before[index], _driven(leg, before, left, known & before.keys()), weight)
+                    for before, leg, weight in behind
+                    if index in before
+                ),
+            )
+            for index in known
+        }
+
+    def nearing(self, gaps: Gaps) -> float:
+        """What having come so near says for a place."""
+        near_m = self._tuning.near_m
+        return self._tuning.nearing * log((gaps.whole + near_m) / (gaps.left + near_m))
+
+    def score(self, gaps: Gaps) -> float:
+        """Log-likelihood of this route for a place, up to a constant that all places share."""
+        tune, score = self._tuning, self.nearing(gaps)
+        if self._gone > NO_MOVE_M:
+            excess = max(0.0, gaps.gone + gaps.left - gaps.whole) / gaps.gone
+            score += self.ramp * tune.heading * (1.0 - excess)
+            score -= tune.detour_km * min(6.0, excess * gaps.gone / 1000.0)
+        for before, leg, weight in gaps.legs:
+            score += weight * (1.0 - max(0.0, leg + gaps.left - before) / leg)
+        return score
+
+
+def _driven(
+    least: float, before: Mapping[int, float], left: Mapping[int, float], among: Collection[int]
+) -> float:
+    """The most by which one has come nearer to any of these places."""
+    return max(least, max((before[index] - left[index] for index in among), default=0.0))
