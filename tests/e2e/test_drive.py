@@ -9,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hearthway.app.config import load_config
+from hearthway.app.paths import NodePaths
+
 
 def test_the_moment_is_printed_and_in_the_json(driven: Any) -> None:
     assert len(driven.result["suggestions"]) == 1
@@ -126,3 +129,12 @@ def test_an_answer_afterwards(copied: Any, hearthway: Callable[..., Any]) -> Non
     bad = hearthway("answer", moment["suggestion_id"], "accept", "--poi", "node/1", "--data", data)
     bad.refuses("was not suggested")
     hearthway("answer", "ffff", "accept", "--data", data).refuses("ffff")
+
+
+def test_phone_and_car_have_the_map(driven: Any) -> None:
+    """`hearthway stops` is asked in the car."""
+    maps = {
+        name: load_config(NodePaths(driven.data / name).config).map.atlas
+        for name in ("phone", "car", "home", "venue")
+    }
+    assert maps == {"phone": "bundled", "car": "bundled", "home": "none", "venue": "none"}

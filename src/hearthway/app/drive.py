@@ -171,7 +171,8 @@ class Drive:
             node=NodeTable(id=name, role=role),
             mesh=MeshTable(listen=f"{lan.address(name)}:{self._port(lan, MESH_PORT)}"),
             map=MapTable(
-                atlas=atlas if role is Role.PHONE else "none",
+                # The car opens it when it is asked for stops, and not before.
+                atlas=atlas if role in (Role.PHONE, Role.CAR) else "none",
                 hours=self._options.hours if role is Role.PHONE else {},
             ),
             assist=AssistTable(dial=self._options.dial),
