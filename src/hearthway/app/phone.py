@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.assist.engine import Proposal
-from hearthway.assist.moment import position_age_s, render
+from hearthway.assist.moment import destination_called, position_age_s, render
 from hearthway.assist.onward import Onward, onward_of
 from hearthway.assist.settings import Dial, GateSettings
 from hearthway.assist.shape import NameOf
@@ -531,6 +531,16 @@ class PhoneNode(Member):
         place = situation.destinations[0].place
         _, route = eta_s(situation, place, atlas)
         return route.points if route.on_road else ()
+
+    def heading(self) -> str:
+        """What the likeliest destination is called, as in a suggestion; "" where nothing is likely, or it has no name."""
+        situation, atlas = self.situation, self.atlas
+        if situation is None or not situation.destinations:
+            return ""
+        goals = situation.destinations
+        return destination_called(
+            None if atlas is None else atlas.place_name, goals, goals[0].place
+        )
 
     # answers ---------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,12 @@ from msgspec import UNSET
 from hearthway.records.life import Place
 from hearthway.records.localtime import DAY_S, clock
 from hearthway.records.poi import OpenState, Poi
-from hearthway.records.situation import Battery, Situation
+from hearthway.records.situation import Battery, Destination, Situation
 from hearthway.records.suggestion import Option, Suggestion
 from hearthway.records.venue import Wait
 
 from .settings import AREA_M, WALK_MPS
-from .shape import NameOf
+from .shape import NameOf, around
 
 INDENT = " " * 10
 ANSWERS = "why · not now · never here"
@@ -73,6 +73,14 @@ def heading_to(name_of: NameOf | None, area: Sequence[Place], place: Place) -> s
         return here
     names = (plain(name_of(p.lat, p.lon) or "") for p in area)
     return next((f"near {name}" for name in names if name), "")
+
+
+def destination_called(
+    name_of: NameOf | None, destinations: Sequence[Destination], place: Place
+) -> str:
+    """What suggestions, answers and the page call `place`, by its name or that of a probable one near it; "" for none."""
+    area = [one.place for one in around(destinations, place)]
+    return heading_to(name_of, area, place) or plain(place.called)
 
 
 def headline(

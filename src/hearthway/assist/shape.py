@@ -7,7 +7,7 @@ an interruption is not for a need to say: the gate weighs all of them alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
@@ -57,12 +57,8 @@ class Scene:
         return bool(self.situation.destinations) and sure
 
     def around(self, place: Place) -> tuple[Destination, ...]:
-        """The probable destinations within `AREA_M` of `place`: they share what is near."""
-        return tuple(
-            d
-            for d in self.situation.destinations
-            if distance_m(d.place.lat, d.place.lon, place.lat, place.lon) <= AREA_M
-        )
+        """See `around`."""
+        return around(self.situation.destinations, place)
 
     def way(self, place: Place) -> tuple[float, Route]:
         """Seconds from here to `place`, and the way."""
@@ -95,6 +91,15 @@ class Fact(Struct, frozen=True, kw_only=True):
     name: str  # "where you are heading"
     code: str
     known: Callable[[Scene], bool]
+
+
+def around(destinations: Sequence[Destination], place: Place) -> tuple[Destination, ...]:
+    """The probable destinations within `AREA_M` of `place`: they share what is near."""
+    return tuple(
+        d
+        for d in destinations
+        if distance_m(d.place.lat, d.place.lon, place.lat, place.lon) <= AREA_M
+    )
 
 
 class Aim(Struct, frozen=True, kw_only=True):

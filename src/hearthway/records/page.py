@@ -27,6 +27,7 @@ class PageState(Struct, frozen=True, kw_only=True):
     answered: AnswerKind | None = None  # what the person did with it
     silence: Silence | None = None  # why nothing is said, where nothing is
     situation: Situation | None = None
+    heading: str = ""  # what the likeliest destination is called, where that is known
     onward: str = ""  # where somebody who stays goes next, while that is fresh
     track: tuple[Point, ...] = ()  # the trip's fixes so far, oldest first
     ahead: tuple[Point, ...] = ()  # the expected way to the destination, where the map has roads

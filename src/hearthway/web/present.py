@@ -48,7 +48,7 @@ def state_view(state: PageState) -> View:
         "synthetic": state.synthetic or bool(suggestion and suggestion.synthetic),
         "clock": clock(state.time_s, state.utc_offset_s) if state.time_s else "",
         "peers": [_peer(peer) for peer in state.peers],
-        "doing": _doing(situation),
+        "doing": _doing(situation, state.heading),
         # In a moving car one line is all there is to read; everything else waits on the phone.
         "glance": state.role == "car" and situation is not None and situation.mode == "driving",
         "moment": None if suggestion is None else moment_view(suggestion, state),
@@ -179,7 +179,7 @@ def _peer(peer: Peer) -> View:
     }
 
 
-def _doing(situation: Situation | None) -> str:
+def _doing(situation: Situation | None, heading: str) -> str:
     if situation is None:
         return ""
     words = {
@@ -199,7 +199,7 @@ def _doing(situation: Situation | None) -> str:
         doing = "On the way, standing" if speed_kmh < 1 else f"{doing} at {speed_kmh:.0f} km/h"
     if doing and situation.mode != "staying" and situation.destinations:
         likely = situation.destinations[0]
-        name = plain(likely.place.called) or "a place of yours"
+        name = heading or plain(likely.place.called) or "a place of yours"
         by_way = "by way of a usual stop " if isinstance(likely.via, Via) else ""
         doing += f", {by_way}likely to {name} ({likely.p:.0%})"
     return doing
@@ -262,7 +262,7 @@ def _map(state: PageState, situation: Situation | None) -> View:
         likely = situation.destinations[0]
         destination = {
             "at": _point((likely.place.lat, likely.place.lon)),
-            "label": plain(likely.place.called),
+            "label": state.heading or plain(likely.place.called),
             "p": round(likely.p, 2),
         }
     return {

@@ -47,6 +47,7 @@ class NodePage:
         self._events: asyncio.Queue[PageEvent] = asyncio.Queue(maxsize=1)
         self._routed: Situation | None = None
         self._ahead: tuple[Point, ...] = ()
+        self._heading = ""
 
     def start(self) -> None:
         """Begins to listen to the node; once, after the node has started."""
@@ -98,6 +99,8 @@ class NodePage:
             answered=node.answered,
             silence=silence,
             situation=situation,
+            # A name of where one went before is none of where one goes now.
+            heading=self._heading if situation is node.situation is self._routed else "",
             onward=onward.words if (onward := node.onward()) else "",
             track=tuple(node.track),
             ahead=self._ahead if situation is node.situation else (),
@@ -184,11 +187,12 @@ class NodePage:
         return await asyncio.to_thread(models.load, task)
 
     async def _route(self) -> None:
-        # A way is searched once a situation, and off the loop: a snapshot must not wait for it.
+        # A way is searched, and a name looked up, once a situation, and off the loop: a snapshot must not wait for it.
         node = self._node
         if isinstance(node, PhoneNode) and node.situation is not self._routed:
             self._routed = node.situation
             self._ahead = await asyncio.to_thread(node.ahead)
+            self._heading = await asyncio.to_thread(node.heading)
 
     def _changed(self, kind: str) -> None:
         if self._events.full():

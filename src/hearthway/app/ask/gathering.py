@@ -16,6 +16,7 @@ from hearthway.assist.ask.rates import charging_rate
 from hearthway.assist.ask.slots import folded
 from hearthway.assist.explain import why
 from hearthway.assist.memory import Memory
+from hearthway.assist.moment import destination_called
 from hearthway.assist.needs import of_topic
 from hearthway.assist.settings import GateSettings
 from hearthway.assist.shape import Enquiry, Known, Scene, Unfit
@@ -71,6 +72,7 @@ class Gatherer:
             "range": self._reach,
             "charged_when": self._charging,
             "parked": self._parked,
+            "heading": self._heading,
             "location_use": self._receipts,
             "calendar_next": self._calendar,
             "leave_when": self._leaving,
@@ -180,6 +182,14 @@ class Gatherer:
             plugged=max(plugged, key=lambda s: s.time_s, default=None),
             charging=charging_rate(readings),
         )
+
+    def _heading(self, facts: Facts, meaning: Meaning) -> Facts:
+        now, phone = facts.situation, self._phone
+        if now is None or not now.destinations or phone is None:
+            return facts
+        name_of = None if phone.atlas is None else phone.atlas.place_name
+        called = destination_called(name_of, now.destinations, now.destinations[0].place)
+        return replace(facts, heading=called)
 
     def _parked(self, facts: Facts, meaning: Meaning) -> Facts:
         found = self._car_at() if self._may(CAR_WHERE) else None

@@ -275,7 +275,16 @@ def heading(facts: Facts, meaning: Meaning) -> Draft:
             "Ob du unterwegs bist und wohin, ist nicht bekannt.",
         )
     first = now.destinations[0]
-    name = plain(first.place.called) or say(facts, "a place of yours", "einem deiner Orte")
+    called = facts.heading or plain(first.place.called)
+    name = called or "a place of yours"
     p = cite(WHERE, f"{first.p:.2f}", value=round(first.p, 4), source="own trips", personal=True)
-    line = say(facts, f"Probably {name} (p {p}).", f"Wahrscheinlich zu {name} (p {p}).")
+    line = say(facts, f"Probably {name} (p {p}).", f"Wahrscheinlich {_to(called)} (p {p}).")
     return answered(cite, line)
+
+
+def _to(called: str) -> str:
+    """Where to, in German."""
+    known = {"home": "nach Hause", "work": "zur Arbeit", "": "zu einem deiner Orte"}
+    if called.startswith("near "):
+        return f"in die Nähe von {called.removeprefix('near ')}"
+    return known.get(called, f"zu {called}")

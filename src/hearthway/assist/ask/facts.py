@@ -75,6 +75,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     reach: Reach | None = None
     short_p: float | None = None  # that less than the reserve is left at home
     car: CarAt | None = None
+    heading: str = ""  # what the likeliest destination is called, as in a suggestion
     house: Mapping[str, Signal] = {}
     lights: Mapping[str, Signal] = {}  # by name, as known
     receipts: tuple[Receipt, ...] = ()
