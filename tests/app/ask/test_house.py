@@ -176,7 +176,7 @@ SAID = (
     ("öffne den kofferraum", "refused", "Am Auto tue ich nichts"),
     ("set the heating to 99 degrees", "not-understood", "I do not know that."),
     ("turn off the attic light", "refused", "No light called attic is known here"),
-    ("start a timer for 5 minutes", "refused", "HassStartTimer"),
+    ("start a timer for 5 minutes", "refused", "You want to start a timer"),
     ("what is the meaning of life", "not-understood", "I do not know that."),
     ("where did the romans park", "not-understood", "I do not know that."),
 )

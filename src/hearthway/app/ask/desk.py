@@ -19,8 +19,9 @@ from hearthway.app.models import Models
 from hearthway.app.phone import PhoneNode
 from hearthway.app.witness import stages
 from hearthway.assist.ask import answers
+from hearthway.assist.ask.beside import as_if_now, parts, past, several
 from hearthway.assist.ask.cascade import Understood, clean, missing_slot, taken, understand
-from hearthway.assist.ask.intents import LATER, TABLE, uses
+from hearthway.assist.ask.intents import EXACT, LATER, TABLE, uses
 from hearthway.assist.ask.later import at_once, untimed
 from hearthway.assist.ask.slots import near_of
 from hearthway.records.ask import ASKED, LANGUAGES, Expected, Meaning, Names, Reply, Understander
@@ -41,7 +42,6 @@ TASKS = (
     "home",
     "ask",
 )  # of students that understand; the one that knows the words of a house goes first
-EXACT = ("sentences", "your answer")  # other readers take "do not" for "do" now and then
 WAITS_S = 120.0  # for the answer to a question back; later, what is said is about something else
 OUTSIDE = ("Map.", "Venue.")  # figures of no person and no house
 
@@ -66,6 +66,32 @@ def _as_said(meaning: Meaning, said: str, near: str, ready: _Ready) -> Meaning:
     if near and meaning.by not in EXACT:
         meaning = replace(meaning, slots={**meaning.slots, "near": near})
     return at_once(meaning, said, ready.names)
+
+
+def _may_be_more(meaning: Meaning) -> bool:
+    """Is it read by the whole of a text, or does a place in a sentence hold a sentence of its own?"""
+    return meaning.by not in EXACT or any(parts(one) for one in meaning.slots.values())
+
+
+def _beside(
+    said: str, found: Understood | None, ready: _Ready, languages: Sequence[str]
+) -> Understood | None:
+    """Several things at once, or how it was: what no reader of one thing about now should answer. By sentences alone."""
+    exact = ready.readers[:1]
+    pieces = parts(said)
+    read = [understand(one, exact, languages) for one in pieces]
+    if pieces and all(read):
+        language = next(one.language for one in read if one is not None)
+        return Understood(readings=(several(pieces),), language=language)
+    now = as_if_now(said)
+    if not now:
+        return None
+    of_now = understand(now, exact, languages)
+    for one, asked in ((of_now, now), (found, "")):
+        meaning = None if one is None else past(one.readings[0], said, asked)
+        if one is not None and meaning is not None:
+            return Understood(readings=(meaning,), language=one.language)
+    return None
 
 
 class Desk:
@@ -133,6 +159,10 @@ class Desk:
         first = language or self.node.config.ask.language
         languages = (first, *(one for one in LANGUAGES if one != first))
         found = await asyncio.to_thread(understand, said, ready.readers, languages)
+        if found is None or _may_be_more(found.readings[0]):
+            beside = await asyncio.to_thread(_beside, said, found, ready, languages)
+            if beside is not None:
+                return beside
         if found is None:
             return await self._late(said, ready, languages)
         near = near_of(said, ready.places)

@@ -8,7 +8,8 @@ from hearthway.records.ask import Expected, Meaning, Outcome, Reply, Source
 
 from . import day_answers, driving_answers, house_answers, out_answers
 from .facts import Cited, Facts
-from .intents import CAR_ACT, ELSEWHERE, LATER, TABLE, uses
+from .intents import CAR_ACT, ELSEWHERE, LATER, PAST, SEVERAL, TABLE, uses
+from .not_done import not_done
 from .words import Draft, answered, can_say, listed, say
 
 Answerer = Callable[[Facts, Meaning], Draft]
@@ -144,14 +145,31 @@ def not_mine(language: str, meaning: Meaning) -> Reply | None:
             "Sage es ohne Zeitangabe, wenn es getan werden soll.",
         )
         return said(language, meaning, Outcome.REFUSED, line, more)
-    if meaning.intent == ELSEWHERE:
+    if meaning.intent == PAST:
+        return _of_the_past(language, meaning)
+    if meaning.intent == SEVERAL:
         line = say(
             language,
-            f"I understand that ({meaning.of}), and it is nothing that I do.",
-            f"Das verstehe ich ({meaning.of}), aber das tue ich nicht.",
+            "That is more than one thing: ask for one at a time.",
+            "Das ist mehr als eines: Frage eines nach dem anderen.",
         )
-        return said(language, meaning, Outcome.REFUSED, line)
+        first = say(language, f"Begin with “{meaning.of}”.", f"Beginne mit „{meaning.of}“.")
+        return said(language, meaning, Outcome.REFUSED, line, first)
+    if meaning.intent == ELSEWHERE:
+        return said(language, meaning, Outcome.REFUSED, not_done(language, meaning.of))
     return None
+
+
+def _of_the_past(language: str, meaning: Meaning) -> Reply:
+    """It is not kept how it was, and that is said."""
+    line = say(
+        language,
+        f"I can say only how it is now, and you said “{meaning.of}”: how it was is not kept for questions.",
+        f"Ich kann nur sagen, wie es jetzt ist, und du sagtest „{meaning.of}“: Wie es war, ist nicht für Fragen aufgehoben.",
+    )
+    now = meaning.slots.get("now", "")
+    more = say(language, f"Ask “{now}” for now.", f"Frage „{now}“, wie es jetzt ist.")
+    return said(language, meaning, Outcome.UNKNOWN, line, *([more] if now else []))
 
 
 def asks_which(language: str, readings: tuple[Meaning, ...]) -> tuple[Reply, Expected]:

@@ -39,6 +39,7 @@ class Intent(Struct, frozen=True):
     personal: tuple[str, ...] = ()  # what it uses about the phone's owner
     wishes: tuple[str, ...] = ()  # about the owner too: answered with less where no rule lets it
     needs: tuple[str, ...] = ()  # slots without which it cannot be answered
+    takes: tuple[str, ...] = ()  # further slots that its answer goes by
     command: str = ""  # what it orders, as the rules call it
     confirms: bool = False  # it has consequences: done only once it was confirmed
 
@@ -64,6 +65,7 @@ TABLE: dict[str, Intent] = {
             "when the car will be full",
             "wann das Auto voll ist",
             keys=(SOC, CHARGING),
+            takes=("until",),
         ),
         Intent("parked", "where you parked", "wo dein Auto steht", personal=(CAR_WHERE, WHERE)),
         Intent(
@@ -90,19 +92,28 @@ TABLE: dict[str, Intent] = {
             "who used your location",
             "wer deinen Standort benutzt hat",
             personal=(RECEIPTS,),
+            takes=("period",),
         ),
-        Intent("find_food", "where to eat", "wo man essen kann", wishes=(WHERE,)),
+        Intent(
+            "find_food",
+            "where to eat",
+            "wo man essen kann",
+            wishes=(WHERE,),
+            takes=("near", "without", "cuisine"),
+        ),
         Intent(
             "leave_when",
             "when you have to leave",
             "wann du losmusst",
             personal=(CALENDAR, WHERE),
+            takes=("entry",),
         ),
         Intent(
             "calendar_next",
             "what is next in your calendar",
             "was als Nächstes im Kalender steht",
             personal=(CALENDAR,),
+            takes=("day",),
         ),
         Intent(
             "wait_at",
@@ -144,9 +155,15 @@ TABLE: dict[str, Intent] = {
         ),
     )
 }
+EXACT = (
+    "sentences",
+    "your answer",
+)  # readers that miss no word: others take "do not" for "do" now and then
 CAR_ACT = "car_act"  # something to be done to a car: understood, and never done
 LATER = "later"  # an order for another time than now: understood, and never done
 ELSEWHERE = "elsewhere"  # understood by Home Assistant's sentences, and nothing of ours
+PAST = "past"  # how something was that is answered only as it is now
+SEVERAL = "several"  # more than one thing at once
 
 
 def uses(intent: Intent, slots: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
