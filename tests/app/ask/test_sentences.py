@@ -11,9 +11,10 @@ from itertools import islice
 
 import pytest
 
-from hearthway.app.ask.sentences import CUISINES, Entity, Sentences, Things, short_answer
+from hearthway.app.ask.sentences import Entity, Sentences, Things, short_answer
 from hearthway.assist.ask.cascade import understand
 from hearthway.assist.ask.intents import CAR_ACT, ELSEWHERE, TABLE
+from hearthway.assist.ask.slots import CUISINES
 from hearthway.records.ask import LANGUAGES, Names
 
 NAMES = Names(
@@ -37,6 +38,8 @@ def sampled(language: str) -> Iterator[tuple[str, str]]:
         "light": "kitchen",
         "anylight": "attic",
         "period": {"en": "this week", "de": "diese woche"}[language],
+        "day": {"en": "tomorrow", "de": "morgen"}[language],
+        "until": {"en": "seven", "de": "sieben"}[language],
         "near": "forum",
         "without": "pizza",
         "cuisine": "thai",
@@ -109,6 +112,37 @@ def test_every_intent_has_sentences_in_both_languages() -> None:
             "find_food",
             {"cuisine": "indian", "near": "Forum"},
         ),
+        ("where's the car parked", "parked", {}),
+        ("wheres my car", "parked", {}),
+        ("whos at home", "anybody_home", {}),
+        ("whats my range", "range", {}),
+        ("whats the battery at", "battery", {}),
+        ("is the battery enough for the way home", "get_home", {}),
+        ("will it be full by seven", "charged_when", {"until": "seven"}),
+        ("wird das Auto bis acht voll", "charged_when", {"until": "acht"}),
+        ("dinner near kamppi", "find_food", {"near": "kamppi"}),
+        ("where can I eat italian", "find_food", {"cuisine": "italian"}),
+        ("any good sushi around here", "find_food", {"cuisine": "sushi"}),
+        ("is there an indian restaurant near here", "find_food", {"cuisine": "indian"}),
+        ("wo kann ich sushi essen", "find_food", {"cuisine": "sushi"}),
+        (
+            "zeig mir griechische Restaurants bei Forum",
+            "find_food",
+            {"cuisine": "greek", "near": "Forum"},
+        ),
+        ("did anyone use my location today", "location_use", {"period": "today"}),
+        ("which devices used my location this week", "location_use", {"period": "week"}),
+        ("hat gestern jemand meinen Standort benutzt", "location_use", {"period": "yesterday"}),
+        ("what's on my calendar tomorrow", "calendar_next", {"day": "tomorrow"}),
+        ("what do I have on monday", "calendar_next", {"day": "monday"}),
+        ("do we have anything planned this weekend", "calendar_next", {"day": "weekend"}),
+        ("habe ich morgen etwas im kalender", "calendar_next", {"day": "tomorrow"}),
+        ("was steht am montag an", "calendar_next", {"day": "monday"}),
+        ("make it warmer", "heating_set", {}),
+        ("mach es wärmer", "heating_set", {}),
+        ("mach das küchenlicht aus", "light_off", {"light": "kitchen"}),
+        ("mach die Küchenlampe an", "light_on", {"light": "kitchen"}),
+        ("schalte das Licht im Schlafzimmer aus", "light_off", {"light": "bedroom"}),
         ("unlock the car", CAR_ACT, {}),
         ("start a timer for five minutes", ELSEWHERE, {}),
     ],
@@ -139,6 +173,21 @@ def test_what_is_asked_is_understood(text: str, intent: str, slots: dict[str, st
 )
 def test_what_was_not_meant_is_not_read(text: str) -> None:
     assert understand(text, [SENTENCES]) is None
+
+
+def test_a_house_that_has_german_names_is_asked_by_them() -> None:
+    german = Sentences(Names(lights=(("küche", "küche"), ("stehlampe", "stehlampe"))))
+    for text, light in (
+        ("mach das Küchenlicht aus", "küche"),
+        ("mach die Stehlampe aus", "stehlampe"),
+        ("mach das Kellerlicht aus", "keller"),  # that nobody knows it is said by its name
+    ):
+        found = understand(text, [german])
+        assert found is not None
+        assert (found.readings[0].intent, found.readings[0].slots) == (
+            "light_off",
+            {"light": light},
+        )
 
 
 def test_theirs_have_the_households_names() -> None:

@@ -387,6 +387,26 @@ def test_a_week_ends_and_a_name_is_told() -> None:
     assert "suggestions x1" not in ask(_facts(receipts=(old,)), "location_use", period="today").line
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_where_no_table_is_of_the_kind_that_is_said_and_nothing_of_another(language: str) -> None:
+    none = _facts(food=Food(around="Forum", closed=3), language=language)
+    reply = ask(none, "find_food", cuisine="sushi")
+    assert reply.outcome is Outcome.UNKNOWN
+    assert "sushi" in reply.line
+    assert "3" not in reply.line, "those that are closed are of any kind"
+    assert "3" in ask(none, "find_food").line, "the control"
+
+
+def test_when_to_leave_for_something_else_than_what_is_next_is_not_known() -> None:
+    leaving = Leaving(entry=entry(), leave_by_s=NOW_S + 3600.0)
+    facts = _facts(leaving=leaving)
+    plain = ask(facts, "leave_when").line
+    other = ask(facts, "leave_when", entry="dentist").line
+    assert other == f"I know it for what is next alone, not for “dentist”. {plain}"
+    for named in ("choir", "hall 3", "next appointment"):
+        assert ask(facts, "leave_when", entry=named).line == plain
+
+
 def test_a_light_nobody_knows_is_none() -> None:
     reply = ask(FULL, "light_state", light="attic")
     assert reply.outcome is Outcome.UNKNOWN

@@ -101,6 +101,7 @@ def test_what_is_no_question_is_refused_in_words(text: object) -> None:
         ("où est ma voiture", "où est ma voiture"),
         ("私の車はどこ", "私の車はどこ"),
         ("u\u0308ber", "über"),
+        ("where\u2019s my car", "where's my car"),
     ],
 )
 def test_other_scripts_are_questions_too(text: str, plain: str) -> None:
@@ -164,6 +165,7 @@ def test_slots_are_the_words_that_were_said() -> None:
     assert slots_of("eat near the Forum but not pizza today", names) == {
         "without": "pizza",
         "period": "today",
+        "day": "today",
     }
     assert slots_of("21,5 Grad bitte", names) == {"degrees": "21.5"}
     assert slots_of("nothing of it", names) == {}

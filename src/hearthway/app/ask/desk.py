@@ -34,6 +34,7 @@ from hearthway.records.tasks import Conversation, Turn
 
 from .endpoint import QUESTION, Endpoint
 from .gathering import Gatherer
+from .near import KINDS
 from .ordering import Ordering
 from .permits import PURPOSE, Asker, Permits, asker_of, may_leave
 from .sentences import Sentences, short_answer
@@ -165,7 +166,7 @@ class Desk:
                 return beside
         if found is None:
             return await self._late(said, ready, languages)
-        near = near_of(said, ready.places)
+        near = near_of(said, (*ready.places, *KINDS))
         return replace(
             found, readings=tuple(_as_said(m, said, near, ready) for m in found.readings)
         )

@@ -10,6 +10,7 @@ from hearthway.app.calendar import coming
 from hearthway.app.granting import local_zone
 from hearthway.app.member import Member
 from hearthway.app.phone import PhoneNode
+from hearthway.assist.ask.calendar_answers import days_meant
 from hearthway.assist.ask.facts import CarAt, Facts, Food, Leaving
 from hearthway.assist.ask.intents import CALENDAR, CAR_WHERE, HERE, RECEIPTS, SUGGESTION, WHERE
 from hearthway.assist.ask.rates import charging_rate
@@ -251,7 +252,9 @@ class Gatherer:
     def _calendar(self, facts: Facts, meaning: Meaning) -> Facts:
         if self._owner is None or not self._may(CALENDAR):
             return facts
-        found = coming(self._node.store, self._owner, self._now_s, DAYS_AHEAD)
+        asked, today = meaning.slots.get("day", ""), facts.day(self._now_s)
+        days = days_meant(asked, today)[1] - today + 2 if asked else DAYS_AHEAD
+        found = coming(self._node.store, self._owner, self._now_s, days)
         return replace(facts, planned=tuple(found))
 
     def _leaving(self, facts: Facts, meaning: Meaning) -> Facts:

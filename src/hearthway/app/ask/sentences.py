@@ -7,69 +7,25 @@ at rest has no use for it.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from hearthway.assist.ask.intents import ELSEWHERE
 from hearthway.assist.ask.labels import from_home_assistant
-from hearthway.assist.ask.slots import PERIODS, folded
+from hearthway.assist.ask.slots import CUISINES, DAYS, PERIODS, folded
 from hearthway.records.ask import LANGUAGES, Meaning, Names
 from hearthway.records.errors import ConfigError
+
+from .wording import as_sentences_say, german_names, language_file
 
 if TYPE_CHECKING:
     from hassil import Intents
     from hassil.intents import SlotList, TextSlotList
     from hassil.recognize import RecognizeResult
 
-CUISINES: dict[str, str] = {
-    **{
-        name: name
-        for name in [
-            "pizza",
-            "burger",
-            "sushi",
-            "thai",
-            "indian",
-            "italian",
-            "chinese",
-            "japanese",
-            "vietnamese",
-            "korean",
-            "mexican",
-            "greek",
-            "turkish",
-            "kebab",
-            "nepalese",
-            "lebanese",
-            "spanish",
-            "french",
-            "american",
-            "vegan",
-            "vegetarian",
-            "seafood",
-            "steak",
-            "noodles",
-            "ramen",
-            "coffee",
-            "salad",
-            "asian",
-        ]
-    },
-    "indisch": "indian",
-    "italienisch": "italian",
-    "chinesisch": "chinese",
-    "japanisch": "japanese",
-    "griechisch": "greek",
-    "türkisch": "turkish",
-    "mexikanisch": "mexican",
-    "vegetarisch": "vegetarian",
-    "döner": "kebab",
-}
 ANY_WORDS = ("HassGetState", "HassBroadcast", "HassRespond")
 EVERY = {
     "en": ("all", "all the", "all of the", "all my", "all our", "every"),
@@ -79,7 +35,7 @@ ARTICLES = ("the", "a", "an", "der", "die", "das", "dem", "den")
 _MAY_BE_ANYTHING = re.compile(
     r"\[[^\]]*\]|\{[^}]*\}"
 )  # of a sentence: what may be left out, and slots
-WILD = ("near", "without", "venue", "entry", "anylight")
+WILD = ("near", "without", "venue", "entry", "anylight", "until")
 
 
 class Entity(Struct, frozen=True, kw_only=True):
@@ -108,18 +64,12 @@ def missing_extra() -> ConfigError:
 
 
 @cache
-def _file(language: str) -> dict[str, Any]:
-    text = files(__package__).joinpath("sentences", f"{language}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
-
-
-@cache
 def _ours(language: str) -> Intents:
     try:
         from hassil import Intents
     except ImportError:
         raise missing_extra() from None
-    read = _file(language)
+    read = language_file(language)
     return Intents.from_dict(
         {
             "language": language,
@@ -128,6 +78,7 @@ def _ours(language: str) -> Intents:
                 **{name: {"wildcard": True} for name in WILD},
                 "cuisine": {"values": [{"in": k, "out": v} for k, v in CUISINES.items()]},
                 "period": {"values": [{"in": k, "out": v} for k, v in PERIODS.items()]},
+                "day": {"values": [{"in": k, "out": v} for k, v in DAYS.items()]},
                 "degrees": {"range": {"from": 5, "to": 35, "fractions": "halves"}},
             },
             "expansion_rules": read["rules"],
@@ -156,7 +107,7 @@ def _short(language: str) -> dict[str, str]:
     """What short answers mean: "ja" -> "yes"."""
     return {
         folded(text): meaning
-        for meaning, texts in _file(language)["answers"].items()
+        for meaning, texts in language_file(language)["answers"].items()
         for text in texts
     }
 
@@ -205,10 +156,13 @@ class Sentences:
             (said, known, {}) for said, known in self._names.lights
         ]
         lights += [(room, room, {}) for room in self._names.rooms]
+        if language == "de":
+            lights += [(room, known, {}) for room, known in german_names(self._names)]
         every = EVERY[language]
         lights += [(word, "all", {}) for word in every]
         lists: dict[str, SlotList] = {"light": _list(lights)}
-        fitting = recognize_all(text, intents, slot_lists=lists, language=language)
+        plain = as_sentences_say(text, language, self._names)
+        fitting = recognize_all(plain, intents, slot_lists=lists, language=language)
         found = min(fitting, key=_left_open, default=None)
         if found is None:
             return None

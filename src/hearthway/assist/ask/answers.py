@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from hearthway.records.ask import Expected, Meaning, Outcome, Reply, Source
 
-from . import day_answers, driving_answers, house_answers, out_answers
+from . import calendar_answers, day_answers, driving_answers, house_answers, out_answers
 from .facts import Cited, Facts
 from .intents import CAR_ACT, ELSEWHERE, LATER, PAST, SEVERAL, TABLE, uses
 from .not_done import not_done
@@ -31,7 +31,7 @@ ANSWERS: dict[str, Answerer] = {
     "anybody_home": house_answers.anybody_home,
     "light_state": house_answers.light_state,
     "location_use": day_answers.location_use,
-    "calendar_next": day_answers.calendar_next,
+    "calendar_next": calendar_answers.calendar_next,
     "leave_when": day_answers.leave_when,
     "why": day_answers.why,
     "find_food": out_answers.find_food,

@@ -41,7 +41,7 @@ def clean(text: object) -> str:
     if any("\ud800" <= sign <= "\udfff" for sign in text):
         raise InputError("That text is not in UTF-8.", "Set the terminal's encoding to UTF-8.")
     plain = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in text)
-    plain = " ".join(unicodedata.normalize("NFC", plain).split())
+    plain = " ".join(unicodedata.normalize("NFC", plain).split()).replace("\u2019", "'")
     if not any(sign.isalnum() for sign in plain):
         raise InputError("Nothing was asked.", 'Ask like: hearthway ask "will I get home?"')
     return plain

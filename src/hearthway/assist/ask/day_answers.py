@@ -1,4 +1,4 @@
-"""Answers about a person's days: who used the location, what the calendar has, when to leave, why something was said."""
+"""Answers about a person's days: who used the location, when to leave, why something was said."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from collections.abc import Iterable
 
 from hearthway.assist.moment import plain, position_age_s
 from hearthway.records.ask import ASKED, Meaning
-from hearthway.records.calendar import CalendarEntry
-from hearthway.records.localtime import DAY_S, weekday
 from hearthway.records.receipts import Receipt
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
 
+from .calendar_answers import entry_time
 from .facts import Cited, Facts
 from .intents import CALENDAR, RECEIPTS, SUGGESTION, WHERE
+from .slots import folded
 from .words import Draft, answered, listed, say, unknown
 
 POSITIONS = (CAR_POSITION, PHONE_POSITION)
 WHY_LINES = 4
-DAYS = {
-    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-    "de": ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"),
-}
+GENERAL = "my next appointment meeting entry event"  # by these words nothing else is asked for than what is next
 # period -> its beginning and end in local days before today (both included)
 PERIODS = {
     "today": (0, 0),
@@ -38,7 +35,7 @@ def location_use(facts: Facts, meaning: Meaning) -> Draft:
     period = meaning.slots.get("period", "week")
     first, last = PERIODS.get(period, PERIODS["week"])
     today = facts.day(facts.now_s)
-    since_s, until_s = _midnight_s(facts, today - first), _midnight_s(facts, today - last + 1)
+    since_s, until_s = facts.midnight_s(today - first), facts.midnight_s(today - last + 1)
     used = [r for r in facts.receipts if since_s <= r.time_s < until_s and _positions(r)]
     asked = [r for r in used if r.suggestion_id.startswith(ASKED)]
     when = _when(facts, period)
@@ -63,11 +60,6 @@ def location_use(facts: Facts, meaning: Meaning) -> Draft:
     return answered(
         cite, line, *_told(cite, asked), *_crossed(cite, since_s, until_s), _outside(cite, used)
     )
-
-
-def _midnight_s(facts: Facts, day: int) -> float:
-    plain_s = float(day * DAY_S)
-    return plain_s - facts.offset_s(plain_s - facts.offset_s(plain_s))
 
 
 def _positions(receipt: Receipt) -> bool:
@@ -144,47 +136,6 @@ def _outside(cite: Cited, used: Iterable[Receipt]) -> str:
     )
 
 
-def calendar_next(facts: Facts, meaning: Meaning) -> Draft:
-    """The next entry of the calendar that begins after now."""
-    cite = Cited(facts)
-    ahead = [one for one in facts.planned if one.start_s >= facts.now_s and not one.cancelled]
-    if not ahead:
-        return unknown(
-            cite,
-            "Nothing is known to be next: the calendar here has nothing in the coming days.",
-            "Es ist nichts bekannt: Der Kalender hier hat nichts in den nächsten Tagen.",
-        )
-    first = ahead[0]
-    title = plain(first.title) or say(facts, "something without a title", "etwas ohne Titel")
-    when = _at(cite, first, first.calendar or "calendar file")
-    cite(
-        CALENDAR, title, value=first.title, source=first.calendar or "calendar file", personal=True
-    )
-    where = plain(first.location)
-    if where:
-        cite(CALENDAR, where, value=where, source=first.calendar or "calendar file", personal=True)
-    return answered(cite, f"{title}, {when}" + (f", {where}." if where else "."))
-
-
-def _at(cite: Cited, entry: CalendarEntry, source: str) -> str:
-    facts = cite.facts
-    name = DAYS["de" if facts.language == "de" else "en"][weekday(facts.day(entry.start_s))]
-    if entry.all_day:
-        whole = say(facts, f"{name}, all day", f"{name}, ganztägig")
-        return cite(CALENDAR, whole, value=entry.start_s, source=source, personal=True)
-    at = cite(
-        CALENDAR,
-        facts.clock(entry.start_s),
-        value=entry.start_s,
-        source=source,
-        age_s=max(0.0, facts.now_s - entry.read_s),
-        personal=True,
-    )
-    if facts.day(entry.start_s) == facts.day(facts.now_s):
-        return say(facts, f"at {at}", f"um {at}")
-    return say(facts, f"{name} at {at}", f"{name} um {at}")
-
-
 WHY_NOT = {
     "nothing-planned": (
         "nothing with a time is near in the calendar",
@@ -225,12 +176,23 @@ def leave_when(facts: Facts, meaning: Meaning) -> Draft:
         source="calendar and way",
         personal=True,
     )
-    begins = _at(cite, entry, source)
+    begins = entry_time(cite, entry, source)
+    asked, other = meaning.slots.get("entry", ""), ""
+    if asked and folded(asked) not in folded(f"{entry.title} {entry.location} {GENERAL}"):
+        other = say(
+            facts,
+            f"I know it for what is next alone, not for “{asked}”. ",
+            f"Ich weiß es nur für das Nächste, nicht für „{asked}“. ",
+        )
     if found.way_words:
         cite(CALENDAR, found.way_words, source="own trips or map", personal=True)
     return answered(
         cite,
-        say(facts, f"By {by}, for {title} {begins}.", f"Um {by}, für {title} {begins}."),
+        say(
+            facts,
+            f"{other}By {by}, for {title} {begins}.",
+            f"{other}Um {by}, für {title} {begins}.",
+        ),
         found.way_words,
     )
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from hearthway.context.reach import Reach
 from hearthway.records.ask import Source
 from hearthway.records.calendar import CalendarEntry
-from hearthway.records.localtime import clock, local_day, offset_in_s
+from hearthway.records.localtime import DAY_S, clock, local_day, offset_in_s
 from hearthway.records.receipts import Receipt
 from hearthway.records.signals import Signal, Value
 from hearthway.records.situation import Situation
@@ -99,6 +99,11 @@ class Facts(Struct, frozen=True, kw_only=True):
     def day(self, time_s: float) -> int:
         """Local days since 1970."""
         return local_day(time_s, self.offset_s(time_s))
+
+    def midnight_s(self, day: int) -> float:
+        """When that local day begins (Unix s)."""
+        plain_s = float(day * DAY_S)
+        return plain_s - self.offset_s(plain_s - self.offset_s(plain_s))
 
 
 class Cited:

@@ -46,6 +46,13 @@ def find_food(facts: Facts, meaning: Meaning) -> Draft:
         but = say(
             facts, f", {number} with {without} left out", f", {number} mit {without} ausgelassen"
         )
+    kind = meaning.slots.get("cuisine", "")
+    if not found.options and kind:
+        return unknown(
+            cite,
+            f"No open table is known near {at} by the kind {kind}{but}.",
+            f"Bei {at} ist kein offener Tisch der Art {kind} bekannt{but}.",
+        )
     if not found.options:
         shut = cite(MAP, f"{found.closed}", value=float(found.closed), source="map")
         return unknown(

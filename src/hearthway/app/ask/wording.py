@@ -1,0 +1,82 @@
+"""Words as sentences have them: what people write together or without its apostrophe."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from hearthway.assist.ask.slots import folded
+from hearthway.records.ask import Names
+
+# Rooms by both of their names: many houses tell of a "kitchen" and are asked about the Küche.
+ROOMS: dict[str, str] = {
+    "küche": "kitchen",
+    "flur": "hall",
+    "diele": "hall",
+    "wohnzimmer": "living room",
+    "schlafzimmer": "bedroom",
+    "kinderzimmer": "kids room",
+    "esszimmer": "dining room",
+    "arbeitszimmer": "study",
+    "büro": "office",
+    "bad": "bathroom",
+    "badezimmer": "bathroom",
+    "keller": "basement",
+    "dachboden": "attic",
+    "garten": "garden",
+    "terrasse": "terrace",
+    "balkon": "balcony",
+    "treppe": "stairs",
+    "garage": "garage",
+}
+_IS = "what|where|who|how|when|there|that"
+_SHORT = (
+    (re.compile(rf"\b({_IS})(?:'s|s)\b", re.IGNORECASE), r"\1 is"),
+    (re.compile(r"\bit's\b", re.IGNORECASE), "it is"),
+    (re.compile(r"\bi'?m\b", re.IGNORECASE), "i am"),
+    (re.compile(r"\bwe're\b", re.IGNORECASE), "we are"),
+)
+_COMPOUND = re.compile(r"\b(\w{3,}?)[- ]?(licht|lampe|leuchte)\b", re.IGNORECASE)
+_LINKS = ("", "n", "en", "s")
+
+
+@cache
+def language_file(language: str) -> dict[str, Any]:
+    """The sentences, rules, words and short answers of a language."""
+    text = files(__package__).joinpath("sentences", f"{language}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def as_sentences_say(text: str, language: str, names: Names) -> str:
+    """The text with its short forms in full ("whats", "where's") and its lights apart from their rooms ("Küchenlicht")."""
+    if language == "en":
+        for short, full in _SHORT:
+            text = short.sub(full, text)
+        return text
+    known = {folded(one) for one in (*names.rooms, *(said for said, _ in names.lights), *ROOMS)}
+
+    def apart(found: re.Match[str]) -> str:
+        first = folded(found[1])
+        room = next((first.removesuffix(end) for end in _LINKS if _cut(first, end) in known), "")
+        return f"{room} {found[2]}" if room else found[0]
+
+    return _COMPOUND.sub(apart, text)
+
+
+def _cut(word: str, end: str) -> str:
+    return word.removesuffix(end) if word.endswith(end) else ""
+
+
+def german_names(names: Names) -> Iterator[tuple[str, str]]:
+    """(German room, what it is called here) of lights and rooms that have an English name."""
+    known = {folded(said): as_known for said, as_known in names.lights}
+    known |= {folded(room): room for room in names.rooms}
+    for german, english in ROOMS.items():
+        if german not in known and english in known:
+            yield german, known[english]
+
+

@@ -1,0 +1,152 @@
+"""The calendar of a day that was named: that day's entries and no other's, and nothing where it has none."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hearthway.assist.ask.answers import answer
+from hearthway.assist.ask.calendar_answers import days_meant
+from hearthway.assist.ask.facts import Facts
+from hearthway.assist.ask.slots import DAYS, slots_of
+from hearthway.records.ask import Meaning, Names, Outcome, Reply
+from hearthway.records.calendar import CalendarEntry
+from hearthway.records.localtime import weekday
+
+NOW_S = datetime(2025, 11, 14, 16, 40, tzinfo=UTC).timestamp()  # a Friday, 18:40 in Helsinki
+EPOCH = date(1970, 1, 1)
+TODAY = (date(2025, 11, 14) - EPOCH).days
+
+
+def entry(title: str, day: int, hour: float, hours: float = 1.0, **more: Any) -> CalendarEntry:
+    """On that day of November, by the clock of Helsinki."""
+    start_s = datetime(2025, 11, day, tzinfo=UTC).timestamp() + (hour - 2.0) * 3600.0
+    return CalendarEntry(
+        uid=title,
+        occurs_s=start_s,
+        start_s=start_s,
+        end_s=start_s + hours * 3600.0,
+        title=title,
+        read_s=NOW_S,
+        **more,
+    )
+
+
+PLANNED = (
+    entry("Gym", 14, 18, 1),  # goes on
+    entry("Choir", 14, 20),
+    entry("Dentist", 15, 11),
+    entry("Sauna", 16, 0, 24, all_day=True),
+    entry("Fair", 18, 22, 30),  # until early on the 20th
+    entry("Old", 15, 9, cancelled=True),
+)
+
+
+def ask(planned: tuple[CalendarEntry, ...] = PLANNED, language: str = "en", **slots: str) -> Reply:
+    facts = Facts(
+        now_s=NOW_S,
+        zone="Europe/Helsinki",
+        language=language,
+        person="anna",
+        permits={"Person.Calendar": "r"},
+        planned=planned,
+    )
+    return answer(facts, Meaning(intent="calendar_next", slots=slots))
+
+
+@pytest.mark.parametrize(
+    ("day", "line"),
+    [
+        ("today", "Today: Gym, at 18:00; Choir, at 20:00."),
+        ("tonight", "This evening: Gym, at 18:00; Choir, at 20:00."),
+        ("tomorrow", "Tomorrow: Dentist, at 11:00."),
+        ("day-after-tomorrow", "Sunday: Sauna, all day."),
+        ("saturday", "Saturday: Dentist, at 11:00."),
+        ("monday", "Monday: nothing in the calendar here."),
+        ("next-friday", "Friday: nothing in the calendar here."),
+        ("tuesday", "Tuesday: Fair, at 22:00."),
+        ("wednesday", "Wednesday: Fair, since Tuesday at 22:00."),
+        ("weekend", "At the weekend: Dentist, Saturday at 11:00; Sauna, Sunday, all day."),
+        (
+            "week",
+            "This week: Gym, at 18:00; Choir, at 20:00; Dentist, Saturday at 11:00.",
+        ),
+        ("next-week", "Next week: Fair, Tuesday at 22:00."),
+        ("11-16", "Sunday 16 November: Sauna, all day."),
+        ("18", "Tuesday 18 November: Fair, at 22:00."),
+    ],
+)
+def test_a_day_that_is_named_has_its_own_entries(day: str, line: str) -> None:
+    reply = ask(day=day)
+    assert (reply.outcome, reply.line) == (Outcome.ANSWERED, line)
+    assert {source.key for source in reply.sources} == {"Person.Calendar"}
+    shown = " ".join(one.shown for one in reply.sources)
+    assert set(re.findall(r"\d+", line)) <= set(re.findall(r"\d+", shown))
+
+
+def test_in_german_too_and_without_a_day_it_is_what_is_next() -> None:
+    assert ask(language="de", day="tomorrow").line == "Morgen: Dentist, um 11:00."
+    assert ask(language="de", day="monday").line == "Montag: nichts im Kalender hier."
+    assert ask(language="de", day="03-03").line.startswith("Dienstag, 3. März: nichts")
+    assert ask().line == "Choir, at 20:00."
+
+
+def test_of_an_empty_calendar_nothing_is_known() -> None:
+    assert ask((), day="monday").outcome is Outcome.UNKNOWN
+    over = ask((entry("Breakfast", 14, 7), *PLANNED[2:]), day="today")
+    assert over.line == "Today: nothing more in the calendar here."
+
+
+def test_more_than_a_speaker_says_stands_below() -> None:
+    many = tuple(entry(f"No {hour}", 15, hour) for hour in range(8, 13))
+    reply = ask(many, day="tomorrow")
+    assert reply.line.count(";") == 2
+    assert reply.more == ("No 11, at 11:00", "No 12, at 12:00")
+
+
+@given(st.sampled_from(sorted(set(DAYS.values()))), st.integers(0, 40_000))
+def test_every_day_is_today_or_soon_and_what_it_is_called(asked: str, today: int) -> None:
+    first, last = days_meant(asked, today)
+    assert today <= first <= last <= today + 13
+    name = (EPOCH + timedelta(days=first)).strftime("%A").lower()
+    if asked.removeprefix("next-") == name or asked == name:
+        assert first == last
+    if asked == "next-week":
+        assert (weekday(first), weekday(last)) == (0, 6)
+    if asked == f"next-{name}":
+        assert first > today
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("what's on my calendar tomorrow", "tomorrow"),
+        ("when is today's meeting", "today"),
+        ("anything next monday", "next-monday"),
+        ("was habe ich am Samstag vor", "saturday"),
+        ("what's on the 17th of March", "03-17"),
+        ("do I have plans on march 2nd", "03-02"),
+        ("am 3. März", "03-03"),
+        ("and on the 31st", "31"),
+        ("is friday the 13th free", "13"),
+        ("what is on february 30", ""),
+        ("may I have the 2nd one", "2"),
+        ("at 17", ""),
+    ],
+)
+def test_days_are_read_in_words(text: str, day: str) -> None:
+    assert slots_of(text, Names()).get("day", "") == day
+
+
+@given(st.dates(date(2000, 1, 1), date(2090, 1, 1)), st.dates(date(2000, 1, 1), date(2000, 12, 31)))
+def test_a_date_is_the_next_of_its_name(today: date, named: date) -> None:
+    at = (today - EPOCH).days
+    first, last = days_meant(f"{named:%m-%d}", at)
+    found = EPOCH + timedelta(days=first)
+    assert first == last >= at
+    assert (found.month, found.day) == (named.month, named.day)
