@@ -12,6 +12,7 @@ from itertools import islice
 import pytest
 
 from hearthway.app.ask.sentences import Entity, Sentences, Things, short_answer
+from hearthway.app.ask.wording import usual_words
 from hearthway.assist.ask.cascade import understand
 from hearthway.assist.ask.intents import CAR_ACT, ELSEWHERE, TABLE
 from hearthway.assist.ask.slots import CUISINES
@@ -188,6 +189,14 @@ def test_a_house_that_has_german_names_is_asked_by_them() -> None:
             "light_off",
             {"light": light},
         )
+
+
+@pytest.mark.parametrize("intent", TABLE)
+def test_words_of_its_own_sentences_are_what_an_intent_is_asked_with(intent: str) -> None:
+    usual = usual_words(intent)
+    assert {"the", "der", "please", "bitte"} <= usual
+    assert not {"near}", "{near}", "<i>", "cheap", "günstig", "laptop", "tomorrow"} & usual
+    assert "restaurants" in usual_words("find_food")
 
 
 def test_theirs_have_the_households_names() -> None:

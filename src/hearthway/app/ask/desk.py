@@ -24,6 +24,7 @@ from hearthway.assist.ask.cascade import Understood, clean, missing_slot, taken,
 from hearthway.assist.ask.intents import EXACT, LATER, TABLE, uses
 from hearthway.assist.ask.later import at_once, untimed
 from hearthway.assist.ask.slots import near_of
+from hearthway.assist.ask.unused import with_unused
 from hearthway.records.ask import ASKED, LANGUAGES, Expected, Meaning, Names, Reply, Understander
 from hearthway.records.errors import InputError, StudentError
 from hearthway.records.household import Role
@@ -38,11 +39,13 @@ from .near import KINDS
 from .ordering import Ordering
 from .permits import PURPOSE, Asker, Permits, asker_of, may_leave
 from .sentences import Sentences, short_answer
+from .wording import has_usual, usual_words
 
 TASKS = (
     "home",
     "ask",
 )  # of students that understand; the one that knows the words of a house goes first
+STUDENT = "student"  # as its readings are marked
 WAITS_S = 120.0  # for the answer to a question back; later, what is said is about something else
 OUTSIDE = ("Map.", "Venue.")  # figures of no person and no house
 
@@ -63,10 +66,21 @@ class _Ready(Struct, frozen=True):
 
 
 def _as_said(meaning: Meaning, said: str, near: str, ready: _Ready) -> Meaning:
-    """A reading with what only this household tells of its words: a place of the asker's, and an order that names a time."""
+    """A reading with what only this household tells of its words: a place of the asker's, an order that names a time, and
+    what a reader by the whole of a text left of it."""
     if near and meaning.by not in EXACT:
         meaning = replace(meaning, slots={**meaning.slots, "near": near})
+    if meaning.intent in TABLE:
+        meaning = with_unused(meaning, said, ready.names, _usual(meaning))
     return at_once(meaning, said, ready.names)
+
+
+def _usual(meaning: Meaning) -> frozenset[str] | None:
+    """Words that an answer does not change by; None where words beside slots are not looked at: of a sentence, and of a
+    language model where its words may be any ("will I freeze?")."""
+    if meaning.by in EXACT or (meaning.by != STUDENT and not has_usual(meaning.intent)):
+        return None
+    return usual_words(meaning.intent)
 
 
 def _may_be_more(meaning: Meaning) -> bool:

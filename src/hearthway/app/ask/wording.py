@@ -1,4 +1,4 @@
-"""Words as sentences have them: what people write together or without its apostrophe."""
+"""Words as sentences have them: what people write together or without its apostrophe, and what an intent is usually asked with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from hearthway.assist.ask.slots import folded
-from hearthway.records.ask import Names
+from hearthway.records.ask import LANGUAGES, Names
 
 # Rooms by both of their names: many houses tell of a "kitchen" and are asked about the Küche.
 ROOMS: dict[str, str] = {
@@ -42,6 +42,8 @@ _SHORT = (
 )
 _COMPOUND = re.compile(r"\b(\w{3,}?)[- ]?(licht|lampe|leuchte)\b", re.IGNORECASE)
 _LINKS = ("", "n", "en", "s")
+_RULE = re.compile(r"<(\w+)>")
+_SLOT = re.compile(r"\{[^}]*\}")
 
 
 @cache
@@ -80,3 +82,23 @@ def german_names(names: Names) -> Iterator[tuple[str, str]]:
             yield german, known[english]
 
 
+def has_usual(intent: str) -> bool:
+    """Is there a list of words that people ask with for that, beside its sentences?"""
+    return any(intent in language_file(language)["usual"] for language in LANGUAGES)
+
+
+@cache
+def usual_words(intent: str) -> frozenset[str]:
+    """What people say when they ask for that, in any language: its sentences' words, and more that change no answer."""
+    found: set[str] = set()
+    for language in LANGUAGES:
+        read = language_file(language)
+        rules, usual = read["rules"], read["usual"]
+        for sentence in (*read["intents"][intent]["sentences"], *read["skip"]):
+            found |= set(folded(_SLOT.sub(" ", _expanded(sentence, rules))).split())
+        found |= {*usual["any"], *usual.get(intent, ())}
+    return frozenset(found)
+
+
+def _expanded(sentence: str, rules: dict[str, str]) -> str:
+    return _RULE.sub(lambda found: f" {_expanded(rules[found[1]], rules)} ", sentence)

@@ -8,7 +8,7 @@ from hearthway.records.ask import Expected, Meaning, Outcome, Reply, Source
 
 from . import calendar_answers, day_answers, driving_answers, house_answers, out_answers
 from .facts import Cited, Facts
-from .intents import CAR_ACT, ELSEWHERE, LATER, PAST, SEVERAL, TABLE, uses
+from .intents import CAR_ACT, ELSEWHERE, LATER, PAST, SEVERAL, TABLE, UNUSED, uses
 from .not_done import not_done
 from .words import Draft, answered, can_say, listed, say
 
@@ -48,10 +48,18 @@ def answer(facts: Facts, meaning: Meaning) -> Reply:
 def reply(
     language: str, meaning: Meaning, draft: Draft, synthetic: bool = False
 ) -> Reply:  # the flag of a record
-    """A draft as it is handed out."""
+    """A draft as it is handed out: what of the question it does not go by is said first."""
+    line, left = draft.line, meaning.slots.get(UNUSED, "")
+    if left and draft.outcome is Outcome.ANSWERED:
+        without = say(
+            language,
+            f"I cannot take “{left}” into account.",
+            f"„{left}“ kann ich nicht berücksichtigen.",
+        )
+        line = f"{without} {line}"
     return Reply(
         outcome=draft.outcome,
-        line=draft.line,
+        line=line,
         more=draft.more,
         language=language,
         intent=meaning.intent,

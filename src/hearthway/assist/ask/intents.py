@@ -164,6 +164,7 @@ LATER = "later"  # an order for another time than now: understood, and never don
 ELSEWHERE = "elsewhere"  # understood by Home Assistant's sentences, and nothing of ours
 PAST = "past"  # how something was that is answered only as it is now
 SEVERAL = "several"  # more than one thing at once
+UNUSED = "unused"  # a slot: words of the question that its answer goes not by
 
 
 def uses(intent: Intent, slots: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
