@@ -83,6 +83,15 @@ def test_a_slot_that_was_not_said_is_not_taken(serve: Serve) -> None:
     assert found.slots == {}
 
 
+def test_a_kind_and_a_time_are_what_the_words_give(serve: Serve) -> None:
+    slots = {"cuisine": "indisches", "period": "letzte woche", "near": "forum"}
+    url, _ = serve(content({"intent": "find_food", "slots": slots}), 200)
+    text = "etwas indisches wie letzte Woche beim Forum"
+    (found,) = Endpoint(url, "tiny", NAMES).readings(text, "de")
+    known = {"cuisine": "indian", "period": "last-week", "near": "forum"}
+    assert {slot: found.slots[slot] for slot in known} == known
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -22,6 +22,11 @@ QUESTION = "Ask.Question"  # what the rules call what was said
 TIMEOUT_S = 20.0
 TOKENS_MAX = 120
 SLOTS = ("light", "degrees", "period", "near", "without", "venue", "cuisine")
+KNOWN = (
+    "period",
+    "day",
+    "cuisine",
+)  # what the words themselves give is one of a list: "indian", not "indisches"
 log = logging.getLogger("hearthway.ask")
 
 
@@ -52,7 +57,7 @@ class Endpoint:
                 slot: value
                 for slot, value in told.items()
                 if slot in SLOTS and isinstance(value, str) and value and value.casefold() in folded
-            }
+            } | {slot: value for slot, value in slots.items() if slot in KNOWN}
         return (Meaning(intent=intent, slots=slots, by="model", of=self._chat.model),)
 
     def _asked(self, text: str) -> dict[str, Any]:
