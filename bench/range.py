@@ -28,10 +28,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from random import Random
 
+from msgspec import structs
+
 from hearthway.context.energy import Stretch
+from hearthway.context.heights import Heights
 from hearthway.context.range_model import DriveState, Forecast, RangeModel, RangeState
 from hearthway.records.errors import HearthwayError, InputError
 
@@ -61,6 +65,15 @@ CONSTANT_AFTER = 3
 RATED_KM = {"Leaf": 172.0, "Bolt": 417.0, "Model 3": 438.0, "Zoe": 386.0}
 PEER_CONSTANT, PEER_RATED = "constant consumption", "rated range"
 METRIC = "mean absolute error per 50 km ahead"
+
+
+class Known(StrEnum):
+    """What is known of the heights of a hilly way."""
+
+    ALL = "heights known"
+    ENDS = "heights told by the car and known of the end"
+    CAR = "heights told by the car"
+    NONE = "heights unknown"
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,15 @@ def cut(drive: Drive, metres: float) -> tuple[list[Stretch], list[Stretch]]:
     return done, ahead
 
 
+def raised(way: Sequence[Stretch], rise_m: float) -> list[Stretch]:
+    """The way with a climb spread evenly over it."""
+    length_m = sum(each.length_m for each in way)
+    return [
+        structs.replace(each, rise_m=each.rise_m + rise_m * each.length_m / length_m)
+        for each in way
+    ]
+
+
 def coarse(pct: float) -> float:
     """A charge as a car tells it."""
     return round(pct / STEP_PCT) * STEP_PCT
@@ -112,11 +134,16 @@ class Learner:
         self.trips = self.steps = 0
         self.spent_s = 0.0
 
-    def trip(self, drive: Drive, battery: Emptied, air_c: float, *, heights: bool) -> list[Told]:
+    def trip(
+        self, drive: Drive, battery: Emptied, air_c: float, heights: Known = Known.NONE
+    ) -> list[Told]:
         """Forecast, drive, compare, learn."""
         told: list[Told] = []
-        known = drive if heights else replace(drive, climb_m=(0.0,) * len(drive.climb_m))
-        height_of = _heights(drive) if heights else None
+        known = drive
+        if heights is not Known.ALL:
+            known = replace(drive, climb_m=(0.0,) * len(drive.climb_m))
+        height_of = None if heights is Known.NONE else _heights(drive)
+        receiver, top_m = Heights(), sum(drive.climb_m)
         soc = battery.soc_pct
         total = sum(battery.speeds_mps)
         along, begun = 0.0, time.process_time()
@@ -125,14 +152,20 @@ class Learner:
             along += speed
             if second:
                 height = height_of(along) if height_of is not None else None
+                if height is not None and heights is not Known.ALL:
+                    receiver.tell(float(round(height)), float(second))
+                    height = receiver.step(float(second), speed)
                 self.model.speed(state, float(second), speed, height_m=height)
                 if second % CHARGE_EVERY_S == 0:
                     self.model.charge(state, float(second), coarse(soc[second]))
             while len(told) < len(AT) and along >= AT[len(told)] * total:
-                forecast = self._forecast(state, known, along, soc[second])
+                climb = (receiver.risen_m, top_m - (receiver.here_m or 0.0))
+                at_ends = climb if heights is Known.ENDS else (climb[0], 0.0)
+                forecast = self._forecast(state, known, along, soc[second], at_ends)
                 told.append(self._told(forecast, total - along, soc[second], soc[-1], air_c, told))
         self.model.charge(state, float(len(soc)), coarse(soc[-1]), last=True)
         done, _ = cut(known, float("inf"))
+        done = raised(done, receiver.risen_m)
         self.model.arrive(state, coarse(soc[-1]), done, [one.ours for one in told])
         self.spent_s += time.process_time() - begun
         self.steps += len(soc)
@@ -141,9 +174,18 @@ class Learner:
         self.trips += 1
         return told
 
-    def _forecast(self, state: DriveState, drive: Drive, along: float, soc: float) -> Forecast:
+    def _forecast(
+        self,
+        state: DriveState,
+        drive: Drive,
+        along: float,
+        soc: float,
+        climb: tuple[float, float],
+    ) -> Forecast:
         done, ahead = cut(drive, along)
-        return self.model.forecast(state, coarse(soc), ahead, done)
+        return self.model.forecast(
+            state, coarse(soc), raised(ahead, climb[1]), raised(done, climb[0])
+        )
 
     def _told(
         self,
@@ -190,7 +232,7 @@ def _heights(drive: Drive) -> Callable[[float], float]:
 
 
 def walked(
-    people: Sequence[Driver], drives: Sequence[Drive], seed: str, *, heights: bool = False
+    people: Sequence[Driver], drives: Sequence[Drive], seed: str, heights: Known = Known.NONE
 ) -> tuple[list[Told], list[Learner]]:
     """Every person's trips in order, each with the battery that FASTSim gives it."""
     told: list[Told] = []
@@ -204,7 +246,7 @@ def walked(
             continue
         if drive.driver not in learners:
             learners[drive.driver] = Learner(driver, battery.usable_kwh)
-        told += learners[drive.driver].trip(drive, battery, air_c, heights=heights)
+        told += learners[drive.driver].trip(drive, battery, air_c, heights)
     return told, list(learners.values())
 
 
@@ -288,10 +330,10 @@ def judged(extract: Path, split: str) -> list[dict[str, object]]:
     )
     rows = rows_of(name, told)
     few = [drive for drive in hilly if drive.driver < len(CARS)]
-    for case, heights in (("hills, heights known", True), ("hills, heights unknown", False)):
-        of_hills, drivers = walked(people, few, split, heights=heights)
+    for heights in Known:
+        of_hills, drivers = walked(people, few, split, heights)
         print(f"{sum(one.trips for one in drivers)} of {len(few)} trips driven by FASTSim:")
-        rows.append(row(f"{name}, {case}", of_hills))
+        rows.append(row(f"{name}, hills, {heights}", of_hills))
     spent = sum(one.spent_s for one in learners)
     per_s = 1e6 * spent / sum(one.steps for one in learners)
     print(f"{per_s:.0f} us CPU a second of driving, forecasts included")

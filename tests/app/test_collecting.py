@@ -23,7 +23,7 @@ from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix, Signal
-from hearthway.sense.catalogue import CAPACITY, OUTSIDE
+from hearthway.sense.catalogue import ALTITUDE, CAPACITY, OUTSIDE
 
 ANNA = {"phone": ("anna", "adult")}
 ODOMETER = "Vehicle.TraveledDistance"
@@ -359,3 +359,28 @@ def test_a_recording_keeps_what_was_told_beside_each_position(tmp_path: Path) ->
     with Store.open(tmp_path / "node.db", node_id="phone") as store:
         found = import_file(store, file, "Anna", None, Rules.parse(FAMILY, "test"))
         assert list(store.fixes(found["person_id"])) == fixes
+
+
+def test_heights_are_kept_sparsely_where_they_may_be_learned_from(tmp_path: Path) -> None:
+    start_s = 1_760_000_000.0
+
+    def told(name: str, rules: Rules | None) -> tuple[int, float | None]:
+        with Store.open(tmp_path / f"{name}.db", node_id="phone") as store:
+            store.add_person("Anna", "anna")
+            phone = brain(store, rules)
+            for second in range(400):
+                time_s, height_m = start_s + second, max(0.0, 0.5 * (second - 200))
+                fix = Fix(time_s=time_s, lat=60.17 + 1.5e-4 * second, lon=24.94)
+                signal = Signal(key=ALTITUDE, value=height_m, time_s=time_s, source="car")
+                phone.observe([fix], [signal], "car")
+            kept = sum(signal.key == ALTITUDE for signal in store.signals("anna"))
+            again = brain(store, rules).life.state.battery.heights  # as after a restart
+            assert again == phone.life.state.battery.heights
+            return kept, again.told_m
+
+    kept, height_m = told("learns", Rules.parse(FAMILY, "test"))
+    assert 50 <= kept <= 60  # of 400: each 2 m, and each minute on the level
+    assert height_m == pytest.approx(99.5, abs=2.0)
+    line = f'    "{ALTITUDE}",\n'
+    assert line in FAMILY
+    assert told("not", Rules.parse(FAMILY.replace(line, ""), "test")) == (0, None)

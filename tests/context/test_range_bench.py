@@ -80,8 +80,7 @@ def test_what_comes_later_changes_no_forecast(bench: ModuleType) -> None:
         usable_kwh=50.0,
     )
     first, second = (
-        bench.Learner(_driver(bench), 50.0).trip(drive, battery, 10.0, heights=False)
-        for battery in (same, other)
+        bench.Learner(_driver(bench), 50.0).trip(drive, battery, 10.0) for battery in (same, other)
     )
     assert [t.at for t in first] == [0.0, 0.25, 0.5, 0.75]
     early = [t.ours for t in first if t.at < 0.5]
@@ -97,7 +96,7 @@ def test_the_constant_peer_is_the_past_mean_and_before_it_the_rated_range(
     told = []
     for number in range(5):
         drive = _drive(bench, number)
-        told.append(learner.trip(drive, _emptied(bench, drive), 10.0, heights=False)[0])
+        told.append(learner.trip(drive, _emptied(bench, drive), 10.0)[0])
     rated = 100.0 / bench.RATED_KM[told[0].car]
     assert told[2].constant == told[2].rated == pytest.approx(80.0 - rated * told[2].km)
     assert told[3].constant == pytest.approx(80.0 - 0.3 * told[3].km, abs=0.01)
@@ -109,15 +108,13 @@ def test_the_constant_peer_is_the_past_mean_and_before_it_the_rated_range(
 def test_heights_that_are_not_told_are_not_known(bench: ModuleType) -> None:
     drive = _drive(bench, climb_m=40.0)
     known, unknown = (
-        bench.Learner(_driver(bench), 50.0).trip(
-            drive, _emptied(bench, drive), 10.0, heights=heights
-        )
-        for heights in (True, False)
+        bench.Learner(_driver(bench), 50.0).trip(drive, _emptied(bench, drive), 10.0, heights)
+        for heights in (bench.Known.ALL, bench.Known.NONE)
     )
     assert known[0].ours.arrival_pct < unknown[0].ours.arrival_pct - 2.0
     level = _drive(bench)
     flat = bench.Learner(_driver(bench), 50.0).trip(
-        level, _emptied(bench, level), 10.0, heights=True
+        level, _emptied(bench, level), 10.0, bench.Known.ALL
     )
     assert [t.ours for t in flat] == [t.ours for t in unknown]
 
@@ -127,7 +124,7 @@ def test_a_row_names_the_better_peer(bench: ModuleType) -> None:
     told = []
     for number in range(6):
         drive = _drive(bench, number)
-        told += learner.trip(drive, _emptied(bench, drive), 10.0, heights=False)
+        told += learner.trip(drive, _emptied(bench, drive), 10.0)
     row = bench.row("x", told[16:])
     assert (row["peer"], row["theirs"]) == (
         "constant consumption",

@@ -35,6 +35,7 @@ from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
 from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import (
+    ALTITUDE,
     CAPACITY,
     CHARGING,
     ODOMETER,
@@ -55,6 +56,10 @@ CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a drive
 IGNORED_AFTER_S = STANDS_S
 KEPT_KEYS = (SOC, ODOMETER, CAPACITY, OUTSIDE, CHARGING)
 KEEP_AGAIN_S = 900.0  # half as long as a temperature may be used
+HEIGHT_AGAIN_S, HEIGHT_STEP_M = (
+    60.0,
+    2.0,
+)  # a second's height says little: this keeps one in four on a steep road
 WORD_AGAIN_S = 60.0  # half as long as a car's word stands that it moves
 MOVES_KMH = 3.6
 Item = Fix | Signal | PlaceWord
@@ -121,6 +126,7 @@ class Brain:
         self._last_value: dict[str, object] = {}
         self._house = HouseHeard()
         self._word_s = float("-inf")  # of the last kept word of a car
+        self._height: tuple[float, float] | None = None  # the last kept one, and when
         self._considered_slot = float("-inf")
         self._fix_times = (float("-inf"), float("-inf"))  # of the last two fixes
         # Kept apart from what is learned: where a fix came from must not change what it teaches.
@@ -309,6 +315,8 @@ class Brain:
     def _worth_keeping(self, signal: Signal) -> bool:
         if signal.key == SPEED:
             return self._tells_mode(signal)
+        if signal.key == ALTITUDE:
+            return self._tells_height(signal)
         if signal.key not in KEPT_KEYS:
             return self._house.keeps(signal, self._life.state.trip_start_s)
         if self._last_value.get(signal.key) != signal.value:
@@ -317,6 +325,20 @@ class Brain:
         stays = self._life.state.here is not None
         known_s = self._life.state.battery.air_time_s
         return signal.key == OUTSIDE and not stays and signal.time_s - known_s >= KEEP_AGAIN_S
+
+    def _tells_height(self, signal: Signal) -> bool:
+        """Where it is learned from: another height, or on the way the same one before it grows old."""
+        told, kept = signal.value, self._height
+        if not isinstance(told, float | int) or not self._rules.trains(key=ALTITUDE):
+            return False
+        on_way = self._life.state.here is None
+        if kept is None or abs(told - kept[1]) >= HEIGHT_STEP_M:
+            worth = True
+        else:
+            worth = on_way and signal.time_s - kept[0] >= HEIGHT_AGAIN_S
+        if worth:
+            self._height = (signal.time_s, float(told))
+        return worth
 
     def _tells_mode(self, signal: Signal) -> bool:
         """A moving car's word, now and then: relearning has to know as well that one was in it."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct, field, structs
 
 from .energy import Stretch
+from .heights import FRESH_S, Heights, rises
 from .range_model import DriveState, Forecast, RangeModel, RangeState
 
 MIN_TRIP_M = 2_000.0
@@ -35,6 +36,7 @@ class BatteryState(Struct, kw_only=True):
     air_c: float | None = None
     air_time_s: float = 0.0
     air_source: str = ""
+    heights: Heights = field(default_factory=Heights)
     range: RangeState = field(default_factory=RangeState)
     drive: DriveState | None = None
     shown: Shown | None = None
@@ -79,16 +81,21 @@ class BatteryState(Struct, kw_only=True):
         self.start_pct = self.soc_pct
         self.rose = False
         self.shown = None
+        self.heights.begin()
         self.drive = self._standing(time_s)
 
     def move(self, time_s: float, mps: float, metres: float) -> None:
         """A position on the way: the speed there, and metres since the last."""
         if self.drive is not None and time_s > self.drive.last_s:
-            RangeModel(self.range).speed(self.drive, time_s, mps, metres=metres)
+            height_m = self.heights.step(time_s, metres)
+            RangeModel(self.range).speed(self.drive, time_s, mps, metres=metres, height_m=height_m)
 
-    def expect(self, place: int, length_m: float) -> None:
+    def expect(self, place: int, length_m: float, heights_m: Sequence[float | None] = ()) -> None:
         """At departure: keep what is forecast for the likeliest place, to be held to it."""
-        told = self.ahead(self.drive.last_s, [length_m]) if self.drive is not None else None
+        if self.drive is None:
+            self.shown = None
+            return
+        told = self.ahead(self.drive.last_s, [length_m], heights_m)
         self.shown = Shown(place, told[0]) if told else None
 
     def arrive(self, length_m: float, place: int, *, driven: bool = True) -> None:
@@ -104,25 +111,38 @@ class BatteryState(Struct, kw_only=True):
             and self.start_pct > soc
         ):
             held = [self.shown.forecast] if self.shown and self.shown.place == place else []
-            RangeModel(self.range).arrive(drive, soc, [usual(length_m)], held)
+            way = usual(length_m, self.heights.risen_m)
+            RangeModel(self.range).arrive(drive, soc, [way], held)
         self.start_pct = soc
         self.rose = False
         self.drive = self.shown = None
 
-    def ahead(self, now_s: float, lengths_m: Sequence[float]) -> list[Forecast]:
+    def height(self, now_s: float) -> float | None:
+        """How high the car is, metres; None where it told none lately."""
+        drive = self.drive
+        told = self.heights.since((now_s if drive is None else drive.last_s) - FRESH_S)
+        if told is None or drive is None or self.heights.here_m is None:
+            return told
+        return self.heights.here_m
+
+    def ahead(
+        self, now_s: float, lengths_m: Sequence[float], heights_m: Sequence[float | None] = ()
+    ) -> list[Forecast]:
         """The charge after each way, one behind the other; empty before `MIN_TRIPS` trips.
 
         The first goes on from now. Before each further one the car has stood and is as cold as the air.
+        `heights_m`: of where the first begins, and of where each ends; none given, all are taken to be level.
         """
         if self.soc_pct is None or self.range.trips < MIN_TRIPS:
             return []
         model, drive = RangeModel(self.range), self.drive or self._standing(now_s)
         driven_m = drive.effort.length_m
-        done = [usual(driven_m)] if driven_m > 0.0 else []
+        done = [usual(driven_m, self.heights.risen_m)] if driven_m > 0.0 else []
+        climbs = rises(heights_m) if heights_m else [0.0] * len(lengths_m)
         told: list[Forecast] = []
-        for length_m in lengths_m:
+        for length_m, rise_m in zip(lengths_m, climbs, strict=True):
             left = told[-1].arrival_pct if told else self.soc_pct
-            after = model.forecast(drive, left, [usual(length_m)], done)
+            after = model.forecast(drive, left, [usual(length_m, rise_m)], done)
             told.append(_behind(told[-1], after) if told else after)
             drive, done = self._standing(now_s), []
         return told
@@ -138,10 +158,12 @@ class BatteryState(Struct, kw_only=True):
         return RangeModel(self.range).depart(time_s, self.soc_pct, fresh)
 
 
-def usual(length_m: float) -> Stretch:
-    """A way of which only the length is known."""
+def usual(length_m: float, rise_m: float = 0.0) -> Stretch:
+    """A way of which only the length is known, and perhaps how much higher its end is."""
     part = length_m / (length_m + HALF_WAY_M)
-    return Stretch(length_m=length_m, speed_mps=TOWN_MPS + (COUNTRY_MPS - TOWN_MPS) * part)
+    return Stretch(
+        length_m=length_m, speed_mps=TOWN_MPS + (COUNTRY_MPS - TOWN_MPS) * part, rise_m=rise_m
+    )
 
 
 def _behind(before: Forecast, after: Forecast) -> Forecast:

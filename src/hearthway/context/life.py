@@ -31,6 +31,7 @@ from hearthway.records.poi import FOOD, PoiIndex, RoadNear
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Agenda, Habit, HouseHabits, MealVisit, Planned, Situation
 from hearthway.sense.catalogue import (
+    ALTITUDE,
     CAPACITY,
     CAR_POSITION,
     CHARGING,
@@ -50,6 +51,7 @@ from .destination import PATH_POINTS, DestinationModel, Posterior, either
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
 from .halts import HALT_M, HALT_MIN_S, MAX_STOPS, SetOut, errand_of, is_stop, stop_of, was_for
+from .heights import FRESH_S
 from .mode_judge import judged
 from .modes import Judge, ModeFilter
 from .motion import implied_speed, remember
@@ -62,7 +64,7 @@ from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
 from .spots import two_of
 from .state import VERSION, LifeState, Moment
 from .stays import StayDetector
-from .view import changes_told, road_factor, situation_of
+from .view import changes_told, here_m, road_factor, situation_of
 from .where_next import SLOT_S, NextPlaces
 from .words import hear
 
@@ -150,6 +152,8 @@ class Life:
                 self.state.battery.reading(float(value), signal.time_s, signal.source)
             elif signal.key == OUTSIDE:
                 self.state.battery.air(float(value), signal.time_s, signal.source)
+            elif signal.key == ALTITUDE:
+                self.state.battery.heights.tell(float(value), signal.time_s)
             elif signal.key == CAPACITY:
                 self.state.battery.capacity(float(value))
             elif signal.key == ODOMETER:
@@ -463,7 +467,8 @@ class Life:
             index, _ = posterior.places[0]
             goal = self._book.record(self.state.places[index])
             way_m = road_factor(self.state) * gap_m(fix.lat, fix.lon, goal.lat, goal.lon)
-            self.state.battery.expect(index, way_m)
+            battery, there = self.state.battery, self.state.places[index].height_m
+            battery.expect(index, way_m, [here_m(self.state, fix.time_s), there])
 
     def _move(self, fix: Fix, before: Moment | None) -> None:
         state = self.state
@@ -582,6 +587,7 @@ class Life:
             state.car.parked(state.places, place.index, state.battery.soc_pct, start_s)
             at = origin.lat, origin.lon
             state.car.drove(start_s, at, origin_index, place.index, way_m)
+            self._book.stood(place, state.battery.heights.since(stay.start_s - FRESH_S))
         state.battery.arrive(way_m, place.index, driven=mode == "car")
         before = state.window.before
         fixes = max(0, state.trip_fixes - stay.fixes) if before is not None else 0

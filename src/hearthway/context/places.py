@@ -13,6 +13,7 @@ from hearthway.records.localtime import DAY_S, local_second, utc_offset_s
 
 from .flat import gap_m
 from .habits import Habitual, labels_of
+from .heights import meant
 from .settling import NOWHERE as NOWHERE
 from .settling import Settler, Settling
 from .spots import (
@@ -63,6 +64,8 @@ class KnownPlace(Habitual, kw_only=True):
     )  # in which quarter of the local day stays began
     car_stood: int = 0  # how often the car stood here and told of its charge before it left; faded
     car_charged: int = 0  # of these, how often it was charged
+    height_m: float | None = None  # where the car stood here: the mean of what it told
+    heights: int = 0  # how often it told
     reached: Reached = Reached()
 
 
@@ -252,6 +255,11 @@ class PlaceBook:
         into.began_q = [*place.began_q, *into.began_q][-MAX_BEGAN:]
         into.car_stood += place.car_stood
         into.car_charged += place.car_charged
+        if place.height_m is not None:
+            both = into.heights + place.heights
+            own = place.height_m if into.height_m is None else into.height_m
+            into.height_m = own + (place.height_m - own) * place.heights / both
+            into.heights = both
         into.reached = into.reached.plus(place.reached)
         into.name = into.name or place.name
         into.given = into.given or place.given
@@ -270,6 +278,7 @@ class PlaceBook:
         place.joined = False
         # Nobody knows which of the two these were of: they are learned again.
         place.stays_s, place.began_q, place.car_stood, place.car_charged = [], [], 0, 0
+        place.height_m, place.heights = None, 0
         here = began if place.staying else None
         self._compose(other, list(away), None)
         self._compose(place, rest, None)
@@ -325,6 +334,13 @@ class PlaceBook:
     def came(place: KnownPlace, mode: TravelMode) -> None:
         """A trip by that mode ended here."""
         place.reached = place.reached.plus(Reached(**{mode: 1}))
+
+    @staticmethod
+    def stood(place: KnownPlace, height_m: float | None) -> None:
+        """The car came to stand here, and told that height; None where it told none."""
+        if height_m is not None:
+            place.heights += 1
+            place.height_m = meant(place.height_m, place.heights, height_m)
 
 
 def became(places: Sequence[KnownPlace], index: int) -> int:

@@ -21,7 +21,7 @@ from .routines import Meal
 from .settling import Settling
 from .stays import Window
 
-VERSION = 6
+VERSION = 7
 
 
 class Moment(Struct, frozen=True, array_like=True):

@@ -34,6 +34,13 @@ STOOD_LEAST, CHARGED_MOST, CHARGED_ELSEWHERE = 10, 1, 2
 DAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 
 
+class _Way(Struct, frozen=True):
+    """A way, and how high its end is, metres."""
+
+    metres: float
+    end_m: float | None
+
+
 class _Usual(Struct, frozen=True):
     """Past days of a kind, and the first trips from home on them."""
 
@@ -70,11 +77,11 @@ def tomorrow_of(
     state: LifeState,
     book: PlaceBook,
     now_s: float,
-    ways_m: Sequence[float],
+    home_by: tuple[Sequence[float], Sequence[float | None]],
     factor: float,
     entries: Sequence[CalendarEntry],
 ) -> Tomorrow | UnsetType:
-    """`ways_m` lead home from here, `factor` is way over bee-line, `entries` are tomorrow's; unset where nothing tells."""
+    """`home_by`: ways home from here in metres, and the heights of their ends (`BatteryState.ahead`); `factor` is way over bee-line, `entries` are tomorrow's; unset where nothing tells."""
     home, last = book.home(), state.last
     if home is None or last is None:
         return UNSET
@@ -86,7 +93,13 @@ def tomorrow_of(
     legs = planned or _own(state, factor, home, past)
     if not legs:
         return UNSET
-    ends = [state.battery.ahead(now_s, [*ways_m, *leg]) for leg in legs]
+    ways_m, heights_m = home_by
+    ends = [
+        state.battery.ahead(
+            now_s, [*ways_m, *(way.metres for way in leg)], [*heights_m, *(w.end_m for w in leg)]
+        )
+        for leg in legs
+    ]
     if not all(ends):
         return UNSET
     by_calendar = planned is not None
@@ -95,7 +108,7 @@ def tomorrow_of(
         kind="" if by_calendar or past is None else past.kind,
         days=0 if by_calendar or past is None else past.days,
         p_drives=GOES_P if by_calendar or past is None else past.p_drives,
-        ways_m=tuple(sum(leg) for leg in legs),
+        ways_m=tuple(sum(way.metres for way in leg) for leg in legs),
         left_pct=tuple(end[-1].arrival_pct for end in ends),
         high_pct=tuple(end[-1].high_pct for end in ends),
     )
@@ -126,12 +139,13 @@ def _usual(firsts: Sequence[FirstTrip], home: int, day: int) -> _Usual | None:
 
 def _own(
     state: LifeState, factor: float, home: KnownPlace, past: _Usual | None
-) -> list[tuple[float, ...]]:
+) -> list[tuple[_Way, ...]]:
     """Past first trips as legs, shortest first, at most `WAYS` of them evenly taken."""
     if past is None:
         return []
     legs = sorted(
-        _there_and_back(state, factor, home, trip.destination, trip.way_m) for trip in past.trips
+        (_there_and_back(state, factor, home, trip.destination, trip.way_m) for trip in past.trips),
+        key=lambda leg: [way.metres for way in leg],
     )
     if len(legs) <= WAYS:
         return legs
@@ -140,13 +154,14 @@ def _own(
 
 def _there_and_back(
     state: LifeState, factor: float, home: KnownPlace, there: int, way_m: float
-) -> tuple[float, ...]:
+) -> tuple[_Way, ...]:
     if there < 0:
-        return (way_m, way_m)
+        return (_Way(way_m, None), _Way(way_m, home.height_m))
     place = state.places[there]
     if _charges(state.places, place):
-        return (way_m,)
-    return (way_m, factor * gap_m(place.lat, place.lon, home.lat, home.lon))
+        return (_Way(way_m, place.height_m),)
+    back_m = factor * gap_m(place.lat, place.lon, home.lat, home.lon)
+    return (_Way(way_m, place.height_m), _Way(back_m, home.height_m))
 
 
 def _planned(
@@ -156,7 +171,7 @@ def _planned(
     factor: float,
     entries: Sequence[CalendarEntry],
     past: _Usual | None,
-) -> list[tuple[float, ...]] | tuple[()] | None:
+) -> list[tuple[_Way, ...]] | tuple[()] | None:
     """The calendar's first way; None where it tells none that comes first, () where nobody knows how one gets there."""
     for entry in entries:
         if entry.cancelled or entry.all_day or entry.lat is None or entry.lon is None:

@@ -169,15 +169,18 @@ def _battery(
     home = book.home()
     vias = [destination.via for destination in likeliest if isinstance(destination.via, Via)]
     points = [(last.lat, last.lon), *((via.lat, via.lon) for via in vias)]
+    heights = [here_m(state, now_s)]  # of the ends of ways; a short stop ends none
     if goal is not None:
         points.append((goal.lat, goal.lon))
+        heights.append(goal.height_m)
     if home is not None:
         points.append((home.lat, home.lon))
+        heights.append(home.height_m)
     factor = road_factor(state)
     lengths = [factor * gap_m(*a, *b) for a, b in pairwise(points)]
     if vias:  # after a short stop the car is not cold: the way to it and on is one
         lengths[:2] = [sum(lengths[:2])]
-    told = battery.ahead(now_s, lengths)
+    told = battery.ahead(now_s, lengths, heights)
     at_arrival = told[0] if told and goal is not None else None
     at_home = told[-1] if told and home is not None else None
     at = None if home is None else stand_of(state.places, home)
@@ -195,8 +198,20 @@ def _battery(
         capacity_kwh=battery.range.capacity_kwh or UNSET,
         there=UNSET if goal is None else stand_of(state.places, goal),
         home=UNSET if at is None else at,
-        tomorrow=tomorrow_of(state, book, now_s, lengths, factor, tomorrow) if uncharged else UNSET,
+        tomorrow=tomorrow_of(state, book, now_s, (lengths, heights), factor, tomorrow)
+        if uncharged
+        else UNSET,
     )
+
+
+def here_m(state: LifeState, now_s: float) -> float | None:
+    """How high the car is, metres: as it tells, else as it told before where it stands; None where neither is known."""
+    told = state.battery.height(now_s)
+    place = state.here if state.here is not None else state.previous_place
+    left = state.battery.drive is not None and state.battery.drive.effort.length_m > 0.0
+    if told is not None or place is None or left:
+        return told
+    return state.places[place].height_m
 
 
 def road_factor(state: LifeState) -> float:

@@ -65,6 +65,7 @@ CHARGING = f"{BATTERY}.Charging.IsCharging"
 ODOMETER = "Vehicle.TraveledDistance"
 SPEED = "Vehicle.Speed"
 CAR_POSITION = "Vehicle.CurrentLocation"
+ALTITUDE = f"{CAR_POSITION}.Altitude"
 PHONE_POSITION = "Person.Location"
 PHONE_BATTERY = "Person.Phone.Battery"
 PRESENCE = "Home.Presence.Occupied"
@@ -81,7 +82,7 @@ _ROWS = (
     _n(f"{CAR_POSITION}.Latitude", "degrees", -90, 90, 30, "the car's latitude", personal=True),
     _n(f"{CAR_POSITION}.Longitude", "degrees", -180, 180, 30, "the car's longitude", personal=True),
     _n(f"{CAR_POSITION}.Heading", "degrees", 0, 360, 30, "course over ground", personal=True),
-    _n(f"{CAR_POSITION}.Altitude", "m", -500, 9000, 30, "height", personal=True),
+    _n(ALTITUDE, "m", -500, 9000, 30, "height", personal=True),
     _n(
         f"{CAR_POSITION}.HorizontalAccuracy",
         "m",
