@@ -111,6 +111,19 @@ class OffloadTable(Struct, frozen=True, forbid_unknown_fields=True):
     s_per_joule: float = 0.0
 
 
+class ChargingTable(Struct, frozen=True, forbid_unknown_fields=True):
+    """For a phone: the tariff by which the car is charged at home, and what the charger gives. Paths begin at the node's directory.
+
+    `house`: the house's own past, from which sun and load are forecast. `connection_kw` 0: house and car draw what they will.
+    """
+
+    tariff: str = ""
+    charger_kw: float = 0.0
+    target_pct: float = 100.0
+    house: str = ""
+    connection_kw: float = 0.0
+
+
 class ReplayTable(Struct, frozen=True, forbid_unknown_fields=True):
     """For a node that takes its time from a replay; `synthetic` is shown wherever its data shows."""
 
@@ -132,6 +145,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     venue: VenueTable = VenueTable()
     models: ModelsTable = ModelsTable()
     offload: OffloadTable = OffloadTable()
+    charging: ChargingTable = ChargingTable()
     replay: ReplayTable = ReplayTable()
 
 
@@ -156,6 +170,7 @@ _TABLES: dict[str, type[Struct]] = {
     "venue": VenueTable,
     "models": ModelsTable,
     "offload": OffloadTable,
+    "charging": ChargingTable,
     "replay": ReplayTable,
 }
 
@@ -223,6 +238,7 @@ def validated(config: Config, source: str) -> Config:
             f"{source}: assist.daily_budget is {config.assist.daily_budget}.", "Use 0 to 20."
         )
     _check_offload(config.offload, source)
+    _check_charging(config.charging, source)
     _split_address(config.mesh.listen, f"{source}: mesh.listen")
     if config.web.listen != "off":
         _split_address(config.web.listen, f"{source}: web.listen")
@@ -256,6 +272,31 @@ def _check_offload(table: OffloadTable, source: str) -> None:
             raise ConfigError(
                 f"{source}: offload.{name} is {value:g}.", f"Use {least:g} to {most:g}."
             )
+
+
+def _check_charging(table: ChargingTable, source: str) -> None:
+    """ConfigError for what no charger or battery is, and for a part without which nothing is planned."""
+    for name, least, most in (
+        ("charger_kw", 0.1, 400.0),
+        ("target_pct", 1.0, 100.0),
+        ("connection_kw", 0.1, 1_000.0),
+    ):
+        value = getattr(table, name)
+        unset = name != "target_pct" and value == 0.0
+        if not unset and not least <= value <= most:
+            raise ConfigError(
+                f"{source}: charging.{name} is {value:g}.", f"Use {least:g} to {most:g}."
+            )
+    if table.tariff and not table.charger_kw:
+        raise ConfigError(
+            f"{source}: charging.tariff is set, and what the charger gives is not.",
+            "Set charging.charger_kw, such as 11.",
+        )
+    if table.connection_kw and not table.house:
+        raise ConfigError(
+            f"{source}: charging.connection_kw needs the house's own past.",
+            "Set charging.house, or leave it out.",
+        )
 
 
 def _check_ask(ask: AskTable, source: str) -> None:

@@ -72,6 +72,15 @@ def read_tariff(path: Path) -> Tariff:
     )
 
 
+def prices_beside(path: Path) -> Path | None:
+    """The table of told prices that the tariff names; None where it names none, or cannot be read now."""
+    try:
+        written = _parsed(text_of(path), path)
+    except (InputError, OSError):
+        return None
+    return path.parent / written.prices if written.prices else None
+
+
 def _parsed(text: str, path: Path) -> _Written:
     try:
         return msgspec.convert(toml.parse(text), _Written)

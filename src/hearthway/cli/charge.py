@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 from msgspec import Struct
 
+from hearthway.app.charge_known import CarKnown, known_at, need
+from hearthway.app.charge_plan import Asked, Made, clock_in, made
+from hearthway.app.charge_watch import at
 from hearthway.app.clock import SystemClock
-from hearthway.app.series import read_house
+from hearthway.app.config import ChargingTable, Config
+from hearthway.app.paths import NodePaths
 from hearthway.app.tariffs import read_tariff
-from hearthway.assist.charging.explain import Reading, reading, sentence
-from hearthway.assist.charging.fixed import at_once
-from hearthway.assist.charging.plan import plan_charging
-from hearthway.assist.charging.slots import Surpluses, slots_until
-from hearthway.records.charging import Car, Plan
-from hearthway.records.errors import InputError
-from hearthway.records.tariff import Tariff
+from hearthway.assist.charging.explain import Reading
+from hearthway.records.charging import Car
+from hearthway.records.errors import ConfigError, InputError
 
-from .common import json_option, write_json
+from .common import ago, data_option, json_option, phone, write_json
 
 SHOWN_KWH = 0.005
 PRICE_WIDTH = len("0.1400 to 0.2400")
@@ -39,14 +40,25 @@ class Row(Struct, frozen=True, kw_only=True):
     charge_pct: float
 
 
+class Used(Struct, frozen=True, kw_only=True):
+    """A value that was planned with: typed, or from the phone; `age_s` None where that says nothing."""
+
+    name: str
+    shown: str
+    source: str
+    age_s: float | None = None
+
+
 class Told(Struct, frozen=True, kw_only=True):
-    """The plan for a program."""
+    """The plan for a program. `used` is empty where all was typed."""
 
     sentence: str
     currency: str
     departure: str
     reading: Reading
     slots: tuple[Row, ...]
+    used: tuple[Used, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @click.group("charge")
@@ -59,21 +71,27 @@ def command() -> None:
     "--tariff",
     "tariff_file",
     type=click.Path(path_type=Path),
-    required=True,
-    help="A TOML file of prices.",
+    help="A TOML file of prices. Default: charging.tariff of the phone.",
 )
 @click.option(
-    "--departure", metavar="HH:MM", required=True, help="When it must be ready, or a date and time."
+    "--departure",
+    metavar="HH:MM",
+    help="When it must be ready, or a date and time. Default: the calendar's next way, or the usual first trip.",
 )
-@click.option("--battery", metavar="KWH", type=float, required=True, help="What the battery holds.")
-@click.option("--charge", metavar="PCT", type=float, required=True, help="State of charge now.")
+@click.option(
+    "--battery", metavar="KWH", type=float, help="What the battery holds. Default: as the car told."
+)
+@click.option(
+    "--charge",
+    metavar="PCT",
+    type=float,
+    help="State of charge now. Default: as the car told last.",
+)
 @click.option(
     "--target",
     metavar="PCT",
     type=float,
-    default=100.0,
-    show_default=True,
-    help="State of charge at departure.",
+    help="State of charge at departure. Default: charging.target_pct of the phone, else 100.",
 )
 @click.option(
     "--full",
@@ -81,7 +99,12 @@ def command() -> None:
     type=float,
     help="The battery takes no more than this; at a price below nothing it is charged up to here. Default: the target.",
 )
-@click.option("--charger", metavar="KW", type=float, required=True, help="What the charger gives.")
+@click.option(
+    "--charger",
+    metavar="KW",
+    type=float,
+    help="What the charger gives. Default: charging.charger_kw of the phone.",
+)
 @click.option(
     "--efficiency",
     type=float,
@@ -101,84 +124,202 @@ def command() -> None:
     help="What house and car may draw together; needs --house.",
 )
 @click.option("--now", metavar="TIME", help="Plan as of this moment instead.")
+@data_option
 @json_option
 def plan(
-    tariff_file: Path,
-    departure: str,
-    battery: float,
-    charge: float,
-    target: float,
+    tariff_file: Path | None,
+    departure: str | None,
+    battery: float | None,
+    charge: float | None,
+    target: float | None,
     full: float | None,
-    charger: float,
+    charger: float | None,
     efficiency: float,
     house: Path | None,
     connection: float | None,
     now: str | None,
+    data: Path | None,
     json_to: Path | None,
 ) -> None:
     """The cheapest charging until the departure, beside charging at once.
 
-    Run it again when a price, the sun or the car has changed: it plans from what is known then.
+    What is not typed is asked of the phone found here (or in --data), and shown with its source and age. With everything
+    typed no phone is needed. Run it again when a price, the sun or the car has changed: it plans from what is known then.
     """
-    tariff = read_tariff(tariff_file)
-    now_s = SystemClock().now_s() if now is None else _moment(now, tariff, "--now")
+    typed: dict[str, object] = {
+        "--tariff FILE": tariff_file,
+        "--charger KW": charger,
+        "--charge PCT": charge,
+        "--battery KWH": battery,
+        "--departure HH:MM": departure,
+    }
+    missing = [option for option, value in typed.items() if value is None]
+    wall_s = SystemClock().now_s()
+    here = _Here()
+    if missing or data is not None:
+        here = _asked_here(data, wall_s, missing)
+    table = here.table
+    tariff_at = here.file(table.tariff) if tariff_file is None else str(tariff_file)
+    charger_kw = charger if charger is not None else table.charger_kw or None
+    if not tariff_at or charger_kw is None:
+        raise _unset(tariff_at, charger_kw)
+    tariff = read_tariff(Path(tariff_at))
+    zone = here.known.zone or tariff.zone
+    now_s = wall_s if now is None else _moment(now, zone, "--now")
+    if now is not None and here.paths is not None:
+        here.look_up(now_s)
+    charge_pct = charge if charge is not None else here.value("charge", "--charge PCT")
+    battery_kwh = battery if battery is not None else here.value("battery", "--battery KWH")
+    departure_s = (
+        here.value("departure", "--departure HH:MM")
+        if departure is None
+        else _departure(departure, now_s, zone)
+    )
+    target_pct = target if target is not None else table.target_pct
     car = Car(
-        battery_kwh=battery,
-        charge_pct=charge,
-        target_pct=target,
-        full_pct=max(target, charge) if full is None else full,
-        charger_kw=charger,
+        battery_kwh=battery_kwh,
+        charge_pct=charge_pct,
+        target_pct=target_pct,
+        full_pct=max(target_pct, charge_pct) if full is None else full,
+        charger_kw=charger_kw,
         efficiency=efficiency,
     )
-    departure_s = _departure(departure, now_s, tariff)
-    if connection is not None and (house is None or not 0.0 < connection <= 1_000.0):
+    house_at = here.file(table.house) if house is None else str(house)
+    if connection is not None and (not house_at or not 0.0 < connection <= 1_000.0):
         raise InputError(
             "--connection needs more than 0 kW, at most 1000, and the house's past.",
             "Give --connection 17 --house FILE, or leave it out.",
         )
-    slots = slots_until(departure_s, now_s, tariff.price, _surpluses(house, now_s, tariff))
-    made, once = plan_charging(car, slots, connection), at_once(car, slots, connection)
-    words = sentence(made, once, lambda time_s: _clock(time_s, now_s, tariff), tariff.currency)
+    price = here.known.price
+    asked = Asked(
+        tariff=tariff_at,
+        car=car,
+        departure_s=departure_s,
+        now_s=now_s,
+        house=house_at,
+        connection_kw=connection or table.connection_kw or None,
+        price=None if price is None else price.value,
+        price_s=here.known.price_s,
+        zone=zone,
+    )
+    done = made(asked)
+    used = () if here.paths is None else _used(typed, asked, here, done)
     if json_to is not None:
-        write_json(_told(made, once, words, tariff), json_to)
+        write_json(_told(done, used), json_to)
     if str(json_to) != "-":
-        for line in _table(made, tariff, now_s):
+        for line in (*_used_lines(used), *_table(done, now_s), *done.notes):
             click.echo(line)
-        click.echo(words)
+        click.echo(done.sentence)
 
 
-def _surpluses(house: Path | None, now_s: float, tariff: Tariff) -> Surpluses:
-    if house is None:
-        return lambda _: (0.0,)
-    ahead = read_house(house, now_s, tariff.offset_s)
+class _Here:
+    """The phone that was asked; nothing is known of one that was not."""
 
-    def known(time_s: float) -> tuple[float, ...]:
-        found = ahead.surpluses(time_s)
-        if not found:
-            raise InputError(
-                f"{house} tells too little for a forecast of {tariff.local(time_s):%Y-%m-%d %H:%M}.",
-                "It needs that time of day on at least 3 of the 28 days before now.",
-            )
-        return found
+    def __init__(self, paths: NodePaths | None = None, config: Config | None = None) -> None:
+        self.paths, self._config = paths, config
+        self.table = ChargingTable() if config is None else config.charging
+        self.known = CarKnown()
 
-    return known
+    def look_up(self, now_s: float) -> None:
+        """What it knows as of then."""
+        if self.paths is not None and self._config is not None:
+            self.known = known_at(self.paths, self._config, now_s)
+
+    def file(self, name: str) -> str:
+        """A file that its node.toml names."""
+        return "" if self.paths is None else at(self.paths, name)
+
+    def value(self, name: str, option: str) -> float:
+        """InputError where it does not know that."""
+        return need(self.known, name, f"Give {option}.").value
 
 
-def _departure(text: str, now_s: float, tariff: Tariff) -> float:
+def _asked_here(data: Path | None, now_s: float, missing: Sequence[str]) -> _Here:
+    try:
+        here = _Here(*phone(data))
+    except (ConfigError, InputError) as why:
+        if data is not None:
+            raise
+        raise InputError(
+            f"Not given: {', '.join(missing)}; and no phone here could be asked. {why.message}",
+            f"Give {' '.join(missing)}, or name the phone with --data DIR.",
+        ) from None
+    here.look_up(now_s)
+    return here
+
+
+def _unset(tariff_at: str, charger_kw: float | None) -> InputError:
+    lacks = []
+    if not tariff_at:
+        lacks.append(("The tariff", "--tariff FILE", "charging.tariff"))
+    if charger_kw is None:
+        lacks.append(("What the charger gives", "--charger KW", "charging.charger_kw"))
+    what = " and ".join(
+        one if n == 0 else one[0].lower() + one[1:] for n, (one, _, _) in enumerate(lacks)
+    )
+    verb = "is" if len(lacks) == 1 else "are"
+    return InputError(
+        f"{what} {verb} neither given nor set on the phone.",
+        f"Give {' '.join(option for _, option, _ in lacks)}, or set "
+        f"{' and '.join(setting for _, _, setting in lacks)} in node.toml.",
+    )
+
+
+def _used(typed: Mapping[str, object], asked: Asked, here: _Here, done: Made) -> tuple[Used, ...]:
+    """All that was planned with, in the order in which one asks for it."""
+    car, known, zone = asked.car, here.known, done.zone
+    leaves = clock_in(zone, asked.departure_s, asked.now_s)
+    rows = [
+        ("charge", f"{car.charge_pct:g} %", "--charge PCT", known.charge),
+        ("battery", f"{car.battery_kwh:g} kWh", "--battery KWH", known.battery),
+        ("departure", leaves, "--departure HH:MM", known.departure),
+    ]
+    found = [
+        Used(name=name, shown=shown, source="given")
+        if typed[option] is not None or told is None
+        else Used(name=name, shown=shown, source=told.source, age_s=told.age_s)
+        for name, shown, option, told in rows
+    ]
+    for name, shown, option in (
+        ("tariff", Path(asked.tariff).name, "--tariff FILE"),
+        ("charger", f"{car.charger_kw:g} kW", "--charger KW"),
+    ):
+        source = "node.toml" if typed[option] is None else "given"
+        found.append(Used(name=name, shown=shown, source=source))
+    if known.price is not None:
+        shown = f"{known.price.value:g} {done.currency}/kWh"
+        found.append(
+            Used(name="price now", shown=shown, source=known.price.source, age_s=known.price.age_s)
+        )
+    return tuple(found)
+
+
+def _used_lines(used: Sequence[Used]) -> Iterator[str]:
+    wide = max((len(one.shown) for one in used), default=0)
+    for one in used:
+        age = "" if one.age_s is None else f", {ago(one.age_s)} ago"
+        yield f"  {one.name:<9}  {one.shown:<{wide}}  {one.source}{age}"
+
+
+def _local(zone: str, time_s: float) -> datetime:
+    return datetime.fromtimestamp(time_s, ZoneInfo(zone))
+
+
+def _departure(text: str, now_s: float, zone: str) -> float:
     """HH:MM is the next such time."""
     hour, colon, minute = text.partition(":")
     if not (colon and hour.isdecimal() and minute.isdecimal()):
-        return _moment(text, tariff, "--departure")
-    today = tariff.local(now_s).replace(tzinfo=None, second=0, microsecond=0)
+        return _moment(text, zone, "--departure")
+    today = _local(zone, now_s).replace(tzinfo=None, second=0, microsecond=0)
     try:
         wanted = today.replace(hour=int(hour), minute=int(minute))
     except (OverflowError, ValueError):
         raise InputError(f"{text[:40]!r} is no time of day.", "Write it as 07:10.") from None
-    time_s = _there(wanted, tariff)
-    return time_s if time_s > now_s else _there(wanted + timedelta(days=1), tariff)
+    time_s = _there(wanted, zone)
+    return time_s if time_s > now_s else _there(wanted + timedelta(days=1), zone)
 
 
-def _moment(text: str, tariff: Tariff, option: str) -> float:
+def _moment(text: str, zone: str, option: str) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -190,13 +331,13 @@ def _moment(text: str, tariff: Tariff, option: str) -> float:
             f"{option}: nothing can be planned in the year {moment.year}.",
             "Write it as 2026-11-29T07:10.",
         )
-    return _there(moment, tariff) if moment.tzinfo is None else moment.timestamp()
+    return _there(moment, zone) if moment.tzinfo is None else moment.timestamp()
 
 
-def _there(local: datetime, tariff: Tariff) -> float:
+def _there(local: datetime, zone: str) -> float:
     """Unix time of a local time; the earlier of two, InputError where the clocks pass over it."""
-    time_s = local.replace(tzinfo=tariff.local(0.0).tzinfo).timestamp()
-    if tariff.local(time_s).replace(tzinfo=None) != local:
+    time_s = local.replace(tzinfo=ZoneInfo(zone)).timestamp()
+    if _local(zone, time_s).replace(tzinfo=None) != local:
         raise InputError(
             f"{local:%H:%M} does not exist on {local:%Y-%m-%d}: the clocks go forward.",
             "Give a time an hour earlier or later.",
@@ -204,39 +345,36 @@ def _there(local: datetime, tariff: Tariff) -> float:
     return time_s
 
 
-def _clock(time_s: float, now_s: float, tariff: Tariff) -> str:
-    """07:10, with the day where it is not within a day of now."""
-    local = tariff.local(time_s)
-    return f"{local:%H:%M}" if time_s - now_s < 86_400 else f"{local:%a %d %b %H:%M}"
-
-
-def _told(made: Plan, once: Plan, words: str, tariff: Tariff) -> Told:
+def _told(done: Made, used: tuple[Used, ...]) -> Told:
     rows = []
-    charged = 0.0
-    for slot, kwh in zip(made.slots, made.kwh, strict=True):
+    charged, plan = 0.0, done.plan
+    for slot, kwh in zip(plan.slots, plan.kwh, strict=True):
         charged += kwh
         rows.append(
             Row(
-                begin=tariff.local(slot.begin_s).isoformat(),
-                end=tariff.local(slot.end_s).isoformat(),
+                begin=_local(done.zone, slot.begin_s).isoformat(),
+                end=_local(done.zone, slot.end_s).isoformat(),
                 kwh=kwh,
                 buy=slot.buy,
                 sell=slot.sell,
                 surplus_kw=slot.surplus_kw,
-                charge_pct=made.car.pct_after(charged),
+                charge_pct=plan.car.pct_after(charged),
             )
         )
     return Told(
-        sentence=words,
-        currency=tariff.currency,
-        departure=tariff.local(made.departure_s).isoformat(),
-        reading=reading(made, once),
+        sentence=done.sentence,
+        currency=done.currency,
+        departure=_local(done.zone, plan.departure_s).isoformat(),
+        reading=done.reading,
         slots=tuple(rows),
+        used=used,
+        notes=done.notes,
     )
 
 
-def _table(made: Plan, tariff: Tariff, now_s: float) -> Iterator[str]:
+def _table(done: Made, now_s: float) -> Iterator[str]:
     """A line for each run of slots in which it charges."""
+    made = done.plan
     runs: list[list[int]] = []
     for i, kwh in enumerate(made.kwh):
         if kwh < SHOWN_KWH:
@@ -248,11 +386,11 @@ def _table(made: Plan, tariff: Tariff, now_s: float) -> Iterator[str]:
     if not runs:
         return
     spans = [
-        [_clock(s, now_s, tariff) for s in (made.slots[a[0]].begin_s, made.slots[a[-1]].end_s)]
+        [clock_in(done.zone, s, now_s) for s in (made.slots[a[0]].begin_s, made.slots[a[-1]].end_s)]
         for a in runs
     ]
     wide = [max(5, *map(len, column)) for column in zip(*spans, strict=True)]
-    price = f"grid {tariff.currency}/kWh"
+    price = f"grid {done.currency}/kWh"
     wide_price = max(PRICE_WIDTH, len(price))
     begins, ends = "from".ljust(wide[0]), "to".ljust(wide[1])
     yield f"  {begins}  {ends}      kWh   mean kW   {price:>{wide_price}}   battery then"

@@ -162,3 +162,11 @@ def phone(data: Path | None) -> tuple[NodePaths, Config]:
             "Name the phone's directory with --data.",
         )
     return paths, config
+
+
+def ago(seconds: float) -> str:
+    """A duration in its largest fitting unit."""
+    for unit, size in (("d", 86_400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

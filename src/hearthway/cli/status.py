@@ -13,7 +13,7 @@ from hearthway.app.control import Control
 from hearthway.app.model_words import lines_of as lines_about
 from hearthway.records.errors import ConfigError
 
-from .common import data_option, json_option, nodes, write_json
+from .common import ago, data_option, json_option, nodes, write_json
 from .router import router_line
 
 WATCH_S = 1.0
@@ -81,6 +81,8 @@ def lines_of(state: dict[str, Any]) -> list[str]:
                 f"  model of {line}" if at == 0 else line
                 for at, line in enumerate(lines_about(row))
             ]
+    if state.get("charging"):
+        lines += _charging_lines(state["charging"])
     if state.get("onward"):
         lines.append(f"  {state['onward']['words']}")
     retention = state.get("retention")
@@ -104,9 +106,16 @@ def lines_of(state: dict[str, Any]) -> list[str]:
     trouble = state.get("last_trouble")
     if trouble:
         lines.append(
-            f"  last trouble {_ago(time.time() - trouble['time_s'])} ago: {trouble['text']}"
+            f"  last trouble {ago(time.time() - trouble['time_s'])} ago: {trouble['text']}"
         )
     return lines
+
+
+def _charging_lines(told: dict[str, Any]) -> list[str]:
+    if "words" not in told:
+        return [f"  charging plan: none. {told['problem']}", f"  -> {told['next']}"]
+    age = f" ({ago(told['age_s'])} ago)"
+    return [f"  charging plan: {told['words']}{age}", *(f"  {note}" for note in told["notes"])]
 
 
 def _line(state: dict[str, Any]) -> str:
@@ -132,7 +141,7 @@ def _peer_line(peer: dict[str, Any]) -> str:
     else:
         words.append(f"there via {peer['via']}" if peer.get("via") else "there")
     if peer.get("for_s") is not None:
-        words.append(f"for {_ago(peer['for_s'])}")
+        words.append(f"for {ago(peer['for_s'])}")
     if peer["alive"] and peer.get("rtt_ms") is not None:
         words.append(f"{peer['rtt_ms']:.1f} ms")
     offset_s = peer.get("clock_offset_s")
@@ -141,11 +150,3 @@ def _peer_line(peer: dict[str, Any]) -> str:
     if not peer["alive"] and peer.get("problem"):
         words.append(f"- {peer['problem']}")
     return " ".join(words)
-
-
-def _ago(seconds: float) -> str:
-    """A duration in its largest fitting unit."""
-    for unit, size in (("d", 86_400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"

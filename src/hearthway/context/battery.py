@@ -36,6 +36,9 @@ class BatteryState(Struct, kw_only=True):
     air_c: float | None = None
     air_time_s: float = 0.0
     air_source: str = ""
+    size_kwh: float | None = None  # as told last; what the range model begins with is its own
+    size_s: float = 0.0
+    size_source: str = ""
     heights: Heights = field(default_factory=Heights)
     range: RangeState = field(default_factory=RangeState)
     drive: DriveState | None = None
@@ -72,8 +75,10 @@ class BatteryState(Struct, kw_only=True):
         if self.drive is not None:
             RangeModel(self.range).air(self.drive, celsius)
 
-    def capacity(self, kwh: float) -> None:
+    def capacity(self, kwh: float, time_s: float, source: str) -> None:
         """Take the battery's usable size."""
+        if time_s >= self.size_s and kwh > 0.0:
+            self.size_kwh, self.size_s, self.size_source = kwh, time_s, source
         RangeModel(self.range).capacity(kwh)
 
     def depart(self, time_s: float) -> None:

@@ -47,6 +47,7 @@ from . import house, items
 from .agenda import agenda_of
 from .aim import Aim, best_point
 from .charging import SETTING_OUT_M
+from .departing import Leaves, next_leaving
 from .destination import PATH_POINTS, DestinationModel, Posterior, either
 from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
@@ -155,7 +156,7 @@ class Life:
             elif signal.key == ALTITUDE:
                 self.state.battery.heights.tell(float(value), signal.time_s)
             elif signal.key == CAPACITY:
-                self.state.battery.capacity(float(value))
+                self.state.battery.capacity(float(value), signal.time_s, signal.source)
             elif signal.key == ODOMETER:
                 if self.state.odometer_m is not None:
                     self._modes.odometer(float(value) - self.state.odometer_m)
@@ -220,6 +221,13 @@ class Life:
     ) -> Agenda | None:
         """What calendar entries, by start, mean from where this person is, and how past ones were kept; None without any."""
         return agenda_of(self.state, self._book, entries, past, words)
+
+    def leaving(self, now_s: float, entries: Sequence[CalendarEntry]) -> Leaves | None:
+        """When the car is next needed, by calendar entries from now on (by start) or its usual first trips.
+
+        None where neither tells.
+        """
+        return next_leaving(self.state, self._book, now_s, entries)
 
     def house_habits(self, at: tuple[float, float], now_s: float) -> HouseHabits:
         """What the house's readings taught, for the next hours; `at` is where it stands."""

@@ -41,7 +41,7 @@ class _Way(Struct, frozen=True):
     end_m: float | None
 
 
-class _Usual(Struct, frozen=True):
+class UsualDays(Struct, frozen=True):
     """Past days of a kind, and the first trips from home on them."""
 
     kind: str
@@ -86,7 +86,7 @@ def tomorrow_of(
     if home is None or last is None:
         return UNSET
     day = day_of(now_s, utc_offset_s(last.lat, last.lon, now_s)) + 1
-    past = _usual(state.car.firsts, home.index, day)
+    past = usual_days(state.car.firsts, home.index, day)
     planned = _planned(state, book, home, factor, entries, past)
     if planned == ():
         return UNSET
@@ -121,7 +121,7 @@ def hours_of(now_s: float, lat: float, lon: float) -> tuple[float, float]:
     return begin_s, begin_s + DAY_S
 
 
-def _usual(firsts: Sequence[FirstTrip], home: int, day: int) -> _Usual | None:
+def usual_days(firsts: Sequence[FirstTrip], home: int, day: int) -> UsualDays | None:
     """What past days like `day` tell; None where there were too few."""
     mine = weekday(day)
     kinds = ((DAYS[mine], {mine}), ("workdays", set(range(5))), ("weekend days", {5, 6}))
@@ -131,14 +131,14 @@ def _usual(firsts: Sequence[FirstTrip], home: int, day: int) -> _Usual | None:
         days = [d for d in range(firsts[0].day, day - 1) if weekday(d) in weekdays]
         if len(days) >= LEAST_DAYS:
             seen = set(days)
-            return _Usual(
+            return UsualDays(
                 kind, len(days), [f for f in firsts if f.day in seen and f.origin == home]
             )
     return None
 
 
 def _own(
-    state: LifeState, factor: float, home: KnownPlace, past: _Usual | None
+    state: LifeState, factor: float, home: KnownPlace, past: UsualDays | None
 ) -> list[tuple[_Way, ...]]:
     """Past first trips as legs, shortest first, at most `WAYS` of them evenly taken."""
     if past is None:
@@ -170,7 +170,7 @@ def _planned(
     home: KnownPlace,
     factor: float,
     entries: Sequence[CalendarEntry],
-    past: _Usual | None,
+    past: UsualDays | None,
 ) -> list[tuple[_Way, ...]] | tuple[()] | None:
     """The calendar's first way; None where it tells none that comes first, () where nobody knows how one gets there."""
     for entry in entries:
@@ -190,7 +190,7 @@ def _planned(
     return None
 
 
-def _comes_first(entry: CalendarEntry, way_m: float, past: _Usual) -> bool:
+def _comes_first(entry: CalendarEntry, way_m: float, past: UsualDays) -> bool:
     """Does one leave for it before one usually leaves?"""
     if past.p_drives < 1.0 - LEAVES_BY or entry.lat is None or entry.lon is None:
         return True

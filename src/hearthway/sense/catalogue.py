@@ -62,6 +62,7 @@ SOC = f"{BATTERY}.StateOfCharge.Current"
 CAPACITY = f"{BATTERY}.NetCapacity"
 OUTSIDE = "Vehicle.Exterior.AirTemperature"
 CHARGING = f"{BATTERY}.Charging.IsCharging"
+PLUGGED = f"{BATTERY}.Charging.IsChargingCableConnected"
 ODOMETER = "Vehicle.TraveledDistance"
 SPEED = "Vehicle.Speed"
 CAR_POSITION = "Vehicle.CurrentLocation"
@@ -70,6 +71,7 @@ PHONE_POSITION = "Person.Location"
 PHONE_BATTERY = "Person.Phone.Battery"
 PRESENCE = "Home.Presence.Occupied"
 HOUSE = "Home."  # the stem of every key that tells of the house
+PRICE = "Home.Energy.Price"
 ROOM = "Home.Climate.Temperature"
 SETPOINT = "Home.Climate.Setpoint"
 HEATING = "Home.Climate.IsHeating"
@@ -100,6 +102,7 @@ _ROWS = (
     _n(CAPACITY, "kWh", 0, 500, 1e9, "usable capacity"),
     _n(f"{BATTERY}.Range", "m", 0, 4.3e9, 900, "range by the car's own estimate"),
     _b(CHARGING, 900, "is it charging"),
+    _b(PLUGGED, 900, "is the charging cable in"),
     _n(OUTSIDE, "celsius", -60, 70, 1800, "outside temperature"),
     _n("Vehicle.Cabin.HVAC.AmbientAirTemperature", "celsius", -60, 90, 600, "cabin temperature"),
     _n(
@@ -149,7 +152,7 @@ _ROWS = (
         "is that light on; the name is said as it stands, _ for a space",
         personal=True,
     ),
-    _n("Home.Energy.Price", "per kWh", -10, 100, 3600, "price of energy now"),
+    _n(PRICE, "per kWh", -10, 100, 3600, "price of energy now"),
 )
 CATALOGUE: dict[str, SignalKind] = {row.key: row for row in _ROWS}
 

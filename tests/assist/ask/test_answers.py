@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hearthway.assist.ask.answers import ANSWERS, answer
-from hearthway.assist.ask.facts import CarAt, Charging, Facts, Food, Leaving
+from hearthway.assist.ask.facts import CarAt, Charging, Facts, Food, Leaving, Planned
 from hearthway.assist.ask.intents import TABLE, WHERE
 from hearthway.assist.ask.rates import charging_rate
 from hearthway.assist.memory import Memory
@@ -354,6 +354,49 @@ def test_of_old_news_nothing_is_said_as_if_it_were_so_now(intent: str, language:
     ] in old.line
     assert not word.search(old.line.partition("(")[0].replace("is unknown", ""))
     assert word.search(new.line), "the control"
+
+
+PLAN = Planned(
+    begin_s=NOW_S + 4 * 3600,
+    ready_s=NOW_S + 6 * 3600,
+    target_pct=80.0,
+    final_pct=80.0,
+    departure_s=NOW_S + 14 * 3600,
+    made_s=NOW_S - 600,
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        (PLAN, "80 %"),
+        (replace(PLAN, begin_s=None), {"en": "nothing to charge", "de": "nichts zu laden"}),
+        (replace(PLAN, ready_s=None, final_pct=69.9), {"en": "only 69 %", "de": "nur 69 %"}),
+    ],
+)
+def test_when_it_is_full_the_plan_says_beside_the_readings(
+    language: str, plan: Planned, says: Any
+) -> None:
+    reply = ask(_facts(charge_plan=plan, language=language), "charged_when")
+    traced(reply)
+    assert reply.outcome is Outcome.ANSWERED
+    assert reply.line == ask(_facts(language=language), "charged_when").line
+    words = says if isinstance(says, str) else says[language]
+    assert words in reply.more[-1]
+
+
+def test_where_no_reading_tells_the_plan_alone_answers() -> None:
+    reply = ask(_facts(plugged=None, charge_plan=PLAN), "charged_when")
+    traced(reply)
+    assert reply.outcome is Outcome.ANSWERED
+    assert reply.line.startswith("Planned: 80 % by ")
+    assert "Whether the car charges, nobody has told" in reply.more[0]
+    nobody = ask(_facts(soc=None, charge_plan=PLAN), "charged_when")
+    assert nobody.outcome is Outcome.UNKNOWN, (
+        "who may not know the charge learns nothing by its plan"
+    )
+    assert not figures(nobody.line)
 
 
 def test_an_old_plug_charges_nothing_now() -> None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from hearthway.app.calendar import coming
+from hearthway.app.charge_watch import ChargePlans
 from hearthway.app.granting import local_zone
 from hearthway.app.member import Member
 from hearthway.app.phone import PhoneNode
 from hearthway.assist.ask.calendar_answers import days_meant
-from hearthway.assist.ask.facts import CarAt, Facts, Food, Leaving
+from hearthway.assist.ask.facts import CarAt, Facts, Food, Leaving, Planned
 from hearthway.assist.ask.intents import CALENDAR, CAR_WHERE, HERE, RECEIPTS, SUGGESTION, WHERE
 from hearthway.assist.ask.rates import charging_rate
 from hearthway.assist.ask.slots import folded
@@ -182,6 +183,7 @@ class Gatherer:
             facts,
             plugged=max(plugged, key=lambda s: s.time_s, default=None),
             charging=charging_rate(readings),
+            charge_plan=self._plan() if self._own and self._may(SOC) and self._may(WHERE) else None,
         )
 
     def _heading(self, facts: Facts, meaning: Meaning) -> Facts:
@@ -191,6 +193,12 @@ class Gatherer:
         name_of = None if phone.atlas is None else phone.atlas.place_name
         called = destination_called(name_of, now.destinations, now.destinations[0].place)
         return replace(facts, heading=called)
+
+    def _plan(self) -> Planned | None:
+        """Of a departure that the calendar or past trips tell: the owner's affair."""
+        phone = self._phone
+        plans = [] if phone is None else [p for p in phone.parts if isinstance(p, ChargePlans)]
+        return plans[0].planned() if plans else None
 
     def _parked(self, facts: Facts, meaning: Meaning) -> Facts:
         found = self._car_at() if self._may(CAR_WHERE) else None

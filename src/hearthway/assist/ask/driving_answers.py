@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from math import floor
+
 from hearthway.assist.moment import metres, plain, position_age_s
-from hearthway.records.ask import Meaning
+from hearthway.records.ask import Meaning, Outcome
 from hearthway.records.situation import Battery
 from hearthway.sense.catalogue import SOC, kind_of
 
-from .facts import Cited, Facts, ago_words, stale
+from .facts import Cited, Facts, Planned, ago_words, stale
 from .intents import CAR_WHERE, WHERE
 from .words import Draft, aged, answered, say, unknown
 
 SURE_P, UNSURE_P = 0.1, 0.5
+PLAN = "charging plan"
 RANGE_MODEL = "range model"  # figures worked out of the charge by what past trips took
 
 
@@ -166,8 +169,58 @@ def _home(cite: Cited, found: Battery, p_short: float, pct: str, old: str, head:
 
 
 def charged_when(facts: Facts, meaning: Meaning) -> Draft:
-    """When it is full, by how fast it has charged so far."""
+    """When it is full: by how fast it has charged so far, and by the plan for the car that is plugged in."""
     cite = Cited(facts)
+    found = _as_it_charges(cite)
+    if facts.charge_plan is None or facts.soc is None:
+        return found
+    words = _as_planned(cite, facts.charge_plan)
+    if found.outcome is Outcome.UNKNOWN:
+        return answered(cite, words, found.line)
+    return answered(cite, found.line, *found.more, words)
+
+
+def _as_planned(cite: Cited, plan: Planned) -> str:
+    facts = cite.facts
+
+    def clock(time_s: float) -> str:
+        return cite(
+            SOC,
+            facts.clock(time_s),
+            value=time_s,
+            source=PLAN,
+            age_s=max(0.0, facts.now_s - plan.made_s),
+            personal=True,
+        )
+
+    def pct(value: float) -> str:
+        return cite(SOC, f"{value:.0f} %", value=round(value, 2), source=PLAN)
+
+    leaves, target = clock(plan.departure_s), pct(plan.target_pct)
+    if plan.begin_s is None:
+        return say(
+            facts,
+            f"Planned: nothing to charge until {leaves}.",
+            f"Geplant: bis {leaves} nichts zu laden.",
+        )
+    begin = clock(plan.begin_s)
+    if plan.ready_s is None:
+        final = pct(floor(plan.final_pct))
+        return say(
+            facts,
+            f"Planned: only {final} of {target} by {leaves}, charging from {begin}.",
+            f"Geplant: nur {final} statt {target} bis {leaves}, geladen ab {begin}.",
+        )
+    ready = clock(plan.ready_s)
+    return say(
+        facts,
+        f"Planned: {target} by {ready} (departure {leaves}), charging from {begin}.",
+        f"Geplant: {target} um {ready} (Abfahrt {leaves}), geladen ab {begin}.",
+    )
+
+
+def _as_it_charges(cite: Cited) -> Draft:
+    facts = cite.facts
     told, plugged, rate = facts.soc, facts.plugged, facts.charging.pct_an_hour
     if told is None or not isinstance(told.value, float):
         return _no_charge(cite)

@@ -59,6 +59,17 @@ class Charging(Struct, frozen=True, kw_only=True):
     readings: int = 0
 
 
+class Planned(Struct, frozen=True, kw_only=True):
+    """The charging plan of the car that is plugged in; Unix seconds. `begin_s` None: nothing is to be charged; `ready_s` None: not reached."""
+
+    begin_s: float | None
+    ready_s: float | None
+    target_pct: float
+    final_pct: float
+    departure_s: float
+    made_s: float
+
+
 class Facts(Struct, frozen=True, kw_only=True):
     """Everything known that a question may be answered from. None: nobody told."""
 
@@ -72,6 +83,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     soc: Signal | None = None
     plugged: Signal | None = None
     charging: Charging = Charging()
+    charge_plan: Planned | None = None
     reach: Reach | None = None
     short_p: float | None = None  # that less than the reserve is left at home
     car: CarAt | None = None
