@@ -11,7 +11,8 @@ were chosen on Andorra with the split `tune1`), and each car is learned walk-for
 The model sees the speed once a second, the charge in steps of 0.1 % every ten seconds, the air's temperature, the usable size
 of the battery, and the way as the map has it: lengths and allowed speeds. It is told nothing of the driver, load, or traffic.
 Streets are flat, as OSM has no heights. "Hills" are the first four people's drives again over an invented ground: with its heights
-in the signals and on the map, and with neither.
+in the signals and on the map; told by the car in whole metres and known of the end of the way, as of a place where it stood before; told by the
+car alone, as on a way to where it never was; and not at all.
 
 Peers: constant consumption (this car's own mean per km so far; before three trips the rated range), and the rated range.
 

@@ -65,6 +65,11 @@ MEANINGS: dict[str, str] = {
     "offload.heat_max_c": "Warmer than this it computes for nobody else, 0 to 120 °C; once above, again from 3 °C below.",
     "offload.watts": "What this device takes while it computes, 0 to 1000 W. 0: not known, and energy plays no part in where a task runs.",
     "offload.s_per_joule": "For a node that borrows: how many seconds it would wait to spare a battery one joule, 0 to 10.",
+    "charging.tariff": "For a phone: the [tariff](../how-to/charge.md) by which the car is charged, a TOML file, from the node's directory on. While the car is plugged in its plan is kept. Empty: none is.",
+    "charging.charger_kw": "What the charger gives, 0.1 to 400 kW. 0: not known; a tariff needs it.",
+    "charging.target_pct": "State of charge at departure, 1 to 100.",
+    "charging.house": "The house's own past, a CSV of `time,load_w,pv_w`: sun and load are forecast from it. Empty: neither is.",
+    "charging.connection_kw": "What house and car may draw together, 0.1 to 1000 kW; needs `charging.house`. 0: no limit.",
     "replay.clock": "Take the time from replayed events, not from the wall clock. `hearthway drive` sets it.",
     "replay.synthetic": "Everything this node shows is labelled synthetic.",
 }

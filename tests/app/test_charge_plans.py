@@ -66,7 +66,11 @@ class Phone:
         self.paths = NodePaths(private_dir(root / "phone"))
         self.tariff = self.paths.root / "tariff.toml"
         self.tariff.write_text(TARIFF)
-        settings = {"tariff": "tariff.toml", "charger_kw": 11.0, "target_pct": 80.0} | table
+        settings: dict[str, Any] = {
+            "tariff": "tariff.toml",
+            "charger_kw": 11.0,
+            "target_pct": 80.0,
+        } | table
         config = Config(
             node=NodeTable(id="phone", role=Role.PHONE), charging=ChargingTable(**settings)
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.context.test_tomorrow import DAY_S, HOME, HOUR_S, MONDAY_S, WORK, Driver, feed
 
@@ -26,7 +28,7 @@ def at(day: int, hour: float) -> float:
     return MONDAY_S + (7 * WEEKS + day) * DAY_S + hour * HOUR_S
 
 
-def entry(start_s: float, where: tuple[float, float] | None = WORK, **more: bool) -> CalendarEntry:
+def entry(start_s: float, where: tuple[float, float] | None = WORK, **more: Any) -> CalendarEntry:
     lat, lon = where if where is not None else (None, None)
     return CalendarEntry(
         uid="u",

@@ -82,7 +82,8 @@ def test_joined_places_share_their_height_and_a_divided_one_learns_it_again() ->
 
 def _commuter(days: int, *, told: bool, up_m: float = UP_M) -> tuple[Life, list[bytes]]:
     """Up to work and down again; what the battery line said at each departure."""
-    life, said, odometer = Life("ada"), [], 1e6
+    life, odometer = Life("ada"), 1e6
+    said: list[bytes] = []
 
     def go(
         start_s: float, begin: tuple[float, float], end: tuple[float, float], rise: float
