@@ -6,14 +6,17 @@ import math
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from hearthway.context.battery import BatteryState
 from hearthway.context.heights import Heights, meant, rises
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace, PlaceBook
 from hearthway.context.spots import Spot
+from hearthway.context.view import _battery
 from hearthway.records.geo import offset
 from hearthway.records.signals import Fix, Signal
+from hearthway.records.situation import Destination, Via
 from hearthway.sense.catalogue import ALTITUDE, ODOMETER, SOC
 
 HOME, WORK = (60.17, 24.94), offset(60.17, 24.94, 9_000.0, 0.0)
@@ -171,3 +174,24 @@ def test_the_height_of_now_is_the_cars_else_the_places() -> None:
     battery.heights.tell(120.0, 1000.0)
     assert battery.height(1060.0) == 120.0
     assert battery.height(2000.0) is None
+
+
+@pytest.mark.parametrize("with_goal", [True, False])
+@pytest.mark.parametrize("with_home", [True, False])
+def test_a_short_stop_on_the_way_ends_no_climb(with_goal: bool, with_home: bool) -> None:
+    life, _ = _commuter(15, told=True)
+    state, now_s = life.state, MONDAY_S + 15 * DAY_S
+    work = next(place for place in state.places if abs(place.lat - WORK[0]) < 0.01)
+    book = life._book if with_home else PlaceBook([])
+    goal, at = (work if with_goal else None), offset(*HOME, 4_000.0, 0.0)
+    stop = Via(lat=at[0], lon=at[1], seconds=300.0, times=5, of=6)
+    told = [
+        _battery(state, book, goal, (Destination(place=life.place(work.index), p=0.9, via=via),), now_s, ())
+        for via in (stop, UNSET)
+    ]  # fmt: skip
+    for one in told:
+        assert one is not None
+        assert (one.at_arrival_pct is not None) is with_goal
+    by_stop, straight = told
+    if with_goal and by_stop is not None and straight is not None:
+        assert by_stop.at_arrival_pct == pytest.approx(straight.at_arrival_pct, abs=0.2)

@@ -38,6 +38,7 @@ class CarKnown(Struct, frozen=True, kw_only=True):
     departure: Known | None = None
     price: Known | None = None
     price_s: float = 0.0  # when that price was told
+    charge_s: float = 0.0  # when that charge was
     zone: str = ""
 
 
@@ -52,6 +53,7 @@ def known_of(life: Life, store: Store, now_s: float, price: Signal | None = None
         departure=None if leaves is None else _leaving(leaves, now_s),
         price=_price(price, now_s),
         price_s=0.0 if price is None else price.time_s,
+        charge_s=battery.soc_time_s,
         zone=_zone(life),
     )
 

@@ -6,15 +6,16 @@ At rest this is one look a minute at what was told last; without a tariff in nod
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from msgspec import Struct
 
 from hearthway.records.charging import HOUR_S, Car
-from hearthway.records.errors import HearthwayError
+from hearthway.records.errors import HearthwayError, StoreError
 from hearthway.records.signals import Signal
 from hearthway.sense.catalogue import CHARGING, PLUGGED, PRICE
 
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from .brain import Brain
     from .charge_plan import Asked, Made
     from .node import Node, Request
+    from .phone import PhoneNode
 
+log = logging.getLogger("hearthway.charging")
 LOOK_S = 60.0
 PLUGGED_S = 24 * HOUR_S  # a car that sleeps tells nothing while it waits for the night
 CHARGE_PCT = 2.0  # off the plan
@@ -49,6 +52,7 @@ class Basis(Struct, frozen=True, kw_only=True):
     """What a plan rests on."""
 
     charge_pct: float
+    charge_s: float  # when that was told
     battery_kwh: float
     departure_s: float
     price: float | None
@@ -64,7 +68,10 @@ def moved(before: Basis, now: Basis, made: Made | None, now_s: float, age_s: flo
         before.prices != now.prices
         or before.battery_kwh != now.battery_kwh
         or abs(now.departure_s - before.departure_s) >= DEPARTURE_S
-        or abs(now.charge_pct - expected_pct) >= CHARGE_PCT
+        or (
+            (now.charge_s, now.charge_pct) != (before.charge_s, before.charge_pct)
+            and abs(now.charge_pct - expected_pct) >= CHARGE_PCT
+        )
         or (before.house != now.house and age_s >= SUN_AGAIN_S)
     ):
         return True
@@ -156,14 +163,18 @@ class ChargePlans(Part):
         if not self._plugged(now_s):
             self._drop()
             return
-        known = await asyncio.to_thread(self._look_up, now_s)
+        try:
+            known = await self._in_turn(now_s)
+        except StoreError as why:  # it is busy: the next minute comes
+            log.warning("no look at the charge", extra={"fields": {"why": why.message}})
+            return
         try:
             asked = asked_of(self._table, known, self.node.paths, now_s)
         except HearthwayError as why:
             self._drop()
             self._why = why
             return
-        basis = basis_of(asked)
+        basis = basis_of(asked, known)
         if self._stands(basis, now_s):
             return
         self._basis, self._tried_s = basis, now_s
@@ -190,6 +201,11 @@ class ChargePlans(Part):
         self.made = self.known = self._basis = self._why = None
         self._tried_s = float("-inf")
 
+    async def _in_turn(self, now_s: float) -> CarKnown:
+        """Behind the signals that came before: a life is not read while it learns."""
+        in_turn = cast("PhoneNode", self.node).in_turn
+        return await in_turn(lambda: self._look_up(now_s))
+
     def _look_up(self, now_s: float) -> CarKnown:
         brain = self._brain
         if brain is None:
@@ -199,7 +215,7 @@ class ChargePlans(Part):
     async def _known(self, request: Request) -> Request:
         """For the command line, as of its moment."""
         now_s = float(request.get("now_s", self.node.clock.now_s()))
-        known = await asyncio.to_thread(self._look_up, now_s)
+        known = await self._in_turn(now_s)
         return {"known": msgspec.to_builtins(known)}
 
 
@@ -249,7 +265,7 @@ def asked_of(table: ChargingTable, known: CarKnown, paths: NodePaths, now_s: flo
     )
 
 
-def basis_of(asked: Asked) -> Basis:
+def basis_of(asked: Asked, known: CarKnown) -> Basis:
     """With the state of the files it names."""
     from .tariffs import prices_beside
 
@@ -257,6 +273,7 @@ def basis_of(asked: Asked) -> Basis:
     beside = prices_beside(tariff)
     return Basis(
         charge_pct=asked.car.charge_pct,
+        charge_s=known.charge_s,
         battery_kwh=asked.car.battery_kwh,
         departure_s=asked.departure_s,
         price=asked.price,

@@ -169,7 +169,7 @@ def _battery(
     home = book.home()
     vias = [destination.via for destination in likeliest if isinstance(destination.via, Via)]
     points = [(last.lat, last.lon), *((via.lat, via.lon) for via in vias)]
-    heights = [here_m(state, now_s)]  # of the ends of ways; a short stop ends none
+    heights = [here_m(state, now_s), *(None for _ in vias)]
     if goal is not None:
         points.append((goal.lat, goal.lon))
         heights.append(goal.height_m)
@@ -180,6 +180,7 @@ def _battery(
     lengths = [factor * gap_m(*a, *b) for a, b in pairwise(points)]
     if vias:  # after a short stop the car is not cold: the way to it and on is one
         lengths[:2] = [sum(lengths[:2])]
+        del heights[1 : len(heights) - len(lengths)]
     told = battery.ahead(now_s, lengths, heights)
     at_arrival = told[0] if told and goal is not None else None
     at_home = told[-1] if told and home is not None else None
