@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.context.test_tomorrow import DAY_S, HOUR_S, MONDAY_S, Driver, feed
 
 from hearthway.app import charge_plan
@@ -17,6 +18,7 @@ from hearthway.app.charge_known import CarKnown, Known, known_at
 from hearthway.app.charge_plan import Asked, Made, made, made_apart
 from hearthway.app.charge_watch import ChargePlans, plugged
 from hearthway.app.config import ChargingTable, Config, NodeTable, save_config
+from hearthway.app.control import Control
 from hearthway.app.node import open_node
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.phone import PhoneNode
@@ -450,3 +452,30 @@ def test_the_command_line_asks_a_phone_that_runs(household: Any, commuter: bytes
             assert known.zone == "Europe/Helsinki"
 
     asyncio.run(main())
+
+
+def test_a_running_phone_says_its_plan(household: Any, commuter: bytes, tmp_path: Path) -> None:
+    """The whole way: the solver's own process, the control socket, and whoever asks."""
+
+    async def main() -> None:
+        async with household(people={"phone": ("ada", "adult")}, phone="phone") as nodes:
+            phone = nodes["phone"]
+            (phone.paths.root / "tariff.toml").write_text(TARIFF)
+            table = ChargingTable(tariff="tariff.toml", charger_kw=11.0, target_pct=80.0)
+            phone.config = replace(phone.config, charging=table)
+            phone.clock = Clock()
+            life = Life.load(commuter)
+            phone.brain = SimpleNamespace(life=life, snapshot=lambda: None)
+            for key, value in ((CAPACITY, 58.0), (SOC, 35.0), (PLUGGED, True)):
+                phone.latest[key] = Signal(key=key, value=value, time_s=EVENING_S, source="car")
+                life.observe_signal(phone.latest[key])
+            await phone.part(ChargePlans).look()
+            state = await asyncio.to_thread(_status, phone.paths)
+            assert state["charging"]["words"].startswith("80 % by 00:45 (departure 08:0")
+
+    asyncio.run(main())
+
+
+def _status(paths: NodePaths) -> dict[str, Any]:
+    with Control(paths.socket, 10.0) as control:
+        return control.ask("status")
