@@ -163,6 +163,8 @@ class _Loop(progress.Loop):
         net.drop.p = settings.dropout * (0.5 if whole else 1.0)
         said = lesson.said
         width = said.embeddings.shape[1] if said is not None else 1
+        starts = said.starts if said is not None else None
+        self.starts: list[int] = starts.tolist() if starts is not None else []  # once, not a step
         self.project = nn.Linear(net.intent.in_features, width)
         own = dict(net.named_parameters())
         rate = settings.int_rate if whole else settings.rate
@@ -230,9 +232,9 @@ class _Loop(progress.Loop):
         if bool(known.any()):
             loss = loss + hard * F.cross_entropy(logits[known], wanted[known])
         said = lesson.said
-        if said is None or said.tags is None or said.starts is None:
+        if said is None or said.tags is None:
             return loss
-        starts = said.starts.tolist()
+        starts = self.starts
         texts: list[int] = []
         steps: list[int] = []
         theirs: list[int] = []
