@@ -22,7 +22,7 @@ RECIPE = """
 task = "modes"
 name = "Trip mode, tiny"
 [[source]]
-name = "travellers"
+name = "hearthway.synthetic.travellers"
 licence = "Apache-2.0"
 origin = "synthetic"
 [corpus]

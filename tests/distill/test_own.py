@@ -21,6 +21,7 @@ from hearthway.distill.recipe import (
     shipped_recipe,
     table,
 )
+from hearthway.distill.sources import Given
 from hearthway.distill.tabular import making
 from hearthway.distill.tabular.net import NetSettings
 from hearthway.distill.tabular.trees import TeacherSettings
@@ -71,7 +72,7 @@ def test_the_shipped_recipes_build(task: str) -> None:
     assert recipe.task == task
     assert all(source.origin is not Origin.PERSONAL for source in recipe.source)
     if not TASKS[task].extra:
-        stages = TASKS[task].build(recipe, Path()).stages
+        stages = TASKS[task].build(recipe, Given()).stages
         assert [one.name for one in stages][-2:] == ["export", "evaluate"]
 
 
@@ -96,20 +97,24 @@ def test_an_endpoint_that_cannot_be_a_teacher_is_refused_before_the_work(
 ) -> None:
     recipe = msgspec.structs.replace(read_recipe(shipped_recipe("tiny")), teacher=teacher)
     with pytest.raises(HearthwayError, match=words) as error:
-        TASKS["tiny"].build(recipe, Path())
+        TASKS["tiny"].build(recipe, Given())
     assert error.value.next_step
 
 
 def test_a_recipe_with_personal_sources_has_no_teacher_on_another_machine(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever a rule says; on this machine it may be asked, and what is missing next is torch."""
     monkeypatch.setitem(sys.modules, "torch", None)
-    recipe = msgspec.structs.replace(read_recipe(shipped_recipe("tiny")), source=(MINE,))
+    rows = [f"sentence {n} of {label},{label}" for label in ("a", "b") for n in range(6)]
+    (tmp_path / "mine.csv").write_text("\n".join(["text,label", *rows]))
+    mine = msgspec.structs.replace(MINE, path="mine.csv")
+    recipe = msgspec.structs.replace(read_recipe(shipped_recipe("texts")), source=(mine,))
+    given = Given(folder=tmp_path, rules=_rules(tmp_path, "Person.Asked"))
     with pytest.raises(RuleDeniedError, match="are told to no teacher on another machine"):
-        TASKS["tiny"].build(msgspec.structs.replace(recipe, teacher=ELSEWHERE), Path())
+        TASKS["texts"].build(msgspec.structs.replace(recipe, teacher=ELSEWHERE), given)
     with pytest.raises(InputError, match="is not installed"):
-        TASKS["tiny"].build(msgspec.structs.replace(recipe, teacher=WHERE), Path())
+        TASKS["texts"].build(msgspec.structs.replace(recipe, teacher=WHERE), given)
 
 
 BROKEN = {
@@ -168,9 +173,9 @@ def test_a_table_that_does_not_fit_is_refused_before_the_work(
 ) -> None:
     good = Recipe(task="modes", name="x")
     with pytest.raises(InputError) as error:
-        TASKS["modes"].build(msgspec.structs.replace(good, **{name: values}), Path())
+        TASKS["modes"].build(msgspec.structs.replace(good, **{name: values}), Given())
     assert error.value.next_step
-    TASKS["modes"].build(good, Path())
+    TASKS["modes"].build(good, Given())
 
 
 @pytest.mark.parametrize(

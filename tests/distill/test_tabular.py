@@ -11,15 +11,18 @@ import pytest
 
 from hearthway.distill.card import card
 from hearthway.distill.finish import finish
-from hearthway.distill.recipe import Recipe, Source
+from hearthway.distill.own import Origin
+from hearthway.distill.recipe import Recipe
 from hearthway.distill.report import page
 from hearthway.distill.result import Result
 from hearthway.distill.run import Ran, run
 from hearthway.distill.sign import Signer
+from hearthway.distill.sources import Given, Reads
 from hearthway.distill.stages import Made, Stage
 from hearthway.distill.tabular import figures, making, net, trees
 from hearthway.distill.tabular.arrays import TEST, TRAIN, VALID, Rows, pack, softmax, unpack
 from hearthway.distill.tabular.export import Feature
+from hearthway.distill.tasks import Built
 from hearthway.mesh.trust.artefacts import Trusted, check_artefact
 from hearthway.mesh.trust.signing import public_bytes, signing_key
 from hearthway.records.errors import IdentityError, InputError
@@ -53,11 +56,11 @@ TASK = making.Tabular(
     corpus=_rings,
     corpus_settings=Rings,
     corpus_revision=1,
+    reads=(Reads(name="rings", licence="Apache-2.0", origin=Origin.SYNTHETIC),),
 )
 RECIPE = Recipe(
     task="rings",
     name="Rings",
-    source=(Source(name="rings", licence="Apache-2.0", origin="synthetic"),),  # type: ignore[arg-type]  # as TOML has it
     teacher={"trees": 60, "depth": 4, "rate": 0.15, "nets": 1, "width": 32, "epochs": 80},
     student={"hidden": [16], "epochs": 60, "int_epochs": 15, "batch": 64, "rate": 0.01},
 )
@@ -86,7 +89,7 @@ class Looking:
 
 
 def _stages(recipe: Recipe = RECIPE) -> Sequence[Stage]:
-    return making.stages(TASK, recipe, Path())
+    return making.build(TASK, recipe, Given())[0]
 
 
 @pytest.fixture(scope="module")
@@ -95,16 +98,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 def _finished(ran: Ran, out: Path) -> Result:
-    return finish(
-        RECIPE,
-        _stages(),
-        ran,
-        out,
-        Signer(None, out / "publisher.key"),
-        serial=1_790_000_000,
-        rules=(),
-        runtimes=making.runtimes,
-    )
+    built = Built(*making.build(TASK, RECIPE, Given()), making.runtimes)
+    signer = Signer(None, out / "publisher.key")
+    return finish(RECIPE, built, ran, out, signer, serial=1_790_000_000)
 
 
 def _scored(ran: Ran) -> dict[tuple[str, str], figures.Scored]:

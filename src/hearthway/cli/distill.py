@@ -11,7 +11,7 @@ import click
 
 from hearthway.app.clock import SystemClock
 from hearthway.app.paths import NodePaths, data_root, private_dir
-from hearthway.records.errors import ConfigError, InputError
+from hearthway.records.errors import ConfigError
 
 from .common import data_option, json_option, node, write_json
 
@@ -65,43 +65,33 @@ def command(
     if show_recipe:
         click.echo(file.read_text(encoding="utf-8"), nl=False)
         return
-    result = _distil(chosen.name, file, out or Path("distilled") / task, seed, key, data)
+    place = out or Path("distilled") / task
+    result = _distil(chosen.name, file, place, seed, key, data)
     if json_to is not None:
         write_json(result, json_to)
     if json_to is None or str(json_to) != "-":
-        _tell(result, out or Path("distilled") / task)
+        _tell(result, place)
 
 
 def _distil(
-    task: str, file: Path, out: Path, seed: int | None, key: Path | None, data: Path | None
+    task: str,
+    file: Path,
+    out: Path,
+    seed: int | None,
+    key: Path | None,
+    data: Path | None,
 ) -> Result:
     from hearthway.distill.finish import finish
-    from hearthway.distill.own import check_sources
-    from hearthway.distill.recipe import read_recipe
     from hearthway.distill.run import run
-    from hearthway.distill.tasks import task_of
+    from hearthway.distill.sources import Given
+    from hearthway.distill.tasks import built
 
-    made = read_recipe(file, seed=seed)
-    if made.task != task:
-        raise InputError(
-            f"The recipe {file} is for the task {made.task!r}, not {task!r}.",
-            f"Run `hearthway distill {made.task}`, or name another recipe.",
-        )
     paths = None if data is None else node(data)
-    rules = check_sources(made.source, None if paths is None else _rules(paths))
+    given = Given(folder=file.parent, rules=None if paths is None else _rules(paths))
+    recipe, made = built(task, file, seed, given)
     signer = _signer(paths, key)
-    built = task_of(task).build(made, file.parent)
-    ran = run(built.stages, out, made.seed, _Lines())
-    return finish(
-        made,
-        built.stages,
-        ran,
-        out,
-        signer,
-        serial=int(SystemClock().now_s()),
-        rules=rules,
-        runtimes=built.runtimes,
-    )
+    ran = run(made.stages, out, recipe.seed, _Lines())
+    return finish(recipe, made, ran, out, signer, serial=int(SystemClock().now_s()))
 
 
 def _rules(paths: NodePaths) -> Rules:

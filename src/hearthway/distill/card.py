@@ -50,7 +50,7 @@ def card(result: Result) -> str:
     )
     licence = text(result.licence)
     out += ["", "## Data and licences", "", f"The student: {licence}. Taught from:", ""]
-    out += [_source(one) for one in result.sources] or ["- nothing that a recipe names"]
+    out += [_source(one) for one in result.sources] or ["- nothing"]
     if result.rules:
         out += ["", f"Personal data by your rules: {', '.join(map(text, result.rules))}."]
     out += ["", "## Recipe", ""]
@@ -70,7 +70,8 @@ def text(words: str) -> str:
 
 def _source(one: Told) -> str:
     more = f" ({text(one.attribution)})" if one.attribution else ""
-    return f"- {text(one.name)}, {one.origin}, {text(one.licence)}{more}"
+    read = f"; SHA-256 of what was read: `{one.sha256}`" if one.sha256 else ""
+    return f"- {text(one.name)}, {one.origin}, {text(one.licence)}{more}{read}"
 
 
 def _purpose(result: Result) -> str:

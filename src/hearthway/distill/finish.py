@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,28 +13,17 @@ from hearthway.student.format import read
 from .card import card
 from .recipe import Recipe
 from .report import page
-from .result import Measured, Result, StageTold, Told
+from .result import Measured, Result, StageTold
 from .run import Ran
 from .sign import Signer
 from .speed import measured
-from .stages import Stage, write_whole
+from .stages import write_whole
 from .tabular.figures import Scored
-
-Runtimes = Callable[
-    [Ran, bytes], Sequence[tuple[str, Callable[[int], object]]]
-]  # each answers the n-th question
+from .tasks import Built
 
 
 def finish(
-    recipe: Recipe,
-    stages: Sequence[Stage],
-    ran: Ran,
-    out: Path,
-    signer: Signer,
-    *,
-    serial: int,
-    rules: tuple[str, ...],
-    runtimes: Runtimes,
+    recipe: Recipe, built: Built, ran: Ran, out: Path, signer: Signer, *, serial: int
 ) -> Result:
     """Write everything and tell it. `serial`: Unix seconds, which of two signatures is the newer."""
     data = ran.read("export", f"{recipe.task}.student")
@@ -53,11 +41,8 @@ def finish(
         parameters=sum(int(tensor.size) for tensor in student.tensors.values()),
         labels=_labels(student.header),
         licence=student.header.about.licence,
-        sources=tuple(
-            Told(name=s.name, licence=s.licence, origin=str(s.origin), attribution=s.attribution)
-            for s in recipe.source
-        ),
-        rules=rules,
+        sources=built.sources.told,
+        rules=built.sources.rules,
         recipe=dict(student.header.about.recipe),
         made_with={k: v for made in ran.made.values() for k, v in made.made_with.items()},
         figures=tuple(msgspec.json.decode(ran.read("evaluate", "figures.json"), type=list[Scored])),
@@ -65,7 +50,7 @@ def finish(
         measured=Measured(
             machine=platform.machine(),
             python=platform.python_version(),
-            speed=measured(runtimes(ran, data)),
+            speed=measured(built.runtimes(ran, data)),
             stages=tuple(
                 StageTold(
                     name=stage.name,
@@ -74,7 +59,7 @@ def finish(
                     cpu_s=ran.made[stage.name].cpu_s,
                     made_now=stage.name in ran.new,
                 )
-                for stage in stages
+                for stage in built.stages
             ),
         ),
     )

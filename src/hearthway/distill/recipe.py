@@ -25,13 +25,13 @@ SOURCE_WORDS = ("name", "licence", "attribution", "key")
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where data come from and by which right: told in the model card, word for word."""
+    """Where data come from and by which right; what the task does not read is refused (`sources.py`)."""
 
     name: str
     licence: str
     origin: Origin
     attribution: str = ""
-    path: str = ""  # of the user's own copy; relative to the recipe's folder
+    path: str = ""  # of the user's own file or copy, relative to the recipe's folder: read under its SHA-256
     key: str = ""  # of personal data: the key by which the owner's rules know it
 
 
@@ -82,6 +82,8 @@ def table(values: Mapping[str, Any], kind: type[T], what: str, limits: Limits | 
     for name, (least, most) in (limits or {}).items():
         value = getattr(settings, name)
         for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, str):
+                continue  # a word that stands for a number, such as vocabulary = "whole"
             if not least <= number <= most:  # NaN lies nowhere
                 raise InputError(
                     f"{what}: {name} is {number:g}.", f"Use {least:g} to {most:g}. {_LOOK}"

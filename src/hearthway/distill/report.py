@@ -58,8 +58,11 @@ def _apart(result: Result) -> list[str]:
         "<h2>Data and licences</h2>",
         f"<p>The student itself: {escape(result.licence)}.</p>",
         _table(
-            ("source", "origin", "licence", "attribution"),
-            ((one.name, one.origin, one.licence, one.attribution) for one in result.sources),
+            ("source", "origin", "licence", "attribution", "SHA-256 of what was read"),
+            (
+                (one.name, one.origin, one.licence, one.attribution, one.sha256)
+                for one in result.sources
+            ),
         ),
         "<h2>Recipe</h2>",
         _table(("setting", "value"), sorted(result.recipe.items())),

@@ -27,12 +27,13 @@ class Speed(Struct, frozen=True, kw_only=True):
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """A source as the recipe has it."""
+    """A source that was read. `sha256` of what a path named, as `sources.content` takes it; "" for what comes with the task."""
 
     name: str
     licence: str
     origin: str
     attribution: str
+    sha256: str = ""
 
 
 class Measured(Struct, frozen=True, kw_only=True):

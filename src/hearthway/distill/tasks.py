@@ -12,47 +12,72 @@ from hearthway.records.errors import InputError
 if TYPE_CHECKING:
     from .recipe import Recipe
     from .run import Ran
+    from .sources import Given, Sources
     from .stages import Stage
 
 
 @dataclass(frozen=True)
 class Task:
-    """`build` is given the recipe and its folder; it imports what the task needs, and no more; `extra` names the extra that has it ("" for the base install)."""
+    """`build` imports what the task needs, and no more; `extra` names the extra that has it ("" for the base install)."""
 
     name: str
     words: str
     extra: str
-    build: Callable[[Recipe, Path], Built]
+    build: Callable[[Recipe, Given], Built]
 
 
 @dataclass(frozen=True)
 class Built:
-    """A task's stages, the last of them `export` and `evaluate`; and what runs its student, to time it."""
+    """A task's stages, the last of them `export` and `evaluate`; what they are taught from; and what runs the student, to time it."""
 
     stages: Sequence[Stage]
+    sources: Sources
     runtimes: Callable[[Ran, bytes], Sequence[tuple[str, Callable[[int], object]]]]
 
 
-def _modes(recipe: Recipe, folder: Path) -> Built:
-    from .tabular.making import runtimes, stages
+def _modes(recipe: Recipe, given: Given) -> Built:
+    from .tabular.making import build, runtimes
     from .tabular.modes import TASK
 
-    return Built(stages(TASK, recipe, folder), runtimes)
+    return Built(*build(TASK, recipe, given), runtimes)
 
 
-def _tiny(recipe: Recipe, folder: Path) -> Built:
-    from .words import runtimes, tiny_stages
+def _tiny(recipe: Recipe, given: Given) -> Built:
+    from .patterns import build
+    from .words import runtimes
 
-    return Built(tiny_stages(recipe, folder), runtimes)
+    return Built(*build(recipe, given), runtimes)
+
+
+def _texts(recipe: Recipe, given: Given) -> Built:
+    from .sentences import build
+    from .words import runtimes
+
+    return Built(*build(recipe, given), runtimes)
 
 
 TASKS: Mapping[str, Task] = {
     one.name: one
     for one in (
         Task("modes", "by what a trip went, from speeds, accelerations and halts", "", _modes),
+        Task("texts", "sentences of your own, each with the label that you gave it", "distill", _texts),
         Task("tiny", "a few intents out of sentence patterns: shows the path", "distill", _tiny),
     )
-}
+}  # fmt: skip
+
+
+def built(name: str, file: Path, seed: int | None, given: Given) -> tuple[Recipe, Built]:
+    """The recipe in `file` and its task's stages; InputError where it is for another task."""
+    from .recipe import read_recipe
+
+    recipe = read_recipe(file, seed=seed)
+    if recipe.task != name:
+        raise InputError(
+            f"The recipe {file} is for the task {recipe.task!r}, not {name!r}.",
+            f"Run `hearthway distill {recipe.task}`, or name another recipe.",
+        )
+    made = task_of(name).build(recipe, given)
+    return recipe, made
 
 
 def task_of(name: str) -> Task:

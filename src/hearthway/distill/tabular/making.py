@@ -13,6 +13,7 @@ from msgspec import Struct
 from hearthway.distill.outside import onnx
 from hearthway.distill.recipe import Recipe, table
 from hearthway.distill.run import Ran
+from hearthway.distill.sources import Given, Reads, Sources, sources
 from hearthway.distill.stages import Stage, Work
 from hearthway.records.errors import InputError
 from hearthway.student import header
@@ -75,28 +76,37 @@ class Tabular(Struct, frozen=True, kw_only=True):
     corpus: Corpus
     corpus_settings: type[Any]
     corpus_revision: int
+    reads: tuple[Reads, ...]
 
 
-def stages(task: Tabular, recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
-    """From rows to figures; paths in the recipe count from `folder`. InputError where the recipe's tables do not fit."""
+def build(task: Tabular, recipe: Recipe, given: Given) -> tuple[tuple[Stage, ...], Sources]:
+    """From rows to figures, and what they are from. InputError where the recipe's tables or sources do not fit."""
     corpus = table(recipe.corpus, task.corpus_settings, "The recipe's table [corpus]")
     teacher = table(
         recipe.teacher, trees.TeacherSettings, "The recipe's table [teacher]", TEACHER_LIMITS
     )
     student = table(recipe.student, NetSettings, "The recipe's table [student]", STUDENT_LIMITS)
     _check(teacher, student)
-    given = folder / teacher.onnx if teacher.onnx else None
-    if given is not None and not given.is_file():
+    model = given.folder / teacher.onnx if teacher.onnx else None
+    if model is not None and not model.is_file():
         raise InputError(
-            f"There is no teacher {given}.",
+            f"There is no teacher {model}.",
             "Name an ONNX file in [teacher], relative to the recipe.",
         )
+    if model is not None and not any(one.path == teacher.onnx for one in recipe.source):
+        raise InputError(
+            f"No source says what the teacher {teacher.onnx} was made from, and the student learns from it.",
+            f'Add a [[source]] with its name, licence, origin and path = "{teacher.onnx}".',
+        )
+    read = sources(
+        recipe, task.reads, given, lambda one: bool(teacher.onnx) and one.path == teacher.onnx
+    )
     about = header.About(
         title=recipe.name,
         licence="Apache-2.0",
         attribution=tuple(
             f"{one.name} ({one.licence}){': ' if one.attribution else ''}{one.attribution}"
-            for one in recipe.source
+            for one in read.told
         ),
         recipe={
             "seed": str(recipe.seed),
@@ -114,7 +124,7 @@ def stages(task: Tabular, recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
             },
         },
     )
-    return (
+    made = (
         Stage(
             name="corpus",
             words="rows to learn from, and rows to be judged on",
@@ -126,14 +136,14 @@ def stages(task: Tabular, recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
         ),
         Stage(
             name="teacher",
-            words="trees and wide nets, as large as helps" if given is None else given.name,
+            words="trees and wide nets, as large as helps" if model is None else model.name,
             revision=1,
             needs=("corpus",),
             settings=teacher,
             files=("scores.bin",),
-            make=lambda work: _teacher(task, teacher, given, work),
-            made_with=("numpy",) if given is None else ("numpy", "onnxruntime"),
-            reads=() if given is None else (given,),
+            make=lambda work: _teacher(task, teacher, model, read, work),
+            made_with=("numpy",) if model is None else ("numpy", "onnxruntime"),
+            reads=() if model is None else (model,),
         ),
         Stage(
             name="student",
@@ -163,6 +173,7 @@ def stages(task: Tabular, recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
             make=lambda work: _evaluate(task, work),
         ),
     )
+    return made, read
 
 
 def _check(teacher: trees.TeacherSettings, student: NetSettings) -> None:
@@ -197,11 +208,13 @@ def _rows(work: Work) -> tuple[Rows, Peer | None]:
 
 
 def _teacher(
-    task: Tabular, settings: trees.TeacherSettings, given: Path | None, work: Work
+    task: Tabular, settings: trees.TeacherSettings, model: Path | None, read: Sources, work: Work
 ) -> None:
     rows, _ = _rows(work)
-    if given is not None:
-        told = onnx.scores(given, rows.x, len(task.labels))
+    if model is not None:
+        told = onnx.scores(model, rows.x, len(task.labels))
+        for one in read.own:
+            one.unchanged()
         work.write("scores.bin", pack({"scores": told}))
         return
     x, y = rows.of(TRAIN)

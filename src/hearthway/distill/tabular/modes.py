@@ -11,6 +11,8 @@ from hearthway.context.events import TripEnded
 from hearthway.context.life import Life
 from hearthway.context.mode_marks import FEATURES
 from hearthway.context.modes import ModeFilter
+from hearthway.distill.own import Origin
+from hearthway.distill.sources import Reads
 from hearthway.records.life import MODES, TravelMode, Trip
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import normalise
@@ -103,4 +105,12 @@ TASK = Tabular(
     corpus=corpus,
     corpus_settings=ModesSettings,
     corpus_revision=4,
+    reads=(
+        Reads(
+            name="hearthway.synthetic.travellers",
+            licence="Apache-2.0",
+            origin=Origin.SYNTHETIC,
+            attribution="nobody lived these ways",
+        ),
+    ),
 )
