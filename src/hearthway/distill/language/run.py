@@ -48,11 +48,12 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 class Trained(Struct, frozen=True):
-    """A student's file, and what was measured on the validation part."""
+    """A student's file, what was measured on the validation part, and the natural logits there of the form in floats."""
 
     data: bytes
     whole: measure.Scope
     floats: measure.Scope
+    judged: NDArray[np.floating]
 
     @property
     def identity(self) -> str:
@@ -95,7 +96,7 @@ def taught(
             _said(tell, corpus.validation, kept / "validation.pt", say, half=False)
         )
     judged = teacher.averaged(of_validation, outside).logits.numpy()
-    height = _limit(measure.heights(judged, outside), judged, corpus, settings)
+    height = limit_of(measure.heights(judged, outside), judged, corpus, settings)
     say(f"the teacher accepts from {height:.2f} on")
     said = teacher.lifted(teacher.averaged(of_pool, outside), outside, height)
     return Taught(teachers[0], said)
@@ -191,7 +192,7 @@ def _said(
     return Said(*(kept[name] for name in Said._fields))
 
 
-def _limit(
+def limit_of(
     scores: NDArray[np.generic],
     logits: NDArray[np.floating],
     corpus: Corpus,
@@ -225,7 +226,7 @@ def _filed(
     for net in (floats, exact):
         logits = learn.answers(net, ids).numpy()
         scores = measure.margins(logits, outside)
-        limit = _limit(scores, logits, corpus, settings)
+        limit = limit_of(scores, logits, corpus, settings)
         figures.append(measure.scope(logits, scores, truth, outside, limit))
     data = export.exported(
         exact,
@@ -240,7 +241,7 @@ def _filed(
         ),
         _about(corpus, settings, figures[0], figures[1]),
     )
-    return Trained(data, figures[1], figures[0])
+    return Trained(data, figures[1], figures[0], learn.answers(floats, ids).numpy())
 
 
 def _followed(pieces: Pieces, corpus: Corpus) -> NDArray[np.float64]:
