@@ -8,7 +8,7 @@ out-of-scope ones that are rejected. Thresholds were chosen on the validation pa
 integers come from the fast runtime, and a sample of them is compared with the reference. Rows that equal a text of the
 training pool are left out; the pool is made anew and known by the digest in the file. Beside what ships stand other
 seeds of it and their mean, and the small student of the same teacher (bench/students). Published figures are of the
-whole test part. The teacher is measured where its weights are: --teacher takes the teacher.pt that scripts/train left.
+whole test part. The teacher is measured where its weights are: --teacher takes a teacher.pt of the stages that scripts/train left.
 SLURP's test parts that are at hand are scored by scenario and action, and entities by type and words ("SLURP-lite":
 trained without SLURP's own training part), beside the predictions of two published systems, scored by the same code.
 Times are of one thread, medians over utterances

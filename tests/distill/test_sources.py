@@ -11,13 +11,14 @@ import msgspec
 import pytest
 
 import hearthway
-from hearthway.distill import sentences
+from hearthway.distill import sentences, sets
+from hearthway.distill.language.datasets import LICENCES
 from hearthway.distill.language.texts import overlap
 from hearthway.distill.own import Origin
 from hearthway.distill.recipe import Recipe, Source, read_recipe, shipped_recipe
 from hearthway.distill.sources import Given, Reads, content, sources
 from hearthway.distill.tabular import making, modes
-from hearthway.distill.tasks import TASKS
+from hearthway.distill.tasks import TASKS, built
 from hearthway.distill.words import ENCODER
 from hearthway.mesh.policy.rules import Rules
 from hearthway.records.errors import HearthwayError, InputError, RuleDeniedError
@@ -186,14 +187,24 @@ def test_what_stands_in_a_nodes_data_is_personal_whatever_a_recipe_says(tmp_path
 # the tasks' own --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["modes", "tiny"])
+def test_the_sets_are_named_as_the_files_name_them() -> None:
+    told = [f"{one.attribution}, {one.licence}" for one in sets.SETS]
+    assert told == list(LICENCES.values())
+
+
+def test_sets_for_a_task_that_reads_none_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="reads none of the public sets"):
+        built("modes", shipped_recipe("modes"), None, Given(sets=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["modes", "ask", "home", "ask-small", "tiny"])
 def test_a_shipped_recipe_names_what_its_task_reads(name: str) -> None:
     """And nothing else, word for word."""
     recipe = read_recipe(shipped_recipe(name))
     reads = {
         "modes": modes.TASK.reads,
         "tiny": (_patterns(), ENCODER),
-    }[recipe.task]
+    }.get(recipe.task, (*sets.SETS, ENCODER))
     assert [one.name for one in recipe.source] == [one.name for one in reads]
     for said, is_so in zip(recipe.source, reads, strict=True):
         assert (said.licence, said.origin) == (is_so.licence, is_so.origin)

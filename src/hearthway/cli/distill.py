@@ -33,6 +33,11 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     type=click.Path(path_type=Path, file_okay=False),
     help="Where everything goes. Default: distilled/TASK.",
 )
+@click.option(
+    "--sets",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of the public sets (clinc150, hwu64, slurp, snips) that ask and home are taught from.",
+)
 @click.option("--seed", type=int, help="Of every draw. Default: the recipe's.")
 @click.option(
     "--key",
@@ -46,6 +51,7 @@ def command(
     recipe: Path | None,
     show_recipe: bool,
     out: Path | None,
+    sets: Path | None,
     seed: int | None,
     key: Path | None,
     data: Path | None,
@@ -66,7 +72,7 @@ def command(
         click.echo(file.read_text(encoding="utf-8"), nl=False)
         return
     place = out or Path("distilled") / task
-    result = _distil(chosen.name, file, place, seed, key, data)
+    result = _distil(chosen.name, file, place, seed, sets, key, data)
     if json_to is not None:
         write_json(result, json_to)
     if json_to is None or str(json_to) != "-":
@@ -78,6 +84,7 @@ def _distil(
     file: Path,
     out: Path,
     seed: int | None,
+    sets: Path | None,
     key: Path | None,
     data: Path | None,
 ) -> Result:
@@ -87,7 +94,7 @@ def _distil(
     from hearthway.distill.tasks import built
 
     paths = None if data is None else node(data)
-    given = Given(folder=file.parent, rules=None if paths is None else _rules(paths))
+    given = Given(folder=file.parent, sets=sets, rules=None if paths is None else _rules(paths))
     recipe, made = built(task, file, seed, given)
     signer = _signer(paths, key)
     ran = run(made.stages, out, recipe.seed, _Lines())

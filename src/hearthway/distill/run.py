@@ -84,6 +84,7 @@ def _make(
     part = checkpoints.begin(stage, key)
     inputs = {name: folders[name] for name in stage.needs}
     began_s = time.process_time()
+    seed = seed if stage.seeded else 0
     stage.make(Work(part, inputs, seed, lambda words: watcher.tells(stage, words)))
     return checkpoints.finish(stage, key, part, time.process_time() - began_s)
 

@@ -86,6 +86,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     make: Callable[[Work], None]
     made_with: tuple[str, ...] = ("numpy",)  # distributions whose version decides the bytes
     reads: tuple[Path, ...] = ()  # files of the user: their content decides as well
+    seeded: bool = True  # else the run's seed plays no part: another seed leaves the stage as it is
 
 
 class Checkpoints:
@@ -151,7 +152,7 @@ def key_of(stage: Stage, seed: int, inputs: Mapping[str, Made]) -> str:
         "stage": stage.name,
         "revision": stage.revision,
         "settings": msgspec.to_builtins(stage.settings),
-        "seed": seed,
+        "seed": seed if stage.seeded else None,
         "inputs": {name: inputs[name].content for name in stage.needs},
         "made_with": versions(stage.made_with),
         "reads": [file_sha256(path) for path in stage.reads],

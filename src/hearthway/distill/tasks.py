@@ -49,6 +49,13 @@ def _tiny(recipe: Recipe, given: Given) -> Built:
     return Built(*build(recipe, given), runtimes)
 
 
+def _sets(recipe: Recipe, given: Given) -> Built:
+    from .sets import build
+    from .words import runtimes
+
+    return Built(*build(recipe, given), runtimes)
+
+
 def _texts(recipe: Recipe, given: Given) -> Built:
     from .sentences import build
     from .words import runtimes
@@ -60,6 +67,8 @@ TASKS: Mapping[str, Task] = {
     one.name: one
     for one in (
         Task("modes", "by what a trip went, from speeds, accelerations and halts", "", _modes),
+        Task("ask", "what is asked of a household: 150 intents, and none of them", "distill", _sets),
+        Task("home", "commands for a home and an assistant, with their slots", "distill", _sets),
         Task("texts", "sentences of your own, each with the label that you gave it", "distill", _texts),
         Task("tiny", "a few intents out of sentence patterns: shows the path", "distill", _tiny),
     )
@@ -67,7 +76,7 @@ TASKS: Mapping[str, Task] = {
 
 
 def built(name: str, file: Path, seed: int | None, given: Given) -> tuple[Recipe, Built]:
-    """The recipe in `file` and its task's stages; InputError where it is for another task."""
+    """The recipe in `file` and its task's stages; InputError where it is for another task, or `given` names sets that it does not read."""
     from .recipe import read_recipe
 
     recipe = read_recipe(file, seed=seed)
@@ -77,6 +86,11 @@ def built(name: str, file: Path, seed: int | None, given: Given) -> tuple[Recipe
             f"Run `hearthway distill {recipe.task}`, or name another recipe.",
         )
     made = task_of(name).build(recipe, given)
+    if given.sets is not None and not any(one.files for one in made.sources.read):
+        raise InputError(
+            f"The task {name} reads none of the public sets.",
+            "Leave --sets out. A file of your own stands in a [[source]] of the recipe, as its `path`.",
+        )
     return recipe, made
 
 

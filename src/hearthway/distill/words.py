@@ -153,7 +153,7 @@ def corpus_stage(make: Callable[[Work], Corpus], sources: Sources, **more: Any) 
 
 
 def stages(settings: Settings, corpus: Stage, endpoint: Endpoint | None) -> tuple[Stage, ...]:
-    """From texts to figures."""
+    """From texts to figures. Where the corpus does not hang on the recipe's seed, its teachers do not either: they have their own."""
     return (
         corpus,
         Stage(
@@ -169,6 +169,7 @@ def stages(settings: Settings, corpus: Stage, endpoint: Endpoint | None) -> tupl
             ),
             make=lambda work: _teacher(settings, work, endpoint),
             made_with=MADE_WITH,
+            seeded=corpus.seeded,
         ),
         Stage(
             name="export",

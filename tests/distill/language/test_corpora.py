@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.distill.language.small_sets import (
+    TRAIN,
+    entity,
+    slurp_row,
+    small_sets,
+    write_json,
+    write_lines,
+)
 
 from hearthway.distill.language import clinc, datasets, home
 from hearthway.distill.language.texts import Span, Utterance, keys, overlap
 from hearthway.records.errors import InputError
 
-TRAIN = [[f"{verb} my money {n}", "pay_bill"] for n in range(60) for verb in ("pay", "send")] + [
-    [f"{verb} the lamp {n}", "smart_home"] for n in range(5) for verb in ("dim", "brighten")
-]
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    base = tmp_path / "language"
-    _json(
-        base / "clinc150" / "data_full.json",
-        {
-            "train": TRAIN,
-            "oos_train": [["who won the cup", "oos"]],
-            "val": [["Pay my money 3!", "pay_bill"], ["dim all", "smart_home"]],
-            "oos_val": [["why is it", "oos"]],
-        },
-    )
-    domains = {"banking": ["pay_bill"], "credit_cards": [], "work": [], "home": ["smart_home"]}
-    _json(base / "clinc150" / "domains.json", domains)
-    rows: list[dict[str, Any]] = [
-        {"text": "play chess", "intent": "play_game", "entities": [_entity(5, 10, "game")]},
-        {"text": "play uno please", "intent": "play_game", "entities": [_entity(5, 8, "game")]},
-        {"text": "dim all", "intent": "iot_hue_lightdim", "entities": []},
-    ]
-    _lines(base / "hwu64" / "hwu64.jsonl", rows)
-    devel = [_slurp(n, f"wake me at {n}", "alarm", "set", [3], "time") for n in range(10)]
-    _lines(base / "slurp" / "devel.jsonl", devel)
-    test = [_slurp(90, "play uno please", "play", "game", [1], "game")]
-    _lines(base / "slurp" / "test_public_half.jsonl", test)
-    for intent in datasets.SNIPS_INTENTS:
-        row = {intent: [{"data": [{"text": f"{intent} of "}, {"text": "it\n", "entity": "x"}]}]}
-        for name in (f"train_{intent}_full.json", f"validate_{intent}.json"):
-            _json(base / "snips" / "2017-06-custom-intent-engines" / intent / name, row)
-    return base
+    return small_sets(tmp_path / "language")
 
 
 def test_the_pool_of_ask_holds_no_evaluated_text(folder: Path) -> None:
@@ -69,7 +46,7 @@ def test_few_labels_leave_the_rest_without(folder: Path) -> None:
 
 
 def test_a_test_part_that_is_at_hand_is_kept_out_too(folder: Path) -> None:
-    _json(folder / "clinc150" / "test.json", {"test": [["pay my money 7", "pay_bill"]]})
+    write_json(folder / "clinc150" / "test.json", {"test": [["pay my money 7", "pay_bill"]]})
     assert "pay my money 7" not in {o.text for o in clinc.corpus(folder, variants=0, seed=1).pool}
     shipped = clinc.corpus(folder, variants=0, seed=1, shipped=True)
     assert "pay my money 7" in {one.text for one in shipped.pool}
@@ -98,9 +75,9 @@ def test_a_text_of_the_test_is_kept_out_however_its_not_is_written(folder: Path)
         {"text": text, "intent": "alarm_set", "entities": []}
         for text in ("don't wake me", "please don't wake me")
     ]
-    _lines(folder / "hwu64" / "hwu64.jsonl", rows)
-    test = [_slurp(91, "do n't wake me", "alarm", "set", [3], "person")]
-    _lines(folder / "slurp" / "test_public_half.jsonl", test)
+    write_lines(folder / "hwu64" / "hwu64.jsonl", rows)
+    test = [slurp_row(91, "do n't wake me", "alarm", "set", [3], "person")]
+    write_lines(folder / "slurp" / "test_public_half.jsonl", test)
     pool = {one.text for one in home.corpus(folder, variants=0, swaps=0, seed=1).pool}
     assert "please don't wake me" in pool
     assert "don't wake me" not in pool
@@ -108,10 +85,10 @@ def test_a_text_of_the_test_is_kept_out_however_its_not_is_written(folder: Path)
 
 def test_what_a_slot_is_exchanged_for_has_no_label_of_its_own(folder: Path) -> None:
     rows: list[dict[str, Any]] = [
-        {"text": "play chess", "intent": "play_game", "entities": [_entity(5, 10, "game")]},
-        {"text": "find go now", "intent": "play_game", "entities": [_entity(5, 7, "game")]},
+        {"text": "play chess", "intent": "play_game", "entities": [entity(5, 10, "game")]},
+        {"text": "find go now", "intent": "play_game", "entities": [entity(5, 7, "game")]},
     ]
-    _lines(folder / "hwu64" / "hwu64.jsonl", rows)
+    write_lines(folder / "hwu64" / "hwu64.jsonl", rows)
     corpus = home.corpus(folder, variants=0, swaps=4, seed=1)
     made = [one for one in corpus.unlabelled if one.text in ("play go", "find chess now")]
     assert {one.text for one in made} == {"play go", "find chess now"}
@@ -136,29 +113,3 @@ def test_a_damaged_line_is_named(folder: Path) -> None:
     (folder / "hwu64" / "hwu64.jsonl").write_text('{"text"\n')
     with pytest.raises(InputError, match="line 1"):
         datasets.hwu64(folder)
-
-
-def _entity(start: int, end: int, kind: str) -> dict[str, Any]:
-    return {"start": start, "end": end, "entity": kind, "value": "unused"}
-
-
-def _slurp(
-    number: int, sentence: str, scenario: str, action: str, span: list[int], kind: str
-) -> dict[str, Any]:
-    return {
-        "slurp_id": number,
-        "tokens": [{"surface": word} for word in sentence.split()],
-        "scenario": scenario,
-        "action": action,
-        "entities": [{"span": span, "type": kind}],
-    }
-
-
-def _json(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value))
-
-
-def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
