@@ -20,6 +20,8 @@ import hearthway
 from hearthway.app.config import Config
 from hearthway.assist import needs
 from hearthway.cli.main import cli
+from hearthway.distill import file_card
+from hearthway.distill.tasks import TASKS
 from hearthway.mesh.policy.rules import PURPOSES, default_rules
 from hearthway.records import errors
 from hearthway.records.kinds import as_markdown
@@ -28,6 +30,8 @@ from hearthway.student import header as student_header
 from hearthway.student.forms import FORMS
 
 REFERENCE = Path(__file__).parent / "reference"
+SHIPPED = Path(hearthway.__file__).parent / "student" / "data"
+BESIDE = Path(__file__).parents[1] / "bench" / "students"
 _BLOCK = re.compile(r"<!-- generated: ([^>]+?) -->\n.*?<!-- end -->", re.DOTALL)
 
 MEANINGS: dict[str, str] = {
@@ -271,6 +275,27 @@ def student_forms() -> str:
     return table(("op", "takes", "tensors", "other fields", "gives"), rows)
 
 
+def students(folder: Path) -> str:
+    """Every student's file of a folder: its identity, size, recipe and terms."""
+    head = ("file", "SHA-256", "size", "recipe", "terms")
+    return table(head, map(file_card.row, file_card.students(folder)))
+
+
+def card(name: str) -> str:
+    """What a student's file says of itself."""
+    path = next(one for one in file_card.students(SHIPPED, BESIDE) if one.stem == name)
+    return table(("", ""), iter(file_card.rows(path)))
+
+
+def tasks() -> str:
+    """What can be distilled."""
+    rows = (
+        (f"`{t.name}`", t.words, f"the extra `{t.extra}`" if t.extra else "")
+        for t in TASKS.values()
+    )
+    return table(("task", "says", "needs"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "signals": signals,
@@ -281,12 +306,21 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": failures,
     "adapters": adapters,
     "student forms": student_forms,
+    "distill tasks": tasks,
+    "students that ship": lambda: students(SHIPPED),
+    "students beside": lambda: students(BESIDE),
 }
+
+
+BY_NAME: dict[str, Callable[[str], str]] = {"verb": verb, "card": card}
 
 
 def part(name: str) -> str:
     """The generated part of that name; KeyError where there is none."""
-    return verb(name.removeprefix("verb ")) if name.startswith("verb ") else PARTS[name]()
+    kind, _, one = name.partition(" ")
+    if kind in BY_NAME:
+        return BY_NAME[kind](one)
+    return PARTS[name]()
 
 
 def renewed(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import re
 import shlex
@@ -81,6 +82,38 @@ def test_every_generated_part_stands_on_a_page(generator: ModuleType) -> None:
     text = "".join(page.read_text("utf-8") for page in generator.pages())
     for name in generator.PARTS:
         assert f"<!-- generated: {name} -->" in text, name
+
+
+def test_every_student_that_ships_has_a_card_with_figures_of_that_very_file(
+    generator: ModuleType,
+) -> None:
+    """Its table is renewed by `python docs/generate.py`; what was measured is of one file, and says which."""
+    page = (DOCS / "reference" / "models.md").read_text("utf-8")
+    shipped = [path.stem for path in generator.file_card.students(generator.SHIPPED)]
+    assert {"ask", "home", "modes"} <= set(shipped)
+    sections = {
+        found[1]: found[0]
+        for found in re.finditer(r"^## Card of ([\w-]+)\.student$.*?(?=^## |\Z)", page, re.M | re.S)
+    }
+    assert set(shipped) <= set(sections)
+    for name, words in sections.items():
+        [path] = [
+            one
+            for one in generator.file_card.students(generator.SHIPPED, generator.BESIDE)
+            if one.stem == name
+        ]
+        identity = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert f"<!-- generated: card {name} -->" in words, name
+        assert identity in words, f"run `python docs/generate.py`: {name} is another file"
+        assert f"Measured on file `{identity[:16]}`" in words, (
+            f"{path} is another file than its figures are of: measure it, and name its identity"
+        )
+
+
+def test_every_task_of_distill_is_in_its_how_to(generator: ModuleType) -> None:
+    page = (DOCS / "how-to" / "distill.md").read_text("utf-8")
+    for name in generator.TASKS:
+        assert re.search(rf"^\| .*`{name}`.* \|.*\|.*\|$", page, re.M), name
 
 
 def test_every_adapter_is_documented() -> None:
