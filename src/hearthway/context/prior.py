@@ -1,9 +1,10 @@
 """Where a leg leads, before its route is known: past legs vote for their destinations.
 
-A vote is weighed by age, by how near its departure was in the local day (circular kernel), by the kind of day, by
-whether it left from the same place, and from the same place before that. Each such level backs off into a plainer one
-with Dirichlet smoothing, so that little evidence moves little; what each says beyond the plainer one is joined
-log-linearly, with how long ago a place was visited. "Somewhere new" has the rate at which like departures led there.
+A vote is weighed by age, by how near its departure was in the local day (circular kernel), by the kind of day, and by
+whether it left from the same place. Each such level backs off into a plainer one with Dirichlet smoothing, so that
+little evidence moves little; what each says beyond the plainer one is joined log-linearly, with how long ago a place
+was visited, and whether the last leg began there. No vote asks for the place before last: see decision 0012.
+"Somewhere new" has the rate at which like departures led there.
 
 The constants are the same for everybody and rounded. They were set on the stays of 46 people of GeoLife (whose names
 are not known, so the person of a raw history may be among them) and of every fourth of 536 of Foursquare New York.
