@@ -215,10 +215,18 @@ def test_the_shipped_recipe_is_shown(
     assert 'task = "modes"' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("task", ["tiny", "ask", "home"])
 def test_a_missing_extra_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], task: str
 ) -> None:
-    (tmp_path / "words.toml").write_text('task = "tiny"\nname = "x"\n')
+    (tmp_path / "words.toml").write_text(f'task = "{task}"\nname = "x"\n')
     monkeypatch.setitem(sys.modules, "torch", None)
     words = ["--recipe", "words.toml"]
-    _refused(tmp_path, monkeypatch, capsys, words, "is not installed", "hearthway[distill]", "tiny")
+    _refused(tmp_path, monkeypatch, capsys, words, "is not installed", "hearthway[distill]", task)
+
+
+def test_sets_for_a_task_without_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--sets", str(tmp_path)]
+    _refused(tmp_path, monkeypatch, capsys, words, "reads none of the public sets", "Leave --sets")

@@ -182,6 +182,10 @@ def test_what_stands_in_a_nodes_data_is_personal_whatever_a_recipe_says(tmp_path
             sources(_recipe(called), [], given, lambda _: True)
         mine = msgspec.structs.replace(called, origin=Origin.PERSONAL, key="Person.Asked")
         assert sources(_recipe(mine), [], given, lambda _: True).rules == ("asked",)
+    (tmp_path / "node" / "set").mkdir()
+    (tmp_path / "node" / "set" / "a.jsonl").write_text("what somebody asked")
+    with pytest.raises(RuleDeniedError, match="'set' is called public"):
+        sources(_recipe(), [SET], Given(sets=tmp_path / "node"))
 
 
 # the tasks' own --------------------------------------------------------------------------------------------------

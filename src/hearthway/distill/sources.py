@@ -165,18 +165,13 @@ def _declared(one: Reads, source: Source | None, task: str, given: Given) -> Rea
 
 
 def _file(source: Source, given: Given) -> Read:
-    """A file of the user's own. InputError without a path, RuleDeniedError for a node's data that are not called personal."""
+    """A file of the user's own. InputError without a path."""
     if not source.path:
         raise InputError(
             f"The source {source.name!r} says no `path`.",
             "Add the path of its file, relative to the recipe's folder.",
         )
     path = given.folder / source.path
-    if source.origin is not Origin.PERSONAL and _of_a_node(path):
-        raise RuleDeniedError(
-            f"{path} stands in the data of a node, and the recipe calls {source.name!r} {source.origin}.",
-            'What a node knows is personal: write origin = "personal" and the key of its [[train]] rule.',
-        )
     told = Told(
         name=source.name,
         licence=source.licence,
@@ -187,6 +182,12 @@ def _file(source: Source, given: Given) -> Read:
 
 
 def _with_content(told: Told, path: Path, files: tuple[str, ...]) -> Read:
+    """The source under its SHA-256. RuleDeniedError for a node's data that are not called personal."""
+    if told.origin != Origin.PERSONAL and _of_a_node(path):
+        raise RuleDeniedError(
+            f"{path} stands in the data of a node, and {told.name!r} is called {told.origin}.",
+            'What a node knows is personal: write origin = "personal" and the key of its [[train]] rule, or name another path.',
+        )
     digest = content(path, files, told.name)
     whole = Told(
         name=told.name,
