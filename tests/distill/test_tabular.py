@@ -294,3 +294,15 @@ def test_figures_of_a_perfect_and_of_a_blind_model() -> None:
     assert blind.calibration_error == 0.0
     with pytest.raises(ValueError, match="no labelled rows"):
         figures.scored("m", "test", np.zeros((0, 2)), y[:0], ("a", "b"))
+
+
+def test_a_row_of_a_class_that_nobody_was_taught_is_told_wrong_and_has_no_loss() -> None:
+    scores = np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 2.0]])
+    y = np.array([0, 1, 2])
+    whole = figures.scored("m", "valid", scores, y, LABELS)
+    odd = figures.scored("m", "valid", np.vstack([scores, scores[2:]]), np.append(y, -1), LABELS)
+    assert (whole.accuracy, odd.accuracy, odd.rows) == (1.0, 0.75, 4)
+    assert odd.log_loss == whole.log_loss
+    assert odd.by_class == whole.by_class
+    with pytest.raises(ValueError, match="no labelled rows"):
+        figures.scored("m", "valid", scores, np.full(3, -1), LABELS)

@@ -250,7 +250,8 @@ def _evaluate(settings: Settings, work: Work) -> None:
 
     corpus = _texts(work)
     outside = corpus.labels.index(OUT_OF_SCOPE)
-    y = np.array([corpus.labels.index(one.label) for one in corpus.validation])
+    at = {label: row for row, label in enumerate(corpus.labels)}
+    y = np.array([at.get(one.label, -1) for one in corpus.validation])  # -1: nobody was taught it
     floats = unpack(work.read("export", FLOATS))["logits"]
     limit = limit_of(measure.margins(floats, outside), floats, corpus, settings)
     file = work.read("export", f"{settings.task}.student")

@@ -34,8 +34,12 @@ def scored(
     labels: Sequence[str],
     teacher: Floats | None = None,
 ) -> Scored:
-    """Figures of log-odds by class; ValueError without rows."""
-    if not len(y):
+    """Figures of log-odds by class; ValueError without rows.
+
+    A row of -1 is of a class that nobody was taught: told wrong by every model, and in no log loss.
+    """
+    taught = np.flatnonzero(y >= 0)
+    if not len(taught):
         raise ValueError(f"no labelled rows in the part {part}")
     told, p = scores.argmax(axis=1), softmax(scores)
     right = told == y
@@ -45,7 +49,7 @@ def scored(
         rows=len(y),
         accuracy=_share(right),
         by_class=by_class(told, y, labels),
-        log_loss=round(float(-np.log(np.maximum(p[np.arange(len(y)), y], 1e-9)).mean()), 4),
+        log_loss=round(float(-np.log(np.maximum(p[taught, y[taught]], 1e-9)).mean()), 4),
         calibration_error=round(_calibration(p.max(axis=1), right), 4),
         agreement=None if teacher is None else _share(told == teacher.argmax(axis=1)),
         auc=round(auc(y == 1, scores[:, 1] - scores[:, 0]), 4) if len(labels) == 2 else None,
