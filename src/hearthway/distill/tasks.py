@@ -43,22 +43,22 @@ def _modes(recipe: Recipe, given: Given) -> Built:
 
 
 def _tiny(recipe: Recipe, given: Given) -> Built:
+    from .judging import runtimes
     from .patterns import build
-    from .words import runtimes
 
     return Built(*build(recipe, given), runtimes)
 
 
 def _sets(recipe: Recipe, given: Given) -> Built:
+    from .judging import runtimes
     from .sets import build
-    from .words import runtimes
 
     return Built(*build(recipe, given), runtimes)
 
 
 def _texts(recipe: Recipe, given: Given) -> Built:
+    from .judging import runtimes
     from .sentences import build
-    from .words import runtimes
 
     return Built(*build(recipe, given), runtimes)
 

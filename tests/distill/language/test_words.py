@@ -20,6 +20,7 @@ pytest.importorskip(
 import msgspec
 
 from hearthway.distill.finish import finish
+from hearthway.distill.judging import in_integers
 from hearthway.distill.language import tiny
 from hearthway.distill.recipe import Recipe, read_recipe, shipped_recipe
 from hearthway.distill.result import Result
@@ -28,7 +29,6 @@ from hearthway.distill.sign import Signer
 from hearthway.distill.sources import Given
 from hearthway.distill.stages import Made, Stage
 from hearthway.distill.tasks import TASKS
-from hearthway.distill.words import in_integers
 from hearthway.records.errors import InputError
 from hearthway.student import cpu
 from hearthway.student.answer import Answerer
