@@ -1,7 +1,7 @@
 """Where this drive leads: a posterior over the person's places and "somewhere new". `aim` names one point from it.
 
 prior      what past legs say of the departure: `prior`
-likelihood of the route so far, for each place d:
+likelihood of the route so far, for each place d, by road where a map has roads and else by the bee-line (`fit`):
            heading   the excess of going via here, (origin->here + here->d - origin->d) / origin->here, weighed as the
                      concentration of a von Mises distribution; and the same for the last 300 and 800 m
            detour    each km driven out of the way to d counts against it
