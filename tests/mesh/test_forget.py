@@ -243,6 +243,39 @@ def test_a_place_is_gone_for_everyone(store: Store, chain: ReceiptChain) -> None
     assert chain.verify().ok
 
 
+def test_of_what_comes_after_a_visit_goes_what_would_be_one_stay_with_what_was_before_it(
+    store: Store, chain: ReceiptChain
+) -> None:
+    store.add_person(NAME, ANNA)
+    car = Store.open(store.path.parent / "car" / "node.db", node_id="car")
+    car.add_person(NAME, ANNA)
+    away_m = {
+        0: 900,
+        60: 600,
+        120: 300,
+        180: 0,
+        4000: 0,
+        4060: 300,
+        4120: 690,
+        4180: 710,
+        4240: 800,
+    }
+    passing = {9000: 300, 9060: 0, 9120: 250, 9180: 900}  # no stop is read into three minutes
+    far = {20_000: 5000, 20_300: 0, 20_600: 5000}
+    for time_s, metres in {**away_m, **passing, **far}.items():
+        lat, lon = offset(*CAFE, float(metres), 0.0)
+        for one in (store, car):
+            one.add_fixes(ANNA, [Fix(time_s=float(time_s), lat=lat, lon=lon)], "a")
+            one.add_signals(ANNA, [Signal(key="x", value=1.0, time_s=time_s + 1.0)])
+    forget(store, chain, PlaceScope(lat=CAFE[0], lon=CAFE[1], radius_m=150.0), 5e4, nodes=["car"])
+    apply(car, ReceiptChain(car, KEY), pending(store)[0].order, 50_001.0)
+    kept = [0, 60, 120, 4180, 4240, 9000, 9120, 9180, 20_000, 20_600]
+    for one in (store, car):
+        assert [fix.time_s for fix in one.fixes(ANNA)] == kept
+        assert [signal.time_s - 1.0 for signal in one.signals(ANNA)] == kept
+    car.close()
+
+
 def test_a_place_that_suggestions_only_mention_takes_them_along(
     store: Store, chain: ReceiptChain
 ) -> None:
@@ -531,31 +564,30 @@ def test_what_remains_equals_a_store_that_never_had_it(
         put(had, fixes, answers)
         gone: list[Scope] = []
         visits: list[Span] = []
+        ends: set[Row] = set()  # outside the circle, and one stay with what was before the visit
         for scope in scopes:
             known = {one.person_id for one in had.persons()}
             if scope.person_id is not None and scope.person_id not in known:
                 continue
             # an answer given while at a forgotten place goes as well: the spans that the fixes then there tell
-            left = [row for row in fixes if not any(covers(one, row) for one in gone)]
-            if isinstance(scope, PlaceScope):
-                visits += [
-                    span
-                    for who in (ANNA, BO)
-                    if scope.person_id in (None, who)
-                    for span in forgetting._visits(
-                        who,
-                        [
-                            (row[1] * 1000.0, forgetting.within(scope, *row[2]))
-                            for row in sorted(left, key=lambda r: r[1])
-                            if row[0] == who
-                        ],
+            left = [
+                row
+                for row in sorted(fixes, key=lambda r: r[1])
+                if row not in ends and not any(covers(one, row) for one in gone)
+            ]
+            for who in (ANNA, BO) if isinstance(scope, PlaceScope) else ():
+                if isinstance(scope, PlaceScope) and scope.person_id in (None, who):
+                    rows = [row for row in left if row[0] == who]
+                    marked = list(
+                        forgetting._marked(scope, [(row[1] * 1000.0, *row[2]) for row in rows])
                     )
-                ]
+                    visits += forgetting._visits(who, [(at, out) for at, _, out in marked])
+                    ends |= {row for row, mark in zip(rows, marked, strict=True) if mark[2]}
             forget(had, chain, scope, 1e6)
             gone.append(scope)
         put(
             never,
-            [row for row in fixes if not any(covers(scope, row) for scope in gone)],
+            [r for r in fixes if r not in ends and not any(covers(scope, r) for scope in gone)],
             [
                 row
                 for row in answers

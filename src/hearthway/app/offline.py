@@ -265,7 +265,7 @@ def relearn_everywhere(found: Sequence[NodePaths]) -> None:
 def still_near(found: Sequence[NodePaths], scope: Scope) -> list[str]:
     """Once a place was forgotten and the rest learned again: what is still known near it, a line each.
 
-    Whoever leaves and comes by one road leaves a hole between two near ends, and that reads as a stay.
+    No stay is read into the hole; what was seen near by for itself is still there.
     """
     if not isinstance(scope, PlaceScope):
         return []

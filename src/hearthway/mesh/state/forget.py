@@ -31,6 +31,7 @@ from hearthway.records.forgetting import (
     Span,
 )
 from hearthway.records.geo import METRES_PER_DEGREE, distance_m, valid_point
+from hearthway.records.life import STAY_RADIUS_M
 from hearthway.records.situation import Agenda, Planned
 from hearthway.records.suggestion import Suggestion
 
@@ -41,6 +42,10 @@ from .store import Store
 
 _ORDER = b"hearthway-forget-order-1\x00"
 SPAN_MARGIN_S = 60.0  # around a visit, at most: a reading beside the fix tells where it was, too
+# Who comes and goes by one road leaves a hole between two near ends, and a stay near the place would be read into it.
+ENDS_M = 2.0 * STAY_RADIUS_M  # no stay holds two fixes that are further apart
+ENDS_NEAR_M = 500.0  # from the circle: a phone that moves tells of itself about so often
+ENDS_APART_S = 240.0  # into a shorter hole nobody reads a stop
 _SCOPE = msgspec.msgpack.Decoder(Scope)
 _OWNED = (
     "fixes",
@@ -249,6 +254,7 @@ class _Work(Struct, kw_only=True):
     order: ForgetOrder
     place: PlaceScope | None = None
     osm_ids: tuple[str, ...] = ()
+    ends: tuple[tuple[str, float], ...] = ()  # fixes beside the circle that go as well: whose, when
 
 
 def _plan(store: Store, scope: Scope, order_id: str, time_s: float) -> _Work:
@@ -261,15 +267,22 @@ def _plan(store: Store, scope: Scope, order_id: str, time_s: float) -> _Work:
         ids = _suggestions_in(store, (span,))
         return _Work(order=replace(order, spans=(span,), suggestions=tuple(sorted(ids))))
     spans: list[Span] = []
+    ends: list[tuple[str, float]] = []
     for person_id in _people(store, scope.person_id):
-        spans += _visits(person_id, _fix_positions(store, scope, person_id))
-        spans += _visits(person_id, _signal_positions(store, scope, person_id))
+        spans += _visits(person_id, _gone(scope, _fix_positions(store, person_id)))
+        spans += _visits(person_id, _gone(scope, _signal_positions(store, person_id)))
+        ends += [
+            (person_id, time_s)
+            for time_s, inside, gone in _marked(scope, _fix_positions(store, person_id))
+            if gone and not inside
+        ]
     ids, osm_ids = _mentions(store, scope)
     ids |= _suggestions_in(store, spans)
     return _Work(
         order=replace(order, spans=tuple(spans), suggestions=tuple(sorted(ids))),
         place=scope,
         osm_ids=tuple(sorted(osm_ids)),
+        ends=tuple(ends),
     )
 
 
@@ -288,14 +301,15 @@ def within(scope: PlaceScope, lat: float | None, lon: float | None) -> bool:
     return distance_m(lat, lon, scope.lat, scope.lon) <= scope.radius_m
 
 
-def _fix_positions(store: Store, scope: PlaceScope, person_id: str) -> Iterator[tuple[float, bool]]:
+_Point = tuple[float, float | None, float | None]  # time_s, lat, lon
+
+
+def _fix_positions(store: Store, person_id: str) -> Iterator[_Point]:
     for fix in store.fixes(person_id):
-        yield fix.time_s, within(scope, fix.lat, fix.lon)
+        yield fix.time_s, fix.lat, fix.lon
 
 
-def _signal_positions(
-    store: Store, scope: PlaceScope, person_id: str
-) -> Iterator[tuple[float, bool]]:
+def _signal_positions(store: Store, person_id: str) -> Iterator[_Point]:
     """Positions that came as two signals, `X.Latitude` and `X.Longitude`; the latest of both counts."""
     latest: dict[tuple[str, str], dict[str, float]] = {}
     for signal in store.signals(person_id):
@@ -304,7 +318,39 @@ def _signal_positions(
             continue
         point = latest.setdefault((thing, signal.source), {})
         point[axis] = signal.value
-        yield signal.time_s, within(scope, point.get("Latitude"), point.get("Longitude"))
+        yield signal.time_s, point.get("Latitude"), point.get("Longitude")
+
+
+def _gone(scope: PlaceScope, points: Iterable[_Point]) -> Iterator[tuple[float, bool]]:
+    return ((time_s, gone) for time_s, _, gone in _marked(scope, points))
+
+
+def _marked(scope: PlaceScope, points: Iterable[_Point]) -> Iterator[tuple[float, bool, bool]]:
+    """The time of each point, whether it lies in the circle, and whether it goes.
+
+    What comes after a visit goes too while it is still near where one was before it.
+    """
+    before: _Point | None = None  # the last that stays
+    hole = False
+    for point in points:
+        inside = within(scope, *point[1:])
+        hole = inside or (hole and before is not None and _one_stay(scope, before, point))
+        if not hole:
+            before = point
+        yield point[0], inside, hole
+
+
+def _one_stay(scope: PlaceScope, before: _Point, after: _Point) -> bool:
+    """Would a stay near the circle be read into the hole between two points?"""
+    (since_s, lat, lon), (until_s, to_lat, to_lon) = before, after
+    if lat is None or lon is None or to_lat is None or to_lon is None:
+        return False
+    near = msgspec.structs.replace(scope, radius_m=scope.radius_m + ENDS_NEAR_M)
+    return (
+        until_s - since_s >= ENDS_APART_S
+        and distance_m(lat, lon, to_lat, to_lon) <= ENDS_M
+        and (within(near, lat, lon) or within(near, to_lat, to_lon))
+    )
 
 
 def _visits(person_id: str, positions: Iterable[tuple[float, bool]]) -> Iterator[Span]:
@@ -446,6 +492,11 @@ def _delete(
             _delete_span(todo, span, numbers, fixes=work.place is None)
         if work.place is not None:
             _delete_place(todo, work.place, work.osm_ids, numbers)
+            for person_id, time_s in work.ends:
+                if person_id in numbers:
+                    todo.delete(
+                        "fixes", "person_no = ? AND time_s = ?", (numbers[person_id], time_s)
+                    )
         if of_history:
             _delete_words(todo, named, work, numbers)
         gone = [numbers[one] for one in order.persons if numbers.get(one)]
