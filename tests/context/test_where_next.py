@@ -93,6 +93,31 @@ def test_a_place_seldom_come_to_is_left_as_soon_as_on_the_days_one_was_there() -
     assert likely_wait_s(at(29, 18.5, SPORT), [*WEEKS, *weekly]) / 3600.0 == pytest.approx(1.5)
 
 
+def test_who_is_still_here_is_told_of_by_the_days_on_which_one_was_still_here() -> None:
+    """At 17:02, where one mostly leaves at a quarter to five, and on other days hardly later than a quarter past."""
+    hours = [16.75] * 6 + [17.25] * 3 + [17.75]
+    legs = []
+    for number in range(20):
+        legs += [leg(number, 8.0, HOME, WORK), leg(number, hours[number % 10], WORK, HOME)]
+    now_h = 17.0 + 2.0 / 60.0
+    assert likely_wait_s(at(20, 9.0, WORK), legs) / 3600.0 == pytest.approx(7.75)
+    assert likely_wait_s(at(20, now_h, WORK), legs) / 3600.0 == pytest.approx(17.25 - now_h)
+    assert likely_wait_s(at(20, 17.5, WORK), legs) / 3600.0 == pytest.approx(0.25)
+    assert likely_wait_s(at(20, 18.0, WORK), legs) / 3600.0 == pytest.approx(22.75)
+    leaving = leaving_of(at(20, 17.0, WORK), legs)
+    assert (leaving.local_s, leaving.time_s) == (17.25 * 3600.0, at(20, 17.25).time_s)
+
+
+def test_an_evening_away_says_nothing_of_when_one_leaves_in_the_morning() -> None:
+    """Half of the days begin elsewhere; at home in the morning it is the others that tell."""
+    legs = []
+    for number in range(0, 28, 2):
+        legs += [leg(number, 8.0, HOME, WORK), leg(number, 17.0, WORK, SPORT)]
+        legs += [leg(number + 1, 20.0, SPORT, HOME)]
+    assert likely_wait_s(at(28, 6.0), legs) / 3600.0 == pytest.approx(2.0)
+    assert likely_wait_s(at(28, 21.0), legs) / 3600.0 == pytest.approx(11.0)
+
+
 def test_the_departure_keeps_the_local_day_right() -> None:
     leaving = leaving_of(at(28, 22.0), WEEKS)
     assert (leaving.local_s, leaving.weekday) == (8 * 3600.0, 1)

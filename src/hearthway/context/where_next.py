@@ -128,55 +128,66 @@ def ranked(places: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]
 def likely_wait_s(here: Departure, trips: Sequence[PastTrip]) -> float:
     """How long until he leaves, seconds: the median of when the first past departure from here comes again.
 
-    Each comes again on each of the next days at its time, as often as on the days on which one was here, those without a
-    departure included; both are weighed by age and by kind of day. 0 where nobody ever left from here.
+    Each comes again on each of the next days at its time, as often as on the days on which one was still here then, those
+    without a departure included; all are weighed by age and by kind of day (Kaplan and Meier 1958: a day on which one had
+    left before says nothing of when one leaves who is still here). 0 where nobody ever left from here.
     """
-    legs = [
-        _Past(trip.weekday, trip.local_s, _age(here, trip.depart_s))
-        for trip in trips
-        if here.origin is not None and trip.origin == here.origin
-    ]
-    legs.sort(key=lambda past: past.local_s)
-    days = _days_here(here, trips) if legs else []
+    stretches = _stretches(here, trips)
+    by_begin = sorted(stretches, key=lambda one: one.begin_s)
+    by_end = sorted(stretches, key=lambda one: one.end_s)
     still, left = 1.0, list[tuple[float, float]]()
-    for later in range(DAYS_AHEAD):
+    for later in range(DAYS_AHEAD if stretches else 0):
         weekday = (here.weekday + later) % 7
-        whole = sum(day.age * _kind(day.weekday, weekday) for day in days)
-        for past in legs:
-            if later or past.local_s > here.local_s:
-                still *= 1.0 - min(1.0, past.age * _kind(past.weekday, weekday) / whole)
-                left.append((later * DAY_S + past.local_s - here.local_s, still))
+        begun, here_still = 0, 0.0
+        for one in by_end:
+            while begun < len(by_begin) and by_begin[begun].begin_s <= one.end_s:
+                here_still += by_begin[begun].age * _kind(by_begin[begun].weekday, weekday)
+                begun += 1
+            weight = one.age * _kind(one.weekday, weekday)
+            if one.left and (later or one.end_s > here.local_s):
+                still *= 1.0 - weight / max(weight, here_still)
+                left.append((later * DAY_S + one.end_s - here.local_s, still))
+            here_still -= weight
         if still <= 0.5:
             break
     half = (1.0 + still) / 2.0 if still > 0.5 else 0.5  # of the times at which he leaves at all
     return next((wait_s for wait_s, stays in left if stays <= half), 0.0)
 
 
-class _Past(Struct, frozen=True):
-    """A past departure, or a day here: when, and what it still counts."""
+class _Stretch(Struct, frozen=True):
+    """A part of a past local day on which one was here, whether he left then, and what it still counts."""
 
     weekday: int
-    local_s: float
+    begin_s: float
+    end_s: float
+    left: bool
     age: float
 
 
-def _days_here(here: Departure, trips: Sequence[PastTrip]) -> list[_Past]:
-    """The local days on any part of which one was here, between an arrival and the departure after it."""
-    found: dict[int, _Past] = {}
+def _stretches(here: Departure, trips: Sequence[PastTrip]) -> list[_Stretch]:
+    """Between each arrival and the departure after it, day by day; from midnight on where the arrival is not known."""
+    found = list[_Stretch]()
     for at, trip in enumerate(trips):
-        if trip.origin != here.origin:
+        if here.origin is None or trip.origin != here.origin:
             continue
-        last = round((trip.depart_s - trip.local_s) / DAY_S)
-        first = last
+        nights, came_s = 0, 0.0  # local, of the first day
         if at and trips[at - 1].destination == here.origin:
-            came_s = trips[at - 1].depart_s + trips[at - 1].duration_s
-            nights = int((trip.depart_s - came_s + DAY_S - trip.local_s) // DAY_S)
-            first -= nights if nights <= SEEN_NIGHTS else 0
-        for day in range(first, last + 1):
-            since_s = trip.depart_s - (last - day) * DAY_S
-            weekday = (trip.weekday - (last - day)) % 7
-            found[day] = _Past(weekday, 0.0, _age(here, since_s))
-    return list(found.values())
+            stayed_s = max(0.0, trip.depart_s - trips[at - 1].depart_s - trips[at - 1].duration_s)
+            nights = int((stayed_s + DAY_S - trip.local_s) // DAY_S)
+            came_s = trip.local_s - stayed_s + nights * DAY_S
+            if nights > SEEN_NIGHTS:
+                nights, came_s = 0, 0.0
+        found += [
+            _Stretch(
+                weekday=(trip.weekday - back) % 7,
+                begin_s=came_s if back == nights else 0.0,
+                end_s=DAY_S if back else trip.local_s,
+                left=not back,
+                age=_age(here, trip.depart_s - back * DAY_S),
+            )
+            for back in range(nights, -1, -1)
+        ]
+    return found
 
 
 def _age(here: Departure, time_s: float) -> float:
