@@ -2,7 +2,10 @@
 
 The Android app keeps a message and sends it again until it is answered with success. So a well-formed message that is
 of no use here is taken and dropped, or it would block the phone's queue for ever; only what no healthy app sends, or
-what mending a setting puts right (encryption, a clock), is refused.
+what mending a setting puts right (encryption, a clock wrong by days), is refused.
+
+Nothing can be known before it is true. So a position dated after now is dated now, as it came: taken at its word, it would
+make all that really follows look old until then, for hours where a clock was wrong once.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ BATTERY_KEY = PHONE_BATTERY
 MAX_BYTES = 256 * 1024
 MAX_MESSAGES = 1000
 FUTURE_S = 86_400.0
+AHEAD_S = 60.0  # as far as two clocks that are right may differ
 EARLIEST_S = 946_684_800.0  # 2000-01-01: before it, a receiver without a fix
 MAX_ACCURACY_M = 100_000.0
 MAX_SPEED_KMH = 2_000.0
@@ -63,6 +67,7 @@ def read(body: bytes, *, now_s: float, source: str, person: str) -> Reading:
     fixes: dict[tuple[float, float, float], Fix] = {}
     signals: dict[tuple[str, float], Signal] = {}
     left_out: list[str] = []
+    positions: list[_Located] = []
     topic = ""
     for message in _messages(body):
         kind = message.get("_type")
@@ -82,10 +87,12 @@ def read(body: bytes, *, now_s: float, source: str, person: str) -> Reading:
         located = _located(message, now_s)
         if isinstance(located.topic, str):
             topic = topic or located.topic[:200]
-        fix = _fix(located)
-        if fix is None:
+        if not valid_point(located.lat, located.lon):
             left_out.append("A position of 0, 0 is a receiver without a fix.")
             continue
+        positions.append(located)
+    for located in _as_they_came(positions, now_s, left_out):
+        fix = _fix(located)
         fixes.setdefault((fix.time_s, fix.lat, fix.lon), fix)
         charge = _number(located.batt, 0.0, 100.0)
         if charge is not None:
@@ -148,9 +155,22 @@ def _located(message: dict[str, Any], now_s: float) -> _Located:
     return located
 
 
-def _fix(located: _Located) -> Fix | None:
-    if not valid_point(located.lat, located.lon):
-        return None
+def _as_they_came(positions: list[_Located], now_s: float, left_out: list[str]) -> list[_Located]:
+    """The positions, of those dated after now the last alone, dated now: the others are of before it came."""
+    right = [one for one in positions if one.tst <= now_s + AHEAD_S]
+    ahead = [one for one in positions if one.tst > now_s + AHEAD_S]
+    if not ahead:
+        return right
+    last = max(ahead, key=lambda one: one.tst)
+    left_out.append(
+        f"{len(ahead)} dated up to {(last.tst - now_s) / 60.0:.0f} min after now: the last is taken as of now."
+        " The clock of the phone, or of this node, is wrong."
+    )
+    last.tst = now_s
+    return [*right, last]
+
+
+def _fix(located: _Located) -> Fix:
     speed_kmh = _number(located.vel, 0.0, MAX_SPEED_KMH)  # iOS sends -1 for "unknown"
     return Fix(
         time_s=located.tst,
