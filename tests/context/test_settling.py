@@ -263,3 +263,40 @@ def test_a_stay_teaches_the_book() -> None:
     assert book.home() is None
     book.leave(place, stay, stay)
     assert book.home() is place
+
+
+def test_who_never_left_since_the_first_night_is_at_home() -> None:
+    """As if the stay were over now: six hours of night make a first home, and nothing is kept of it meanwhile."""
+    life, monday_s = Life("ada"), 1_709_510_400.0 - 2 * 3600.0  # its midnight there
+    homes = []
+    for quarter in range(4 * 40):
+        time_s = monday_s + (20.0 + quarter / 4.0) * 3600.0
+        life.observe(Fix(time_s=time_s, lat=60.2, lon=24.9))
+        home = life.situation(time_s).home
+        homes.append(home is not None)
+        again = Life.load(life.dump())
+        assert again.situation(time_s) == life.situation(time_s)
+        assert again.dump() == life.dump()
+    assert homes == [20.0 + quarter / 4.0 >= 28.0 for quarter in range(4 * 40)]  # from four o'clock
+    assert life.state.settling.nights.said == []
+    life.observe(Fix(time_s=time_s + 900.0, lat=60.3, lon=24.9))
+    assert life.state.settling.nights.at == 0
+
+
+def test_a_first_day_somewhere_is_no_home_and_a_night_elsewhere_than_at_home_no_other(
+    six_weeks: list[Fix],
+) -> None:
+    life = Life("ada")
+    for quarter in range(4 * 12):
+        life.observe(Fix(time_s=1_709_535_600.0 + 900.0 * quarter, lat=60.2, lon=24.9))
+    assert life.situation(life.state.last.time_s if life.state.last else 0.0).home is None
+    life = Life("ada")
+    for fix in six_weeks:
+        life.observe(fix)
+    home = life.situation(fix.time_s).home
+    assert home is not None
+    for quarter in range(1, 4 * 24):
+        life.observe(Fix(time_s=fix.time_s + 900.0 * quarter, lat=61.5, lon=23.8))
+    now = life.situation(fix.time_s + 86_400.0).home
+    assert now is not None
+    assert now.place_id == home.place_id

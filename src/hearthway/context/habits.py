@@ -21,10 +21,16 @@ class Habitual(Tally, kw_only=True):
     given: str = ""  # "home" or "work", said by the owner
 
 
-def labels_of(places: Sequence[Habitual], settled: Settling) -> dict[int, str]:
-    """Label by place index: home and work (the owner's word, else where nights and office hours are spent), regular."""
+def labels_of(
+    places: Sequence[Habitual], settled: Settling, sleeps: int = NOWHERE
+) -> dict[int, str]:
+    """Label by place index: home and work (the owner's word, else where nights and office hours are spent), regular.
+
+    `sleeps`: where the stay that goes on makes a first home.
+    """
     labels = {p.index: p.given for p in places if p.given}
-    for label, index in (("home", settled.nights.at), ("work", settled.office.at)):
+    home = settled.nights.at if settled.nights.at != NOWHERE else sleeps
+    for label, index in (("home", home), ("work", settled.office.at)):
         if label not in labels.values() and index not in (NOWHERE, *labels):
             labels[index] = label
     newest_s = max((p.last_s for p in places if p.visits), default=0.0)

@@ -102,6 +102,7 @@ class Life:
         self._way = Way(self.model.index, self.state.track)
         self._since = Way(self.model.index, self.state.since)
         self._assembler = FixAssembler(self.state.streams)
+        self._stay_on()
 
     # --- what comes in
 
@@ -133,6 +134,7 @@ class Life:
             self._move(fix, before)
         if outcome.started is not None:
             events += self._arrive(outcome.started)
+        self._stay_on()
         events += self._dwell(fix)
         return events
 
@@ -176,6 +178,7 @@ class Life:
             self.state.words = [w for w in self.state.words if w.kind != word.kind]
         self.state.words.append(word)
         self._hear_waiting()
+        self._stay_on()
         return word not in self.state.words
 
     def unsay(self, kind: str, place_id: str) -> None:
@@ -368,6 +371,15 @@ class Life:
             return state.here
         gone_m = state.trip_way_m + state.track.length_m
         return state.previous_place if gone_m < SETTING_OUT_M else None
+
+    def _stay_on(self) -> None:
+        """Until there is a home, the stay that goes on may tell of one."""
+        here = self.state.here
+        if here is None or self.state.settling.nights.at != NOWHERE:
+            return
+        stay = self._stays.current()
+        if stay is not None:
+            self._book.stays_on(self.state.places[here], stay)
 
     def _leave(self, stay: Stay, fix: Fix, before: Moment | None) -> list[LifeEvent]:
         state = self.state

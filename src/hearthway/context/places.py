@@ -14,8 +14,8 @@ from hearthway.records.localtime import DAY_S, local_second, utc_offset_s
 from .flat import gap_m
 from .habits import Habitual, labels_of
 from .heights import meant
+from .settling import MIN_HOME_S, Settler, Settling
 from .settling import NOWHERE as NOWHERE
-from .settling import Settler, Settling
 from .spots import (
     SPLIT_M,
     SPOT_M,
@@ -43,6 +43,7 @@ MAX_BLANK = 100  # indices of places that are no more, before one is used again
 MAX_STAYS = 20  # the latest lengths of stay that tell how long one usually stays
 MAX_BEGAN = 400  # the latest stays that tell when one comes: a year of coming home
 QUARTER_S = 900.0
+MAX_COUNTED_S = 14 * DAY_S  # of one stay, towards home and work
 
 
 class KnownPlace(Habitual, kw_only=True):
@@ -78,6 +79,7 @@ class PlaceBook:
         self.places = places if places is not None else []
         self._settler = Settler(settling if settling is not None else Settling(), self.places)
         self._labels: dict[int, str] | None = None
+        self._sleeps = NOWHERE  # where the stay that goes on makes a first home
 
     def nearest(self, lat: float, lon: float, within_m: float = STAY_RADIUS_M) -> KnownPlace | None:
         """The nearest place within `within_m`; the older one where two are equally near."""
@@ -131,6 +133,15 @@ class PlaceBook:
             place.lat += (stay.lat - place.lat) / place.visits
             place.lon += turn(stay.lon - place.lon) / place.visits
         return place, new
+
+    def stays_on(self, place: KnownPlace, stay: Stay) -> None:
+        """A stay goes on: who never left since his first night is at home as much as who left once. Nothing is kept of it."""
+        if self._sleeps != NOWHERE or stay.end_s - stay.start_s < MIN_HOME_S:
+            return
+        zone_s = utc_offset_s(stay.lat, stay.lon, stay.start_s)
+        until_s = min(stay.end_s, stay.start_s + MAX_COUNTED_S)
+        if self._settler.is_home_so_far(place.index, stay.start_s + zone_s, until_s + zone_s):
+            self._sleeps, self._labels = place.index, None
 
     def presume(
         self, time_s: float, lat: float, lon: float, instead: KnownPlace | None = None
@@ -186,7 +197,7 @@ class PlaceBook:
 
     def give_up(self, place: KnownPlace, into: int = NOWHERE) -> None:
         """There is no such place any more; its index is used again after many others."""
-        self._labels = None
+        self._labels, self._sleeps = None, NOWHERE
         self.places[place.index] = KnownPlace(
             index=place.index, lat=place.lat, lon=place.lon, blank=True, into=into
         )
@@ -203,7 +214,7 @@ class PlaceBook:
 
     def leave(self, place: KnownPlace, began: Stay, stay: Stay) -> None:
         """A stay is over: its final centre replaces the first one, its hours count towards the labels."""
-        self._labels = None
+        self._labels, self._sleeps = None, NOWHERE
         spots = spots_of(place, began)
         away = gap_m(spots[0].lat, spots[0].lon, stay.lat, stay.lon) if spots else 0.0
         place.staying = False
@@ -220,7 +231,7 @@ class PlaceBook:
         place.stays_s.append(round(stay.end_s - stay.start_s, 1))
         del place.stays_s[:-MAX_STAYS]
         zone_s = self.stopped(place, stay)
-        until_s = min(stay.end_s, stay.start_s + 14 * DAY_S)
+        until_s = min(stay.end_s, stay.start_s + MAX_COUNTED_S)
         self._settler.learn(place.index, stay.start_s + zone_s, until_s + zone_s, zone_s)
         if place.joined:
             _settle_at_most_stayed(place, spots)
@@ -289,7 +300,7 @@ class PlaceBook:
 
     def _compose(self, place: KnownPlace, spots: list[Spot], began: Stay | None) -> None:
         """A place anew from its spots, and the stay that is going on there."""
-        self._labels = None
+        self._labels, self._sleeps = None, NOWHERE
         if spots:
             whole = total(spots)
             for name in Tally.__struct_fields__:
@@ -307,7 +318,7 @@ class PlaceBook:
     def labels(self) -> dict[int, str]:
         """home, work or regular by place index, from habit or from what the owner said."""
         if self._labels is None:
-            self._labels = labels_of(self.places, self._settler.kept)
+            self._labels = labels_of(self.places, self._settler.kept, self._sleeps)
         return self._labels
 
     def home(self) -> KnownPlace | None:

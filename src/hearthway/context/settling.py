@@ -150,6 +150,17 @@ class Settler:
                 self._close(kind, tally, zone_s)
         self._settle_both()
 
+    def is_home_so_far(self, index: int, begin_s: float, end_s: float) -> bool:
+        """Would the place be the first home, were a stay that goes on there over? Local seconds, as `learn` takes them."""
+        if self.kept.nights.at != NOWHERE:
+            return False
+        said_s = sum(one.seconds for one in self.kept.nights.said if one.place == index)
+        for day in range(int(begin_s // DAY_S) - 1, int(end_s // DAY_S) + 1):
+            said_s += _overlap(begin_s, end_s, day, NIGHT_S)
+            if said_s >= MIN_HOME_S:
+                return True
+        return False
+
     def _count(
         self, kind: Kind, tally: Tally, day: int, index: int, spent_s: float, zone_s: int
     ) -> None:
