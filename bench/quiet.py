@@ -18,6 +18,7 @@ Then every installed need has days of its own in lives of the other two generato
 driver has a choice of tables): what it speaks of is true then. Counted are the
 days on which it is said exactly once, at a calm moment (driving load within the gate's bound), before it is too late, and those
 on which it is said otherwise; the rest are silent. A need without such a day is an error.
+A life for which a map has no room (no road leads next door to a table, say) is a row of its own and counts nowhere else.
 Returns 1 where anything false was said, or anything badly, or where a need was told on none of its days. The last line is JSON for scripts/bench.
 """
 
@@ -81,6 +82,7 @@ MEALTIMES_S = ((11 * 3600, 13.5 * 3600), (17 * 3600, 20 * 3600))
 PEER_REACH_M = 400.0
 PEER_REPEAT_S = 2 * 3600.0
 FALSE = "false interruptions"
+NO_ROOM = "no room on the map"
 TOLD, WRONG = "told once, calmly, in time", "told twice, under load or too late"
 EARLY_S = 300.0  # between arriving and what stands in the calendar
 Item = Fix | Signal
@@ -191,6 +193,14 @@ class Life:
     offset: Callable[[float], int]  # local day of a time
 
 
+@dataclass
+class NoRoom:
+    """A life for which a map has no room, and what it lacks."""
+
+    name: str
+    why: str
+
+
 def households(atlas: Atlas, seed: int) -> Iterator[Life]:
     """Both adults of a household of the first generator."""
     settings = Settings(seed=seed, weeks=WEEKS)
@@ -256,10 +266,21 @@ def begun(kind: str, atlas: Atlas, seed: int) -> Lived:
     return _lives.begun(kind, atlas, seed)
 
 
-def described(name: str, kinds: Iterable[str], atlas: Atlas, seed: int) -> Iterator[Life]:
+def with_room(kind: str, atlas: Atlas, seed: int) -> Lived | str:
+    """Likewise; why not where the map has no room for that life: that is told, and another seed or map may have some."""
+    try:
+        return begun(kind, atlas, seed)
+    except InputError as why:
+        return why.message
+
+
+def described(name: str, kinds: Iterable[str], atlas: Atlas, seed: int) -> Iterator[Life | NoRoom]:
     """The people of one description."""
     for kind in kinds:
-        life = begun(kind, atlas, seed)
+        life = with_room(kind, atlas, seed)
+        if isinstance(life, str):
+            yield NoRoom(f"{name}, {kind}", life)
+            continue
         begin_s = life.now_s
         life.live(LEARN_DAYS, quiet=False)
         middle_s, first = life.now_s, life.day
@@ -447,10 +468,12 @@ def days_of(need: AnyNeed) -> tuple[str, dict[str, Callable[[Lived], Leg]]]:
     return OWN_DAYS[need.name]
 
 
-def own_day(need: AnyNeed, kind: str, atlas: Atlas, seed: int, path: Path) -> OwnDay:
+def own_day(need: AnyNeed, kind: str, atlas: Atlas, seed: int, path: Path) -> OwnDay | NoRoom:
     """One own day of a need, in the life of somebody of that kind."""
     fact, days = days_of(need)
-    life = begun(kind, atlas, seed)
+    life = with_room(kind, atlas, seed)
+    if isinstance(life, str):
+        return NoRoom(kind, life)
     begin_s = life.now_s
     life.live(LEARN_DAYS, quiet=False)
     leg = days[kind](life)
@@ -502,11 +525,21 @@ def row(case: str, metric: str, unit: str, ours: float, peer: str, theirs: float
     }
 
 
+def no_room_row(name: str, none: NoRoom) -> dict[str, Any]:
+    """The row of a life that was not lived."""
+    case = f"{name}, {none.name}"
+    print(f"{case}: no room: {none.why}", flush=True)
+    return row(case, NO_ROOM, "lives", 1, "asked", 1)
+
+
 def quiet_rows(
-    name: str, lives: Iterable[Life], atlas: Atlas, path: Path
+    name: str, lives: Iterable[Life | NoRoom], atlas: Atlas, path: Path
 ) -> Iterator[dict[str, Any]]:
     """What was said in these lives on days without a need: one row of each."""
     for life in lives:
+        if isinstance(life, NoRoom):
+            yield no_room_row(name, life)
+            continue
         heard = hear(path, atlas, life.learned, life.lived)
         false = [s for s in heard.said if life.offset(s.time_s) in life.quiet]
         for said in false:
@@ -535,6 +568,9 @@ def need_rows(name: str, atlas: Atlas, seeds: range, path: Path) -> Iterator[dic
                 if kind == HOUSEHOLD
                 else own_day(need, kind, atlas, seed, path)
             )
+            if isinstance(day, NoRoom):
+                yield no_room_row(f"{case}, seed {seed}", day)
+                continue
             days.append(day)
             print(
                 f"{case}: {kind}, seed {seed}: {day.words} words (others: {day.others}), load {day.load:.2f}, "

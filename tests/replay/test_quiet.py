@@ -205,3 +205,35 @@ def test_what_fails(quiet: ModuleType) -> None:
     assert quiet.failed(told[1:]), "a need that was told on none of its days"
     assert quiet.failed([*told, quiet.row("a life", quiet.FALSE, "words", 1, "hand rule", 9)])
     assert quiet.failed([*told, quiet.row("a map", quiet.WRONG, "days", 1, "asked", 0)])
+
+
+def test_a_life_for_which_the_map_has_no_room_is_a_row_and_no_end(
+    quiet: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Both where its quiet days are asked for and where a need's own are; what is lived is what it was."""
+    lacks = "No road leads next door to that table."
+
+    def full(kind: str, _atlas: Atlas, seed: int) -> Any:
+        if (kind, seed) != ("couple", 3):
+            raise InputError(lacks, "Take another map.")
+        return "a life"
+
+    monkeypatch.setattr(quiet, "begun", full)
+    atlas = Atlas.bundled()
+    lives = list(quiet.described("third", ("couple", "nights"), atlas, 2))
+    rows = list(quiet.quiet_rows("a map, seed 2", lives, atlas, tmp_path / "a.db"))
+    assert [one["case"] for one in rows] == [
+        "a map, seed 2, third, couple",
+        "a map, seed 2, third, nights",
+    ]
+    assert {one["metric"] for one in rows} == {quiet.NO_ROOM}
+    leaving = next(need for need in needs.found() if need.name == "leave_now")
+    assert quiet.own_day(leaving, "couple", atlas, 2, tmp_path / "a.db").why == lacks
+    assert quiet.with_room("couple", atlas, 3) == "a life"
+    monkeypatch.setattr(quiet.needs, "found", lambda: [leaving])
+    rows = list(quiet.need_rows("a map", atlas, range(2, 3), tmp_path / "a.db"))
+    told = [one for one in rows if one["metric"] == quiet.TOLD]
+    assert [(one["ours"], one["theirs"]) for one in told] == [(0, 0)]
+    assert sum(one["metric"] == quiet.NO_ROOM for one in rows) == 2
+    assert quiet.failed(rows), "on none of its days it was told"
+    atlas.close()
