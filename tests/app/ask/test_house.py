@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from hearthway.app.ask import house_orders
 from hearthway.app.member import Member
 from hearthway.app.ruling import Ruling
+from hearthway.atlas.store import Atlas
 from hearthway.mesh.policy.consent import ConsentState
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Consent
-from hearthway.records.signals import Signal
+from hearthway.records.signals import Fix, Signal
 from hearthway.records.venue import Followed, Wait
 
 pytestmark = pytest.mark.anyio
@@ -314,3 +316,23 @@ async def test_which_venues_its_owner_follows_no_guest_hears(
         assert "15 min" in (await own.ask(asked))["line"]
         for who in ("ben", "sam"):
             assert (await own.ask(asked, who))["line"] == before[who]
+
+
+async def test_who_stands_off_the_map_is_told_which_map_and_may_name_a_place_on_it(
+    house: Any,
+) -> None:
+    async with house() as own:
+        phone = own.nodes["phone"]
+        phone.atlas = Atlas.bundled()
+        phone.brain = phone.brain_of(phone.owner)
+        now_s = time.time()
+        at = Fix(time_s=now_s, lat=61.50, lon=23.76)
+        await phone.take_own([at], [])
+        reply = await own.ask("find dinner")
+        assert reply["line"] == "I cannot say: where you are is not on the map here (Helsinki)."
+        assert "hearthway map build" in reply["more"][0]
+        there = await own.ask("find dinner near Forum")
+        assert "is not on the map" not in there["line"]
+        assert "is known here" not in there["line"]
+        assert there["line"].startswith(("Near Forum", "Nothing that fits is known near Forum"))
+        phone.atlas.close()

@@ -202,6 +202,30 @@ def test_what_nobody_told_is_unknown(intent: str, language: str) -> None:
         assert not figures(reply.line)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "where you are is not on the map here (Helsinki)"),
+        ({"heading": True}, "where you are heading is not on the map here (Helsinki)"),
+        ({"around": "gym"}, "gym is not on the map here (Helsinki)"),
+    ],
+)
+def test_off_the_map_it_is_said_which_map_that_is_and_what_helps(
+    changes: dict[str, Any], words: str
+) -> None:
+    food = Food(why_not="off-map", map_name="Helsinki", **changes)
+    reply = ask(Facts(now_s=NOW_S, food=food), "find_food")
+    assert (reply.outcome, reply.line) == (Outcome.UNKNOWN, f"I cannot say: {words}.")
+    assert "`hearthway map build EXTRACT`" in reply.more[0]
+    assert "near" in reply.more[1]
+    german = ask(Facts(now_s=NOW_S, food=food, language="de"), "find_food")
+    assert "nicht auf der Karte hier (Helsinki)" in german.line
+    assert len(german.more) == 2
+    none = ask(Facts(now_s=NOW_S, food=Food(why_not="needs-a-map")), "find_food")
+    assert none.line == "I cannot say: there is no map here."
+    assert "`hearthway map build EXTRACT`" in none.more[0]
+
+
 def _facts(**changes: Any) -> Facts:
     return replace(FULL, **changes)
 

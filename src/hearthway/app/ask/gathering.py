@@ -303,9 +303,15 @@ class Gatherer:
             return replace(facts, food=Food(why_not="whereabouts-unknown"))
         life = brain.life if brain is not None and self._own else None
         anchor = middle(atlas) if now is None else (now.lat, now.lon)
-        if now is not None and now.mode == "driving" and now.destinations:
+        heading = now is not None and now.mode == "driving" and bool(now.destinations)
+        if now is not None and heading:
             first = now.destinations[0].place
             anchor = first.lat, first.lon
+        off = Food(why_not="off-map", map_name=atlas.name, heading=heading)
+        if not atlas.covers(*anchor):
+            if not near or folded(near) in HERE:
+                return replace(facts, food=off)
+            anchor = middle(atlas)  # what is named is looked for where the map is
         if not near or folded(near) in HERE:
             meant = place_meant(atlas.place_name(*anchor) or "", anchor, atlas, None)
         else:
@@ -324,7 +330,7 @@ class Gatherer:
             ),
         )
         if isinstance(known, Unfit):
-            return replace(facts, food=Food(why_not=known.code))
+            return replace(facts, food=replace(off, why_not=known.code, around=called))
         food = Food(
             around=called,
             options=known.options(phone.waits(known.arrivals, self._now_s))

@@ -50,6 +50,8 @@ class Food(Struct, frozen=True, kw_only=True):
     closed: int = 0
     own_taste: bool = True
     why_not: str = ""  # "needs-a-map", "near-unknown", "off-map", "whereabouts-unknown"
+    map_name: str = ""  # the map that was looked at
+    heading: bool = False  # asked for where one is heading, and not for where one is
 
 
 class Charging(Struct, frozen=True, kw_only=True):

@@ -24,18 +24,7 @@ def find_food(facts: Facts, meaning: Meaning) -> Draft:
         meaning.slots.get("without", ""),
     )
     if found.why_not:
-        reasons = {
-            "needs-a-map": ("there is no map here", "hier gibt es keine Karte"),
-            "off-map": ("that is not on the map", "das liegt nicht auf der Karte"),
-            "near-unknown": (
-                f"no place called {near} is known here",
-                f"ein Ort namens {near} ist hier nicht bekannt",
-            ),
-            "whereabouts-unknown": ("where you are is unknown", "wo du bist, ist unbekannt"),
-        }
-        reason = reasons.get(found.why_not, ("nobody here knows", "hier weiß es niemand"))
-        why = say(facts, *reason)
-        return unknown(cite, f"I cannot say: {why}.", f"Das kann ich nicht sagen: {why}.")
+        return _cannot_say(cite, near)
     if found.own_taste:
         cite(WHERE, "", source="own position and meals", personal=True)
     at = plain(found.around) or say(facts, "here", "hier")
@@ -76,6 +65,42 @@ def find_food(facts: Facts, meaning: Meaning) -> Draft:
         *lines[1:],
         taste,
     )
+
+
+def _cannot_say(cite: Cited, near: str) -> Draft:
+    """Why no table is known, and what helps where it is the map."""
+    facts, found = cite.facts, cite.facts.food
+    where = (plain(found.around), plain(found.around))
+    if not found.around and found.heading:
+        where = ("where you are heading", "wohin du fährst,")
+    elif not found.around:
+        where = ("where you are", "wo du bist,")
+    named = f" ({plain(found.map_name)})" if found.map_name else ""
+    reasons = {
+        "needs-a-map": ("there is no map here", "hier gibt es keine Karte"),
+        "off-map": (
+            f"{where[0]} is not on the map here{named}",
+            f"{where[1]} liegt nicht auf der Karte hier{named}",
+        ),
+        "near-unknown": (
+            f"no place called {near} is known here",
+            f"ein Ort namens {near} ist hier nicht bekannt",
+        ),
+        "whereabouts-unknown": ("where you are is unknown", "wo du bist, ist unbekannt"),
+    }
+    why = say(facts, *reasons.get(found.why_not, ("nobody here knows", "hier weiß es niemand")))
+    helps = say(
+        facts,
+        "`hearthway map build EXTRACT` makes a map of another region; [map] atlas in node.toml names it.",
+        "`hearthway map build EXTRACT` macht eine Karte einer anderen Gegend; [map] atlas in node.toml nennt sie.",
+    )
+    or_near = say(
+        facts,
+        'Or name a place that is on this one: "find dinner near ...".',
+        "Oder nenne einen Ort, der auf dieser ist: „Abendessen bei ...“.",
+    )
+    more = {"needs-a-map": (helps,), "off-map": (helps, or_near)}.get(found.why_not, ())
+    return unknown(cite, f"I cannot say: {why}.", f"Das kann ich nicht sagen: {why}.", *more)
 
 
 def _table(cite: Cited, option: Option) -> str:

@@ -38,9 +38,10 @@ def answered(cite: Cited, line: str, *more: str) -> Draft:
     )
 
 
-def unknown(cite: Cited, en: str, de: str) -> Draft:
+def unknown(cite: Cited, en: str, de: str, *more: str) -> Draft:
     """Asked for, and nobody told."""
-    return Draft(outcome=Outcome.UNKNOWN, line=say(cite.facts, en, de), sources=tuple(cite.sources))
+    line = say(cite.facts, en, de)
+    return Draft(outcome=Outcome.UNKNOWN, line=line, more=more, sources=tuple(cite.sources))
 
 
 def aged(facts: Facts, signal: Signal) -> str:
