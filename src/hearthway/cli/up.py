@@ -6,7 +6,9 @@ import asyncio
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,10 +17,13 @@ from hearthway.app.config_change import change_config, with_changes
 from hearthway.app.control import refuse_running, running
 from hearthway.app.household import list_home_at
 from hearthway.app.node import Node, open_node
-from hearthway.app.paths import NodePaths, data_root, private_dir
+from hearthway.app.paths import NodePaths, data_root, private_dir, write_private
 from hearthway.app.wiping import erase_node, is_handed_down
 from hearthway.records.errors import ConfigError, HearthwayError
 from hearthway.records.household import Role
+
+if TYPE_CHECKING:
+    from hearthway.web.service import PageService
 
 
 def _said(
@@ -64,8 +69,8 @@ def _take_in(
     listen: str | None,
     web: str | None,
     venue: tuple[str, str] | None,
-) -> None:
-    """What is said to a node that is there already stands in its node.toml from now on; ConfigError for what cannot."""
+) -> list[str]:
+    """What is said to a node that is there already stands in its node.toml, a line each; ConfigError for what cannot."""
     config = load_config(paths.config)
     is_one = config.node.role
     if role not in (None, str(is_one)):
@@ -77,14 +82,25 @@ def _take_in(
         )
     changes = _said(is_one, listen, web, venue, config.web.token)
     if not changes:
-        return
+        return []
     refuse_running(paths)
-    for line in change_config(paths, config, changes):
-        click.echo(line)
+    lines = change_config(paths, config, changes)
     if listen is not None and is_one is Role.HOME:
         address = list_home_at(paths.keys, load_config(paths.config), time.time())
         if address:
-            click.echo(f"the household's list: the home is at {address} from now on")
+            lines.append(f"the household's list: the home is at {address} from now on")
+    return lines
+
+
+def _put_back(paths: NodePaths, config: bytes | None) -> None:
+    """As it stood before a start that failed, with what was said to it."""
+    if config is None:
+        paths.config.unlink(missing_ok=True)
+        return
+    write_private(paths.config, config)
+    known = load_config(paths.config)
+    if known.node.role is Role.HOME:
+        list_home_at(paths.keys, known, time.time())
 
 
 @click.command("up")
@@ -124,7 +140,7 @@ def command(
     leash: bool,  # click's callback form
 ) -> None:
     """Run this device's node. The first start needs --role; afterwards node.toml says everything, and
-    an option that says otherwise is written into it.
+    an option that says otherwise is written into it, unless the node does not start with it.
 
     Ctrl-C ends it cleanly. Everything it keeps stands in one directory (0700).
     """
@@ -138,8 +154,10 @@ def command(
             data = data_root() / (name or role)
     paths = NodePaths(data)
     new = not paths.root.exists()
+    stood, lines = None, list[str]()
     if paths.config.exists():
-        _take_in(paths, role, name, listen, web, venue)
+        stood = paths.config.read_bytes()
+        lines = _take_in(paths, role, name, listen, web, venue)
     elif role is None:
         raise ConfigError(
             f"There is no node in {data} yet.",
@@ -149,18 +167,19 @@ def command(
         _first_config(paths, Role(role), name, listen, web, venue)
     was_up: list[bool] = []
     try:
-        _run(paths, leash=leash, was_up=was_up)
+        _run(paths, lines, leash=leash, was_up=was_up)
     except HearthwayError:
         if new and not was_up:  # all in it was made by this start, and might contradict the next
             shutil.rmtree(paths.root, ignore_errors=True)
+        elif not was_up and (lines or stood is None):
+            _put_back(paths, stood)
         raise
 
 
-def _run(paths: NodePaths, *, leash: bool, was_up: list[bool]) -> None:
-    """The node, until it ends; `was_up` is filled once it is."""
+def _run(paths: NodePaths, lines: Sequence[str], *, leash: bool, was_up: list[bool]) -> None:
+    """The node, until it ends; `was_up` is filled once it is, and `lines` say what is another way from now on."""
     node = open_node(paths)
-    if node.config.web.listen != "off":
-        _add_page(node)
+    page = _add_page(node) if node.config.web.listen != "off" else None
     if node.config.ask.voice != "off":
         from hearthway.app.ask.voice import VoiceService
 
@@ -172,11 +191,13 @@ def _run(paths: NodePaths, *, leash: bool, was_up: list[bool]) -> None:
 
     def up() -> None:
         was_up.append(True)
+        for line in lines:
+            click.echo(line)
         if leash:
             return
         click.echo(f"{node.config.node.id} is up ({node.config.node.role}); Ctrl-C ends it")
-        if node.config.web.listen != "off":
-            click.echo(f"its page: http://{node.config.web.listen}/")
+        if page is not None:
+            click.echo(f"its page: {page.url}")  # with the port that a 0 became
 
     try:
         asyncio.run(node.run(leash=leash, up=up))
@@ -186,7 +207,7 @@ def _run(paths: NodePaths, *, leash: bool, was_up: list[bool]) -> None:
             erase_node(paths)
 
 
-def _add_page(node: Node) -> None:
+def _add_page(node: Node) -> PageService:
     try:
         from hearthway.web.service import page_service
     except ModuleNotFoundError as why:
@@ -194,4 +215,6 @@ def _add_page(node: Node) -> None:
             f"The page needs {why.name}, which is not installed.",
             "Run `pip install 'hearthway[web]'`.",
         ) from None
-    node.services.append(page_service(node))
+    page = page_service(node)
+    node.services.append(page)
+    return page

@@ -212,6 +212,11 @@ class PageService:
         self._node = node
         self._server: Server | None = None
 
+    @property
+    def url(self) -> str:
+        """Where the page is, once it is served."""
+        return "" if self._server is None else self._server.url
+
     async def start(self) -> None:
         """Listens where `[web] listen` says; ConfigError with what to do where it cannot."""
         host, port = split_address(self._node.config.web.listen)
