@@ -28,6 +28,7 @@ from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.place_words import place_words, rename, say, unsay
 from hearthway.mesh.state.store import Store
 from hearthway.records.codec import digest
+from hearthway.records.errors import HearthwayError
 from hearthway.records.life import LIVED, Person, PlaceWord
 from hearthway.records.poi import PoiIndex, Roads
 from hearthway.records.signals import Fix, Signal
@@ -95,6 +96,14 @@ def check_rules(store: Store, rules: Rules) -> None:
     learned_under(store, digest((LIFE_VERSION, mode_judge.IDENTITY, rules.train)))
 
 
+class EndedError(HearthwayError):
+    """The node was told to end while it learned. Nothing of it is kept: what it learns from is, and the next start does."""
+
+
+def _goes_on() -> bool:
+    return False
+
+
 class Brain:
     """Learns one person's life from the store and proposes while it goes on."""
 
@@ -109,11 +118,16 @@ class Brain:
         settings: GateSettings,
         synthetic: bool,
         rules: Rules | None = None,
+        ends: Callable[[], bool] = _goes_on,
     ) -> None:
-        """`rules`: what may be learned from (None: everything, as for a history outside any node)."""
+        """`rules`: what may be learned from (None: everything, as for a history outside any node).
+
+        `ends`: shall no more be learned from now on? Then EndedError, here and wherever a history is learned again.
+        """
         self.person = person
         self._store = store
         self._rules = rules or Rules(())
+        self._ends = ends
         self._pois, self._roads = pois, roads
         self._assistant = Assistant(
             person.person_id,
@@ -165,12 +179,15 @@ class Brain:
         else:
             since_s = snapshot.until_s
             life = Life.load(snapshot.data, pois=self._pois, roads=self._roads)
-        self._folded_s, self._behind = since_s, False
+        self._folded_s, self._behind = since_s, True  # until all of it is learned
         self._remember_last(life.state.last.time_s if life.state.last else None)
         for item in history_of(self._store, self.person.person_id, since_s=since_s):
+            if self._ends():
+                raise EndedError("This node ends; it learns the rest when it starts next.")
             feed(life, item, self._rules)
             self._folded_s = item.time_s
             self._note_last(item)
+        self._behind = False
         return life
 
     def _remember_last(self, until_s: float | None) -> None:

@@ -105,6 +105,8 @@ class Node:
             for part in self.parts:
                 await part.starting()
             await self.started()
+            if self._stop.is_set():  # nothing is up yet that somebody could miss
+                return
             for service in self.services:
                 await service.start()
             self._verbs()

@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
@@ -49,7 +50,7 @@ from hearthway.sense.catalogue import CAR_POSITION, HOUSE, item_of, normalise
 from hearthway.sense.fixes import FixAssembler
 
 from .borrow import position_signals
-from .brain import Brain
+from .brain import Brain, EndedError
 from .calendar import import_calendar, is_calendar, owner_of_calendar
 from .clock import EventClock
 from .collecting import collected, collected_fixes
@@ -143,7 +144,10 @@ class PhoneNode(Member):
         ruling.watch(self._ruled)
         self._waits = WaitDesk(self.store, ruling.rules, self.config.node.id)
         self.atlas = await asyncio.to_thread(open_atlas, self.config.map)
-        await asyncio.to_thread(self._wake)
+        try:
+            await asyncio.to_thread(self._wake)
+        except EndedError:
+            return
         self.spawn(self._work(), "anticipation")
         if not isinstance(self.clock, EventClock):
             self.spawn(self._watch_calendar(), "calendar")
@@ -151,7 +155,9 @@ class PhoneNode(Member):
 
     async def stopping(self) -> None:
         if self.brain is not None:
-            await asyncio.to_thread(self.brain.snapshot)
+            # What came late or was forgotten changes what was learned before: that is for the next start.
+            with suppress(EndedError):
+                await asyncio.to_thread(self.brain.snapshot)
         if self.atlas is not None:
             self.atlas.close()
 
@@ -225,7 +231,8 @@ class PhoneNode(Member):
 
     def brain_of(self, person: Person) -> Brain:
         """Everything learned of `person`, ready to go on."""
-        return brain_for(self.store, person, self.config, self.atlas, self.part(Ruling).rules)
+        rules, ends = self.part(Ruling).rules, self._stop.is_set
+        return brain_for(self.store, person, self.config, self.atlas, rules, ends)
 
     def _ruled(self, before: Rules, after: Rules) -> None:
         """Other rules are in force: venues are asked by them, and what may be learned from is learned anew."""
@@ -723,9 +730,13 @@ def brain_for(
     config: Config,
     atlas: Atlas | None,
     rules: Rules | None = None,
+    ends: Callable[[], bool] = lambda: False,
 ) -> Brain:
-    """A brain as a phone of this configuration has it; it learns from what `rules` let (None: from everything)."""
-    return Brain(store, person, **equipment(config, atlas), rules=rules)
+    """A brain as a phone of this configuration has it; it learns from what `rules` let (None: from everything).
+
+    `ends`: as for Brain.
+    """
+    return Brain(store, person, **equipment(config, atlas), rules=rules, ends=ends)
 
 
 def answer_of(suggestion: Suggestion, given: AnswerGiven) -> Answer:
