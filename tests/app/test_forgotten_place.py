@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -122,3 +126,29 @@ def test_where_nothing_leads_there_nothing_is_told(tmp_path: Path) -> None:
     said = forget(paths, "home")
     assert "fixes" in said
     assert "still tell" not in said
+
+
+def test_on_a_full_disk_it_is_said_that_nothing_is_gone_and_how_much_room_it_takes(
+    tmp_path: Path,
+) -> None:
+    paths = phone(tmp_path / "full", ways=True)
+    before = fixes_m(paths)
+
+    def full() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    words = ["forget", "home", "--yes", "--data", str(paths.root)]
+    done = subprocess.run(
+        [sys.executable, "-m", "hearthway", *words],
+        preexec_fn=full,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"nothing is forgotten yet in {paths.database}: that takes up to 2 MB" in done.stderr
+    assert "run the same `hearthway forget` again" in done.stderr
+    assert fixes_m(paths) == before
+    assert "fixes" in forget(paths, "home")
+    assert min(fixes_m(paths)) > 200

@@ -12,6 +12,7 @@ from pathlib import Path
 from hearthway.context.flat import gap_m
 from hearthway.context.life import Life
 from hearthway.context.places import spots_of
+from hearthway.mesh.state.database import FullError
 from hearthway.mesh.state.export import write_export
 from hearthway.mesh.state.forget import acknowledge, apply, forget, pending
 from hearthway.mesh.state.receipts import ReceiptChain, countersigns, verify_chain
@@ -237,7 +238,7 @@ def forget_everywhere(found: Sequence[NodePaths], scope: Scope) -> dict[str, For
     now_s = SystemClock().now_s()
     ids = {paths.root: load_config(paths.config).node.id for paths in nodes}
     for index, paths in enumerate(nodes):
-        with opened(paths) as (store, chain):
+        with _with_room(paths), opened(paths) as (store, chain):
             if index == 0:
                 reports[ids[paths.root]] = forget(
                     store, chain, scope, now_s, nodes=_others(paths, list(ids.values()))
@@ -248,6 +249,20 @@ def forget_everywhere(found: Sequence[NodePaths], scope: Scope) -> dict[str, For
                     reports[ids[paths.root]] = apply(store, chain, order, now_s)
     _settle(nodes, ids)
     return reports
+
+
+@contextmanager
+def _with_room(paths: NodePaths) -> Iterator[None]:
+    """On a full disk: that nothing is gone yet, how much room it takes to delete, and what may go instead."""
+    try:
+        yield
+    except FullError:
+        # All that changes is first written beside the file, a crash in between would cost it otherwise.
+        need_mb = math.ceil(paths.database.stat().st_size / 1e6) + 1
+        raise StoreError(
+            f"The disk is full, and nothing is forgotten yet in {paths.database}: that takes up to {need_mb} MB beside it for a moment.",
+            f"Free so much on that disk (old backups, downloads, {paths.log}), then run the same `hearthway forget` again.",
+        ) from None
 
 
 def relearn_everywhere(found: Sequence[NodePaths]) -> None:

@@ -66,4 +66,6 @@ def _tell(reports: dict[str, ForgetReport]) -> None:
             f"{name:8} erased {removed or 'nothing'}; {len(report.erased)} receipts erased by the owner"
         )
         if not report.clean:
-            click.echo("  the file is busy: its free pages are cleaned when the node starts next")
+            click.echo(
+                "  the file is busy or the disk is full: its free pages are wiped when the node starts next"
+            )

@@ -21,11 +21,15 @@ _BACKUP_PAGES = 1024  # a step: 4 MiB
 _MAGIC = b"SQLite format 3\x00"
 
 
+class FullError(StoreError):
+    """The disk has no room."""
+
+
 def store_error(why: sqlite3.Error, path: Path) -> StoreError:
     """What SQLite's error means to the person, and what to do next."""
     name = getattr(why, "sqlite_errorname", "") or ""
     if _full(name):
-        return StoreError(
+        return FullError(
             f"The disk is full: {path} could not be written. What was acknowledged is kept.",
             "Free some space. A node that runs goes on by itself; try anything else again.",
         )
