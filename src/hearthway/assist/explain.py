@@ -14,11 +14,10 @@ from hearthway.records.suggestion import Option, Reason, Suggestion
 
 from .moment import SYNTHETIC, ago, called, plain, render
 from .needs import of_topic
+from .otherwise import WORTH, below, otherwise
 from .settings import INTERRUPTION_MIN, LEAST_P, Dial
 
-WORTH = ("deciding-early", "best-option")
 BASE = "interruption"  # the part of the cost that the dial sets; the others are shares of it
-TOP = 3
 NEGLIGIBLE_MIN = 0.05
 NOTABLE_P = 0.005
 
@@ -32,8 +31,11 @@ def why(suggestion: Suggestion) -> list[str]:
     lines.extend(_speaking(suggestion))
     for rank, option in enumerate(suggestion.options, start=1):
         lines.append("")
-        lines.extend(_option(rank, option))
-    changed = _what_would_change(suggestion)
+        behind = option.utility > suggestion.options[0].utility
+        lines.extend(_option(rank, option, behind=behind))
+    need = of_topic(suggestion.need)
+    useful = need.useful_words if need is not None else "it would help you"
+    changed = otherwise(suggestion, p_needed(suggestion), useful)
     if changed:
         lines += ["", "What would change it:", *(f"  {line}" for line in changed)]
     lines += ["", "Data used:", *(f"  {line}" for line in _data(suggestion))]
@@ -55,7 +57,7 @@ def _speaking(suggestion: Suggestion) -> list[str]:
         lines.append(f"  Your own answers moved p from {before:.2f} to {suggestion.p_useful:.2f}.")
     needed = p_needed(suggestion)
     if needed is not None:
-        lines.append(f"  Below p {needed:.2f} it would have stayed silent.")
+        lines.append(f"  Below p {below(needed)} it would have stayed silent.")
     return lines
 
 
@@ -86,42 +88,11 @@ def said_at(suggestion: Suggestion) -> Dial | None:
     )
 
 
-def _option(rank: int, option: Option) -> list[str]:
+def _option(rank: int, option: Option, *, behind: bool) -> list[str]:
     head = f"{rank}. {called(option.poi)} ({option.poi.osm_id}): {option.utility:+.1f} min"
+    if behind:
+        head += ", and behind: its hours are unknown"
     return [head, *(f"  {r.weight:+6.1f}  {r.words}" for r in _strongest(option.reasons, 6))]
-
-
-def _what_would_change(suggestion: Suggestion) -> list[str]:
-    """What would have put another option first, or nothing at all on the screen."""
-    ranked = sorted(suggestion.options, key=lambda o: (-o.utility, o.poi.osm_id))
-    lines: list[str] = []
-    if len(ranked) > 1:
-        first, second = ranked[0], ranked[1]
-        gap = first.utility - second.utility
-        lead, rival = called(first.poi), called(second.poi)
-        rivals = {r.feature: r.weight for r in second.reasons}
-        decisive = [r for r in first.reasons if r.weight - rivals.get(r.feature, 0.0) > gap]
-        decisive.sort(key=lambda r: (rivals.get(r.feature, 0.0) - r.weight, r.feature))
-        lines += [
-            f"Were both alike in “{r.words}”, {rival} would come before {lead}."
-            for r in decisive[:TOP]
-        ]
-        if not decisive:
-            lines.append(f"No single reason: {lead} leads {rival} by {gap:.1f} min.")
-        if first.wait.minutes is not None:
-            lines.append(
-                f"A wait above {max(0.0, first.wait.minutes) + gap:.0f} min at {lead} "
-                f"would put {rival} first."
-            )
-    needed = p_needed(suggestion)
-    if needed is not None:
-        need = of_topic(suggestion.need)
-        useful = need.useful_words if need is not None else "it would help you"
-        lines.append(
-            f"Had it been less likely that {useful} (p {needed:.2f} "
-            f"instead of {suggestion.p_useful:.2f}), nothing would have been said."
-        )
-    return lines
 
 
 def _data(suggestion: Suggestion) -> list[str]:

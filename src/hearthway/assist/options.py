@@ -11,6 +11,7 @@ from hearthway.records.poi import OpenState, PoiIndex
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
+from .moment import called
 from .settings import STREET_FACTOR, WALK_MPS
 from .shape import Scene
 
@@ -33,6 +34,15 @@ def best(options: Sequence[Option], count: int) -> tuple[Option, ...]:
     return tuple(
         sorted(top, key=lambda o: (o.opening.state is OpenState.UNKNOWN, -o.utility, o.poi.osm_id))
     )
+
+
+def worth_of(options: Sequence[Option]) -> tuple[float, str]:
+    """What showing these is worth: the minutes of the best, and its words. One takes of a list what suits one, wherever it stands."""
+    top = max(options, key=lambda o: o.utility)
+    name, place = called(top.poi), options.index(top) + 1
+    if place > 1:
+        name += f", the best of those shown, and number {place} only for its unknown hours"
+    return top.utility, f"{name}: {top.utility:+.1f} min"
 
 
 def on_foot(

@@ -12,7 +12,8 @@ from math import fsum
 
 from msgspec import Struct
 
-from hearthway.assist.explain import BASE, WORTH, said_at
+from hearthway.assist.explain import BASE, said_at
+from hearthway.assist.otherwise import WORTH
 from hearthway.assist.settings import INTERRUPTION_MIN, LEAST_P, Dial
 from hearthway.records.suggestion import Answer, AnswerKind, Suggestion
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from hearthway.assist import moment
 from hearthway.assist.driving import not_driving
-from hearthway.assist.options import best, on_foot, utility_of
+from hearthway.assist.options import best, on_foot, utility_of, worth_of
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
@@ -186,7 +186,7 @@ def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Sayin
     if not options:
         return Unfit(code="no-charger-near")
     around = scene.around(place)
-    first = max(options, key=lambda o: o.utility)
+    worth_min, worth_words = worth_of(options)
     tomorrow = battery.tomorrow if aim.tomorrow else None
     line = (
         tomorrow_line(battery, tomorrow) if isinstance(tomorrow, Tomorrow) else home_line(battery)
@@ -207,8 +207,8 @@ def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Sayin
             moment.battery_line(battery),
         ),
         options=options,
-        worth_min=first.utility,
-        worth_words=f"{moment.called(first.poi)}: {first.utility:+.1f} min",
+        worth_min=worth_min,
+        worth_words=worth_words,
         p_words=_p_words(battery, aim),
         phone_only=isinstance(tomorrow, Tomorrow) and tomorrow.source == "calendar",
     )

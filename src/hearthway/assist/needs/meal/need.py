@@ -8,7 +8,7 @@ from functools import cache
 from hearthway.assist import moment
 from hearthway.assist.driving import not_driving
 from hearthway.assist.memory import Meal
-from hearthway.assist.options import best
+from hearthway.assist.options import best, worth_of
 from hearthway.assist.settings import DECIDING_MIN
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.poi import OpenState
@@ -144,7 +144,7 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
     if not options:
         return Unfit(code="no-places-near")
     target, hunger = offer.target, offer.target.hunger
-    first = max(options, key=lambda o: o.utility)
+    worth_min, worth_words = worth_of(options)
     unknown = sum(o.opening.state is OpenState.UNKNOWN for o in options)
     return Saying(
         headline=moment.headline(
@@ -161,8 +161,8 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
             moment.battery_line(scene.situation.battery),
         ),
         options=options,
-        worth_min=first.utility,
-        worth_words=f"{moment.plain(first.poi.name)}: {first.utility:+.1f} min",
+        worth_min=worth_min,
+        worth_words=worth_words,
         p_words=f" (heading there {target.p_area:.2f}, {hunger.name} then {hunger.p:.2f}:"
         f" {words_of(hunger)}; at a table, not next door to one, {offer.at_table:.2f})",
     )

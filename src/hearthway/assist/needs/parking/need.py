@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hearthway.assist import moment
 from hearthway.assist.driving import not_driving
-from hearthway.assist.options import best, on_foot
+from hearthway.assist.options import best, on_foot, worth_of
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.life import Place
 from hearthway.records.suggestion import Option, Reason
@@ -116,7 +116,7 @@ def decide(scene: Scene, offer: ParkingOffer, waits: Mapping[str, Wait]) -> Sayi
     )
     if not options:
         return Unfit(code="no-car-park-near")
-    first = max(options, key=lambda o: o.utility)
+    worth_min, worth_words = worth_of(options)
     visits = _visits(scene, place)
     times = "once" if visits == 1 else f"{visits} times"
     return Saying(
@@ -132,8 +132,8 @@ def decide(scene: Scene, offer: ParkingOffer, waits: Mapping[str, Wait]) -> Sayi
             *moment.columns(options, [UNKNOWN] * len(options)),
         ),
         options=options,
-        worth_min=first.utility,
-        worth_words=f"{moment.called(first.poi)}: {first.utility:+.1f} min",
+        worth_min=worth_min,
+        worth_words=worth_words,
         p_words=f" (heading there {aim.p_there:.2f}, parking still a question {aim.p_open:.2f}: "
         f"you have been thereabouts {times})",
     )
