@@ -11,6 +11,9 @@ The description. Six people who each keep a car, on the roads and at the things 
   a stop of minutes, and home again; the shop on two evenings; lunch out on Friday;
 - *technician*: a depot, then five to eight customers a day, half of them never seen before; lunch out between two.
 
+And one who came later, drawn apart from these (`WITH_COFFEE`): the *reader*, at a library on two mornings, on Monday and Thursday
+around four for coffee at a café with no other table near, on the other days then now and then at the shop or the parcels.
+
 All leave the car at the door of wherever they go, as always. But for the commuter's it is plugged in at home. It is never low.
 On *quiet* days nobody eats out: the same errands, without the meal (the technician has a lunch box). So there is nothing
 that any word could have told them. Sleep, illness and forgetfulness are one thing: some days nobody leaves.
@@ -28,7 +31,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice, pairwise
+from itertools import islice, pairwise, product
 from math import cos, pi, radians, sin
 from random import Random
 
@@ -36,13 +39,14 @@ from hearthway.atlas.store import Atlas
 from hearthway.records.errors import InputError
 from hearthway.records.geo import distance_m
 from hearthway.records.localtime import utc_offset_s
-from hearthway.records.poi import SHOPPING, OpenState, Poi
+from hearthway.records.poi import FOOD, SHOPPING, OpenState, Poi
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import ODOMETER, SOC
 
 Point = tuple[float, float]
 FIRST_DAY = (date(2026, 1, 12) - date(1970, 1, 1)).days  # a Monday
 KINDS = ("shift", "pensioner", "parent", "technician", "commuter", "homeworker")
+WITH_COFFEE = ("reader",)
 HOUR_S, DAY_S = 3600.0, 86_400.0
 USES_PCT_PER_KM = 0.42
 CAR = "bench-car"
@@ -197,6 +201,23 @@ class Town:
                 self._taken.append((poi.lat, poi.lon))
                 return poi
         raise InputError("This map has no place to eat that can be driven to.", "Take another.")
+
+    def cafe(self, hour: float) -> Poi:
+        """A café as `table` has it, with nothing else to eat or drink at within 75 m; InputError where the map has none."""
+        at_s = unix(FIRST_DAY + 3, hour * HOUR_S, self.middle)
+        cafes = self.atlas.near(*self.middle, 1e6, ("cafe",))
+        self._rng.shuffle(cafes)
+        for apart_m, poi in product((APART_M / 2, NEXT_DOOR_M), cafes):
+            around = self.atlas.near(poi.lat, poi.lon, 75.0, FOOD)
+            if (
+                poi.name.strip()
+                and self.atlas.opening(poi, at_s).state is not OpenState.CLOSED
+                and all(one.kind == "cafe" for one in around)
+                and self._fits((poi.lat, poi.lon), apart_m)
+            ):
+                self._taken.append((poi.lat, poi.lon))
+                return poi
+        raise InputError("This map has no café by itself that can be driven to.", "Take another.")
 
     def way(self, a: Point, b: Point) -> list[Point]:
         """Points from a to b: roads where the map has them, else a bent line."""
@@ -619,6 +640,32 @@ def _homeworker(life: Lived) -> Callable[[Lived, bool], list[Stop]]:
     return plan
 
 
+def _reader(life: Lived) -> Callable[[Lived, bool], list[Stop]]:
+    town, rng = life.town, life.rng
+    cafe = town.cafe(16.5)
+    library, shop, parcels = (town.somewhere() for _ in range(3))
+    life.spots = {"cafe": (cafe.lat, cafe.lon)}
+
+    def plan(life: Lived, quiet: bool) -> list[Stop]:
+        weekday, stops = (life.day + 3) % 7, list[Stop]()
+        if weekday > 4:
+            leave = rng.uniform(10, 14) * HOUR_S
+            return [Stop(shop, leave, rng.uniform(22, 50) * 60)] if rng.random() < 0.6 else []
+        if weekday in (1, 4) and rng.random() < 0.85:
+            leave = 9.8 * HOUR_S + rng.gauss(0, 900)
+            stops += [Stop(library, leave, rng.uniform(1.5, 3) * HOUR_S)]
+            stops += [Stop(town.home, None, 1800.0)]
+        if weekday in (0, 3) and not quiet and rng.random() < 0.9:
+            leave, stay = 15.8 * HOUR_S + rng.gauss(0, 600), rng.uniform(28, 60) * 60
+            stops += [Stop((cafe.lat, cafe.lon), leave, stay, eats=True)]
+        elif rng.random() < 0.35:
+            leave = rng.uniform(15.5, 18.0) * HOUR_S
+            stops.append(Stop(rng.choice((shop, parcels)), leave, rng.uniform(10, 45) * 60))
+        return stops
+
+    return plan
+
+
 MAKERS = {
     "shift": (_shift, "bursts", True),
     "pensioner": (_pensioner, "sparse", False),
@@ -626,6 +673,7 @@ MAKERS = {
     "technician": (_technician, "bursts", False),
     "commuter": (_commuter, "steady", True),
     "homeworker": (_homeworker, "bursts", False),
+    "reader": (_reader, "steady", False),
 }
 
 

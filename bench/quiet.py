@@ -5,7 +5,7 @@
 Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map three
 generators make lives that nobody lived: `hearthway.synthetic` ("household": both adults), `bench/_lives.py`, written from
 another description and sharing none of its code ("other": shift, pensioner, parent, technician, commuter,
-homeworker), and `bench/_third.py` ("third":
+homeworker, reader), and `bench/_third.py` ("third":
 courier, student, couple, nights), which drives as `_lives` does but has places, weeks and phones of its own, and by which nothing
 was chosen.
 A phone of the person (`hearthway.app.brain`, its settings as installed; venues told no waits) has kept 60 days. Then it lives
@@ -428,7 +428,9 @@ HOUSEHOLD, EVENINGS = "household", ("meal",)  # needs of which its last drive is
 OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
     "meal": (
         "eats",
-        dict.fromkeys(("shift", "pensioner", "parent", "student", "couple", "nights"), usual_meal),
+        dict.fromkeys(
+            ("shift", "pensioner", "parent", "student", "couple", "nights", "reader"), usual_meal
+        ),
     ),
     "battery": ("low", {"parent": to_the_pool, "commuter": before_monday, "nights": to_the_pool}),
     "parking": (
@@ -594,7 +596,7 @@ def on_map(name: str, atlas: Atlas, seeds: range, folder: Path) -> Iterator[dict
     for seed in seeds:
         for lives in (
             households(atlas, seed),
-            described("other", _lives.KINDS, atlas, seed),
+            described("other", (*_lives.KINDS, *_lives.WITH_COFFEE), atlas, seed),
             described("third", _third.KINDS, atlas, seed),
         ):
             yield from quiet_rows(f"{name}, seed {seed}", lives, atlas, path)

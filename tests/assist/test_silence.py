@@ -82,8 +82,8 @@ def test_day_one_is_honest(world: Any) -> None:
     few = (world.routine("dinner", 18.5, days=2),)
     assert code_of(consider(world, routines=few)) == "no-routine-yet"
     assert code_of(consider(world, routines=())) == "no-routine-yet"
-    coffee = (world.routine("coffee", 18.5),)
-    assert code_of(consider(world, routines=coffee)) == "no-routine-yet"
+    tea = (world.routine("tea", 18.5),)
+    assert code_of(consider(world, routines=tea)) == "no-routine-yet"
 
 
 def test_the_routine_moves_the_moment(world: Any) -> None:

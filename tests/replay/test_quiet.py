@@ -128,6 +128,13 @@ def test_dinner_out_with_a_choice_of_tables_is_told_once_calmly_in_time(
     assert day.fits(gate_settings(quiet.CONFIG)), day
 
 
+def test_the_usual_coffee_is_told_once_calmly_in_time(quiet: ModuleType, tmp_path: Path) -> None:
+    coffee = next(need for need in needs.found() if "coffee" in need.topics)
+    with closing(Atlas.bundled()) as atlas:
+        day = quiet.own_day(coffee, "reader", atlas, 11, tmp_path / "a.db")
+    assert day.fits(gate_settings(quiet.CONFIG)), day
+
+
 def test_lives_are_reproducible(quiet: ModuleType) -> None:
     atlas = Atlas.bundled()
     fixes = []

@@ -104,7 +104,7 @@ def _data(suggestion: Suggestion) -> list[str]:
     routine = next((r for r in situation.routines if r.name == suggestion.need), None)
     if routine is not None:
         lines.append(
-            f"your {routine.name} routine: {routine.days} days of meals out, "
+            f"your {routine.name} routine: {routine.days} days of it, "
             f"{clock(routine.start_s, 0)}-{clock(routine.end_s, 0)}"
         )
     lines.append(

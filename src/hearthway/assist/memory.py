@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from hearthway.records import codec
 from hearthway.records.geo import distance_m
-from hearthway.records.poi import MEAL
+from hearthway.records.poi import FOOD
 from hearthway.records.suggestion import AnswerKind, Option
 
 from .willing import Heard, Willing, willing
@@ -212,7 +212,7 @@ class Memory(Struct, frozen=True, kw_only=True, dict=True):
             yield Heard(note.time_s, note.suggestion_id, yes, weight, p, topics(note.need, kind))
         begins = [meal.time_s for meal in self.meals]
         for one in self.said:
-            if one.kind not in MEAL:
+            if one.kind not in FOOD:
                 continue
             first = bisect_left(begins, one.time_s)
             for meal in self.meals[first : bisect_right(begins, one.time_s + WENT_S)]:

@@ -264,11 +264,12 @@ def test_only_meals_with_evidence_count(world: Any) -> None:
     rules = GateSettings(min_days=5)
     odd = (
         world.routine("dinner", 18.5, days=4),
-        world.routine("coffee", 15.0, days=90),
+        world.routine("coffee", 16.0, days=6),
+        world.routine("tea", 15.0, days=90),
         Routine(name="lunch", days=90),
         world.routine("lunch", 12.0, days=5),
     )
-    assert [r.days for r in usable(world.drive(routines=odd), rules)] == [5]
+    assert [r.days for r in usable(world.drive(routines=odd), rules)] == [6, 5]
 
 
 def test_meals_at_home_are_not_meals_out(world: Any) -> None:

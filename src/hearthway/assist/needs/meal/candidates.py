@@ -60,17 +60,18 @@ def find(
     taste: Taste,
     unwanted: frozenset[str],
     settings: GateSettings,
+    kinds: tuple[str, ...] = MEAL,
 ) -> Found:
-    """Named meal POIs on foot from `place` and along `route`, without the closed and the unwanted."""
+    """Named POIs of these kinds on foot from `place` and along `route`, without the closed and the unwanted."""
     since_s = situation.time_s - driven_s(situation)  # when one was where the ways begin
     arrive_s = since_s + route.duration_s
     ways: dict[str, tuple[Poi, float, float, float]] = {}  # poi, arrive_s, detour_s, walk_m
-    for poi in pois.near(place.lat, place.lon, settings.walk_radius_m, MEAL):
+    for poi in pois.near(place.lat, place.lon, settings.walk_radius_m, kinds):
         walk_m = distance_m(place.lat, place.lon, poi.lat, poi.lon) * STREET_FACTOR
         ways[poi.osm_id] = (poi, arrive_s + walk_m / WALK_MPS, 0.0, walk_m)
     if route.on_road and roads is not None and len(route.points) > 1:
         start = from_stop(situation, place, route, roads)
-        for poi, stop in _along(start, place, pois, roads, settings):
+        for poi, stop in _along(start, place, pois, roads, settings, kinds):
             there_s = since_s + start.after_s + stop.reach_s
             if stop.extra_s > MAX_DETOUR_S or there_s - situation.time_s < ACT_S:
                 continue
@@ -100,8 +101,9 @@ def _along(
     pois: PoiIndex,
     roads: RoadGraph,
     settings: GateSettings,
+    kinds: tuple[str, ...],
 ) -> list[tuple[Poi, Detour]]:
-    beside: Sequence[Poi] = pois.along(start.points, settings.corridor_m, MEAL)[:MAX_VIAS]
+    beside: Sequence[Poi] = pois.along(start.points, settings.corridor_m, kinds)[:MAX_VIAS]
     if not beside:
         return []
     stops = roads.detours(

@@ -21,10 +21,11 @@ from hearthway.records.life import Place, Routine
 from hearthway.records.localtime import local_day, local_second
 from hearthway.records.situation import Destination, Situation
 
-from .settings import PLACE_REACH_M
+from .settings import HUNGRY_S, PLACE_REACH_M
+from .sorts import COFFEE, sort_of
 
 LIVED = ("home", "work")
-MEALS = ("breakfast", "lunch", "dinner")
+MEALS = ("breakfast", "lunch", COFFEE, "dinner")
 QUARTERS = 96
 BEFORE_Q, AFTER_Q = 1, 5  # a meal "on arrival" begins from 15 min before to 75 min after
 EARLIER_Q = 28  # a meal begun in the seven hours before counts as this one already eaten
@@ -35,8 +36,6 @@ AROUND_Q = (
 PRIOR_ARRIVALS = (
     1.0  # a place is for meals or it is not: one arrival tells more than the other places do
 )
-# Having eaten: nothing more is wanted for a while, then appetite returns.
-SATED_S, HUNGRY_S = 90 * 60.0, 4 * 3600.0
 MIN_APPETITE = 0.25
 SAME_S = 1.0  # two ends of a stay nearer than this are one
 
@@ -118,7 +117,8 @@ def _appetite_after(situation: Situation, end_s: float, routine: Routine, arrive
         quarter = int(local_second(end_s, situation.utc_offset_s) // 900)
         if mass(routine, quarter - 5, 6) >= 0.1:  # it began within the 75 min before its end
             return 0.0
-    return min(1.0, max(0.0, (arrive_s - end_s - SATED_S) / (HUNGRY_S - SATED_S)))
+    sort = sort_of(routine.name)
+    return min(1.0, max(0.0, (arrive_s - end_s - sort.sated_s) / (sort.hungry_s - sort.sated_s)))
 
 
 def meals_by_place(places: Sequence[Place], meals: Sequence[Meal]) -> dict[str, list[Meal]]:
@@ -218,11 +218,11 @@ def hunger_at(
 
 def words_of(hunger: Hunger) -> str:
     """What it was concluded from."""
+    had = sort_of(hunger.name).had
+    none = f"no {had.removeprefix('a ')}"
     if hunger.meals_here:
         return (
             f"about {hunger.arrivals_here:.0f} arrivals of yours there around this time, "
-            f"{hunger.meals_here} of them for a meal"
+            f"{hunger.meals_here} of them for {had}"
         )
-    return (
-        f"{hunger.routine.days} days of {hunger.name} out, and no meal there around this time yet"
-    )
+    return f"{hunger.routine.days} days of {hunger.name} out, and {none} there around this time yet"

@@ -20,6 +20,7 @@ from .hunger import MEALS, living, usable, words_of
 from .rank import BEST_OPTION_MIN, option_of
 from .settings import AT_TABLE_P
 from .silences import SILENCES
+from .sorts import COFFEE, of_topic, sort_of
 from .table import at_table, tables_of
 from .target import Target, find_target
 from .taste import Taste, taste_of
@@ -49,23 +50,31 @@ def could_matter(scene: Scene) -> Unfit | None:
     return not_driving(scene)
 
 
-def _was_meal(scene: Scene) -> Callable[[Meal], float]:
-    """How probably a stay near a table was a meal; worked out when it is asked, for that asks the map."""
+def _sated(scene: Scene) -> Callable[[str, Meal], float]:
+    """How probably a stay near a table sated: a meal does for all, a coffee for coffee. Asks the map, so it is worked out when asked."""
     pois = scene.pois
 
     @cache
-    def found() -> dict[Meal, float]:
+    def found(topic: str) -> dict[Meal, float]:
         if pois is None:
             return {}
-        out = scene.memory.meals_out(scene.situation.time_s, living(scene.situation))
-        return tables_of(out, pois, PRIOR_OPEN / PRIOR_KNOWN)
+        out = of_topic(topic, _out(scene))
+        return tables_of(out, pois, PRIOR_OPEN / PRIOR_KNOWN, sort_of(topic))
 
-    return lambda meal: found().get(meal, 1.0)
+    def sated(topic: str, meal: Meal) -> float:
+        ate = found("").get(meal, 1.0)
+        return max(ate, found(topic).get(meal, 0.0)) if topic == COFFEE else ate
+
+    return sated
+
+
+def _out(scene: Scene) -> list[Meal]:
+    return scene.memory.meals_out(scene.situation.time_s, living(scene.situation))
 
 
 def aim(scene: Scene) -> MealAim | Unfit:
     """The meal and the destination with most to say."""
-    target = find_target(scene.situation, scene.memory, scene.settings, _was_meal(scene))
+    target = find_target(scene.situation, scene.memory, scene.settings, _sated(scene))
     if isinstance(target, Unfit):
         return target
     if scene.pois is None or not scene.pois.covers(target.place.lat, target.place.lon):
@@ -74,7 +83,7 @@ def aim(scene: Scene) -> MealAim | Unfit:
         topic=target.hunger.name,
         p_useful=min(1.0, target.p_useful),
         p_way=min(1.0, target.p_useful / target.hunger.p),
-        at_most_min=BEST_OPTION_MIN,
+        at_most_min=BEST_OPTION_MIN - sort_of(target.hunger.name).less_min,
         target=target,
     )
 
@@ -92,7 +101,7 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
     """Places to eat that are open or of unknown hours when one comes."""
     if scene.pois is None:
         return Unfit(code="needs-a-map")
-    place, taste = aim.target.place, _taste(scene)
+    place, taste, sort = aim.target.place, _taste(scene), sort_of(aim.topic)
     seconds, route = scene.way(place)
     found = find(
         scene.situation,
@@ -103,11 +112,12 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
         taste=taste,
         unwanted=scene.memory.unwanted(),
         settings=scene.settings,
+        kinds=sort.tables,
     )
     if not found.candidates:
         return Unfit(code="nothing-open" if found.closed else "no-places-near")
-    out = scene.memory.meals_out(scene.situation.time_s, living(scene.situation))
-    table = at_table(aim.target.there, out, scene.pois, found.open_share)
+    out = of_topic(aim.topic, _out(scene))
+    table = at_table(aim.target.there, out, scene.pois, found.open_share, sort)
     if table.sure < AT_TABLE_P:
         return Unfit(code="next-door-to-a-table")
     return MealOffer(
@@ -119,7 +129,8 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
         at_best_min=max(
             option_of(c, Wait(osm_id=c.poi.osm_id, minutes=0.0), taste).utility
             for c in found.candidates
-        ),
+        )
+        - sort.less_min,
         arrivals={c.poi.osm_id: c.arrive_s for c in found.candidates},
         target=aim.target,
         heading=moment.heading_to(scene.name_of, aim.target.area, place),
@@ -145,6 +156,9 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
         return Unfit(code="no-places-near")
     target, hunger = offer.target, offer.target.hunger
     worth_min, worth_words = worth_of(options)
+    sort = sort_of(hunger.name)
+    if sort.less_min:
+        worth_words += f", less {sort.less_min:.0f} min: nobody searches as long for {sort.had}"
     unknown = sum(o.opening.state is OpenState.UNKNOWN for o in options)
     return Saying(
         headline=moment.headline(
@@ -161,10 +175,10 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
             moment.battery_line(scene.situation.battery),
         ),
         options=options,
-        worth_min=worth_min,
+        worth_min=worth_min - sort.less_min,
         worth_words=worth_words,
         p_words=f" (heading there {target.p_area:.2f}, {hunger.name} then {hunger.p:.2f}:"
-        f" {words_of(hunger)}; at a table, not next door to one, {offer.at_table:.2f})",
+        f" {words_of(hunger)}; {sort.at}, not next door to one, {offer.at_table:.2f})",
     )
 
 
@@ -174,7 +188,7 @@ NEED = Need[MealAim, MealOffer](
     order=0,
     early_min=DECIDING_MIN,
     early_words="deciding early",
-    useful_words="you were heading there to eat",
+    useful_words="you were heading there to eat or drink",
     silences=SILENCES,
     must_know=(
         Fact(

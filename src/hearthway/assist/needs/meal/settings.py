@@ -31,6 +31,15 @@ SHOPS, SHOP_REACH_M, NO_TABLE_M = 12, 400.0, 150.0
 # as firmly as two spots would tell: school, sport, church, office and shop stand wall to wall with tables.
 HABIT_PRIOR = (0.5, 1.5)
 NEWEST_SPOTS = 12
+# Having eaten: nothing more is wanted for a while, then appetite returns.
+SATED_S, HUNGRY_S = 90 * 60.0, 4 * 3600.0
+# Coffee out, at the hours at which a stay at a cafe is one (not breakfast or lunch): most begin around four and take 35 minutes. A meal
+# leaves room for it sooner than for another meal.
+COFFEE_SITS_DOWN = ((1.0, 16.0, 1.5, 35 * 60.0),)
+COFFEE_SATED_S, COFFEE_WANTED_S = 45 * 60.0, 2 * 3600.0
+# Half an hour to an hour in the afternoon is also a lesson, an errand, a doctor's: of such spots beside a cafe one in eight is thought to be it.
+COFFEE_PRIOR = (0.5, 3.5)
+COFFEE_LESS_MIN = 10.0  # who searches in vain goes without a coffee sooner than without a dinner
 # Whoever takes a spot for a table wrongly is wrong there each time, and a run of wrong words costs more trust than as many now and
 # then. So of the spots that speak for a meal one is surer than of a word: three to one. Known errands beside them are no doubt of that kind.
 AT_TABLE_P = 0.75

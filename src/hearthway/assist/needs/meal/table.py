@@ -12,7 +12,7 @@ spot in a town's middle says little, one in a village more, and several, each ri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
 from math import exp, log, pi, sqrt
 
@@ -36,11 +36,11 @@ from .settings import (
     ONE_SPOT_M,
     SHOP_REACH_M,
     SHOPS,
-    SITS_DOWN,
     SITS_SPREAD,
     TABLE_REACH_M,
     TABLES,
 )
+from .sorts import MEAL_OUT, Sort, coffee_at
 
 _GRID = tuple((i + 0.5) / 24 for i in range(24))
 
@@ -70,82 +70,99 @@ def spots_of(meals: Sequence[Meal]) -> list[Spot]:
     return spots
 
 
-def tables_per_m2(pois: PoiIndex, lat: float, lon: float) -> float:
+def tables_per_m2(pois: PoiIndex, lat: float, lon: float, kinds: tuple[str, ...] = MEAL) -> float:
     """How dense tables are where one stops thereabouts, by the shops around and one that is far from any."""
     squares = NO_TABLE_M**2
     count = 1
     for shop in islice(pois.near(lat, lon, SHOP_REACH_M, SHOPPING), SHOPS):
-        near = pois.near(shop.lat, shop.lon, NO_TABLE_M, MEAL)
+        near = pois.near(shop.lat, shop.lon, NO_TABLE_M, kinds)
         away_m = distance_m(shop.lat, shop.lon, near[0].lat, near[0].lon) if near else NO_TABLE_M
         squares += away_m**2
         count += 1
     return count / (pi * squares)
 
 
-def stay_ratio(meal: Meal) -> float:
-    """How many times likelier a stay that long begins at that hour if one eats there than if not."""
+def stay_ratio(meal: Meal, sort: Sort = MEAL_OUT) -> float:
+    """How many times likelier a stay that long begins at that hour if one has something there than if not."""
     hour, seconds = (meal.quarter + 0.5) / 4.0, max(meal.end_s - meal.time_s, 1.0)
     eats = sum(
         share * _bell((hour - at) / spread) / spread * _bell(log(seconds / sits_s) / SITS_SPREAD)
-        for share, at, spread, sits_s in SITS_DOWN
+        for share, at, spread, sits_s in sort.sits_down
     )
+    ratio = log(MAX_MEAL_S / MIN_MEAL_S) / SITS_SPREAD * eats / _errand(hour)
+    return ratio * _of_such_hours(sort) if sort.late else ratio
+
+
+def _errand(hour: float) -> float:
+    """How likely anything else begins at that hour of the day, for each hour."""
     first, early, late, last = ABOUT
     about = min(1.0, (hour - first) / (early - first), (last - hour) / (last - late))
     even = 0.5 * (last - first + late - early)
-    errand = AT_ANY_HOUR / 24.0 + (1.0 - AT_ANY_HOUR) * max(0.0, about) / even
-    return log(MAX_MEAL_S / MIN_MEAL_S) / SITS_SPREAD * eats / errand
+    return AT_ANY_HOUR / 24.0 + (1.0 - AT_ANY_HOUR) * max(0.0, about) / even
+
+
+@cache
+def _of_such_hours(sort: Sort) -> float:
+    """What stays that are counted at some hours alone tell less by their hour: either way they are of these."""
+    hours = [(quarter + 0.5) / 4.0 for quarter in range(96) if coffee_at(quarter)]
+    sits = sum(
+        share * _bell((hour - at) / spread) / spread
+        for hour in hours
+        for share, at, spread, _ in sort.sits_down
+    )
+    return sum(map(_errand, hours)) / sits
 
 
 def _bell(away: float) -> float:
     return exp(-0.5 * away * away) / sqrt(2.0 * pi)
 
 
-def habit_ratio(spot: Spot) -> float:
+def habit_ratio(spot: Spot, sort: Sort = MEAL_OUT) -> float:
     """How many times likelier stays of such lengths, at such hours, are if one eats there than if not.
 
     One stay may say anything: a phone slept through half of it, or it was a late coffee. And stays of one habit are alike: what
     sets them apart from other people's is half the habit's and half the day's, so n of them tell as much as n / (1 + (n - 1) / 2).
     """
     count = len(spot.meals)
-    told = sum(log((1.0 - ODD_STAY) * stay_ratio(meal) + ODD_STAY) for meal in spot.meals)
+    told = sum(log((1.0 - ODD_STAY) * stay_ratio(meal, sort) + ODD_STAY) for meal in spot.meals)
     return exp(told / (1.0 + (count - 1) * ALIKE))
 
 
-def ratio(spot: Spot, pois: PoiIndex, open_share: float) -> float:
+def ratio(spot: Spot, pois: PoiIndex, open_share: float, sort: Sort = MEAL_OUT) -> float:
     """How many times likelier this spot is if one eats there than if not; 0 where no table is near that may have been open.
 
     `open_share`: of the tables whose hours are known, those open at this hour; it stands for a table without hours.
     """
     newest = spot.meals[0]
     half_way_s = 0.5 * (newest.time_s + newest.end_s)
-    first = _first_table(pois, spot.lat, spot.lon, half_way_s)  # type: ignore[arg-type]  # a map, by its identity
+    first = _first_table(pois, spot.lat, spot.lon, half_way_s, sort.tables)  # type: ignore[arg-type]  # a map, by its identity
     if first is None:
         return 0.0
     square, is_open, density = first
     variance = HOUSE_M**2 + FIX_M**2 / len(spot.meals)
     here = exp(-0.5 * square / variance) / (2.0 * pi * variance)
     opened = 1.0 if is_open else open_share
-    return opened * habit_ratio(spot) * here / (density * exp(-pi * density * square))
+    return opened * habit_ratio(spot, sort) * here / (density * exp(-pi * density * square))
 
 
 # A spot stays where it is until one sits there again, and is asked about at every moment of a drive.
 @lru_cache(maxsize=64)
 def _first_table(
-    pois: PoiIndex, lat: float, lon: float, time_s: float
+    pois: PoiIndex, lat: float, lon: float, time_s: float, kinds: tuple[str, ...]
 ) -> tuple[float, bool, float] | None:
     """Of the nearest table that may have been open then: (squared metres to it, was it open, tables a square metre)."""
-    for poi in islice(pois.near(lat, lon, TABLE_REACH_M, MEAL), TABLES):
+    for poi in islice(pois.near(lat, lon, TABLE_REACH_M, kinds), TABLES):
         state = pois.opening(poi, time_s).state
         if state is OpenState.CLOSED:
             continue
         square = distance_m(lat, lon, poi.lat, poi.lon) ** 2
-        return square, state is OpenState.OPEN, tables_per_m2(pois, lat, lon)
+        return square, state is OpenState.OPEN, tables_per_m2(pois, lat, lon, kinds)
     return None
 
 
-def shares(ratios: Sequence[float]) -> list[float]:
+def shares(ratios: Sequence[float], prior: tuple[float, float] = HABIT_PRIOR) -> list[float]:
     """The probability that each spot is a table, given all their likelihood ratios."""
-    yes, no = HABIT_PRIOR
+    yes, no = prior
     weights = []
     for share in _GRID:
         weight = share ** (yes - 1.0) * (1.0 - share) ** (no - 1.0)
@@ -163,10 +180,12 @@ def shares(ratios: Sequence[float]) -> list[float]:
     ]
 
 
-def tables_of(meals: Sequence[Meal], pois: PoiIndex, open_share: float) -> dict[Meal, float]:
-    """The probability that each of these stays was a meal; those at spots older than the newest `NEWEST_SPOTS` are left out."""
+def tables_of(
+    meals: Sequence[Meal], pois: PoiIndex, open_share: float, sort: Sort = MEAL_OUT
+) -> dict[Meal, float]:
+    """The probability that at each of these stays something of that sort was had; those at spots older than the newest `NEWEST_SPOTS` are left out."""
     spots = spots_of(meals)
-    likely = shares([ratio(spot, pois, open_share) for spot in spots])
+    likely = shares([ratio(spot, pois, open_share, sort) for spot in spots], sort.prior)
     return {meal: p for spot, p in zip(spots, likely, strict=True) for meal in spot.meals}
 
 
@@ -182,13 +201,14 @@ def at_table(
     meals: Sequence[Meal],
     pois: PoiIndex,
     open_share: float,
+    sort: Sort = MEAL_OUT,
 ) -> AtTable:
     """Were the stays `there` meals, among all the `meals` of this person?
 
     `there`: of each place one may be heading to, how probably one goes there for a meal, and the stays that say so; where none
     do, all of this person's.
     """
-    found = tables_of(meals, pois, open_share)
+    found = tables_of(meals, pois, open_share, sort)
     told = whole = squares = 0.0
     for weight, here in there:
         likely = [found[meal] for meal in here or meals if meal in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +27,7 @@ from .hunger import (
     together,
     usable,
 )
+from .sorts import of_topic
 
 MIN_CONSIDERED_P, MAX_CONSIDERED = 0.02, 12  # destinations looked at: the rest carry no word
 
@@ -51,9 +53,9 @@ def find_target(
     situation: Situation,
     memory: Memory,
     settings: GateSettings,
-    at_table: Callable[[Meal], float],
+    at_table: Callable[[str, Meal], float],
 ) -> Target | Unfit:
-    """The destination and meal with most to say, or why there is none; `at_table`: was that stay a meal?"""
+    """The destination and meal with most to say, or why there is none; `at_table`: did that stay sate so that it counts for this topic?"""
     routines = usable(situation, settings)
     goals = [d for d in situation.destinations if d.p >= MIN_CONSIDERED_P][:MAX_CONSIDERED]
     if not goals:
@@ -69,7 +71,8 @@ def find_target(
         return Unfit(code="not-mealtime")
     out = memory.meals_out(situation.time_s, living(situation))
     hungry = {
-        r.name: appetite(situation, out, r, arrivals[top.place_id], at_table) for r in routines
+        r.name: appetite(situation, out, r, arrivals[top.place_id], partial(at_table, r.name))
+        for r in routines
     }
     due = max(at_top, key=lambda n: (n.window_mass, n.name))
     if hungry[due.name] < MIN_APPETITE:
@@ -85,7 +88,14 @@ def find_target(
         place_id = goal.place.place_id
         arrive_s, here = arrivals[place_id], meals.get(place_id, [])
         return {
-            r.name: hunger_at(situation, r, goal, here, arrive_s=arrive_s, hungry=hungry[r.name])
+            r.name: hunger_at(
+                situation,
+                r,
+                goal,
+                of_topic(r.name, here),
+                arrive_s=arrive_s,
+                hungry=hungry[r.name],
+            )
             for r in routines
         }
 
@@ -122,7 +132,8 @@ def find_target(
     chance = {d.place.place_id: d.p for d in goals}
 
     def part(place_id: str) -> tuple[float, tuple[Meal, ...]]:
-        here = tuple(m for m in meals.get(place_id, []) if m.quarter in then)
+        mine = of_topic(target.hunger.name, meals.get(place_id, []))
+        here = tuple(m for m in mine if m.quarter in then)
         return chance[place_id] * wants[place_id][target.hunger.name].p, here
 
     there = tuple(part(place.place_id) for place in target.area)

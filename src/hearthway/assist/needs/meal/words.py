@@ -5,6 +5,7 @@ from __future__ import annotations
 from hearthway.records.localtime import clock
 
 from .hunger import Hunger
+from .sorts import COFFEE
 
 
 def routine_line(hunger: Hunger, known_open: int, shown_open: int, unknown: int) -> str:
@@ -21,4 +22,5 @@ def routine_line(hunger: Hunger, known_open: int, shown_open: int, unknown: int)
             opened += ", hours unknown last"
     else:
         opened = "0 known to be open; hours unknown"
-    return f"{hunger.name}time for you is {start}-{end} ({days}) · {opened}:"
+    name = "coffee time" if hunger.name == COFFEE else f"{hunger.name}time"
+    return f"{name} for you is {start}-{end} ({days}) · {opened}:"
