@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from hearthway.app.config import Config, MapTable, NodeTable, save_config
-from hearthway.app.hindsight import look_back, moment_of
+from hearthway.app.hindsight import hindsight_lines, look_back, moment_of
 from hearthway.app.paths import NodePaths, private_dir
+from hearthway.assist.explain import heading_lines, why
 from hearthway.assist.settings import GateSettings
 from hearthway.atlas.store import Atlas
 from hearthway.cli.why import command
@@ -66,6 +67,19 @@ def test_each_silence_is_the_one_that_was_live(
         assert spoke.said.suggestion_id == moment.suggestion_id
         assert spoke.would is not None
         assert spoke.would.headline == moment.headline
+        said = moment.heading
+        assert isinstance(said, tuple)
+        assert said == tuple(sorted(said, key=lambda one: (-abs(one.weight), one.feature)))
+        assert {"hour", "nearing"} & {one.feature for one in said}
+        alone = {
+            one.feature for one in spoke.heading
+        }  # of the likeliest place, not of all that are near it
+        assert alone & {one.feature for one in said}
+        first = said[0]
+        lines = why(moment)
+        told = lines.index("  Heading there by, each taken alone, in log-odds:")
+        assert lines[told + 1] == f"    {first.weight:+6.1f}  {first.words}"
+        assert heading_lines(spoke.heading)[1] in hindsight_lines(spoke)
         assert moment.need not in spoke.needs
 
 
@@ -91,6 +105,8 @@ def test_the_verb_tells_it_in_local_time_and_as_json(
     zoned = datetime.fromtimestamp(before.time_s, UTC).isoformat()
     told = json.loads(_asked(paths, "--silent", zoned, "--json").output)
     assert told["silence"]["code"] == before.code
+    strongest = told["heading"][0]
+    assert f"{strongest['weight']:+6.1f}  {strongest['words']}" in done.output
     with Store.open(paths.database, node_id="phone") as store:  # it only read
         assert list(store.fixes(store.persons()[0].person_id)) == held
         assert store.generation() == generation

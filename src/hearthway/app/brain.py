@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.memory import Memory
@@ -18,6 +19,8 @@ from hearthway.assist.settings import GateSettings
 from hearthway.assist.shape import Scene
 from hearthway.assist.standing import STANDS_S
 from hearthway.context import mode_judge
+from hearthway.context.because import Part, reasons
+from hearthway.context.destination import Posterior
 from hearthway.context.events import LifeEvent, MealVisited
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace
@@ -29,11 +32,11 @@ from hearthway.mesh.state.place_words import place_words, rename, say, unsay
 from hearthway.mesh.state.store import Store
 from hearthway.records.codec import digest
 from hearthway.records.errors import HearthwayError
-from hearthway.records.life import LIVED, Person, PlaceWord
+from hearthway.records.life import LIVED, Person, Place, PlaceWord
 from hearthway.records.poi import PoiIndex, Roads
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
-from hearthway.records.suggestion import Answer, AnswerKind, Silence, Suggestion
+from hearthway.records.suggestion import Answer, AnswerKind, Reason, Silence, Suggestion
 from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import (
     ALTITUDE,
@@ -104,6 +107,19 @@ def _goes_on() -> bool:
     return False
 
 
+def because(life: Life, situation: Situation, goals: Sequence[Place]) -> tuple[Reason, ...]:
+    """Why this situation, which is that life's now, has one heading to one of these places."""
+    planned = () if situation.agenda is UNSET else situation.agenda.planned
+    ids = {place.place_id for place in goals}
+    indices = [place.index for place in life.state.places if f"p{place.index}" in ids]
+
+    def ask(part: Part | None) -> Posterior:
+        calendar = part is not None and part.calendar
+        return life.posterior(() if calendar else planned, part) or Posterior((), 1.0)
+
+    return reasons(ask, indices, planned="" in ids) if goals else ()
+
+
 class Brain:
     """Learns one person's life from the store and proposes while it goes on."""
 
@@ -136,6 +152,7 @@ class Brain:
             name_of=name_of,
             settings=settings,
             synthetic=synthetic,
+            because=self._because,
         )
         self._last_value: dict[str, object] = {}
         self._house = HouseHeard()
@@ -391,6 +408,18 @@ class Brain:
                 for used in situation.evidence
             ),
         )
+
+    def _because(self, situation: Situation, goals: Sequence[Place]) -> tuple[Reason, ...]:
+        """Why one is heading there; nothing where the life has gone on since that situation."""
+        state = self._life.state
+        last, gone_m = state.last, state.trip_way_m + state.track.length_m
+        if last is None or (last.lat, last.lon, gone_m) != (
+            situation.lat,
+            situation.lon,
+            situation.trip_distance_m,
+        ):
+            return ()
+        return because(self._life, situation, goals)
 
     def scene(self, situation: Situation) -> Scene:
         """What needs look at: the situation, what was learned, and the map."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from msgspec import UNSET, Struct
 
 from hearthway.assist.engine import Assistant, Proposal
+from hearthway.assist.explain import heading_lines
 from hearthway.assist.moment import STALE_S, ago, metres, plain
 from hearthway.assist.onward import onward_of, when_words
 from hearthway.atlas.store import Atlas
@@ -25,9 +26,9 @@ from hearthway.records.life import Person
 from hearthway.records.localtime import utc_offset_s
 from hearthway.records.signals import Signal
 from hearthway.records.situation import Destination, Situation
-from hearthway.records.suggestion import Silence, Suggestion
+from hearthway.records.suggestion import Reason, Silence, Suggestion
 
-from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, feed, history_of
+from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, because, feed, history_of
 from .calendar import situation_at
 from .config import Config
 from .house import HouseHeard, with_house
@@ -48,6 +49,7 @@ class Hindsight(Struct, frozen=True, kw_only=True):
     silence: Silence | None  # of the need that came nearest to speaking
     needs: dict[str, Silence]  # each need's own reason
     changes: tuple[str, ...] = ()  # which home or work then seemed to be another, and since when
+    heading: tuple[Reason, ...] = ()  # what spoke for the first of its destinations, in log-odds
 
 
 def moment_of(text: str, store: Store, person: Person) -> float:
@@ -116,6 +118,7 @@ def look_back(
         silence=outcome if isinstance(outcome, Silence) else None,
         needs=assistant.silences(situation, memory),
         changes=life.changes,
+        heading=because(life, situation, [d.place for d in situation.destinations[:1]]),
     )
 
 
@@ -125,6 +128,7 @@ def hindsight_lines(seen: Hindsight) -> list[str]:
     local = datetime.fromtimestamp(situation.time_s + situation.utc_offset_s, UTC)
     when = f"{local:%A} {local.day} {local:%B %Y, %H:%M}"
     lines = [f"{when}: {_outcome(seen)}", f"  {_going_on(situation)}"]
+    lines += heading_lines(seen.heading)
     onward = onward_of(situation)
     if onward is not None:
         lines.append(f"  On the page: {onward.words}")

@@ -6,15 +6,16 @@ still stands then, and drops by itself when it does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from hearthway.records import codec
+from hearthway.records.life import Place
 from hearthway.records.poi import PoiIndex, RoadGraph
 from hearthway.records.situation import Situation
-from hearthway.records.suggestion import Silence, Suggestion
+from hearthway.records.suggestion import Reason, Silence, Suggestion
 from hearthway.records.venue import Wait
 
 from . import moment, needs
@@ -36,6 +37,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
         return {osm_id: at_s for _, offer in self.offers for osm_id, at_s in offer.arrivals.items()}
 
 
+Because = Callable[[Situation, Sequence[Place]], tuple[Reason, ...]]
 PROBABLE_P = 0.05  # no word names a place that is less probable: `LEAST_P` asks for far more
 
 
@@ -57,10 +59,11 @@ class Assistant:
         settings: GateSettings | None = None,
         synthetic: bool = False,
         among: Sequence[AnyNeed] | None = None,
+        because: Because | None = None,
     ) -> None:
         """`pois` and `roads` are None without a map; `name_of` names a destination from the map.
 
-        `among`: the needs to ask (None: all that are installed).
+        `among`: the needs to ask (None: all that are installed). `because`: why the situation has one heading to these places.
         """
         self.person = person
         self.settings = settings or GateSettings()
@@ -68,6 +71,7 @@ class Assistant:
         self._roads = roads
         self._name_of = name_of
         self._synthetic = synthetic
+        self._because = because
         self._needs = tuple(needs.found() if among is None else among)
         if not self._needs:
             raise ValueError("An assistant asks at least one need: `among` is empty.")
@@ -156,6 +160,9 @@ class Assistant:
 
     def _suggestion(self, situation: Situation, best: Weighed) -> Suggestion:
         saying, verdict = best.saying, best.verdict
+        heading: tuple[Reason, ...] = ()
+        if self._because is not None and saying.heading:
+            heading = self._because(situation, saying.heading)
         suggestion = Suggestion(
             suggestion_id="",
             need=best.offer.topic,
@@ -180,5 +187,6 @@ class Assistant:
             about=best.offer.about or msgspec.UNSET,
             until_s=saying.until_s,
             phone_only=saying.phone_only or _by_calendar(situation) or msgspec.UNSET,
+            heading=heading or msgspec.UNSET,
         )
         return msgspec.structs.replace(suggestion, suggestion_id=codec.digest(suggestion))

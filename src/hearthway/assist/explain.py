@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import fsum
 
+from msgspec import UNSET
+
 from hearthway.records.localtime import clock
 from hearthway.records.situation import Battery
 from hearthway.records.suggestion import Option, Reason, Suggestion
 
 from .moment import SYNTHETIC, ago, called, plain, render
 from .needs import of_topic
-from .otherwise import WORTH, below, otherwise
+from .otherwise import TOP, WORTH, below, otherwise
 from .settings import INTERRUPTION_MIN, LEAST_P, Dial
 
 BASE = "interruption"  # the part of the cost that the dial sets; the others are shares of it
@@ -52,6 +54,8 @@ def _speaking(suggestion: Suggestion) -> list[str]:
     asked = f"where {suggestion.threshold:.1f} are asked for"
     lines = [f"Useful with p {suggestion.p_useful:.2f}: {won}, {asked}."]
     lines += [f"  {r.weight:+6.1f}  {r.words}" for r in _strongest(suggestion.reasons, 6)]
+    if suggestion.heading is not UNSET:
+        lines += heading_lines(suggestion.heading)
     before = suggestion.p_before
     if before is not None and abs(before - suggestion.p_useful) >= NOTABLE_P:
         lines.append(f"  Your own answers moved p from {before:.2f} to {suggestion.p_useful:.2f}.")
@@ -59,6 +63,14 @@ def _speaking(suggestion: Suggestion) -> list[str]:
     if needed is not None:
         lines.append(f"  Below p {below(needed)} it would have stayed silent.")
     return lines
+
+
+def heading_lines(reasons: Sequence[Reason]) -> list[str]:
+    """What speaks most for where one is heading; nothing where nothing does."""
+    if not reasons:
+        return []
+    told = (f"    {r.weight:+6.1f}  {r.words}" for r in reasons[:TOP])
+    return ["  Heading there by, each taken alone, in log-odds:", *told]
 
 
 def p_needed(suggestion: Suggestion) -> float | None:

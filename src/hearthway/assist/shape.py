@@ -137,6 +137,7 @@ class Saying(Struct, frozen=True, kw_only=True):
     p_words: str = ""  # what `p_useful` was concluded from
     until_s: float | UnsetType = UNSET  # from then on it is over, whatever else happens (Unix s)
     phone_only: bool = False  # said because of the calendar: it goes to no other device
+    heading: tuple[Place, ...] = ()  # where one is said to be heading: to one of these
 
 
 class Enquiry(Struct, frozen=True, kw_only=True):

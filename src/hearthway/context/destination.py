@@ -19,6 +19,7 @@ one recorded life (GeoLife 001), which therefore cannot serve as their test.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from math import exp, log
 
 from msgspec import Struct
@@ -96,6 +97,16 @@ class DestinationModel:
         self._passing = Passing(trips)
         for at, trip in enumerate(trips):
             self.index.add(at, trip.path)
+
+    def like(
+        self, *, trips: list[PastTrip] | None = None, tuning: Tuning | None = None
+    ) -> DestinationModel:
+        """This model with as many other trips or other constants: to be asked at once, and never taught."""
+        other = copy(self)
+        other.trips, other.tuning = trips or self.trips, tuning or self.tuning
+        if trips is not None:
+            other._asked = {}
+        return other
 
     def places_changed(self) -> None:
         """Places were joined, divided or given up, and the trips with them."""

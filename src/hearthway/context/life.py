@@ -46,6 +46,7 @@ from hearthway.sense.fixes import FixAssembler
 from . import house, items
 from .agenda import agenda_of
 from .aim import Aim, best_point
+from .because import Part, without
 from .charging import SETTING_OUT_M
 from .departing import Leaves, next_leaving
 from .destination import PATH_POINTS, DestinationModel, Posterior, either
@@ -250,18 +251,20 @@ class Life:
             return ()
         return items.habits_of(past, departure.weekday, lambda index: f"p{index}")
 
-    def posterior(self, planned: Sequence[Planned] = ()) -> Posterior | None:
-        """Where this trip leads; None while staying. `planned`: what the calendar has next, by start."""
+    def posterior(
+        self, planned: Sequence[Planned] = (), part: Part | None = None
+    ) -> Posterior | None:
+        """Where this trip leads; None while staying. `planned`: what the calendar has next, by start; `part`: left out."""
         state = self.state
         if state.here is not None or state.departure is None or state.last is None:
             return None
         changes, stop = state.settling.changes, state.set_out
-        whole = self.model.posterior(
+        whole = without(self.model, part, state.departure).posterior(
             state.departure, state.places, state.track, self._way.follower, changes, planned
         )
         if stop is None:
             return whole
-        other = self.model.posterior(
+        other = without(self.model, part, stop.leaving).posterior(
             stop.leaving, state.places, state.since, self._since.follower, changes, planned
         )
         return either(whole, other, stop.p)

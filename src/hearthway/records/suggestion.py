@@ -56,6 +56,9 @@ class Suggestion(Struct, frozen=True, kw_only=True):
         UNSET  # from then on it is over (Unix seconds), where the need knows
     )
     phone_only: bool | UnsetType = UNSET  # said because of the calendar: no other device shows it
+    heading: tuple[Reason, ...] | UnsetType = (
+        UNSET  # why one is believed to be heading there, in log-odds: each less without it
+    )
 
 
 class Silence(Struct, frozen=True, kw_only=True):

@@ -207,6 +207,7 @@ def decide(scene: Scene, offer: ChargeOffer, waits: Mapping[str, Wait]) -> Sayin
             moment.battery_line(battery),
         ),
         options=options,
+        heading=tuple(d.place for d in around),
         worth_min=worth_min,
         worth_words=worth_words,
         p_words=_p_words(battery, aim),

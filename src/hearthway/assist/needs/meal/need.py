@@ -175,6 +175,7 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
             moment.battery_line(scene.situation.battery),
         ),
         options=options,
+        heading=target.area,
         worth_min=worth_min - sort.less_min,
         worth_words=worth_words,
         p_words=f" (heading there {target.p_area:.2f}, {hunger.name} then {hunger.p:.2f}:"

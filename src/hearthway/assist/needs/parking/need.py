@@ -132,6 +132,7 @@ def decide(scene: Scene, offer: ParkingOffer, waits: Mapping[str, Wait]) -> Sayi
             *moment.columns(options, [UNKNOWN] * len(options)),
         ),
         options=options,
+        heading=(place,),
         worth_min=worth_min,
         worth_words=worth_words,
         p_words=f" (heading there {aim.p_there:.2f}, parking still a question {aim.p_open:.2f}: "
