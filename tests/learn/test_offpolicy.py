@@ -68,3 +68,12 @@ def test_a_log_that_contradicts_itself_is_refused(
 def test_an_empty_log_is_refused() -> None:
     with pytest.raises(ValueError, match="empty log"):
         estimate([], COST, lambda _: True)
+
+
+def test_where_nothing_was_left_to_chance_it_is_the_mean_of_what_was_brought() -> None:
+    """As the gate logs it: each word with propensity 1. The belief, however wrong, then changes nothing."""
+    for belief in (0.1, 0.9):
+        log = [Logged(belief, 1.0, yes, str(n), 7.0) for n, yes in enumerate((True, False, True))]
+        found = estimate(log, 2.0, lambda entry: entry.name != "2")
+        assert found.robust == pytest.approx((7.0 - 2.0) / 3)
+        assert found.inverse == pytest.approx(found.robust)
