@@ -12,7 +12,7 @@ from hearthway.assist.gate import driving_load
 from hearthway.assist.memory import Meal, Memory
 from hearthway.assist.needs.meal.hunger import appetite
 from hearthway.assist.needs.meal.sorts import COFFEE_OUT, coffee_at, was_coffee
-from hearthway.assist.needs.meal.table import stay_ratio
+from hearthway.assist.needs.meal.table import habit_ratio, spots_of, stay_ratio
 from hearthway.assist.settings import GateSettings
 from hearthway.learn.outcome import learn_said, learn_visit
 from hearthway.records.geo import distance_m, offset
@@ -128,8 +128,8 @@ def test_days_that_differ_in_one_fact_are_silent(world: Any) -> None:
 
 
 def test_an_errand_next_door_is_no_coffee(world: Any) -> None:
-    """A lesson of 45 minutes, 30 m from a café; and one of two hours and a half beside it."""
-    lesson = cafe(21, "Kahvila", 30, 0)
+    """A lesson of 45 minutes, 25 m from a café; and one of two hours and a half at its very door."""
+    lesson = cafe(21, "Kahvila", 25, 0)
     beside = (msgspec.structs.replace(lesson), CAFES[1])
     memory = having(world, 14, minutes=45.0)
     moved = msgspec.structs.replace(
@@ -138,6 +138,14 @@ def test_an_errand_next_door_is_no_coffee(world: Any) -> None:
     )
     assert silence_of(said(world, driving(world), moved, beside)) == "next-door-to-a-table"
     assert isinstance(said(world, driving(world), having(world, 14, minutes=150.0)), Silence)
+
+
+def test_many_stays_speak_for_it_no_more_than_one_and_against_it_the_more(world: Any) -> None:
+    def told(count: int, minutes: float) -> float:
+        return habit_ratio(spots_of(having(world, count, minutes=minutes).meals)[0], COFFEE_OUT)
+
+    assert told(14, 40) == pytest.approx(told(1, 40))
+    assert told(1, 40) > 1.0 > told(1, 150) > told(14, 150)
 
 
 def test_what_was_had_before(world: Any) -> None:

@@ -39,6 +39,8 @@ COFFEE_SITS_DOWN = ((1.0, 16.0, 1.5, 35 * 60.0),)
 COFFEE_SATED_S, COFFEE_WANTED_S = 45 * 60.0, 2 * 3600.0
 # Half an hour to an hour in the afternoon is also a lesson, an errand, a doctor's: of such spots beside a cafe one in eight is thought to be it.
 COFFEE_PRIOR = (0.5, 3.5)
+# And a lesson is as regular as a coffee, in its hour and its length: so many such stays speak for one by these no more than one does.
+COFFEE_ALIKE = 1.0
 COFFEE_LESS_MIN = 10.0  # who searches in vain goes without a coffee sooner than without a dinner
 # Whoever takes a spot for a table wrongly is wrong there each time, and a run of wrong words costs more trust than as many now and
 # then. So of the spots that speak for a meal one is surer than of a word: three to one. Known errands beside them are no doubt of that kind.

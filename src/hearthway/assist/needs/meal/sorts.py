@@ -11,6 +11,8 @@ from hearthway.context.routines import meal_of
 from hearthway.records.poi import MEAL
 
 from .settings import (
+    ALIKE,
+    COFFEE_ALIKE,
     COFFEE_LESS_MIN,
     COFFEE_PRIOR,
     COFFEE_SATED_S,
@@ -37,6 +39,7 @@ class Sort(Struct, frozen=True, kw_only=True):
     sated_s: float  # after something had out no wish for as long,
     hungry_s: float  # and the whole of it again after so long
     less_min: float = 0.0  # minutes by which deciding early wins less
+    alike: float = ALIKE  # how much two stays have in common that speak for it by hour and length
     late: bool = False  # counted only at the hours at which a stay at a cafe is a coffee
     had: str = "a meal"
     at: str = "at a table"
@@ -49,6 +52,7 @@ COFFEE_OUT = Sort(
     tables=("cafe",),
     sits_down=COFFEE_SITS_DOWN,
     prior=COFFEE_PRIOR,
+    alike=COFFEE_ALIKE,
     sated_s=COFFEE_SATED_S,
     hungry_s=COFFEE_WANTED_S,
     less_min=COFFEE_LESS_MIN,

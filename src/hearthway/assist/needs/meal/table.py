@@ -121,11 +121,13 @@ def habit_ratio(spot: Spot, sort: Sort = MEAL_OUT) -> float:
     """How many times likelier stays of such lengths, at such hours, are if one eats there than if not.
 
     One stay may say anything: a phone slept through half of it, or it was a late coffee. And stays of one habit are alike: what
-    sets them apart from other people's is half the habit's and half the day's, so n of them tell as much as n / (1 + (n - 1) / 2).
+    sets them apart from other people's is half the habit's and half the day's, so n of them tell as much as n / (1 + (n - 1) / 2);
+    what speaks for a coffee is all the habit's.
     """
     count = len(spot.meals)
     told = sum(log((1.0 - ODD_STAY) * stay_ratio(meal, sort) + ODD_STAY) for meal in spot.meals)
-    return exp(told / (1.0 + (count - 1) * ALIKE))
+    alike = sort.alike if told > 0.0 else ALIKE
+    return exp(told / (1.0 + (count - 1) * alike))
 
 
 def ratio(spot: Spot, pois: PoiIndex, open_share: float, sort: Sort = MEAL_OUT) -> float:
