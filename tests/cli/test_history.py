@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from hearthway.atlas.store import BUNDLED
 from hearthway.history.reader import open_history
 from hearthway.learn.backtest import backtest_file, report_lines
 from hearthway.mesh.state.store import Store
@@ -127,7 +128,7 @@ def test_a_track_with_holes(hearthway: Callable[..., Any], tmp_path: Path) -> No
     """GPX: segments, points without time and out of range are counted and left out."""
     points = [
         f'<trkpt lat="{la:.6f}" lon="{lo:.6f}"><time>{t:%Y-%m-%dT%H:%M:%SZ}</time></trkpt>'
-        for t, la, lo in _days(12, start=datetime(2025, 3, 25, 22, 0, tzinfo=UTC))
+        for t, la, _ in _days(12, start=datetime(2025, 3, 25, 22, 0, tzinfo=UTC))
     ]
     half = len(points) // 2
     bad = '<trkpt lat="60.1" lon="24.9"/><trkpt lat="95" lon="24.9"><time>2025-03-27T00:00:00Z</time></trkpt>'
@@ -169,6 +170,64 @@ def test_import_then_backtest(
     assert hearthway("forget", "anna", "--yes", "--data", root).code == 0
     hearthway("backtest", "--data", root).refuses("nobody")
     assert b"anna" not in (root / "node.db").read_bytes()
+
+
+def _central(file: Path) -> Path:
+    """A life within the bundled map of central Helsinki."""
+    rows = []
+    for t, la, _ in _days(12, start=datetime(2025, 10, 12, 21, 0, tzinfo=UTC)):
+        share = (la - HOME[0]) / (WORK[0] - HOME[0])
+        rows.append(
+            f"{60.1685 + 0.008 * share:.6f},{24.938 + 0.012 * share:.6f},{t:%Y-%m-%d %H:%M:%S},me"
+        )
+    file.write_text("\n".join(["lat,lng,datetime,uid", *rows]) + "\n")
+    return file
+
+
+def test_the_page_has_a_map_over_the_streets_of_the_households_map(
+    hearthway: Hearthway, tmp_path: Path
+) -> None:
+    """Streets and their licence where the map covers the life; a sentence where it does not, or where there is none."""
+    file, page, out = _central(tmp_path / "me.csv"), tmp_path / "me.html", tmp_path / "me.json"
+    done = hearthway("backtest", file, "--map", BUNDLED, "--html", page, "--json", out)
+    assert done.code == 0, done.err
+    shown = page.read_text("utf-8")
+    assert 'class="street"' in shown
+    assert "© OpenStreetMap contributors" in shown
+    drawn = json.loads(out.read_bytes())["people"][0]["map"]
+    assert [place["called"] for place in drawn["places"]] == ["home", "work"]
+    assert all(place["on_map"] for place in drawn["places"])
+    for place in drawn["places"]:
+        trips = f"{place['named']} of {place['led']} trips there named half way"
+        assert f"<title>{place['called']}: {place['stays']} stays, {trips}</title>" in shown
+    assert hearthway("backtest", file, "--html", page).code == 0
+    bare = page.read_text("utf-8")
+    assert "No map was at hand" in bare
+    assert "OpenStreetMap" not in bare
+    far = tmp_path / "far.csv"
+    far.write_text(file.read_text().replace("\n60.", "\n50."))
+    assert hearthway("backtest", far, "--map", BUNDLED, "--html", page).code == 0
+    assert "The map does not cover this ground" in page.read_text("utf-8")
+    assert "OpenStreetMap" not in page.read_text("utf-8")
+
+
+def test_the_owners_name_of_a_place_stands_on_the_page(
+    hearthway: Hearthway, two_people: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "node.toml").write_text(
+        '[node]\nid = "phone"\nrole = "phone"\n[map]\natlas = "bundled"\n'
+    )
+    done = hearthway("import", two_people, "--person", "anna", "--data", tmp_path)
+    assert done.code == 0, done.err
+    named = hearthway("places", "name", "work", "The <mill>", "--data", tmp_path)
+    assert named.code == 0, named.err
+    page = tmp_path / "anna.html"
+    told = hearthway("backtest", "--data", tmp_path, "--html", page)
+    assert told.code == 0, told.err
+    shown = page.read_text("utf-8")
+    assert ">The &lt;mill&gt;</text>" in shown
+    assert ">home</text>" in shown
+    assert "<mill>" not in shown
 
 
 def test_a_phone_that_was_answered_tells_what_each_setting_would_have_kept(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hearthway.atlas.store import BUNDLED
@@ -43,6 +46,51 @@ def test_off_the_map_there_is_nothing_and_the_licence_line() -> None:
     assert (nothing.roads, nothing.pois) == ((), ())
     assert nothing.attribution
     drawer.close()
+
+
+def test_for_a_picture_a_level_is_drawn_everywhere_or_nowhere() -> None:
+    drawer = MapDrawer(BUNDLED)
+    full = drawer.whole(*BOX, MAX_POINTS)
+    assert (full.roads, full.pois) == (drawer.inside(*BOX).roads, ())
+    assert full.attribution
+    points = [
+        sum(len(road.points) for road in full.roads if road.level == level) for level in range(3)
+    ]
+    assert all(points)
+    for most, levels in (
+        (sum(points), {0, 1, 2}),
+        (sum(points) - 1, {0, 1}),
+        (points[0] + points[1] - 1, {0}),
+        (points[0] - 1, set()),
+        (0, set()),
+    ):
+        roads = drawer.whole(*BOX, most).roads
+        assert {road.level for road in roads} == levels
+        assert roads == tuple(road for road in full.roads if road.level in levels)
+    drawer.close()
+
+
+def test_a_box_across_the_date_line_has_what_lies_on_both_sides(tmp_path: Path) -> None:
+    moved = tmp_path / "moved.atlas"
+    shutil.copyfile(BUNDLED, moved)
+    db = sqlite3.connect(moved)
+    east = 180.0 - 24.945  # the map's middle comes to lie on the line
+    lon = np.frombuffer(db.execute("SELECT data FROM road WHERE name = 'lon'").fetchone()[0], "<i4")
+    turned = (lon * 1e-7 + east + 180.0) % 360.0 - 180.0
+    data = np.round(turned * 1e7).astype("<i4").tobytes()
+    db.execute("UPDATE road SET data = ? WHERE name = 'lon'", (data,))
+    db.commit()
+    db.close()
+    drawer = MapDrawer(moved)
+    south, west, north, to = BOX
+    roads = drawer.whole(south, west + east, north, to + east, MAX_POINTS).roads
+    lons = [point[1] for road in roads for point in road.points]
+    assert min(lons) < -179.9
+    assert max(lons) > 179.9
+    here = MapDrawer(BUNDLED)
+    assert len(roads) > 0.9 * len(here.whole(*BOX, MAX_POINTS).roads)
+    drawer.close()
+    here.close()
 
 
 @pytest.mark.parametrize(

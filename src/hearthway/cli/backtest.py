@@ -15,10 +15,15 @@ from hearthway.app.offline import opened
 from hearthway.app.paths import data_root, write_private
 from hearthway.app.speaker import each_dial
 from hearthway.assist.settings import Dial
+from hearthway.atlas.store import Atlas
 from hearthway.learn.backtest import BacktestReport, backtest, backtest_file, report_lines
 from hearthway.learn.dials import from_log
+from hearthway.learn.regions import Region
 from hearthway.learn.report_page import report_page
+from hearthway.mesh.state.place_words import place_words
 from hearthway.records.errors import InputError
+from hearthway.records.page import MapShapes
+from hearthway.web.shapes import MAX_POINTS, MapDrawer
 
 from .common import (
     data_option,
@@ -30,6 +35,8 @@ from .common import (
     phone,
     write_json,
 )
+
+STREET_POINTS = 60_000  # of all maps on a page: about 400 kB
 
 
 @click.command("backtest")
@@ -83,10 +90,11 @@ def command(
                 )
                 for person in people
             },
+            words={person.name: place_words(store, person.person_id) for person in people},
             source="what this phone holds",
             progress=_progress(),
         )
-    tell(report, json_to, html_to)
+    tell(report, json_to, html_to, atlas)
 
 
 def run(
@@ -113,20 +121,38 @@ def run(
             dial=dial,
             progress=_progress(),
         )
-    tell(report, json_to, html_to)
+    tell(report, json_to, html_to, atlas)
 
 
-def tell(report: BacktestReport, json_to: Path | None, html_to: Path | None = None) -> None:
-    """The report, for people, and where asked for programs and as a page."""
+def tell(
+    report: BacktestReport,
+    json_to: Path | None,
+    html_to: Path | None = None,
+    atlas: Atlas | None = None,
+) -> None:
+    """The report, for people, and where asked for programs and as a page, with the streets of `atlas`."""
     if _on_a_terminal():
         click.echo("\r\x1b[K", nl=False, err=True)  # the count makes room for the report
     if html_to is not None:
-        write_private(html_to, report_page(report).encode())
+        write_private(html_to, report_page(report, _streets(report, atlas)).encode())
     if json_to is not None:
         write_json(report, json_to)
     if str(json_to) != "-":
         for line in report_lines(report):
             click.echo(line)
+
+
+def _streets(report: BacktestReport, atlas: Atlas | None) -> dict[Region, MapShapes] | None:
+    """What the map has in each region that the page draws; None without a map."""
+    if atlas is None:
+        return None
+    regions = {one for person in report.people if person.map for one in person.map.regions}
+    most = min(MAX_POINTS, STREET_POINTS // max(1, len(regions)))
+    with closing(MapDrawer(atlas.path)) as drawer:
+        return {
+            region: drawer.whole(region.south, region.west, region.north, region.east, most)
+            for region in regions
+        }
 
 
 def _apart(

@@ -71,7 +71,7 @@ def page_option(function: F) -> F:
         type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
         metavar="FILE",
         callback=_a_file,
-        help="Also write the report as a page with charts; it loads nothing from anywhere.",
+        help="Also write the report as a page with charts and a map of where you live; it loads nothing from anywhere.",
     )(function)
 
 

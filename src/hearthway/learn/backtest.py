@@ -14,7 +14,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from hearthway.context.life import Life
 from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history
 from hearthway.records.geo import distance_m
-from hearthway.records.life import STAY_MIN_S
+from hearthway.records.life import LIVED, STAY_MIN_S, PlaceWord
 from hearthway.records.poi import PoiIndex, RoadNear
 from hearthway.records.signals import Fix
 from hearthway.records.situation import Situation
@@ -31,6 +31,7 @@ from hearthway.records.suggestion import Silence, Suggestion
 from .bootstrap import Interval, mean_interval
 from .dials import DialLogged, DialReplayed
 from .foreseen import summary
+from .mapped import STEPS, Ways, mapped, regions_for
 from .report import DEFINITIONS, NEEDS_MAP, BacktestReport, Measured, PersonReport, report_lines
 from .trips import Asker, Found, Holes, Peers, find_trips
 
@@ -52,6 +53,7 @@ def backtest(
     speakers: Mapping[str, Speaker] | None = None,
     dial: str = "normal",
     logs: Mapping[str, tuple[DialLogged, ...]] | None = None,
+    words: Mapping[str, Sequence[PlaceWord]] | None = None,
     seed: int = 0,
     read: str = "",
     source: str = "",
@@ -61,6 +63,7 @@ def backtest(
 
     `speakers`, one a setting of the dial, are asked every 30 s of a trip; `dial` is the one that the report is about.
     Without them or without a map, what would have been said "needs a map". `logs` is what answers told of the settings.
+    `words` is what each person calls the places: it stands on the map and changes nothing that is foreseen.
     """
     if speakers is not None and dial not in speakers:
         raise ValueError(f"no speaker for the dial at {dial}")
@@ -76,6 +79,7 @@ def backtest(
             seed,
             progress,
             log=(logs or {}).get(uid, ()),
+            words=(words or {}).get(uid, ()),
         )
         for uid in sorted(histories)
     )
@@ -266,13 +270,23 @@ def _person(
     progress: Callable[[int], None] | None,
     *,
     log: tuple[DialLogged, ...],
+    words: Sequence[PlaceWord],
 ) -> PersonReport:
     found = find_trips(uid, replay())
+    for word in words:
+        if word.kind in (
+            "name",
+            *LIVED,
+        ):  # places that he joined or divided are counted as habit has them
+            found.life.hear(word)
     walk = _Walk(uid, found, pois, roads, speakers)
     holes = Holes(found.whole)
+    regions = regions_for(found.life, found.legs)
+    ways = Ways(found.legs, regions[0].wide_m / STEPS if regions else 0.0)
     for fix in replay():
         walk.take(fix)
         holes.take(fix)
+        ways.take(fix)
         if progress is not None and walk.fixes % 20_000 == 0:
             progress(walk.fixes)
     walk.finish()
@@ -305,4 +319,5 @@ def _person(
         dials=dials,
         by_mode=walk.life.trips_by_mode(),
         log=log,
+        map=mapped(found.life, found.legs, walk.legs.told, ways.latest(), regions, pois),
     )

@@ -10,6 +10,7 @@ from hearthway.records.life import MODES, TravelMode
 from .bootstrap import Interval
 from .dials import DialLogged, DialReplayed
 from .foreseen import Error, Foreseen
+from .mapped import LifeMap
 
 NEEDS_MAP = "needs a map"
 
@@ -37,6 +38,9 @@ class PersonReport(Struct, frozen=True, kw_only=True):
         DialLogged, ...
     ] = ()  # each setting on what was said and answered; empty where nothing was
     places_on_map: int | None = None  # of `places`; None without a map
+    map: LifeMap | None = (
+        None  # where this life was lived; None where no place and no trip is known
+    )
 
 
 class Measured(Struct, frozen=True, kw_only=True):
@@ -71,6 +75,8 @@ DEFINITIONS = {
     "rightly": "within 90 min of the suggestion, at least 20 min within 100 m of a suggested POI",
     "dial": "quiet, normal, eager: each walks forward over the same days with what it would have said itself",
     "kept": "words said and answered here that this setting would have said at their moments too",
+    "led there": "the place a predicted trip led to, as it is known at the end of the history; wherever the last raw fix was",
+    "region": "what a map shows: as many of the stays as its size is worth; up to three, of a tenth of all stays or more",
     "interval": "95 %, percentile bootstrap over days, 2000 draws",
 }
 

@@ -1,16 +1,23 @@
-"""A backtest as one HTML page with charts: it loads nothing from anywhere, and reads in light and dark."""
+"""A backtest as one HTML page with charts and maps: it loads nothing from anywhere, and reads in light and dark."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from math import floor, log10
+
+from hearthway.records.page import MapShapes
 
 from .bootstrap import Interval
 from .charts import Axes, Dot, Series, chart
 from .dials import DialReplayed
+from .life_map import STYLE
+from .map_words import map_figures
+from .regions import Region
 from .report import BacktestReport, PersonReport, person_lines
 
 HALF_PERCENT = 50
+WAY_POINTS = 60_000  # on one page: about 300 kB
 SHARE_MARKS = tuple((n / 4, f"{n * 25} %") for n in range(5))
 
 # The policy forbids the page to fetch or run anything, whatever a name in the history may hold.
@@ -48,25 +55,32 @@ dt { font-weight: 600; }
 """
 
 
-def report_page(report: BacktestReport) -> str:
-    """The page; everything in it stands in the report as well."""
-    out = [HEAD, "<h1>A backtest on your own past days</h1>"]
+def report_page(report: BacktestReport, streets: Mapping[Region, MapShapes] | None = None) -> str:
+    """The page; everything in it stands in the report as well, save the streets: what a map has in each region.
+
+    None: there is no map.
+    """
+    out = [HEAD.replace("</style>", f"{STYLE}</style>")]
+    out.append("<h1>A backtest on your own past days</h1>")
     out.append(
         "<p>Each trip is predicted from what came before it only. This page loads nothing from anywhere.</p>"
     )
     if report.source or report.read:
         out.append(f"<p>{escape(report.source)}: {escape(report.read)}</p>")
     for person in report.people:
-        out += _person(person)
+        out += _person(person, streets, len(report.people))
     out.append("<h2>What the words mean</h2>\n<dl>")
     out += [f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in report.definitions.items()]
     out.append("</dl>\n</body>\n</html>\n")
     return "\n".join(out)
 
 
-def _person(person: PersonReport) -> list[str]:
+def _person(
+    person: PersonReport, streets: Mapping[Region, MapShapes] | None, people: int
+) -> list[str]:
     out = [f"<h2>{escape(person.person or 'no name in the file')}</h2>"]
     figures = (_destination(person), _calibration(person), _dials(person.dials))
+    out += map_figures(person.map, streets, WAY_POINTS // people)
     out += [figure for figure in figures if figure]
     lines = "\n".join(line for line in person_lines(person) if line)
     return [*out, f"<pre>{escape(lines)}</pre>"]

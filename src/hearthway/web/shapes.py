@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -73,26 +74,54 @@ class MapDrawer:
             roads=self._roads(*box), pois=self._pois(*box), attribution=self.attribution
         )
 
+    def whole(
+        self, south: float, west: float, north: float, east: float, most_points: int
+    ) -> MapShapes:
+        """The roads inside a box, for a picture that stays as it is: a level is drawn everywhere or nowhere; no POIs.
+
+        `east` goes beyond 180 where the box crosses the date line.
+        """
+        boxes = [(west, east)] if east <= 180.0 else [(west, 180.0), (-180.0, east - 360.0)]
+        roads: list[RoadShape] = []
+        for level in range(3):
+            for from_lon, to_lon in boxes:
+                box = [round(edge / UNIT) for edge in (south, from_lon, north, to_lon)]
+                seen, apart = self._seen(*box)
+                room = most_points - sum(len(road.points) for road in roads)
+                for road in self._of(level, seen, apart):
+                    room -= len(road.points)
+                    if room < 0:
+                        kept = tuple(one for one in roads if one.level < level)
+                        return MapShapes(roads=kept, attribution=self.attribution)
+                    roads.append(road)
+        return MapShapes(roads=tuple(roads), attribution=self.attribution)
+
     def _roads(self, south: int, west: int, north: int, east: int) -> tuple[RoadShape, ...]:
-        if len(self._shape) < 2:
-            return ()
-        seen = np.flatnonzero(
-            (self._north >= south)
-            & (self._south <= north)
-            & (self._east >= west)
-            & (self._west <= east)
-        )
-        apart = (north - south) / SCREEN_PX  # closer than a pixel is one point
+        seen, apart = self._seen(south, west, north, east)
         roads: list[RoadShape] = []
         room = MAX_POINTS
         for level in range(3):
-            for chain in seen[self._level[seen] == level].tolist():
-                points = self._points(int(self._shape[chain]), int(self._shape[chain + 1]), apart)
-                room -= len(points)
+            for road in self._of(level, seen, apart):
+                room -= len(road.points)
                 if room < 0:
                     return tuple(roads)
-                roads.append(RoadShape(level=level, points=points))
+                roads.append(road)
         return tuple(roads)
+
+    def _seen(
+        self, south: int, west: int, north: int, east: int
+    ) -> tuple[npt.NDArray[np.int64], float]:
+        """Roads that may be seen in the box, and how near points are one: within a pixel."""
+        if len(self._shape) < 2:
+            return np.empty(0, np.int64), 0.0
+        inside = (self._north >= south) & (self._south <= north)
+        seen = np.flatnonzero(inside & (self._east >= west) & (self._west <= east))
+        return seen, (north - south) / SCREEN_PX
+
+    def _of(self, level: int, seen: npt.NDArray[np.int64], apart: float) -> Iterator[RoadShape]:
+        for chain in seen[self._level[seen] == level].tolist():
+            start, end = int(self._shape[chain]), int(self._shape[chain + 1])
+            yield RoadShape(level=level, points=self._points(start, end, apart))
 
     def _points(self, start: int, end: int, apart: float) -> tuple[tuple[float, float], ...]:
         lat, lon = self._lat[start:end], self._lon[start:end]
