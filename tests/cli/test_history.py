@@ -128,7 +128,7 @@ def test_a_track_with_holes(hearthway: Callable[..., Any], tmp_path: Path) -> No
     """GPX: segments, points without time and out of range are counted and left out."""
     points = [
         f'<trkpt lat="{la:.6f}" lon="{lo:.6f}"><time>{t:%Y-%m-%dT%H:%M:%SZ}</time></trkpt>'
-        for t, la, _ in _days(12, start=datetime(2025, 3, 25, 22, 0, tzinfo=UTC))
+        for t, la, lo in _days(12, start=datetime(2025, 3, 25, 22, 0, tzinfo=UTC))
     ]
     half = len(points) // 2
     bad = '<trkpt lat="60.1" lon="24.9"/><trkpt lat="95" lon="24.9"><time>2025-03-27T00:00:00Z</time></trkpt>'

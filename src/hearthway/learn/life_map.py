@@ -26,6 +26,9 @@ LABELS = 12
 LETTER = 46.0  # height of a label on a narrow page, in units; a letter is about 0.56 of it wide
 LONGEST = 28  # letters of a label
 EDGE = 26.0
+FOOT, NORTH = 90.0, 120.0  # what the scale bar's strip and the arrow's corner take
+GAP = 8.0  # between a disc and its name
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 STYLE = """
 :root { --ground: #f5f6f4; --street: #e3e6e6; --road: #d3d8da; --trunk: #bcc4c9; --way: #2a66b0; --missed: #b8326b; }
@@ -47,7 +50,7 @@ figure.map { display: block; width: min(100%, 45rem); }
 .map .halo { fill: var(--ground); stroke: none; }
 .map .open { fill: var(--ground); stroke: var(--missed); }
 .map .named { fill: var(--ours); stroke: var(--ours); }
-.map .unasked { fill: var(--soft); stroke: var(--ground); }
+.map .unasked { fill: var(--soft); fill-opacity: .55; stroke: var(--ground); }
 .map text { font-size: 26px; paint-order: stroke; stroke: var(--ground); stroke-width: 6px; stroke-linejoin: round; }
 .map .licence { font-size: 20px; fill: var(--soft); }
 .bar { stroke: var(--ink); stroke-width: 1.5; }
@@ -132,11 +135,9 @@ def _place(picture: Picture, place: PlaceMapped, most: int) -> str:
             f'<path class="named" d="M{x} {y}V{y - r:.1f}A{r:.1f} {r:.1f} 0 {int(share > 0.5)} 1 '
             f'{to_x:.1f} {to_y:.1f}Z"/>'
         )
-    return (
-        f"<g><title>{escape(told(place))}</title>"
-        f'<circle class="halo" cx="{x}" cy="{y}" r="{r + HALO:.0f}"/>'
-        f'<circle class="{whole}" cx="{x}" cy="{y}" r="{r:.1f}"/>{part}</g>'
-    )
+    halo = f'<circle class="halo" cx="{x}" cy="{y}" r="{r + HALO:.0f}"/>' if place.led else ""
+    disc = f'<circle class="{whole}" cx="{x}" cy="{y}" r="{r:.1f}"/>'
+    return f"<g><title>{escape(told(place))}</title>{halo}{disc}{part}</g>"
 
 
 def _radius(place: PlaceMapped, most: int) -> float:
@@ -144,38 +145,48 @@ def _radius(place: PlaceMapped, most: int) -> float:
     return max(SMALLEST, LARGEST * sqrt(place.stays / max(1, most)))
 
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom
-
-
 def _labels(picture: Picture, places: Sequence[PlaceMapped]) -> list[str]:
-    """Names beside their places, where there is room: right, left, below or above."""
+    """Names beside their places: where there is room, and of these where the fewest other discs are written over."""
+    discs = {place: _disc(picture, place, places[0].stays) for place in places}
     named = [place for place in places if name_of(place)][:LABELS]
-    taken: list[Box] = []
-    for place in named:
-        x, y = picture.at(place.lat, place.lon)
-        r = _radius(place, places[0].stays)
-        taken.append((x - r, y - r, x + r, y + r))
+    taken = [discs[place] for place in named]
+    taken.append((0.0, picture.height - FOOT, WIDTH, picture.height))  # scale bar and licence
+    taken.append((WIDTH - NORTH, 0.0, WIDTH, NORTH))
     out = []
     for place in named:
-        x, y = picture.at(place.lat, place.lon)
-        r = _radius(place, places[0].stays) + 8.0
-        wide = 0.56 * LETTER * len(name_of(place))
-        for anchor, at_x, at_y in (
-            ("start", x + r, y + 0.0),
-            ("end", x - r, y + 0.0),
-            ("middle", x + 0.0, y + r + LETTER / 2),
-            ("middle", x + 0.0, y - r - LETTER / 2),
-        ):
-            left = at_x - wide * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
-            box = (left, at_y - LETTER / 2, left + wide, at_y + LETTER / 2)
-            if _inside(box, picture) and not any(_meet(box, other) for other in taken):
-                taken.append(box)
-                out.append(
-                    f'<text x="{at_x:.0f}" y="{at_y:.0f}" dy=".35em" text-anchor="{anchor}">'
-                    f"{escape(name_of(place))}</text>"
-                )
-                break
+        words = name_of(place)
+        free = [
+            (sum(_meet(box, disc) for disc in discs.values()), order, spot, box)
+            for order, (spot, box) in enumerate(_beside(discs[place], len(words)))
+            if _inside(box, picture) and not any(_meet(box, other) for other in taken)
+        ]
+        if free:
+            _, _, (x, y, anchor), box = min(free)
+            taken.append(box)
+            out.append(
+                f'<text x="{x:.0f}" y="{y:.0f}" dy=".35em" text-anchor="{anchor}">{escape(words)}</text>'
+            )
     return out
+
+
+def _disc(picture: Picture, place: PlaceMapped, most: int) -> Box:
+    x, y = picture.at(place.lat, place.lon)
+    r = _radius(place, most)
+    return x - r, y - r, x + r, y + r
+
+
+def _beside(disc: Box, letters: int) -> list[tuple[tuple[float, float, str], Box]]:
+    """Right, left, below and above of a disc: where a label is anchored, and its box."""
+    left, top, right, bottom = disc
+    x, y, half = (left + right) / 2, (top + bottom) / 2, LETTER / 2
+    wide = 0.56 * LETTER * letters
+    spots = (
+        ((right + GAP, y, "start"), right + GAP),
+        ((left - GAP, y, "end"), left - GAP - wide),
+        ((x, bottom + GAP + half, "middle"), x - wide / 2),
+        ((x, top - GAP - half, "middle"), x - wide / 2),
+    )
+    return [(spot, (start, spot[1] - half, start + wide, spot[1] + half)) for spot, start in spots]
 
 
 def _inside(box: Box, picture: Picture) -> bool:

@@ -17,6 +17,7 @@ KEYS = (
     ("soft", "●", "no trip that was predicted led there"),
 )
 DISCS = "A disc is a place where one stayed, larger with more stays; the filled part of it is the share of its trips that were named."
+MARKS = "The smallest marks are trips that ended at no such place."
 ENDS_ALONE = "No stay was seen: the marks are where trips ended."
 NO_MAP = "No map was at hand: with one (--map FILE) its streets lie beneath."
 UNCOVERED = "The map does not cover this ground: no streets lie beneath."
@@ -36,7 +37,8 @@ def map_figures(
         told, keys = [_held(drawn, region)], ""
         if first:
             keys = _keys(drawn, ways)
-            told += [DISCS if drawn.places else ENDS_ALONE, _outside(drawn)]
+            told += [DISCS if drawn.places else ENDS_ALONE]
+            told += [MARKS if drawn.places and drawn.ends else "", _outside(drawn)]
         told += [_covered(drawn, region, beneath) if streets is not None else NO_MAP * first]
         words = " ".join(sentence for sentence in told if sentence)
         out.append(
