@@ -264,9 +264,10 @@ def test_what_lies_outside_is_counted_with_how_far_it_is() -> None:
 
 def test_which_ways_are_drawn_is_said() -> None:
     ways = tuple((HOME, offset(*HOME, 100.0 * n, 3_000)) for n in range(43))
-    drawn = life(*TOWN, ways=ways)
+    drawn, long = life(*TOWN, ways=ways), life(*TOWN, ways=ways, ways_older=900)
     assert "recorded ways</li>" in map_figures(drawn, None, 1_000)[0]
-    assert "recorded ways of 10 of 43 trips, the latest</li>" in map_figures(drawn, None, 21)[0]
+    assert "recorded ways of the latest 10 trips</li>" in map_figures(drawn, None, 21)[0]
+    assert "recorded ways of the latest 43 trips</li>" in map_figures(long, None, 1_000)[0]
     assert "recorded ways" not in map_figures(life(*TOWN), None, 1_000)[0]
 
 

@@ -58,6 +58,7 @@ def test_each_predicted_trip_is_counted_once_and_what_was_named_is_what_the_tabl
     half = person.legs.fractions[2].hit_rate
     assert half is not None
     assert led == person.trips == len(drawn.ways) > 40
+    assert drawn.ways_older == 0
     assert named == round(half.mean * led)
     assert [place.stays for place in drawn.places] == sorted(
         (place.stays for place in drawn.places), reverse=True
@@ -168,6 +169,7 @@ def test_a_life_of_many_years_has_the_latest_ways(monkeypatch: pytest.MonkeyPatc
         ways.take(fix(second, 50.0 * second % 9_000, 0.0))
     latest = ways.latest()
     assert 1 <= sum(len(way) for way in latest) <= 21
+    assert ways.older + len(latest) == 400
     assert latest[0][-1] == pytest.approx(offset(*HOME, 50.0 * 3_995 % 9_000, 0.0), abs=1e-5)
 
 

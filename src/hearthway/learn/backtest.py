@@ -319,5 +319,5 @@ def _person(
         dials=dials,
         by_mode=walk.life.trips_by_mode(),
         log=log,
-        map=mapped(found.life, found.legs, walk.legs.told, ways.latest(), regions, pois),
+        map=mapped(found.life, found.legs, walk.legs.told, ways, regions, pois),
     )

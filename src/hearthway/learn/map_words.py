@@ -76,10 +76,8 @@ def _keys(drawn: LifeMap, ways: Sequence[Sequence[Point]]) -> str:
         for css, sign, words in KEYS[: 3 if drawn.places else 2]
     ]
     if ways:
-        predicted = sum(place.led for place in drawn.places) + sum(end.ended for end in drawn.ends)
-        which = (
-            "" if len(ways) == predicted else f" of {len(ways)} of {predicted} trips, the latest"
-        )
+        older = drawn.ways_older + len(drawn.ways) - len(ways)
+        which = f" of the latest {_count(len(ways), 'trip')}" if older else ""
         keys.append(f'<li><span class="key-way">―</span> recorded ways{which}</li>')
     return f'<ul class="keys">{"".join(keys)}</ul>'
 

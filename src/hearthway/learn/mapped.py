@@ -60,9 +60,8 @@ class LifeMap(Struct, frozen=True, kw_only=True):
 
     places: tuple[PlaceMapped, ...]
     ends: tuple[EndMapped, ...]
-    ways: tuple[
-        tuple[Point, ...], ...
-    ]  # of the latest predicted trips, thinned to what a picture tells apart
+    ways: tuple[tuple[Point, ...], ...]  # of the latest predicted trips, thinned
+    ways_older: int = 0  # of earlier ones, left out
     regions: tuple[Region, ...]
 
 
@@ -72,6 +71,7 @@ class Ways:
     def __init__(self, truths: Sequence[Truth], apart_m: float) -> None:
         """`apart_m`: how far a way may be drawn from where it was."""
         self._apart_m = max(FINEST_M, apart_m)
+        self.older = max(0, len(truths) - MOST_WAYS)  # ways that were left out
         self._truths = iter(truths[-MOST_WAYS:])
         self._kept: deque[tuple[Point, ...]] = deque()
         self._points = 0
@@ -115,6 +115,7 @@ class Ways:
             self._points += len(way)
             while self._points > MOST_POINTS:
                 self._points -= len(self._kept.popleft())
+                self.older += 1
         self._track, self._last, self._step_m = [], None, self._apart_m
         self._next()
 
@@ -160,7 +161,7 @@ def mapped(
     life: Life,
     truths: Sequence[Truth],
     told: Sequence[Told],
-    ways: tuple[tuple[Point, ...], ...],
+    ways: Ways,
     regions: tuple[Region, ...],
     pois: PoiIndex | None,
 ) -> LifeMap | None:
@@ -199,7 +200,8 @@ def mapped(
                 elsewhere.items(), key=lambda one: (-one[1][0], one[0])
             )
         ),
-        ways=ways,
+        ways=ways.latest(),
+        ways_older=ways.older,
         regions=regions,
     )
 
