@@ -6,7 +6,7 @@ import json
 import random
 import re
 from html import escape
-from math import hypot
+from math import atan2, pi
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -126,7 +126,7 @@ def test_the_bar_is_as_long_as_it_says(apart_m: float) -> None:
     assert long * picture.region.wide_m / WIDTH == pytest.approx(told_m, rel=0.02)
 
 
-def test_a_disc_grows_with_its_stays_and_its_filled_part_is_what_was_named() -> None:
+def test_a_disc_grows_with_its_stays() -> None:
     root = svg(life(*TOWN))
     (whole,) = circles(root, "named")
     open_ones, unasked = circles(root, "open"), circles(root, "unasked")
@@ -134,17 +134,19 @@ def test_a_disc_grows_with_its_stays_and_its_filled_part_is_what_was_named() -> 
     assert open_ones[0][2] == LARGEST
     assert (whole[2] / LARGEST) ** 2 == pytest.approx(30 / 40, abs=0.01)
     assert unasked[0][2] < open_ones[1][2] < whole[2]
+
+
+@pytest.mark.parametrize(("named", "long_way"), [(1, 0), (4, 0), (6, 1), (9, 1)])
+def test_the_filled_part_of_a_disc_is_what_was_named(named: int, long_way: int) -> None:
+    """Clockwise from the top."""
+    root = svg(life(place(0, 0, 9, led=10, named=named)))
+    ((x, y, r),) = circles(root, "open")
     (sector,) = [one.attrib["d"] for one in root.iter("path") if one.get("class") == "named"]
-    x, y, r = open_ones[0]
-    shape = re.fullmatch(
-        r"M(\S+) (\S+)V(\S+)A(\S+) \S+ 0 1 1 (\S+) (\S+)Z", sector
-    )  # four fifths: the long way round
+    shape = re.fullmatch(r"M(\S+) (\S+)V(\S+)A(\S+) \S+ 0 (\d) 1 (\S+) (\S+)Z", sector)
     assert shape is not None
-    assert [float(shape[n]) for n in (1, 2, 3, 4)] == [x, y, y - r, r]
-    end = float(shape[5]) - x, float(shape[6]) - y
-    assert hypot(*end) == pytest.approx(r, abs=0.1)
-    assert end[0] < 0.0, "clockwise from the top, a fifth is left at the upper left"
-    assert end[1] < 0.0
+    assert [float(shape[n]) for n in (1, 2, 3, 4, 5)] == [x, y, y - r, r, long_way]
+    turned = atan2(float(shape[6]) - x, y - float(shape[7])) / (2 * pi) % 1.0
+    assert turned == pytest.approx(named / 10, abs=0.005)
 
 
 def test_ends_at_no_place_are_marks_of_their_own() -> None:
@@ -176,6 +178,8 @@ def test_short_path_data_is_read_as_the_same_line() -> None:
     line: list[Point] = [
         offset(*HOME, pick.uniform(-900, 900), pick.uniform(-900, 900)) for _ in range(60)
     ]
+    for north_m, east_m in ((300, 0), (-20, 0), (0, 400), (0, -400), (7, 0), (50, 50)):
+        line.append(offset(*line[-1], north_m, east_m))
     picture = Picture(regions_of([(*one, 1.0) for one in line])[0])
     (data,) = picture.paths([line])
     start, steps = data[1:].split("l")
@@ -206,6 +210,14 @@ def test_names_stand_beside_their_places_and_over_nothing() -> None:
     )
     for x, _ in spots:
         assert 0 <= x <= WIDTH
+
+
+def test_a_long_name_at_the_edge_is_written_inwards() -> None:
+    name = "a name of twenty-six signs"
+    for east_m, anchor in ((9_000, "end"), (-9_000, "start")):
+        root = svg(life(place(0, 0, 40), place(0, east_m, 9, called=name)))
+        (text,) = [one for one in root.iter("text") if one.text == name]
+        assert text.attrib["text-anchor"] == anchor
 
 
 def test_the_map_is_told_in_words() -> None:

@@ -181,6 +181,9 @@ def test_a_trip_without_an_end_does_not_grow_without_one(monkeypatch: pytest.Mon
         ways.take(fix(second, 20.0 * second, pick.uniform(-900.0, 900.0)))
     (way,) = ways.latest()
     assert 20 < len(way) <= 101
+    middle = offset(*HOME, 200_000.0, 0.0)[0]
+    early = sum(lat < middle for lat, _ in way)
+    assert 0.4 < early / len(way) < 0.6, "as fine at its beginning as at its end"
 
 
 TRACKS = st.lists(

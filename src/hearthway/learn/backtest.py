@@ -273,11 +273,9 @@ def _person(
     words: Sequence[PlaceWord],
 ) -> PersonReport:
     found = find_trips(uid, replay())
+    # Places that the owner joined or divided are counted as habit has them: all else here does so too.
     for word in words:
-        if word.kind in (
-            "name",
-            *LIVED,
-        ):  # places that he joined or divided are counted as habit has them
+        if word.kind in ("name", *LIVED):
             found.life.hear(word)
     walk = _Walk(uid, found, pois, roads, speakers)
     holes = Holes(found.whole)

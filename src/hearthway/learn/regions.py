@@ -18,11 +18,8 @@ from hearthway.records.geo import METRES_PER_DEGREE
 MOST = 3
 WORTH_A_MAP = 0.1  # of all stays
 CENTRES = 12  # the most visited places are tried as middles
-NEAR_M, AROUND_M = 1_000.0, 25_000.0  # half of a map's side: below the one it is no larger
-DOUBLED_NEAR, DOUBLED_FAR = (
-    0.01,
-    0.2,
-)  # the share of stays asked for, up to a city's surroundings and beyond
+NEAR_M, AROUND_M = 1_000.0, 25_000.0  # half of a map's side: no map is smaller; a city and around
+DOUBLED_NEAR, DOUBLED_FAR = 0.01, 0.2  # the share of stays asked for, up to there and beyond
 LEAST_M = 2_000.0  # a map's side
 MARGIN = 0.09  # of the side, on each
 FLATTEST, TALLEST = 0.6, 1.0  # height over width
