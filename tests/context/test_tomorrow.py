@@ -92,10 +92,13 @@ def feed(life: Life, items: Iterator[Item]) -> None:
 
 
 def sunday_evening(
-    charges_at: tuple[float, float] | None, *, says: bool = False
+    charges_at: tuple[float, float] | None,
+    *,
+    says: bool = False,
+    days_off: dict[int, int] | None = None,
 ) -> tuple[Life, int]:
     """Four weeks; on the last Sunday a drive home from the pool has just begun. And how often the car was charged."""
-    driver, life = Driver(charges_at, says=says), Life("anna")
+    driver, life = Driver(charges_at, says=says), Life("anna", days_off=days_off)
     feed(life, driver.days(27))
     begin_s = MONDAY_S + 27 * DAY_S
     feed(life, driver.rest(begin_s + 15 * HOUR_S))
@@ -315,3 +318,15 @@ def test_who_drives_after_midnight_has_not_slept_yet() -> None:
 def test_a_life_of_nothing() -> None:
     assert LifeState().car == CarState()
     assert Life("anna").situation(0.0).battery is None
+
+
+def test_of_a_holiday_tomorrow_no_way_to_work_is_expected(at_work: Life) -> None:
+    monday = int(MONDAY_S // DAY_S) + 1 + 28  # midnight there is the evening before by UTC
+    holiday, _ = sunday_evening(WORK, days_off={monday: 1})
+    usual, free = (battery_of(life).tomorrow for life in (at_work, holiday))
+    assert isinstance(usual, Tomorrow)
+    assert isinstance(free, Tomorrow)
+    assert usual.p_drives == 1.0
+    assert free.kind == "free days"
+    assert free.p_drives == pytest.approx(4 / 7)  # to the pool on each Saturday, and on no Sunday
+    assert max(free.ways_m) > max(usual.ways_m)  # there and back: the car does not charge there

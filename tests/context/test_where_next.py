@@ -183,10 +183,10 @@ def test_near_by_counts_and_once_or_today_already_counts_less() -> None:
 def test_the_same_slot_is_asked_once_and_a_later_stay_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[Departure] = []
 
-    def counted(*args: object) -> object:
+    def counted(*args: object, **more: object) -> object:
         assert isinstance(args[0], Departure)
         counts.append(args[0])
-        return prior_of(*args)  # type: ignore[arg-type]  # as it was called
+        return prior_of(*args, **more)  # type: ignore[arg-type]  # as it was called
 
     monkeypatch.setattr(where_next, "prior_of", counted)
     asked = WhereNext()

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hearthway.mesh.policy.retention import sweep
 from hearthway.mesh.policy.rules import Rules
-from hearthway.mesh.state.calendar import Change, Kept, entries, keep
+from hearthway.mesh.state.calendar import Change, Kept, days_off, entries, keep
 from hearthway.mesh.state.export import export
 from hearthway.mesh.state.forget import forget
 from hearthway.mesh.state.receipts import ReceiptChain
@@ -279,3 +279,74 @@ def test_a_keep_rule_deletes_what_is_long_over(store: Store, chain: ReceiptChain
     assert sweep(store, chain, Rules.parse(text, "r"), NOW_S) == {"calendar": 1}
     assert titles(store) == ["Secret-new"]
     assert entries(store, ANNA, -math.inf, NOW_S - 86_400.0) == []
+
+
+def holiday(uid: str, first: int, last: int, **changes: object) -> CalendarEntry:
+    facts = {"all_day": True, "off": (first, last), "calendar": "Finland"}
+    return entry(uid, first * 86_400.0, end_s=(last + 1) * 86_400.0, **{**facts, **changes})
+
+
+def test_days_off_are_no_entries_and_are_told_by_calendar(store: Store) -> None:
+    keep(
+        store, ANNA, [whole(holiday("one", 20, 20)), whole(holiday("two", 20, 24)), whole(entry())]
+    )
+    school = whole(holiday("s", 30, 31, calendar="School"), holiday("s", 40, 40, calendar="School"))
+    assert keep(store, ANNA, [school]).other_days
+    assert days_off(store, ANNA) == {"Finland": [20, 21, 22, 23, 24], "School": [30, 31, 40]}
+    assert days_off(store, BO) == {}
+    assert titles(store) == ["Secret-u1"]
+    assert len(entries(store, ANNA, off=True)) == 4
+    assert len(entries(store, ANNA, off=None)) == 5
+    assert not keep(store, ANNA, [school]).other_days
+    called_off = whole(holiday("one", 20, 20, off=None, cancelled=True), version=(1, 0.0))
+    assert not keep(store, ANNA, [called_off]).other_days  # another has that day
+    gone = keep(store, ANNA, [whole(holiday("s", 30, 31))], mirrors="School", now_s=0.0)
+    assert gone.other_days
+
+
+def test_with_other_days_off_nothing_that_was_learned_is_kept(store: Store) -> None:
+    for person in (ANNA, BO):
+        store.put_model(person, "life", 1.0, b"learned")
+    before = store.history()
+    keep(store, ANNA, [whole(entry())])
+    assert store.model(ANNA, "life") is not None
+    keep(store, ANNA, [whole(holiday("one", 20, 20))])
+    assert store.model(ANNA, "life") is None
+    assert store.model(BO, "life") is not None
+    store.put_model(ANNA, "life", 1.0, b"by those of before", before)  # by another process
+    assert store.model(ANNA, "life") is None
+
+
+def test_imported_as_an_ordinary_calendar_they_are_off_no_more(store: Store) -> None:
+    keep(store, ANNA, [whole(holiday("one", 20, 20))])
+    assert keep(store, ANNA, [whole(holiday("one", 20, 20, off=None))]).other_days
+    assert days_off(store, ANNA) == {}
+
+
+@pytest.mark.parametrize(
+    ("scope", "left"),
+    [
+        (RangeScope(since_s=20 * 86_400.0, until_s=21 * 86_400.0, person_id=ANNA), [40]),
+        (RangeScope(since_s=10 * 86_400.0, until_s=11 * 86_400.0, person_id=ANNA), [20, 40]),
+        (PlaceScope(lat=HALL[0], lon=HALL[1], radius_m=200.0, person_id=ANNA), [20, 40]),
+        (PersonScope(person_id=ANNA), []),
+    ],
+)
+def test_forgetting_reaches_days_off(
+    store: Store, chain: ReceiptChain, scope: Scope, left: list[int]
+) -> None:
+    keep(store, ANNA, [whole(holiday("one", 20, 20)), whole(holiday("two", 40, 40))])
+    store.put_model(ANNA, "life", 1.0, b"learned")
+    forget(store, chain, scope, NOW_S)
+    assert days_off(store, ANNA).get("Finland", []) == left
+    assert store.model(ANNA, "life") is None
+    assert len(entries(store, ANNA, off=None)) == len(left)
+
+
+def test_export_and_keeping_reach_days_off(store: Store, chain: ReceiptChain) -> None:
+    keep(store, ANNA, [whole(holiday("one", 2, 2))])
+    (one,) = export(store, chain, ANNA)["calendar"]
+    assert (one["off"], one["calendar"]) == ([2, 2], "Finland")
+    text = 'version = 2\n[[keep]]\nid = "week"\nkinds = ["calendar"]\ndays = 7\n'
+    assert sweep(store, chain, Rules.parse(text, "r"), NOW_S) == {"calendar": 1}
+    assert days_off(store, ANNA) == {}

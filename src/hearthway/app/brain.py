@@ -49,7 +49,7 @@ from hearthway.sense.catalogue import (
     SPEED,
 )
 
-from .calendar import near_entries, situation_at
+from .calendar import days_off_of, near_entries, situation_at
 from .house import HouseHeard, of_house, with_house
 from .own_battery import OwnBattery
 from .things import with_things
@@ -190,12 +190,16 @@ class Brain:
         # A life of another version of Hearthway counts as learned under other rules: it is learned anew.
         check_rules(self._store, self._rules)
         self._generation, self._history = self._store.generation(), self._store.history()
+        days_off = days_off_of(self._store, self.person.person_id)
         snapshot = None if afresh else self._store.model(self.person.person_id, LIFE_MODEL)
         if snapshot is None:
-            life, since_s = Life(self.person.person_id, pois=self._pois, roads=self._roads), None
+            life, since_s = (
+                Life(self.person.person_id, pois=self._pois, roads=self._roads, days_off=days_off),
+                None,
+            )
         else:
             since_s = snapshot.until_s
-            life = Life.load(snapshot.data, pois=self._pois, roads=self._roads)
+            life = Life.load(snapshot.data, pois=self._pois, roads=self._roads, days_off=days_off)
         self._folded_s, self._behind = since_s, True  # until all of it is learned
         self._remember_last(life.state.last.time_s if life.state.last else None)
         for item in history_of(self._store, self.person.person_id, since_s=since_s):

@@ -11,10 +11,11 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from hearthway.atlas.store import Atlas
+from hearthway.context.day_kind import numbered
 from hearthway.context.life import Life
 from hearthway.context.tomorrow import hours_of
 from hearthway.mesh.policy.rules import Rules
-from hearthway.mesh.state.calendar import Change, entries, keep
+from hearthway.mesh.state.calendar import Change, days_off, entries, keep
 from hearthway.mesh.state.store import Store
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.errors import InputError
@@ -45,9 +46,20 @@ def owner_of_calendar(store: Store, name: str) -> Person:
 
 
 def import_calendar(
-    store: Store, path: Path, life: Life, atlas: Atlas | None, rules: Rules, now_s: float
+    store: Store,
+    path: Path,
+    life: Life,
+    atlas: Atlas | None,
+    rules: Rules,
+    now_s: float,
+    *,
+    holidays: bool = False,
 ) -> dict[str, Any]:
-    """Take a calendar file into a phone's store; what is there of it already is replaced unless it is newer."""
+    """Take a calendar file into a phone's store; what is there of it already is replaced unless it is newer.
+
+    `holidays`: its whole days are days off. Where "learn" is true in what is given back, other days are off now, and whoever has
+    this life learns it anew.
+    """
     from hearthway.history.calendar import read_calendar
 
     if not rules.collects(CALENDAR_KEY, Role.PHONE):
@@ -61,7 +73,7 @@ def import_calendar(
             "It is not known where this person lives, so times without a zone cannot be read.",
             "Import a location history first, or let the phone send a position.",
         )
-    read = read_calendar(path, zone=zone_at(*here), now_s=now_s)
+    read = read_calendar(path, zone=zone_at(*here), now_s=now_s, holidays=holidays)
     places = life.places()
     changes = [
         Change(
@@ -82,6 +94,9 @@ def import_calendar(
         "older": kept.older,
         "gone": kept.gone,
         "unreadable": read.unreadable,
+        "timed": read.timed,
+        "days_off": sum(map(len, days_off(store, life.person).values())),
+        "learn": kept.other_days,
         "coming": len(coming),
         "place_unknown": sum(e.lat is None for e in coming),
     }
@@ -113,6 +128,11 @@ def _placed(
     return entry
 
 
+def days_off_of(store: Store, person_id: str) -> dict[int, int]:
+    """This person's days off, as a life takes them."""
+    return numbered(days_off(store, person_id))
+
+
 def near_entries(store: Store, person_id: str, now_s: float) -> list[CalendarEntry]:
     """What is under way or begins within `AGENDA_S`."""
     return entries(store, person_id, now_s, now_s + AGENDA_S)
@@ -141,6 +161,8 @@ def situation_at(
     battery = situation.battery
     if battery is not None and battery.tomorrow is not UNSET:
         used = [*used, *(tomorrow if battery.tomorrow.source == "calendar" else ())]
+    if life.days_off:  # today's kind of day is known from there, whatever it is
+        used = [*used, *entries(store, life.person, now_s, now_s + 1.0, off=True)]
     if not used:
         return situation
     read = Evidence(
@@ -166,10 +188,13 @@ def of_tomorrow(store: Store, life: Life, now_s: float) -> list[CalendarEntry]:
     return [entry for entry in found if entry.start_s >= begin_s]
 
 
-def coming(store: Store, person: Person, now_s: float, days: int) -> list[CalendarEntry]:
-    """What the calendar has from now on, cancelled entries left out."""
+def coming(
+    store: Store, person: Person, now_s: float, days: int, *, off: bool | None = False
+) -> list[CalendarEntry]:
+    """What the calendar has from now on, cancelled entries left out; with days off where `off` is None."""
     until_s = now_s + days * 86_400.0
-    return [e for e in entries(store, person.person_id, now_s, until_s) if not e.cancelled]
+    found = entries(store, person.person_id, now_s, until_s, off=off)
+    return [e for e in found if not e.cancelled]
 
 
 def calendar_lines(found: Sequence[CalendarEntry], here: tuple[float, float]) -> list[str]:
@@ -179,6 +204,9 @@ def calendar_lines(found: Sequence[CalendarEntry], here: tuple[float, float]) ->
         offset_s = utc_offset_s(*here, entry.start_s)
         when = f"{_day(local_day(entry.start_s, offset_s))}  {_until(entry, offset_s, here)}"
         title = entry.title or "without a title"
+        if entry.off is not None:
+            lines.append(f"{when}  {title} · day off ({entry.calendar})")
+            continue
         lines.append(f"{when}  {title} · {_where(entry)}")
     return lines
 

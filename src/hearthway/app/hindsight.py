@@ -29,7 +29,7 @@ from hearthway.records.situation import Destination, Situation
 from hearthway.records.suggestion import Reason, Silence, Suggestion
 
 from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, because, feed, history_of
-from .calendar import situation_at
+from .calendar import days_off_of, situation_at
 from .config import Config
 from .house import HouseHeard, with_house
 from .moments import YEARS, unix_s, zone_there
@@ -81,7 +81,8 @@ def look_back(
     Reads only. A year takes about as long as `hearthway backtest` does.
     """
     until_s = math.nextafter(at_s, math.inf)
-    life = Life(person.person_id, pois=atlas, roads=atlas)
+    days_off = days_off_of(store, person.person_id)
+    life = Life(person.person_id, pois=atlas, roads=atlas, days_off=days_off)
     house = HouseHeard()
     for item in history_of(store, person.person_id, until_s=until_s):
         feed(life, item, rules)

@@ -118,16 +118,19 @@ def _collected(rules: Rules, signals: Iterable[Signal]) -> Iterator[Signal]:
 
 
 def import_calendar_offline(
-    store: Store, path: Path, name: str, config: Config, rules: Rules
+    store: Store, path: Path, name: str, config: Config, rules: Rules, *, holidays: bool = False
 ) -> dict[str, Any]:
-    """Take a calendar file into the store of a phone that is not running."""
+    """Take a calendar file into the store of a phone that is not running; with other days off it learns anew."""
     from .phone import brain_for
 
     person = owner_of_calendar(store, name)
     atlas = open_atlas(config.map)
     try:
-        life = brain_for(store, person, config, atlas, rules).life
-        return import_calendar(store, path, life, atlas, rules, SystemClock().now_s())
+        brain, now_s = brain_for(store, person, config, atlas, rules), SystemClock().now_s()
+        found = import_calendar(store, path, brain.life, atlas, rules, now_s, holidays=holidays)
+        if found["learn"]:
+            brain.rebuild()
+        return found
     finally:
         if atlas is not None:
             atlas.close()

@@ -602,7 +602,10 @@ class PhoneNode(Member):
         name, person_id = to_import_for(owner, str(request.get("name", "")), said, listed)
         file = Path(str(request["file"]))
         if is_calendar(file):
-            kept = await asyncio.to_thread(self._import_calendar, file, name)
+            off = request.get("holidays") is True
+            kept = await asyncio.to_thread(self._import_calendar, file, name, holidays=off)
+            if kept["learn"]:
+                await self._learn_again()
             await asyncio.to_thread(give_back, self.store)
             return kept
         if self._importing.locked():
@@ -635,7 +638,7 @@ class PhoneNode(Member):
         await asyncio.to_thread(give_back, self.store)
         return {**found, "places": len(brain.life.places()), "trips": brain.life.state.trip_count}
 
-    def _import_calendar(self, path: Path, name: str) -> Request:
+    def _import_calendar(self, path: Path, name: str, *, holidays: bool) -> Request:
         person = owner_of_calendar(self.store, name)
         if self.brain is None:
             self._wake()
@@ -643,7 +646,9 @@ class PhoneNode(Member):
         if brain is None or brain.person.person_id != person.person_id:
             brain = self.brain_of(person)
         rules, now_s = self.part(Ruling).rules, self.clock.now_s()
-        return import_calendar(self.store, path, brain.life, self.atlas, rules, now_s)
+        return import_calendar(
+            self.store, path, brain.life, self.atlas, rules, now_s, holidays=holidays
+        )
 
     async def _sense(self, request: Request) -> Request:
         """The phone's own sensors, from an adapter on this machine."""

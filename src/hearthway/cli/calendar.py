@@ -27,12 +27,12 @@ from .common import data_option, json_option, phone, write_json
 def command(person: str | None, days: int, data: Path | None, json_to: Path | None) -> None:
     """What the calendar on this phone has next. `hearthway import FILE.ics --person NAME` brings it in.
 
-    An entry whose place is unknown is never spoken of.
+    An entry whose place is unknown is never spoken of. Days off are told as well (`hearthway import FILE.ics --holidays`).
     """
     paths, config = phone(data)
     with Store.open(paths.database, node_id=config.node.id) as store:
         whose = _whose(store, paths, config.node.id, person)
-        found = coming(store, whose, SystemClock().now_s(), days)
+        found = coming(store, whose, SystemClock().now_s(), days, off=None)
         fix = store.last_fix(whose.person_id)
     if json_to is not None:
         write_json(found, json_to)

@@ -13,6 +13,7 @@ from hearthway.records.localtime import DAY_S, utc_offset_s
 from .agenda import farthest_m
 from .battery import usual
 from .charging import NIGHT_S, day_of
+from .day_kind import NO_DAYS_OFF, DayKinds
 from .flat import gap_m
 from .places import KnownPlace, PlaceBook
 from .state import LifeState
@@ -36,7 +37,11 @@ class Leaves(Struct, frozen=True, kw_only=True):
 
 
 def next_leaving(
-    state: LifeState, book: PlaceBook, now_s: float, entries: Sequence[CalendarEntry]
+    state: LifeState,
+    book: PlaceBook,
+    now_s: float,
+    entries: Sequence[CalendarEntry],
+    kinds: DayKinds = NO_DAYS_OFF,
 ) -> Leaves | None:
     """The earlier of the two; None where neither tells, or nobody knows where the car stands."""
     home = book.home()
@@ -45,7 +50,7 @@ def next_leaving(
         return None
     found = [_planned(state, at, now_s, entries)]
     if at is home:
-        found.append(_usual(state, at, now_s))
+        found.append(_usual(state, at, now_s, kinds))
     return min((one for one in found if one is not None), key=lambda one: one.time_s, default=None)
 
 
@@ -66,11 +71,11 @@ def _planned(
     return None
 
 
-def _usual(state: LifeState, home: KnownPlace, now_s: float) -> Leaves | None:
+def _usual(state: LifeState, home: KnownPlace, now_s: float, kinds: DayKinds) -> Leaves | None:
     """On the first day ahead on whose like the car is mostly driven from home."""
     today = day_of(now_s, utc_offset_s(home.lat, home.lon, now_s))
     for day in range(today, today + AHEAD_DAYS + 1):
-        past = usual_days(state.car.firsts, home.index, day)
+        past = usual_days(state.car.firsts, home.index, day, kinds)
         if past is None or past.p_drives < LIKELY or day == state.car.last_day:
             continue
         times = sorted(_unix_s(home, day, trip.local_s) for trip in past.trips)

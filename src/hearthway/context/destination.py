@@ -18,7 +18,7 @@ one recorded life (GeoLife 001), which therefore cannot serve as their test.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from math import exp, log
 
@@ -27,12 +27,13 @@ from msgspec import Struct
 from hearthway.records.poi import RoadNear
 from hearthway.records.situation import Planned
 
+from .day_kind import NO_DAYS_OFF, READINGS, DayKinds, many
 from .drawn import GOAL, Goal, drawn, next_goal
 from .fit import TUNING, ByRoad, RouteFit, Tuning
 from .flat import gap_m
 from .passing import Passed, Passing
 from .places import KnownPlace
-from .prior import Departure, PastTrip, Prior, prior_of, priors_of
+from .prior import Departure, PastTrip, Prior, mixed, prior_of, priors_of
 from .regularity import Regularity
 from .routes import Follower, RouteIndex, Track
 from .settling import Change
@@ -83,11 +84,14 @@ class DestinationModel:
         *,
         roads: RoadNear | None = None,
         tuning: Tuning = TUNING,
+        off: Mapping[int, int] | None = None,
     ) -> None:
-        """`roads`: of a map, if there is one; what is learned does not depend on it."""
+        """`roads`: of a map, if there is one; what is learned does not depend on it. `off`: days off, local day -> its calendar's number."""
         self.trips = trips
         self.regular = Regularity() if regular is None else regular
-        self._foretold: tuple[float, list[Prior]] | None = None
+        self._off = off or {}
+        self._many = many(self._off)
+        self._foretold: tuple[float, list[Prior], list[Prior]] | None = None
         self.tuning = tuning
         self.roads = None if roads is None else ByRoad(roads)
         self._asked: dict[_Asked, Prior] = {}
@@ -118,14 +122,18 @@ class DestinationModel:
         self, departure: Departure, places: list[KnownPlace], changes: Sequence[Change] = ()
     ) -> None:
         """The leg that set out so is about to be learned: what was expected of it, as long as its end changed nothing yet."""
-        said = priors_of(departure, places, self.trips, changes)
-        self._foretold = departure.time_s, said
+        read = self.kinds(departure.time_s).read
+        said = priors_of(departure, places, self.trips, changes, read=read)
+        off = [prior for _, prior in self._by_reading(departure, places, changes)]
+        self._foretold = departure.time_s, said, off
 
     def learn(self, trip: PastTrip) -> None:
         """A trip is over."""
         self._asked.clear()
         if self._foretold is not None and self._foretold[0] == trip.depart_s:
             self.regular.learn(self._foretold[1], trip)
+            if trip.off:
+                self.regular.learn_off(self._foretold[2], trip)
         self._foretold = None
         self._longest_m = max(self._longest_m, _driven_m(trip))
         self.trips.append(trip)
@@ -198,8 +206,7 @@ class DestinationModel:
         asked = departure, tuple(changes), here
         prior = self._asked.get(asked)
         if prior is None:
-            trust = self.regular.trust(departure.time_s)
-            prior = prior_of(departure, places, self.trips, changes, trust=trust)
+            prior = self._expected(departure, places, changes)
             if here is not None:
                 reach_m = max(REACH_M, FARTHER * self._longest_m)
                 prior = _within(prior, places, here, reach_m)
@@ -234,6 +241,41 @@ class DestinationModel:
         firmly = self.tuning.passing
         often = (passed.within(left_m) + firmly * seldom) / (passed.all + firmly)
         return max(0.0, log(often / seldom))
+
+    def kinds(self, time_s: float) -> DayKinds:
+        """This person's days off, as they are most probably to be read then."""
+        if not self._many:
+            return NO_DAYS_OFF
+        return DayKinds(self._off, self.regular.read(self._many, time_s))
+
+    def _expected(
+        self, departure: Departure, places: list[KnownPlace], changes: Sequence[Change]
+    ) -> Prior:
+        """What past legs say; on a day off, by how much each reading of its calendar is trusted."""
+        if not departure.off:
+            read = self.kinds(departure.time_s).read
+            trust = self.regular.trust(departure.time_s)
+            return prior_of(departure, places, self.trips, changes, trust=trust, read=read)
+        ranked = sorted(self._by_reading(departure, places, changes), key=lambda one: -one[0])
+        return mixed([prior for _, prior in ranked], [p for p, _ in ranked])
+
+    def _by_reading(
+        self, departure: Departure, places: list[KnownPlace], changes: Sequence[Change]
+    ) -> list[tuple[float, Prior]]:
+        """Of a leg on a day off: each reading of its calendar, how much it is trusted, and what it says. Else nothing."""
+        time_s, number = departure.time_s, departure.off
+        if not number:
+            return []
+        trust, read = self.regular.trust(time_s), list(self.kinds(time_s).read)
+        too_many = number <= len(self._many) and self._many[number - 1]
+        trusted = self.regular.readings(number, time_s, many=too_many)
+        read += [READINGS[0]] * (number - len(read))
+        said = []
+        for p, reading in zip(trusted, READINGS, strict=True):
+            read[number - 1] = reading
+            prior = prior_of(departure, places, self.trips, changes, trust=trust, read=read)
+            said.append((p, prior))
+        return said
 
     def _ramp(self, follower: Follower) -> float:
         return follower.seen_m / (follower.seen_m + self.tuning.follow_from_m)

@@ -17,6 +17,7 @@ from hearthway.records.life import STAY_MIN_S, TRIP_MIN_M, Stay
 from hearthway.records.localtime import DAY_S
 from hearthway.records.situation import Via
 
+from .day_kind import NO_DAYS_OFF, DayKinds, same_kind
 from .flat import gap_m
 from .places import KnownPlace
 from .prior import HALF_LIFE_DAYS, Departure, PastTrip
@@ -96,10 +97,11 @@ def via_of(
     destination: int,
     made: Sequence[Stop],
     track: Track,
+    kinds: DayKinds = NO_DAYS_OFF,
 ) -> Via | None:
     """The usual stop on the way to `destination` that is still to come; None without one."""
     to_there = (trip for trip in reversed(trips) if trip.destination == destination)
-    like = list(islice((trip for trip in to_there if _alike(trip, departure)), LIKE))
+    like = list(islice(_like(list(to_there), departure, kinds), LIKE))
     best: list[Stop] = []
     for lat, lon, _ in (stop for trip in like for stop in trip.stops):
         there = [_nearest(trip.stops, lat, lon) for trip in like]
@@ -115,12 +117,23 @@ def via_of(
     return Via(lat=lat, lon=lon, seconds=seconds, times=len(best), of=len(like))
 
 
+def _like(trips: Sequence[PastTrip], leaving: Departure, kinds: DayKinds) -> list[PastTrip]:
+    """Those that began likewise. On a day off those of such days tell by themselves, once there are enough of them: who still
+    goes to work may fetch no child on the way.
+    """
+    about = [trip for trip in trips if _alike(trip, leaving)]
+    such = [trip for trip in about if trip.off == leaving.off] if leaving.off else []
+    if len(such) >= LIKE_MIN:
+        return such
+    today = kinds.of(leaving)
+    return [trip for trip in about if same_kind(kinds.of(trip), today)]
+
+
 def _alike(trip: PastTrip, leaving: Departure) -> bool:
     apart_s = abs(trip.local_s - leaving.local_s)
     return (
         leaving.origin is not None
         and trip.origin == leaving.origin
-        and (trip.weekday < 5) == (leaving.weekday < 5)
         and min(apart_s, DAY_S - apart_s) <= LIKE_S
     )
 

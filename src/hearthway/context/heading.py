@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from hearthway.records.situation import Destination, Planned, Via
 
+from .day_kind import DayKinds
 from .destination import Posterior
 from .drawn import next_goal
 from .halts import stop_of, via_of
@@ -20,14 +21,18 @@ SHOWN = 24  # candidates in a situation; the rest of the mass is spread over man
 
 
 def destinations_of(
-    state: LifeState, book: PlaceBook, posterior: Posterior, planned: Sequence[Planned]
+    state: LifeState,
+    book: PlaceBook,
+    posterior: Posterior,
+    planned: Sequence[Planned],
+    kinds: DayKinds,
 ) -> tuple[Destination, ...]:
     """The likeliest first; also the place of the calendar's next entry, where this person was never there."""
     found = tuple(
         Destination(
             place=book.record(state.places[index]),
             p=p,
-            via=UNSET if at else _via(state, index),
+            via=UNSET if at else _via(state, index, kinds),
             came=tuple(sorted(Counter(state.places[index].began_q).items())) or UNSET,
         )
         for at, (index, p) in enumerate(posterior.places[:SHOWN])
@@ -48,12 +53,13 @@ def goal_of(
     return None if first is None else state.places[first[0]]
 
 
-def _via(state: LifeState, destination: int) -> Via | UnsetType:
+def _via(state: LifeState, destination: int, kinds: DayKinds) -> Via | UnsetType:
     """The usual stop on the way there that is still to come."""
     if state.departure is None:
         return UNSET
     made = [stop_of(halt) for halt in state.halts]
-    return via_of(state.trips, state.departure, destination, made, state.track) or UNSET
+    found = via_of(state.trips, state.departure, destination, made, state.track, kinds)
+    return found or UNSET
 
 
 def with_planned(

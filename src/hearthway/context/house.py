@@ -16,6 +16,8 @@ from hearthway.records.signals import Signal
 from hearthway.records.situation import HouseHabits, Usual
 from hearthway.sense.catalogue import CATALOGUE, HEATING, PRESENCE, ROOM, SETPOINT
 
+from .day_kind import same_kind
+
 HOUR_S = 3600.0
 KEPT_DAYS = 28  # a season moves in weeks
 HOLDS = 2.0  # times its freshness a kept reading holds
@@ -209,7 +211,7 @@ def _alone_days(state: HouseState, at: tuple[float, float], now_s: float) -> int
     for start_s in state.alone:
         own = utc_offset_s(*at, start_s)
         day = local_day(start_s, own)
-        like = (weekday(day) > 4) is (weekday(today) > 4)  # a heating's programme knows two kinds
+        like = same_kind(weekday(day), weekday(today))  # a heating's programme knows two kinds
         near = _apart_s(local_second(start_s, own), second) <= ALONE_AROUND_S
         if like and near and today - ALONE_WITHIN_DAYS <= day < today:
             found.add(day)

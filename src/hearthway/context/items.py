@@ -16,6 +16,7 @@ from hearthway.records.signals import Signal
 from hearthway.records.situation import Habit
 from hearthway.sense.catalogue import item_of
 
+from .day_kind import NO_DAYS_OFF, WEEK, DayKinds, free_day, same_kind
 from .prior import PastTrip
 
 MAX_THINGS = 16
@@ -107,28 +108,39 @@ def occasions(
 
 
 def habits_of(
-    past: list[tuple[PastTrip, bool]], weekday: int, place_id: Callable[[int], str]
+    past: list[tuple[PastTrip, bool]],
+    today: int,
+    place_id: Callable[[int], str],
+    kinds: DayKinds = NO_DAYS_OFF,
 ) -> tuple[Habit, ...]:
-    """For each place that such trips led to: how often it went along on this weekday, else on such days, else ever.
+    """For each place that such trips led to: how often it went along on this weekday, else on such days, else ever. `today`: of
+    `day_kind`.
 
     The first of these counts that has `TIMES` occasions, or one on which it stayed; of a kind of day on which one was
     hardly ever there, other days tell nothing. A place with fewer occasions has no habit.
     """
     found = []
     for place in sorted({trip.destination for trip, _ in past}):
-        there = [(trip.weekday, along) for trip, along in past if trip.destination == place]
-        today = [along for day, along in there if day == weekday]
-        such = [along for day, along in there if (day > 4) is (weekday > 4)]
+        there = [(kinds.of(trip), along) for trip, along in past if trip.destination == place]
+        same = [along for day, along in there if day == today]
+        such = [along for day, along in there if same_kind(day, today)]
         ever = [along for _, along in there] if len(such) >= SUCH else []
-        kinds = (
-            (f"on {DAYS[weekday]}", today),
-            ("at weekends" if weekday > 4 else "on weekdays", such),
+        by_day = [
+            (f"on {DAYS[today % WEEK]}", same if today < WEEK else []),
+            (_called(today, kinds), such),
             ("on any day", ever),
-        )
-        for like, mine in kinds:
+        ]
+        for like, mine in by_day:
             if len(mine) >= TIMES or not all(mine):
                 found.append(
                     Habit(place_id=place_id(place), like=like, along=sum(mine), times=len(mine))
                 )
                 break
     return tuple(found)
+
+
+def _called(day: int, kinds: DayKinds) -> str:
+    """On days of its kind."""
+    if free_day(day):
+        return "on free days" if kinds.off else "at weekends"
+    return "on weekdays" if day < WEEK else "on such days off"

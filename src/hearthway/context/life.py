@@ -62,7 +62,7 @@ from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
 from .remap import move_part, needed, renumber
 from .routes import Track, Way, thinned
-from .routines import MAX_MEAL_S, MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal
+from .routines import MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal, visit_of
 from .spots import two_of
 from .state import VERSION, LifeState, Moment
 from .stays import StayDetector
@@ -72,7 +72,6 @@ from .words import hear
 
 _STATE = msgspec.msgpack.Decoder(LifeState)
 CREEPS_MPS = 1.0  # slower, a car's word does not say that it moves
-EQUAL_M = 15.0  # two POIs whose distances differ by less fit a visit equally
 
 
 class Life:
@@ -86,8 +85,12 @@ class Life:
         roads: RoadNear | None = None,
         state: LifeState | None = None,
         judge: Judge = judged,
+        days_off: Mapping[int, int] | None = None,
     ) -> None:
-        """`judge` says by what a trip went, once it is over (`ModeFilter.trip`: the filter that says it meanwhile)."""
+        """`judge` says by what a trip went, once it is over (`ModeFilter.trip`: the filter that says it meanwhile).
+
+        `days_off`: local day -> number of its calendar of holidays (`day_kind.numbered`); with others all is learned anew.
+        """
         self.state = state if state is not None else LifeState(person=person)
         self.person = person
         self._pois = pois
@@ -99,7 +102,10 @@ class Life:
         self._stays = StayDetector(self.state.window)
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
         self._halts = StayDetector(self.state.halt, radius_m=HALT_M, min_s=HALT_MIN_S)
-        self.model = DestinationModel(self.state.trips, self.state.regular, roads=roads)
+        self._off = dict(days_off or {})
+        self.model = DestinationModel(
+            self.state.trips, self.state.regular, roads=roads, off=self._off
+        )
         self._way = Way(self.model.index, self.state.track)
         self._since = Way(self.model.index, self.state.since)
         self._assembler = FixAssembler(self.state.streams)
@@ -215,7 +221,10 @@ class Life:
         """
         planned = () if agenda is None else agenda.planned
         posterior, ahead = self.posterior(planned), self.next_places(now_s, planned)
-        return situation_of(self.state, self._book, posterior, ahead, now_s, tomorrow, planned)
+        kinds = self.model.kinds(now_s)
+        return situation_of(
+            self.state, self._book, posterior, ahead, now_s, tomorrow, planned, kinds
+        )
 
     def agenda(
         self,
@@ -231,7 +240,7 @@ class Life:
 
         None where neither tells.
         """
-        return next_leaving(self.state, self._book, now_s, entries)
+        return next_leaving(self.state, self._book, now_s, entries, self.model.kinds(now_s))
 
     def house_habits(self, at: tuple[float, float], now_s: float) -> HouseHabits:
         """What the house's readings taught, for the next hours; `at` is where it stands."""
@@ -249,7 +258,8 @@ class Life:
         departure = self.state.departure
         if departure is None:
             return ()
-        return items.habits_of(past, departure.weekday, lambda index: f"p{index}")
+        kinds = self.model.kinds(departure.time_s)
+        return items.habits_of(past, kinds.of(departure), lambda index: f"p{index}", kinds)
 
     def posterior(
         self, planned: Sequence[Planned] = (), part: Part | None = None
@@ -276,8 +286,9 @@ class Life:
             return None
         slot_s = now_s // SLOT_S * SLOT_S
         here = self._departing(slot_s, state.last.lat, state.last.lon, state.here)
+        changes, kinds = tuple(state.settling.changes), self.model.kinds(slot_s)
         likely = self.model.where_next.ask(
-            here, state.places, state.trips, state.stays, tuple(state.settling.changes)
+            here, state.places, state.trips, state.stays, changes, kinds
         )
         at = state.last.lat, state.last.lon
         return as_planned(likely, state.places, at, now_s, planned) if planned else likely
@@ -311,6 +322,11 @@ class Life:
         return changes_told(self.state, self._book)
 
     @property
+    def days_off(self) -> Mapping[int, int]:
+        """As they were given."""
+        return self._off
+
+    @property
     def trips(self) -> list[PastTrip]:
         """The trips learned from."""
         return self.state.trips
@@ -331,7 +347,12 @@ class Life:
 
     @classmethod
     def load(
-        cls, data: bytes, *, pois: PoiIndex | None = None, roads: RoadNear | None = None
+        cls,
+        data: bytes,
+        *,
+        pois: PoiIndex | None = None,
+        roads: RoadNear | None = None,
+        days_off: Mapping[int, int] | None = None,
     ) -> Life:
         """Go on where `dump` stopped; StoreError when the bytes are no life of this version."""
         try:
@@ -345,7 +366,7 @@ class Life:
                 f"The learned state has version {state.version}, here is {VERSION}.",
                 "Start the node once: it learns again from the history.",
             )
-        return cls(state.person, pois=pois, roads=roads, state=state)
+        return cls(state.person, pois=pois, roads=roads, state=state, days_off=days_off)
 
     # --- steps
 
@@ -441,8 +462,9 @@ class Life:
 
     def _departing(self, time_s: float, lat: float, lon: float, origin: int | None) -> Departure:
         offset = utc_offset_s(lat, lon, time_s)
-        day = weekday(local_day(time_s, offset))
-        return Departure(origin, time_s, local_second(time_s, offset), day)
+        day = local_day(time_s, offset)
+        second, off = local_second(time_s, offset), self._off.get(day, 0)
+        return Departure(origin, time_s, second, weekday(day), off)
 
     def _presume(self, before: Moment, fix: Fix) -> list[LifeEvent]:
         """The recording was silent for 20 min and goes on elsewhere: a stay was likely, but not seen.
@@ -705,6 +727,7 @@ class Life:
                 depart_s=departure.time_s,
                 local_s=departure.local_s,
                 weekday=departure.weekday,
+                off=departure.off,
                 new=new,
                 length_m=sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0),
                 duration_s=max(0.0, end.time_s - departure.time_s),
@@ -767,22 +790,10 @@ class Life:
         return events
 
     def _meal(self, stay: Stay) -> MealVisit | None:
-        if self._pois is None or not MIN_MEAL_S <= stay.end_s - stay.start_s <= MAX_MEAL_S:
+        found = None if self._pois is None else visit_of(stay, self._pois)
+        if found is None:
             return None
-        pois = self._pois.near(stay.lat, stay.lon, NEAR_FOOD_M, FOOD)
-        if not pois:
-            return None
-        away = [gap_m(stay.lat, stay.lon, poi.lat, poi.lon) for poi in pois]
-        sure = len(pois) == 1 or away[1] - away[0] > EQUAL_M
-        visit = MealVisit(
-            start_s=stay.start_s,
-            end_s=stay.end_s,
-            osm_id=pois[0].osm_id if sure else "",
-            candidates=tuple(poi.osm_id for poi in pois[:8]),
-            cuisines=pois[0].cuisines if sure else (),
-            lat=stay.lat,
-            lon=stay.lon,
-        )
+        visit, coffee = found
         offset = utc_offset_s(stay.lat, stay.lon, stay.start_s)
         day = local_day(stay.start_s, offset)
         place = self._book.nearest(stay.lat, stay.lon)
@@ -793,7 +804,7 @@ class Life:
                 local_s=local_second(stay.start_s, offset),
                 weekday=weekday(day),
                 place=place.index if place is not None else NOWHERE,
-                coffee=all(poi.kind == "cafe" for poi in pois),
+                coffee=coffee,
             )
         )
         del self.state.meals[:-MAX_VISITS]

@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from hearthway.records.life import TRIP_MIN_M, TravelMode
 from hearthway.records.localtime import DAY_S
 
+from .day_kind import WEEK, alike, day_kind
 from .flat import gap_m
 from .places import KnownPlace
 from .settling import Change
@@ -98,6 +99,9 @@ class PastTrip(Struct):
     stayed: tuple[float, float] | None = None  # where the stay was that it led to
     mode: TravelMode | None = None  # of the trip that it ended
     stops: list[tuple[float, float, float]] = field(default_factory=list)  # of `halts`
+    off: int = (
+        0  # by which calendar of holidays its day was off, as `day_kind` numbers them; 0 by none
+    )
 
 
 class Departure(Struct, frozen=True):
@@ -107,6 +111,7 @@ class Departure(Struct, frozen=True):
     time_s: float
     local_s: float
     weekday: int
+    off: int = 0  # as a leg's
 
 
 class Prior(Struct, frozen=True):
@@ -125,16 +130,17 @@ def prior_of(
     weights: Weights = UNDER_WAY,
     among: Sequence[KnownPlace] | None = None,
     trust: Sequence[float] = STEADY,
+    read: Sequence[int] = (),
 ) -> Prior:
     """What past legs say of the one that begins; only somewhere new where no other place is known.
 
     It leads to one of `among` (None: to those a leg can lead to: known, and not where it begins).
     After a change of home or work, what led to the old one or from it speaks for the new one, as probably as it changed.
-    `trust`: how much each of `HABITS` is trusted, together 1.
+    `trust`: how much each of `HABITS` is trusted, together 1. `read`: how each calendar of days off is read (`day_kind`).
     """
     habits = tuple(one for one, share in zip(HABITS, trust, strict=True) if share > 0.0)
-    priors = priors_of(departure, places, trips, changes, weights, among, habits)
-    return _mixed(priors, [share for share in trust if share > 0.0])
+    priors = priors_of(departure, places, trips, changes, weights, among, habits, read)
+    return mixed(priors, [share for share in trust if share > 0.0])
 
 
 def priors_of(
@@ -145,6 +151,7 @@ def priors_of(
     weights: Weights = UNDER_WAY,
     among: Sequence[KnownPlace] | None = None,
     habits: Sequence[Habits] = HABITS,
+    read: Sequence[int] = (),
 ) -> list[Prior]:
     """The same by each of these alone."""
     allowed = _reachable(departure, places) if among is None else among
@@ -154,12 +161,13 @@ def priors_of(
     whole = sum(count.values())
     base = {index: visits / whole for index, visits in count.items()}
     return [
-        _prior(_Ballot(departure, base, trips, changes, weights, one), base, places)
+        _prior(_Ballot(departure, base, trips, changes, weights, one, read), base, places)
         for one in habits
     ]
 
 
-def _mixed(priors: Sequence[Prior], trust: Sequence[float]) -> Prior:
+def mixed(priors: Sequence[Prior], trust: Sequence[float]) -> Prior:
+    """Of the same places, each trusted so much, together 1; the votes of past legs are the first's."""
     first = priors[0]
     if len(priors) == 1:
         return first
@@ -212,10 +220,12 @@ class _Ballot:
         changes: Sequence[Change],
         weights: Weights,
         habits: Habits,
+        read: Sequence[int],
     ) -> None:
         self.votes: list[float] = []
         self.weights = weights
         self._habits = habits
+        self._read = read
         self._departure = departure
         self._base = base
         self._changes = changes if habits.heeds_change else ()
@@ -229,7 +239,9 @@ class _Ballot:
         # One loop over a life, for each departure: what is the same for all legs is looked up before it, and who stands for whom
         # only where a home or a work changed.
         leaving, changes, base = self._departure, self._changes, self._base
-        habits = self._habits
+        habits, read = self._habits, self._read
+        today = day_kind(leaving.weekday, leaving.off, read)
+        week = [alike(day, today, habits.other_weekday, habits.other_kind) for day in range(WEEK)]
         seen, fresh, levels = self._seen, self._fresh, self._levels
         now_s, origin, asks_fast = leaving.time_s, leaving.origin, bool(self.weights.fast)
         for trip in trips:
@@ -243,7 +255,12 @@ class _Ballot:
                     same = self._heirs(trip.origin, trip.depart_s).get(origin, 0.0)
             age = 0.5 ** (days / HALF_LIFE_DAYS) * still
             lately = 0.5 ** (days / NEW_DAYS) / age
-            when = age * _clock(trip, leaving, habits)
+            if trip.off:
+                day = day_kind(trip.weekday, trip.off, read)
+                like = alike(day, today, habits.other_weekday, habits.other_kind)
+            else:
+                like = week[trip.weekday]
+            when = age * (_clock(trip, leaving, habits) * like)
             self.votes.append((0.1 * age + when) * (0.15 + 0.85 * same))
             fast = 0.5 ** (days / FAST_DAYS) * still if asks_fast else 0.0
             for level, weight in enumerate((age, age * same, when, when * same, fast)):
@@ -327,10 +344,6 @@ class _Ballot:
 
 
 def _clock(trip: PastTrip, leaving: Departure, habits: Habits) -> float:
-    """How alike two departures are in the day and the week, at most 1."""
+    """How near two departures are in the day, at most 1."""
     angle = (trip.local_s - leaving.local_s) * 2 * pi / DAY_S
-    near = exp((cos(angle) - 1.0) / (habits.sigma_s * 2 * pi / DAY_S) ** 2)
-    if trip.weekday == leaving.weekday:
-        return near
-    same_kind = (trip.weekday < 5) == (leaving.weekday < 5)
-    return near * (habits.other_weekday if same_kind else habits.other_kind)
+    return exp((cos(angle) - 1.0) / (habits.sigma_s * 2 * pi / DAY_S) ** 2)

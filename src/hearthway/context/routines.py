@@ -8,14 +8,18 @@ from math import exp, log
 
 from msgspec import Struct
 
-from hearthway.records.life import Routine
+from hearthway.records.life import Routine, Stay
+from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.situation import MealVisit
+
+from .flat import gap_m
 
 BINS = 96
 BIN_S = 900
 MIN_MEAL_S = 20 * 60.0
 MAX_MEAL_S = 3.5 * 3600.0
 NEAR_FOOD_M = 60.0
+EQUAL_M = 15.0  # two POIs whose distances differ by less fit a visit equally
 WINDOWS = {  # a visit belongs to the meal in whose window it begins, local time
     "breakfast": (5.0, 10.5),
     "lunch": (10.5, 15.5),
@@ -42,6 +46,27 @@ class Meal(Struct):
     weekday: int
     place: int  # index of the person's place there; -1 where it is none
     coffee: bool = False  # only cafes stood there
+
+
+def visit_of(stay: Stay, pois: PoiIndex) -> tuple[MealVisit, bool] | None:
+    """The visit that a stay was, and whether only cafes stood there; None where it was none."""
+    if not MIN_MEAL_S <= stay.end_s - stay.start_s <= MAX_MEAL_S:
+        return None
+    near = pois.near(stay.lat, stay.lon, NEAR_FOOD_M, FOOD)
+    if not near:
+        return None
+    away = [gap_m(stay.lat, stay.lon, poi.lat, poi.lon) for poi in near]
+    sure = len(near) == 1 or away[1] - away[0] > EQUAL_M
+    visit = MealVisit(
+        start_s=stay.start_s,
+        end_s=stay.end_s,
+        osm_id=near[0].osm_id if sure else "",
+        candidates=tuple(poi.osm_id for poi in near[:8]),
+        cuisines=near[0].cuisines if sure else (),
+        lat=stay.lat,
+        lon=stay.lon,
+    )
+    return visit, all(poi.kind == "cafe" for poi in near)
 
 
 def meal_of(local_s: float, *, coffee: bool) -> str:

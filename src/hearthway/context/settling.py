@@ -24,6 +24,8 @@ from msgspec.structs import replace
 
 from hearthway.records.localtime import DAY_S, weekday
 
+from .day_kind import free_day
+
 if TYPE_CHECKING:  # places hold one of these
     from .places import KnownPlace
 
@@ -134,14 +136,15 @@ class Settler:
         for day in range(int(begin_s // DAY_S) - 1, int(end_s // DAY_S) + 1):
             office_s = _overlap(begin_s, end_s, day, OFFICE_S)
             night_s = _overlap(begin_s, end_s, day, NIGHT_S)
-            if office_s > 0.0 and weekday(day) < 5:
+            free = free_day(weekday(day))  # without days off: whoever works on them has worked
+            if office_s > 0.0 and not free:
                 self._count(WORK, kept.office, day, index, office_s, zone_s)
             if office_s > WORK.least_s:
                 said = _at(kept.office.said, index, None)
                 if day != said.last_day:
                     said.last_day = day
-                    said.days += weekday(day) < 5
-                    said.free_days += weekday(day) >= 5
+                    said.days += not free
+                    said.free_days += free
             if night_s > 0.0:
                 self._count(HOME, kept.nights, day, index, night_s, zone_s)
         _at(kept.today, index).seconds += end_s - begin_s

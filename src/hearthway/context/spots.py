@@ -15,6 +15,7 @@ from msgspec import Struct
 from hearthway.records.life import Stay
 from hearthway.records.localtime import DAY_S, utc_offset_s, weekday
 
+from .day_kind import free_day
 from .flat import east_north_m, gap_m
 
 SPOT_M = 60.0
@@ -96,7 +97,7 @@ def count(tally: Tally, stay: Stay) -> None:
         tally.last_week = week
     for day in range(int(begin // DAY_S) - 1, int(end // DAY_S) + 1):
         tally.night_s += _overlap(begin, end, day * DAY_S + 22 * 3600, (day + 1) * DAY_S + 21600)
-        if weekday(day) < 5:
+        if not free_day(weekday(day)):
             hours = _overlap(begin, end, day * DAY_S + 9 * 3600, day * DAY_S + 17 * 3600)
             tally.office_s += hours
             if hours > 3600.0 and day != tally.last_office_day:

@@ -21,7 +21,7 @@ from .routines import Meal
 from .settling import Settling
 from .stays import Window
 
-VERSION = 7
+VERSION = 8
 
 
 class Moment(Struct, frozen=True, array_like=True):

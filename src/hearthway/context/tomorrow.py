@@ -2,7 +2,7 @@
 
 The calendar tells it where its first entry with a place comes before this person's usual first trip of such a day; else
 the first trips of past such days do, as equally likely ways: of the same weekday where there were enough of those, else
-of days of work or of weekends. There and back, or only there where the car usually charges at that place.
+of days of work or of free days. There and back, or only there where the car usually charges at that place.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from msgspec import UNSET, Struct, UnsetType
 
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.life import TRIP_MIN_M
-from hearthway.records.localtime import DAY_S, local_second, utc_offset_s, weekday
+from hearthway.records.localtime import DAY_S, local_second, utc_offset_s
 from hearthway.records.situation import Stand, Tomorrow
 
 from .agenda import farthest_m
 from .battery import usual
 from .charging import NIGHT_S, FirstTrip, day_of
+from .day_kind import NO_DAYS_OFF, WEEK, DayKinds, free_day, kind_of
 from .flat import gap_m
 from .places import KnownPlace, PlaceBook
 from .state import LifeState
@@ -80,13 +81,14 @@ def tomorrow_of(
     home_by: tuple[Sequence[float], Sequence[float | None]],
     factor: float,
     entries: Sequence[CalendarEntry],
+    kinds: DayKinds = NO_DAYS_OFF,
 ) -> Tomorrow | UnsetType:
     """`home_by`: ways home from here in metres, and the heights of their ends (`BatteryState.ahead`); `factor` is way over bee-line, `entries` are tomorrow's; unset where nothing tells."""
     home, last = book.home(), state.last
     if home is None or last is None:
         return UNSET
     day = day_of(now_s, utc_offset_s(last.lat, last.lon, now_s)) + 1
-    past = usual_days(state.car.firsts, home.index, day)
+    past = usual_days(state.car.firsts, home.index, day, kinds)
     planned = _planned(state, book, home, factor, entries, past)
     if planned == ():
         return UNSET
@@ -121,20 +123,30 @@ def hours_of(now_s: float, lat: float, lon: float) -> tuple[float, float]:
     return begin_s, begin_s + DAY_S
 
 
-def usual_days(firsts: Sequence[FirstTrip], home: int, day: int) -> UsualDays | None:
+def usual_days(
+    firsts: Sequence[FirstTrip], home: int, day: int, kinds: DayKinds = NO_DAYS_OFF
+) -> UsualDays | None:
     """What past days like `day` tell; None where there were too few."""
-    mine = weekday(day)
-    kinds = ((DAYS[mine], {mine}), ("workdays", set(range(5))), ("weekend days", {5, 6}))
-    for kind, weekdays in kinds:
-        if mine not in weekdays or not firsts:
-            continue
-        days = [d for d in range(firsts[0].day, day - 1) if weekday(d) in weekdays]
+    if not firsts:
+        return None
+    mine = kinds.on(day)
+    known = [(d, kinds.on(d)) for d in range(firsts[0].day, day - 1)]
+    such = [d for d, kind in known if kind_of(kind) == kind_of(mine)]
+    same = [d for d, kind in known if kind == mine] if mine < WEEK else []
+    for kind, days in ((DAYS[mine % WEEK], same), (_called(mine, kinds), such)):
         if len(days) >= LEAST_DAYS:
             seen = set(days)
             return UsualDays(
                 kind, len(days), [f for f in firsts if f.day in seen and f.origin == home]
             )
     return None
+
+
+def _called(day: int, kinds: DayKinds) -> str:
+    """Days of its kind."""
+    if free_day(day):
+        return "free days" if kinds.off else "weekend days"
+    return "workdays" if day < WEEK else "such days off"
 
 
 def _own(

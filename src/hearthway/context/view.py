@@ -22,6 +22,7 @@ from hearthway.records.situation import (
 from hearthway.sense.catalogue import OUTSIDE, SOC
 
 from .battery import ROAD_FACTOR
+from .day_kind import NO_DAYS_OFF, DayKinds
 from .destination import Posterior
 from .flat import gap_m
 from .heading import destinations_of, goal_of, with_planned
@@ -49,6 +50,7 @@ def situation_of(
     now_s: float,
     tomorrow: Sequence[CalendarEntry] = (),
     planned: Sequence[Planned] = (),
+    kinds: DayKinds = NO_DAYS_OFF,
 ) -> Situation:
     """The situation at `now_s`; None and empty where something is not known. `tomorrow`: what the calendar has then."""
     last = state.last
@@ -60,7 +62,7 @@ def situation_of(
     destinations: tuple[Destination, ...] = ()
     p_new = 1.0
     if posterior is not None:
-        destinations = destinations_of(state, book, posterior, planned)
+        destinations = destinations_of(state, book, posterior, planned, kinds)
         p_new = posterior.new
     goal = None if posterior is None else goal_of(state, posterior, planned)
     origin = state.here if staying else state.previous_place
@@ -90,7 +92,7 @@ def situation_of(
             meals, state.days, [change.since_s for change in state.settling.changes]
         ),
         home=book.record(home) if home is not None else None,
-        battery=_battery(state, book, goal, destinations[:1], now_s, tomorrow),
+        battery=_battery(state, book, goal, destinations[:1], now_s, tomorrow, kinds),
         evidence=_evidence(state, now_s),
         last_meal_s=_last_meal(state, meals),
         manoeuvre=UNSET if manoeuvre is None else manoeuvre,
@@ -161,6 +163,7 @@ def _battery(
     likeliest: tuple[Destination, ...],
     now_s: float,
     tomorrow: Sequence[CalendarEntry],
+    kinds: DayKinds = NO_DAYS_OFF,
 ) -> Battery | None:
     battery = state.battery
     last, soc = state.last, battery.soc_pct
@@ -199,7 +202,7 @@ def _battery(
         capacity_kwh=battery.range.capacity_kwh or UNSET,
         there=UNSET if goal is None else stand_of(state.places, goal),
         home=UNSET if at is None else at,
-        tomorrow=tomorrow_of(state, book, now_s, (lengths, heights), factor, tomorrow)
+        tomorrow=tomorrow_of(state, book, now_s, (lengths, heights), factor, tomorrow, kinds)
         if uncharged
         else UNSET,
     )

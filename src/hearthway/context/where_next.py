@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from hearthway.records.localtime import DAY_S
 
+from .day_kind import NO_DAYS_OFF, DayKinds, alike
 from .places import KnownPlace
 from .prior import (
     HALF_LIFE_DAYS,
@@ -62,7 +63,7 @@ class WhereNext:
     """Asks for somebody who stays; what was answered holds for that quarter of an hour, and until a leg is learned."""
 
     def __init__(self) -> None:
-        self._asked: tuple[Departure, int, tuple[Change, ...]] | None = None
+        self._asked: tuple[Departure, int, tuple[Change, ...], tuple[int, ...]] | None = None
         self._leaving: Departure | None = None
         self._answer = NextPlaces((), 1.0, 0.0)
 
@@ -73,29 +74,34 @@ class WhereNext:
         trips: list[PastTrip],
         stays: int,
         changes: tuple[Change, ...] = (),
+        kinds: DayKinds = NO_DAYS_OFF,
     ) -> NextPlaces:
         """What is likely for somebody who is at `here.origin` at `here.time_s`, a full slot, in his stay number `stays`."""
-        asked = here, stays, changes
+        asked = here, stays, changes, kinds.read
         if self._asked == asked:
             return self._answer
-        leaving = leaving_of(here, trips)
+        leaving = leaving_of(here, trips, kinds)
         known = self._asked is not None and self._asked[1:] == asked[1:]
         if not known or self._leaving != leaving:
-            prior = likely(leaving, places, trips, changes=changes)
+            prior = likely(leaving, places, trips, changes=changes, read=kinds.read)
             self._answer = NextPlaces(ranked(prior.places.items()), prior.new, leaving.time_s)
         self._asked, self._leaving = asked, leaving
         return self._answer
 
 
-def leaving_of(here: Departure, trips: Sequence[PastTrip]) -> Departure:
+def leaving_of(
+    here: Departure, trips: Sequence[PastTrip], kinds: DayKinds = NO_DAYS_OFF
+) -> Departure:
     """The likely departure of somebody who is at `here.origin` at `here.time_s`, to a slot."""
-    local_s = (here.local_s + likely_wait_s(here, trips)) // SLOT_S * SLOT_S
+    local_s = (here.local_s + likely_wait_s(here, trips, kinds)) // SLOT_S * SLOT_S
     local_s = max(local_s, here.local_s)
+    later = int(local_s // DAY_S)
     return Departure(
         here.origin,
         here.time_s + local_s - here.local_s,
         local_s % DAY_S,
-        (here.weekday + int(local_s // DAY_S)) % 7,
+        (here.weekday + later) % 7,
+        kinds.off_after(here.time_s, here.local_s, here.weekday, later),
     )
 
 
@@ -105,9 +111,11 @@ def likely(
     trips: list[PastTrip],
     among: Sequence[KnownPlace] | None = None,
     changes: Sequence[Change] = (),
+    read: Sequence[int] = (),
 ) -> Prior:
-    """What past legs say of who leaves then, calibrated; `among` and `changes` as for `prior_of`."""
-    return calibrated(prior_of(leaving, places, trips, changes, STAYING, among), len(trips))
+    """What past legs say of who leaves then, calibrated; `among`, `changes` and `read` as for `prior_of`."""
+    prior = prior_of(leaving, places, trips, changes, STAYING, among, read=read)
+    return calibrated(prior, len(trips))
 
 
 def calibrated(prior: Prior, legs: int) -> Prior:
@@ -125,25 +133,27 @@ def ranked(places: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]
     return tuple(sorted(places, key=lambda pair: (-pair[1], pair[0])))
 
 
-def likely_wait_s(here: Departure, trips: Sequence[PastTrip]) -> float:
+def likely_wait_s(
+    here: Departure, trips: Sequence[PastTrip], kinds: DayKinds = NO_DAYS_OFF
+) -> float:
     """How long until he leaves, seconds: the median of when the first past departure from here comes again.
 
     Each comes again on each of the next days at its time, as often as on the days on which one was still here then, those
     without a departure included; all are weighed by age and by kind of day (Kaplan and Meier 1958: a day on which one had
     left before says nothing of when one leaves who is still here). 0 where nobody ever left from here.
     """
-    stretches = _stretches(here, trips)
+    stretches = _stretches(here, trips, kinds)
     by_begin = sorted(stretches, key=lambda one: one.begin_s)
     by_end = sorted(stretches, key=lambda one: one.end_s)
     still, left = 1.0, list[tuple[float, float]]()
     for later in range(DAYS_AHEAD if stretches else 0):
-        weekday = (here.weekday + later) % 7
+        today = kinds.after(here.time_s, here.local_s, here.weekday, later)
         begun, here_still = 0, 0.0
         for one in by_end:
             while begun < len(by_begin) and by_begin[begun].begin_s <= one.end_s:
-                here_still += by_begin[begun].age * _kind(by_begin[begun].weekday, weekday)
+                here_still += by_begin[begun].age * _kind(by_begin[begun].day, today)
                 begun += 1
-            weight = one.age * _kind(one.weekday, weekday)
+            weight = one.age * _kind(one.day, today)
             if one.left and (later or one.end_s > here.local_s):
                 still *= 1.0 - weight / max(weight, here_still)
                 left.append((later * DAY_S + one.end_s - here.local_s, still))
@@ -157,14 +167,14 @@ def likely_wait_s(here: Departure, trips: Sequence[PastTrip]) -> float:
 class _Stretch(Struct, frozen=True):
     """A part of a past local day on which one was here, whether he left then, and what it still counts."""
 
-    weekday: int
+    day: int  # of `day_kind`
     begin_s: float
     end_s: float
     left: bool
     age: float
 
 
-def _stretches(here: Departure, trips: Sequence[PastTrip]) -> list[_Stretch]:
+def _stretches(here: Departure, trips: Sequence[PastTrip], kinds: DayKinds) -> list[_Stretch]:
     """Between each arrival and the departure after it, day by day; from midnight on where the arrival is not known."""
     found = list[_Stretch]()
     for at, trip in enumerate(trips):
@@ -179,7 +189,7 @@ def _stretches(here: Departure, trips: Sequence[PastTrip]) -> list[_Stretch]:
                 nights, came_s = 0, 0.0
         found += [
             _Stretch(
-                weekday=(trip.weekday - back) % 7,
+                day=kinds.after(trip.depart_s, trip.local_s, trip.weekday, -back),
                 begin_s=came_s if back == nights else 0.0,
                 end_s=DAY_S if back else trip.local_s,
                 left=not back,
@@ -194,7 +204,5 @@ def _age(here: Departure, time_s: float) -> float:
     return float(0.5 ** (max(0.0, here.time_s - time_s) / DAY_S / HALF_LIFE_DAYS))
 
 
-def _kind(weekday: int, other: int) -> float:
-    if weekday == other:
-        return 1.0
-    return OTHER_WEEKDAY if (weekday < 5) == (other < 5) else OTHER_KIND
+def _kind(day: int, other: int) -> float:
+    return alike(day, other, OTHER_WEEKDAY, OTHER_KIND)

@@ -25,6 +25,11 @@ MAX_BYTES = 8 << 20  # some 20,000 entries, 5 s and 150 MB to read: more than a 
 MAX_ENTRIES = 50_000  # occurrences one file may bring
 PAST_S = 31 * 86_400.0  # what is over longer says nothing about what to do now
 AHEAD_S = 366 * 86_400.0  # how far repetitions are worked out; importing again goes on
+OFF_PAST_S = (
+    10 * AHEAD_S
+)  # of holidays: a life that is imported may be long, and what it was on them tells of the next
+OFF_AHEAD_S = 3 * AHEAD_S
+_EPOCH = date(1970, 1, 1)
 MAX_TEXT = 200
 _LONGEST = timedelta(days=366)
 _BOUNDS = re.compile(rb"^(BEGIN|END):VCALENDAR[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
@@ -48,15 +53,17 @@ class CalendarFile(Struct, frozen=True, kw_only=True):
     series: tuple[Series, ...]
     unreadable: int  # entries left out
     unread: frozenset[str] = frozenset()  # their UIDs: the calendar has them, whatever they say
+    timed: int = 0  # of a calendar of holidays: what begins at a time of day, and was left out
 
 
-def read_calendar(path: Path, *, zone: str, now_s: float) -> CalendarFile:
+def read_calendar(path: Path, *, zone: str, now_s: float, holidays: bool = False) -> CalendarFile:
     """The entries of a file from a month ago on; InputError for what is no calendar, cut short, or too much.
 
-    `zone` (IANA) is where days and times without a zone are meant.
+    `zone` (IANA) is where days and times without a zone are meant. `holidays`: its days are off, and entries at a time of day
+    are left out; from ten years ago until three ahead.
     """
     calendars = _parsed(path)
-    reader = _Reader(ZoneInfo(zone), now_s)
+    reader = _Reader(ZoneInfo(zone), now_s, holidays=holidays)
     names, methods = set(), set()
     for calendar in calendars:
         method = _words(calendar.get("METHOD")).upper()
@@ -64,13 +71,47 @@ def read_calendar(path: Path, *, zone: str, now_s: float) -> CalendarFile:
         names.add(_words(calendar.get("X-WR-CALNAME")))
         reader.take(calendar, _words(calendar.get("X-WR-CALNAME")), method == "CANCEL")
     name = names.pop() if len(names) == 1 else ""
-    return CalendarFile(
+    read = CalendarFile(
         name=name,
         mirrors=bool(name) and methods <= {"", "PUBLISH"},
         series=tuple(reader.series()),
         unreadable=reader.unreadable,
         unread=frozenset(reader.unread),
     )
+    return _off(read, path, ZoneInfo(zone)) if holidays else read
+
+
+def _off(read: CalendarFile, path: Path, zone: tzinfo) -> CalendarFile:
+    """The same as days off, called after its file where it has no name; InputError where it has no day in these years."""
+    name = read.name or _words(path.name.removesuffix(SUFFIX))
+    days, others = list[Series](), set[str]()
+    for one in read.series:
+        found = tuple(_days(one.entries, name, zone))
+        if found:
+            days.append(replace(one, entries=found))
+        else:
+            others.add(one.uid)  # whatever is held of them stays
+    timed = sum(len(one.entries) for one in read.series) - sum(len(one.entries) for one in days)
+    if not days:
+        none = f": of {timed:,} entries none is a whole day" if timed else ""
+        raise InputError(
+            f"{path} has no day off in these years{none}.",
+            "Take a calendar of public or school holidays; an ordinary one is imported without --holidays.",
+        )
+    unread = read.unread | others
+    return replace(read, name=name, series=tuple(days), unread=unread, timed=timed)
+
+
+def _days(found: Sequence[CalendarEntry], name: str, zone: tzinfo) -> Iterator[CalendarEntry]:
+    """Whole days with their numbers; what was called off is none. They are nowhere: nobody gets ready for them."""
+    for one in found:
+        if not one.all_day:
+            continue
+        first = (datetime.fromtimestamp(one.start_s, zone).date() - _EPOCH).days
+        # An end on the day of the beginning is what programs write that do not know it is exclusive.
+        last = first + max(1, round((one.end_s - one.start_s) / 86_400.0)) - 1
+        off = None if one.cancelled else (first, last)
+        yield replace(one, calendar=name, location="", lat=None, lon=None, place_from="", off=off)
 
 
 def _parsed(path: Path) -> list[Any]:
@@ -120,10 +161,11 @@ class _Part(Struct, frozen=True, kw_only=True):
 class _Reader:
     """Reads VEVENTs one at a time; a broken one is left out and counted, and spoils no other."""
 
-    def __init__(self, zone: tzinfo, now_s: float) -> None:
+    def __init__(self, zone: tzinfo, now_s: float, *, holidays: bool = False) -> None:
         self._zone = zone
         self._now_s = now_s
-        self._since_s, self._until_s = now_s - PAST_S, now_s + AHEAD_S
+        past_s, ahead_s = (OFF_PAST_S, OFF_AHEAD_S) if holidays else (PAST_S, AHEAD_S)
+        self._since_s, self._until_s = now_s - past_s, now_s + ahead_s
         self._steps = Steps()
         self._parts: dict[str, list[_Part]] = {}
         self._count = 0

@@ -23,3 +23,5 @@ class CalendarEntry(Struct, frozen=True, kw_only=True):
     stamped_s: float = 0.0  # LAST-MODIFIED, else DTSTAMP: decides between equal sequences
     calendar: str = ""  # the name the calendar gives itself
     read_s: float = 0.0  # when its file was imported: how old this knowledge is
+    # Where it is no appointment, but days of a calendar of holidays: its first and last local day since 1970-01-01.
+    off: tuple[int, int] | None = None

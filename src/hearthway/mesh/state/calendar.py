@@ -26,11 +26,15 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """Counts: entries kept, UIDs or occurrences whose newer version was here already, entries that their calendar no longer has."""
+    """Counts: entries kept, UIDs or occurrences whose newer version was here already, entries that their calendar no longer has.
+
+    `other_days`: other days are off now, so all is to be learned anew.
+    """
 
     entries: int
     older: int
     gone: int
+    other_days: bool = False
 
 
 def keep(
@@ -51,6 +55,7 @@ def keep(
     named = set(unread)
     with store.database.transaction() as db:
         number = store.person_no(person_id)
+        were_off = days_off(store, person_id)
         for change in changes:
             named.add(change.uid)
             if not change.whole:
@@ -66,19 +71,49 @@ def keep(
                 kept += _write(db, number, change.entries, change.version)
         if mirrors:
             gone = _drop_missing(db, number, mirrors, named, now_s)
-    return Kept(entries=kept, older=older, gone=gone)
+        other = days_off(store, person_id) != were_off
+        if other:
+            _learn_anew(store, db, number)
+    return Kept(entries=kept, older=older, gone=gone, other_days=other)
 
 
 def entries(
-    store: Store, person_id: str, since_s: float = -math.inf, until_s: float = math.inf
+    store: Store,
+    person_id: str,
+    since_s: float = -math.inf,
+    until_s: float = math.inf,
+    *,
+    off: bool | None = False,
 ) -> list[CalendarEntry]:
-    """What is held and lies in [since_s, until_s) in part, by start; cancelled ones included."""
+    """What is held and lies in [since_s, until_s) in part, by start; cancelled ones included.
+
+    `off`: holidays alone; None: these as well.
+    """
     rows = store.database.rows(
         "SELECT body FROM calendar WHERE person_no = (SELECT person_no FROM persons WHERE person_id = ?)"
-        " AND end_s > ? AND start_s < ? ORDER BY start_s, uid, occurs_s",
-        (person_id, since_s, until_s),
+        " AND end_s > ? AND start_s < ? AND (?4 IS NULL OR (off_first IS NOT NULL) = ?4)"
+        " ORDER BY start_s, uid, occurs_s",
+        (person_id, since_s, until_s, off),
     )
     return [unpack(body, CalendarEntry) for (body,) in rows]
+
+
+def days_off(store: Store, person_id: str) -> dict[str, list[int]]:
+    """The days of this person's calendars of holidays, local days since 1970-01-01 by the calendar's name."""
+    found: dict[str, set[int]] = {}
+    for calendar, first, last in store.database.rows(
+        "SELECT calendar, off_first, off_last FROM calendar"
+        " WHERE person_no = (SELECT person_no FROM persons WHERE person_id = ?) AND off_first IS NOT NULL",
+        (person_id,),
+    ):
+        found.setdefault(calendar, set()).update(range(first, last + 1))
+    return {calendar: sorted(days) for calendar, days in sorted(found.items())}
+
+
+def _learn_anew(store: Store, db: sqlite3.Connection, number: int) -> None:
+    """What was learned went by other days off: nothing of it is kept, by this process or another."""
+    db.execute("DELETE FROM models WHERE person_no = ?", (number,))
+    store.changed()
 
 
 def _single(db: sqlite3.Connection, number: int, change: Change) -> int:
@@ -108,10 +143,14 @@ def _write(
     db: sqlite3.Connection, number: int, found: Iterable[CalendarEntry], version: Version
 ) -> int:
     rows = [
-        (number, e.uid, e.occurs_s, e.start_s, e.end_s, e.calendar, *version, e.lat, e.lon, pack(e))
+        (
+            *(number, e.uid, e.occurs_s, e.start_s, e.end_s, e.calendar, *version, e.lat, e.lon),
+            *(pack(e), *(e.off or (None, None))),
+        )
         for e in found
     ]
-    db.executemany("INSERT OR REPLACE INTO calendar VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    marks = ", ".join("?" * 13)
+    db.executemany(f"INSERT OR REPLACE INTO calendar VALUES ({marks})", rows)  # noqa: S608  (marks)
     return len(rows)
 
 

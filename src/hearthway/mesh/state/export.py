@@ -74,7 +74,7 @@ def sections(
         ("events", events),
         ("models", models),
         ("followed", followed),
-        ("calendar", lambda: entries(store, person_id)),
+        ("calendar", lambda: entries(store, person_id, off=None)),
         ("place_words", lambda: place_words(store, person_id)),
         ("receipts", receipts),
         ("forget_orders", orders),

@@ -123,5 +123,11 @@ _V5 = (
         PRIMARY KEY (person_no, time_s)) STRICT, WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2, _V3, _V4, _V5)  # index + 1 is the number
+_V6 = (
+    # the first and last local day of what stands in a calendar of holidays: no entry that one gets ready for
+    "ALTER TABLE calendar ADD COLUMN off_first INTEGER",
+    "ALTER TABLE calendar ADD COLUMN off_last INTEGER",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_V1, _V2, _V3, _V4, _V5, _V6)  # index + 1 is the number
 SCHEMA_VERSION = len(MIGRATIONS)
