@@ -112,3 +112,11 @@ def test_in_the_night_of_a_change_the_clock_of_that_day_counts(life: Life) -> No
     assert before is not None
     assert after is not None
     assert (before.time_s - after.time_s) % DAY_S == pytest.approx(HOUR_S, abs=180.0)
+
+
+def test_on_a_holiday_nobody_needs_it_for_work(life: Life) -> None:
+    monday = int(MONDAY_S // DAY_S) + 1 + 7 * WEEKS  # midnight there is the evening before by UTC
+    leaves = Life.load(life.dump(), days_off={monday: 1}).leaving(at(-1, 20), ())
+    assert leaves is not None
+    assert leaves.kind == "free days"
+    assert leaves.time_s == pytest.approx(at(0, 11), abs=120.0)  # to the pool, as on free days
