@@ -42,7 +42,7 @@ PARTS = (
     Part(
         feature="weekday",
         words="the day of the week",
-        alike=lambda trip, leaving: replace(trip, weekday=leaving.weekday),
+        alike=lambda trip, leaving: replace(trip, weekday=leaving.weekday, off=leaving.off),
     ),
     Part(
         feature="origin",

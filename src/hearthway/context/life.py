@@ -62,7 +62,7 @@ from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
 from .remap import move_part, needed, renumber
 from .routes import Track, Way, thinned
-from .routines import MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, Meal, visit_of
+from .routines import MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, visit_of
 from .spots import two_of
 from .state import VERSION, LifeState, Moment
 from .stays import StayDetector
@@ -248,15 +248,12 @@ class Life:
 
     def along(self) -> dict[str, list[tuple[PastTrip, bool]]]:
         """By thing: the trips from home of which it is known whether it went along."""
-        home = self._book.home()
-        if home is None:
-            return {}
-        return items.occasions(self.state.items.outings, self.state.trips, home.index)
+        home, state = self._book.home(), self.state
+        return {} if home is None else items.occasions(state.items.outings, state.trips, home.index)
 
     def along_to(self, past: list[tuple[PastTrip, bool]]) -> tuple[Habit, ...]:
         """Of one thing's `along`: how often it went along to each place, on such a day as this trip's."""
-        departure = self.state.departure
-        if departure is None:
+        if (departure := self.state.departure) is None:
             return ()
         kinds = self.model.kinds(departure.time_s)
         return items.habits_of(past, kinds.of(departure), lambda index: f"p{index}", kinds)
@@ -308,9 +305,8 @@ class Life:
 
     def trips_by_mode(self) -> dict[TravelMode, int]:
         """How many trips were made by each; those to places that are kept."""
-        counts = [place.reached for place in self.state.places]
         modes: tuple[TravelMode, ...] = (*MODES, "unknown")
-        return {mode: sum(getattr(one, mode) for one in counts) for mode in modes}
+        return {mode: sum(getattr(p.reached, mode) for p in self.state.places) for mode in modes}
 
     def place(self, index: int) -> Place:
         """One place by its index in `trips`."""
@@ -785,30 +781,19 @@ class Life:
             if visit is not None:
                 events.append(MealVisited(visit))
         if outcome.started is not None:
-            near = self._pois.near(outcome.started.lat, outcome.started.lon, NEAR_FOOD_M, FOOD)
-            state.dwell_at_food = bool(near)
+            at = outcome.started.lat, outcome.started.lon
+            state.dwell_at_food = bool(self._pois.near(*at, NEAR_FOOD_M, FOOD))
         return events
 
     def _meal(self, stay: Stay) -> MealVisit | None:
-        found = None if self._pois is None else visit_of(stay, self._pois)
-        if found is None:
-            return None
-        visit, coffee = found
-        offset = utc_offset_s(stay.lat, stay.lon, stay.start_s)
-        day = local_day(stay.start_s, offset)
         place = self._book.nearest(stay.lat, stay.lon)
-        self.state.meals.append(
-            Meal(
-                visit=visit,
-                day=day,
-                local_s=local_second(stay.start_s, offset),
-                weekday=weekday(day),
-                place=place.index if place is not None else NOWHERE,
-                coffee=coffee,
-            )
-        )
+        index = place.index if place is not None else NOWHERE
+        meal = None if self._pois is None else visit_of(stay, self._pois, index)
+        if meal is None:
+            return None
+        self.state.meals.append(meal)
         del self.state.meals[:-MAX_VISITS]
-        return visit
+        return meal.visit
 
 
 def _rounded(lat: float, lon: float) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from math import exp, log
 from msgspec import Struct
 
 from hearthway.records.life import Routine, Stay
+from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
 from hearthway.records.poi import FOOD, PoiIndex
 from hearthway.records.situation import MealVisit
 
@@ -48,8 +49,8 @@ class Meal(Struct):
     coffee: bool = False  # only cafes stood there
 
 
-def visit_of(stay: Stay, pois: PoiIndex) -> tuple[MealVisit, bool] | None:
-    """The visit that a stay was, and whether only cafes stood there; None where it was none."""
+def visit_of(stay: Stay, pois: PoiIndex, place: int) -> Meal | None:
+    """The visit that a stay was, at the person's place of that index; None where it was none."""
     if not MIN_MEAL_S <= stay.end_s - stay.start_s <= MAX_MEAL_S:
         return None
     near = pois.near(stay.lat, stay.lon, NEAR_FOOD_M, FOOD)
@@ -66,7 +67,16 @@ def visit_of(stay: Stay, pois: PoiIndex) -> tuple[MealVisit, bool] | None:
         lat=stay.lat,
         lon=stay.lon,
     )
-    return visit, all(poi.kind == "cafe" for poi in near)
+    offset = utc_offset_s(stay.lat, stay.lon, stay.start_s)
+    day = local_day(stay.start_s, offset)
+    return Meal(
+        visit=visit,
+        day=day,
+        local_s=local_second(stay.start_s, offset),
+        weekday=weekday(day),
+        place=place,
+        coffee=all(poi.kind == "cafe" for poi in near),
+    )
 
 
 def meal_of(local_s: float, *, coffee: bool) -> str:
