@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hearthway.context.destination import DestinationModel, Posterior, _shared
 from hearthway.context.places import KnownPlace
@@ -154,3 +155,27 @@ def test_sharing_moves_nothing_out_of_the_range_and_knows_no_scale(
     for place, own in own_way.items():
         if own == 0.0:
             assert shared[place] == fit[place]
+
+
+def test_what_the_streets_say_is_kept_until_more_is_driven_and_is_what_it_would_be_anew() -> None:
+    """Asked at each fix, with a fresh model beside it; and the model with other constants hears nothing of what was kept."""
+    spots = (HOME, _east(3_000), _east(6_000))
+    places = [
+        KnownPlace(index=i, lat=lat, lon=lon, visits=10, last_s=1e9 - 86_400.0)
+        for i, (lat, lon) in enumerate(spots)
+    ]
+    trips = [_trip(1 + day % 2, 20 - day, STRAIGHT[day % 2]) for day in range(20)]
+    model = DestinationModel(trips)
+    track, follower = Track(), Follower(model.index)
+    deaf = replace(model.tuning, following=0.0)
+    for at, point in enumerate(_way([HOME, _east(2_000)], step_m=30.0)):
+        if track.extend(1e9 + 5.0 * at, *point):
+            follower.step(*point)
+        fresh = DestinationModel(trips)
+        assert model.posterior(LEAVING, places, track, follower) == fresh.posterior(
+            LEAVING, places, track, follower
+        )
+        other = DestinationModel(trips, tuning=deaf)
+        assert model.like(tuning=deaf).posterior(
+            LEAVING, places, track, follower
+        ) == other.posterior(LEAVING, places, track, follower)

@@ -99,6 +99,7 @@ class DestinationModel:
         self.where_next = WhereNext()
         self.index = RouteIndex()
         self._passing = Passing(trips)
+        self._followed: list[_Following] = []
         for at, trip in enumerate(trips):
             self.index.add(at, trip.path)
 
@@ -108,6 +109,7 @@ class DestinationModel:
         """This model with as many other trips or other constants: to be asked at once, and never taught."""
         other = copy(self)
         other.trips, other.tuning = trips or self.trips, tuning or self.tuning
+        other._followed = []
         if trips is not None:
             other._asked = {}
         return other
@@ -223,17 +225,16 @@ class DestinationModel:
         votes: list[float],
     ) -> dict[int, float]:
         """How well the route fits each place; what is costly to know, of those that count."""
-        gaps = {place: route.by_bee_line(spot) for place, spot in spots.items()}
-        fit = {place: route.score(one) for place, one in gaps.items()}
+        flown = {place: route.by_bee_line(spot) for place, spot in spots.items()}
+        fit = {place: one.score for place, one in flown.items()}
         likely = _likely(before, fit, spots)
         if self.roads is not None:
-            for place, one in route.by_road(self.roads, likely).items():
-                fit[place] = route.score(one)
+            fit |= route.by_road(self.roads, likely)
         for place, spot in likely.items():
-            nearing = route.nearing(gaps[place])
-            if nearing > 0.0:
+            near = flown[place]
+            if near.nearing > 0.0:
                 passed = self._passing.by(spot, place, votes)
-                fit[place] -= self._comes_near(passed, gaps[place].left, exp(-nearing))
+                fit[place] -= self._comes_near(passed, near.left_m, exp(-near.nearing))
         return fit
 
     def _comes_near(self, passed: Passed, left_m: float, seldom: float) -> float:
@@ -281,10 +282,20 @@ class DestinationModel:
         return follower.seen_m / (follower.seen_m + self.tuning.follow_from_m)
 
     def _follow(self, follower: Follower | None, prior: Prior) -> dict[int, _Followed]:
-        """What taking these streets says of each place to which past trips went."""
-        tune = self.tuning
+        """What taking these streets says of each place to which past trips went; the same until 100 m more are driven."""
         if follower is None or follower.seen_m <= 0.0:
             return {}
+        for asked, steps, votes, places, found in self._followed:
+            same = asked is follower and steps == follower.steps and votes is prior.votes
+            if same and places.keys() == prior.places.keys():
+                return found
+        told = self._following(follower, prior)
+        one = follower, follower.steps, prior.votes, prior.places, told
+        self._followed = [*self._followed[1 - ASKED :], one]
+        return told
+
+    def _following(self, follower: Follower, prior: Prior) -> dict[int, _Followed]:
+        tune = self.tuning
         ramp = self._ramp(follower)
         seen = follower.seen_m / (follower.seen_m + tune.own_from_m)
         weight: dict[int, float] = {}
@@ -325,6 +336,10 @@ def _likely(
         for place, spot in spots.items()
         if before[place] >= leaving or before[place] + fit[place] >= least
     }
+
+
+# (follower, its steps, the votes, the places asked about) and what was said.
+_Following = tuple[Follower, int, list[float], dict[int, float], dict[int, "_Followed"]]
 
 
 class _Followed(Struct, frozen=True):

@@ -52,17 +52,6 @@ class Tuning(Struct, frozen=True, kw_only=True):
 TUNING = Tuning()
 
 
-class Gaps(NamedTuple):
-    """Metres between the points of a way and a place, all of them by road or all by bee-line."""
-
-    left: float  # from here to the place
-    whole: float  # from the start to it
-    gone: float  # from the start to here
-    legs: tuple[
-        tuple[float, float, float], ...
-    ]  # from a point behind to the place, to here; weight
-
-
 class ByRoad:
     """How far places are by road from points of a way; a point is looked up once."""
 
@@ -79,6 +68,14 @@ class ByRoad:
         while len(self._known) > KEPT:
             del self._known[next(iter(self._known))]
         return known
+
+
+class Fit(NamedTuple):
+    """Log-likelihood of a route for a place, up to a constant that all places share."""
+
+    score: float
+    nearing: float  # of it what having come so near says
+    left_m: float  # from here to the place
 
 
 class RouteFit:
@@ -99,19 +96,17 @@ class RouteFit:
             if leg > NO_TURN_M:
                 self._backs.append((back, leg, weight))
 
-    def by_bee_line(self, place: KnownPlace) -> Gaps:
-        """To this place as the crow flies."""
-        first, here = self._first, self._here
-        at = place.lat, place.lon
-        return Gaps(
-            gap_m(here[1], here[2], *at),
-            gap_m(first[1], first[2], *at),
-            self._gone,
-            tuple((gap_m(back[1], back[2], *at), leg, weight) for back, leg, weight in self._backs),
-        )
+    def by_bee_line(self, place: KnownPlace) -> Fit:
+        """How well the route fits the place, as the crow flies."""
+        first, here, lat, lon = self._first, self._here, place.lat, place.lon
+        left = gap_m(here[1], here[2], lat, lon)
+        whole = gap_m(first[1], first[2], lat, lon)
+        legs = [(gap_m(b[1], b[2], lat, lon), leg, weight) for b, leg, weight in self._backs]
+        nearing = self._nearing(left, whole)
+        return Fit(nearing + self._heading(left, whole, self._gone, legs), nearing, left)
 
-    def by_road(self, roads: ByRoad, places: Mapping[int, KnownPlace]) -> dict[int, Gaps]:
-        """To those of these places to which the map has roads, from its last point 100 m apart.
+    def by_road(self, roads: ByRoad, places: Mapping[int, KnownPlace]) -> dict[int, float]:
+        """How well it fits those of these places to which the map has roads, up to its last point 100 m apart.
 
         What was driven is reckoned as what it brought one nearer to any of them, and no less than the bee-line: a search
         from each point to each later one would double the work, and adds the same to all places.
@@ -134,33 +129,36 @@ class RouteFit:
         gone = _driven(self._gone, whole, left, known)
         behind = [(told(back), leg, weight) for back, leg, weight in self._backs]
         return {
-            index: Gaps(
+            index: self._nearing(left[index], whole[index])
+            + self._heading(
                 left[index],
                 whole[index],
                 gone,
-                tuple(
+                [
                     (before[index], _driven(leg, before, left, known & before.keys()), weight)
                     for before, leg, weight in behind
                     if index in before
-                ),
+                ],
             )
             for index in known
         }
 
-    def nearing(self, gaps: Gaps) -> float:
-        """What having come so near says for a place."""
+    def _nearing(self, left: float, whole: float) -> float:
+        """What having come so near says: metres from here and from the start."""
         near_m = self._tuning.near_m
-        return self._tuning.nearing * log((gaps.whole + near_m) / (gaps.left + near_m))
+        return self._tuning.nearing * log((whole + near_m) / (left + near_m))
 
-    def score(self, gaps: Gaps) -> float:
-        """Log-likelihood of this route for a place, up to a constant that all places share."""
-        tune, score = self._tuning, self.nearing(gaps)
+    def _heading(
+        self, left: float, whole: float, gone: float, legs: list[tuple[float, float, float]]
+    ) -> float:
+        """What heading and detour say. `legs`: from a point behind to the place, from there to here, and what that weighs."""
+        tune, score = self._tuning, 0.0
         if self._gone > NO_MOVE_M:
-            excess = max(0.0, gaps.gone + gaps.left - gaps.whole) / gaps.gone
-            score += self.ramp * tune.heading * (1.0 - excess)
-            score -= tune.detour_km * min(6.0, excess * gaps.gone / 1000.0)
-        for before, leg, weight in gaps.legs:
-            score += weight * (1.0 - max(0.0, leg + gaps.left - before) / leg)
+            excess = max(0.0, gone + left - whole) / gone
+            score = self.ramp * tune.heading * (1.0 - excess)
+            score -= tune.detour_km * min(6.0, excess * gone / 1000.0)
+        for before, leg, weight in legs:
+            score += weight * (1.0 - max(0.0, leg + left - before) / leg)
         return score
 
 

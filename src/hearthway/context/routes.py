@@ -125,11 +125,13 @@ class Follower:
     def __init__(self, index: RouteIndex) -> None:
         self._index = index
         self.seen_m = 0.0
+        self.steps = 0  # taken so far
         self.shared_m: dict[int, float] = {}
         self._last: tuple[float, float] | None = None
 
     def step(self, lat: float, lon: float) -> None:
         """Take the next point of the thinned route."""
+        self.steps += 1
         if self._last is None:
             self._last = (lat, lon)
             return
