@@ -58,6 +58,13 @@ class ByRoad:
     def __init__(self, roads: RoadNear) -> None:
         self._roads = roads
         self._known: dict[Point, dict[Point, float | None]] = {}
+        self._near: tuple[Point, bool] | None = None
+
+    def on_map(self, point: Point) -> bool:
+        """Is there a road of the map near it? Of the point last asked about it is known."""
+        if self._near is None or self._near[0] != point:
+            self._near = point, self._roads.road_m(*point) is not None
+        return self._near[1]
 
     def metres(self, start: Point, ends: Collection[Point]) -> Mapping[Point, float | None]:
         """From `start` to each of these at least; None where the map has no such way."""
@@ -111,7 +118,7 @@ class RouteFit:
         What was driven is reckoned as what it brought one nearer to any of them, and no less than the bee-line: a search
         from each point to each later one would double the work, and adds the same to all places.
         """
-        if self._last is self._first or not places:
+        if self._last is self._first or not places or not roads.on_map(self._last[1:]):
             return {}
         spots = {index: (round(p.lat, 5), round(p.lon, 5)) for index, p in places.items()}
         ends = set(spots.values())

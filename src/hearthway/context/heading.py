@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -33,13 +34,19 @@ def destinations_of(
             place=book.record(state.places[index]),
             p=p,
             via=UNSET if at else _via(state, index, kinds),
-            came=tuple(sorted(Counter(state.places[index].began_q).items())) or UNSET,
+            came=_came(tuple(state.places[index].began_q)) or UNSET,
         )
         for at, (index, p) in enumerate(posterior.places[:SHOWN])
     )
     if state.departure is None:
         return found
     return with_planned(found, posterior.planned, planned, state.places, state.departure.time_s)
+
+
+@lru_cache(maxsize=256)  # of each candidate, at each look; a place's visits change once a visit
+def _came(began_q: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """How many visits began in each quarter of an hour."""
+    return tuple(sorted(Counter(began_q).items()))
 
 
 def goal_of(
