@@ -358,6 +358,33 @@ def test_what_was_stored_before_a_restart_still_counts(phone: Phone) -> None:
     assert "words" in phone.told()
 
 
+def test_a_cable_that_was_in_before_a_restart_is_in(phone: Phone, store: Store) -> None:
+    """A car that waits for the cheap hours does not charge, sleeps, and tells nothing anew."""
+    store.add_person("Ada", "ada")
+    began_s = phone.clock.now - 3 * HOUR_S
+    told = [_word(CHARGING, True, began_s), _word(CHARGING, False, began_s + 60.0)]
+    store.add_signals("ada", [_word(PLUGGED, True, began_s), *told])
+    phone.node.latest.clear()
+    phone.look()
+    assert "words" in phone.told()
+    phone.tell(PLUGGED, False)
+    phone.look()
+    assert phone.told() == {}
+
+
+def test_what_was_forgotten_of_a_cable_is_not_remembered(phone: Phone, store: Store) -> None:
+    store.add_person("Ada", "ada")
+    store.add_signals("ada", [_word(PLUGGED, True, phone.clock.now)])
+    phone.node.latest.clear()
+    phone.look()
+    assert "words" in phone.told()
+    with store.database.transaction() as db:
+        db.execute("DELETE FROM signals")
+    asyncio.run(phone.plans.forgotten())
+    phone.look()
+    assert phone.told() == {}
+
+
 def test_without_a_tariff_nothing_is_watched(tmp_path: Path, store: Store) -> None:
     spawned: list[str] = []
     for tariff, expected in (("", []), ("tariff.toml", ["charging plan"])):

@@ -18,7 +18,7 @@ from hearthway.records.forgetting import PlaceScope
 from hearthway.records.geo import offset
 from hearthway.records.life import Person
 from hearthway.records.signals import Fix, Signal
-from hearthway.sense.catalogue import CHARGING, ODOMETER, SOC
+from hearthway.sense.catalogue import CHARGING, ODOMETER, PLUGGED, SOC
 
 HOME = (60.17, 24.94)
 WORK = offset(*HOME, 9_000.0, 0.0)
@@ -93,6 +93,15 @@ def test_where_a_rule_lets_nothing_be_learned_from_it_nothing_is(store: Store) -
     brain = brain_of(store, store.add_person("Anna"), Rules.parse(text, "r"))
     live(brain)
     assert charged_at_work(brain) == 0
+
+
+def test_what_the_cable_told_is_kept_for_the_next_start(store: Store) -> None:
+    anna = store.add_person("Anna")
+    brain = brain_of(store, anna)
+    for minute, value in enumerate((True, True, False)):
+        tell(brain, BEGIN_S + 60.0 * minute, PLUGGED, value)
+    told = [s.value for s in store.signals(anna.person_id) if s.key == PLUGGED]
+    assert told == [True, False]
 
 
 def test_a_forgotten_place_has_no_charging(store: Store) -> None:

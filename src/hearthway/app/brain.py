@@ -45,6 +45,7 @@ from hearthway.sense.catalogue import (
     ODOMETER,
     OUTSIDE,
     PHONE_POSITION,
+    PLUGGED,
     SOC,
     SPEED,
 )
@@ -58,7 +59,7 @@ LIFE_MODEL = "life"
 LAST_DAYS_S = 30 * 86_400.0
 CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
 IGNORED_AFTER_S = STANDS_S
-KEPT_KEYS = (SOC, ODOMETER, CAPACITY, OUTSIDE, CHARGING)
+KEPT_KEYS = (SOC, ODOMETER, CAPACITY, OUTSIDE, CHARGING, PLUGGED)
 KEEP_AGAIN_S = 900.0  # half as long as a temperature may be used
 HEIGHT_AGAIN_S, HEIGHT_STEP_M = (
     60.0,

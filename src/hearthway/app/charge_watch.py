@@ -94,6 +94,7 @@ class ChargePlans(Part):
         )
         self._basis: Basis | None = None
         self._why: HearthwayError | None = None  # why there is none
+        self._stored: dict[str, Signal] | None = None  # the last words before this start
         self._tried_s = float("-inf")
 
     async def starting(self) -> None:
@@ -104,6 +105,7 @@ class ChargePlans(Part):
         control.on("charge-known", self._known)
 
     async def forgotten(self) -> None:
+        self._stored = None
         self._drop()
 
     def status(self) -> dict[str, Any]:
@@ -142,7 +144,7 @@ class ChargePlans(Part):
 
     def _plugged(self, now_s: float) -> bool:
         """As told since this node started, else as it was stored."""
-        told = plugged(self._latest, now_s)
+        told = plugged({**(self._stored or {}), **self._latest}, now_s)
         if told is not None:
             return told
         since_s = None if self._brain is None else self._brain.life.state.car.plugged_s
@@ -160,10 +162,11 @@ class ChargePlans(Part):
     async def look(self) -> None:
         """Keep, make anew or drop the plan, by what is known now."""
         now_s = self.node.clock.now_s()
-        if not self._plugged(now_s):
-            self._drop()
-            return
         try:
+            await self._recall(now_s)
+            if not self._plugged(now_s):
+                self._drop()
+                return
             known = await self._in_turn(now_s)
         except StoreError as why:  # it is busy: the next minute comes
             log.warning("no look at the charge", extra={"fields": {"why": why.message}})
@@ -196,6 +199,19 @@ class ChargePlans(Part):
         if made is None and age_s >= AGAIN_S:
             return False
         return not moved(before, basis, made, now_s, age_s)
+
+    async def _recall(self, now_s: float) -> None:
+        """Once, what was stored: a car whose cable is in tells nothing while it waits for the night, whoever starts meanwhile."""
+        brain = self._brain
+        if self._stored is not None or brain is None:
+            return
+        person_id, since_s = brain.life.person, now_s - PLUGGED_S
+
+        def words() -> dict[str, Signal]:
+            kept = self.node.store.signals(person_id, since_s)
+            return {one.key: one for one in kept if one.key in (PLUGGED, CHARGING)}
+
+        self._stored = await cast("PhoneNode", self.node).in_turn(words)
 
     def _drop(self) -> None:
         self.made = self.known = self._basis = self._why = None
