@@ -47,7 +47,12 @@ PLANNED = (
 )
 
 
-def ask(planned: tuple[CalendarEntry, ...] = PLANNED, language: str = "en", **slots: str) -> Reply:
+def ask(
+    planned: tuple[CalendarEntry, ...] = PLANNED,
+    language: str = "en",
+    days_off: tuple[CalendarEntry, ...] = (),
+    **slots: str,
+) -> Reply:
     facts = Facts(
         now_s=NOW_S,
         zone="Europe/Helsinki",
@@ -55,6 +60,7 @@ def ask(planned: tuple[CalendarEntry, ...] = PLANNED, language: str = "en", **sl
         person="anna",
         permits={"Person.Calendar": "r"},
         planned=planned,
+        days_off=days_off,
     )
     return answer(facts, Meaning(intent="calendar_next", slots=slots))
 
@@ -94,6 +100,22 @@ def test_in_german_too_and_without_a_day_it_is_what_is_next() -> None:
     assert ask(language="de", day="monday").line == "Montag: nichts im Kalender hier."
     assert ask(language="de", day="03-03").line.startswith("Dienstag, 3. März: nichts")
     assert ask().line == "Choir, at 20:00."
+
+
+def test_a_day_off_is_told_with_its_calendar() -> None:
+    off = entry("Fair day", 15, 0, 24, all_day=True, calendar="Finland", off=(TODAY + 1, TODAY + 1))
+    for language, line in (
+        ("en", "Tomorrow: Fair day, day off (Finland); Dentist, at 11:00."),
+        ("de", "Morgen: Fair day, freier Tag (Finland); Dentist, um 11:00."),
+    ):
+        assert ask(language=language, days_off=(off,), day="tomorrow").line == line
+    alone = ask((), days_off=(off,), day="tomorrow")
+    assert (alone.outcome, alone.line) == (
+        Outcome.ANSWERED,
+        "Tomorrow: Fair day, day off (Finland).",
+    )
+    assert ask((), days_off=(off,), day="monday").outcome is Outcome.UNKNOWN
+    assert ask(days_off=(off,)).line == "Choir, at 20:00."
 
 
 def test_of_an_empty_calendar_nothing_is_known() -> None:

@@ -262,8 +262,10 @@ class Gatherer:
             return facts
         asked, today = meaning.slots.get("day", ""), facts.day(self._now_s)
         days = days_meant(asked, today)[1] - today + 2 if asked else DAYS_AHEAD
-        found = coming(self._node.store, self._owner, self._now_s, days)
-        return replace(facts, planned=tuple(found))
+        store, owner = self._node.store, self._owner
+        off = coming(store, owner, self._now_s, days, off=True) if asked else ()
+        found = coming(store, owner, self._now_s, days)
+        return replace(facts, planned=tuple(found), days_off=tuple(off))
 
     def _leaving(self, facts: Facts, meaning: Meaning) -> Facts:
         facts = self._calendar(facts, meaning)

@@ -50,13 +50,13 @@ def _on(cite: Cited, asked: str) -> Draft:
     until_s = facts.midnight_s(last + 1)
     found = [
         one
-        for one in facts.planned
+        for one in sorted((*facts.days_off, *facts.planned), key=lambda one: one.start_s)
         if not one.cancelled and _lies(one, facts.midnight_s(first), since_s, until_s)
     ]
     when = _day_words(facts, asked, first)
     # Whether there is an entry is told of the person as much as one is.
     cite(CALENDAR, when, source="calendar file", personal=True)
-    if not facts.planned:
+    if not found and not facts.planned:
         return unknown(
             cite,
             f"{when}: nothing is known, the calendar here has nothing in that time.",
@@ -156,6 +156,9 @@ def entry_time(cite: Cited, entry: CalendarEntry, source: str, on: int | None = 
     name = WEEKDAYS["de" if facts.language == "de" else "en"][weekday(day)]
     if entry.all_day:
         whole = say(facts, "all day", "ganztägig")
+        if entry.off is not None:
+            off = say(facts, "day off", "freier Tag")
+            whole = f"{off} ({plain(entry.calendar)})"
         if on is None:
             whole = f"{name}, {whole}"
         return cite(CALENDAR, whole, value=entry.start_s, source=source, personal=True)

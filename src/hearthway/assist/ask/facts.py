@@ -94,6 +94,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     lights: Mapping[str, Signal] = {}  # by name, as known
     receipts: tuple[Receipt, ...] = ()
     planned: tuple[CalendarEntry, ...] = ()
+    days_off: tuple[CalendarEntry, ...] = ()  # of calendars of holidays; where a day was named
     leaving: Leaving = Leaving()
     food: Food = Food()
     wait: Wait | None = None
