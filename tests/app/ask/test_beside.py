@@ -9,6 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from hearthway.app.ask.part import Asking
+from hearthway.app.charge_watch import ChargePlans
+from hearthway.assist.ask.facts import Planned
 from hearthway.assist.ask.intents import ELSEWHERE, PAST, SEVERAL, UNUSED
 from hearthway.assist.ask.slots import slots_of
 from hearthway.mesh.state.calendar import Change, keep
@@ -16,6 +18,8 @@ from hearthway.records.ask import Meaning, Names
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.life import Place
 from hearthway.records.localtime import DAY_S
+from hearthway.records.signals import Signal
+from hearthway.sense.catalogue import SOC
 
 pytestmark = pytest.mark.anyio
 ROOM = "Home.Climate.Temperature"
@@ -166,3 +170,50 @@ async def test_the_calendar_of_a_named_day_is_that_day_s(house: Any) -> None:
             f"what do I have on {time.strftime('%B %d', time.localtime(start_s - DAY_S))}"
         )
         assert "nothing in the calendar here" in empty["line"]
+
+
+async def test_the_charging_plan_is_told_its_owner_and_nobody_else(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house() as own:
+        phone, now_s = own.nodes["phone"], time.time()
+        phone.latest[SOC] = Signal(key=SOC, value=35.0, time_s=now_s, source="car")
+        plan = Planned(
+            begin_s=now_s + 3600.0,
+            ready_s=now_s + 7200.0,
+            target_pct=80.0,
+            final_pct=80.0,
+            departure_s=now_s + 36_000.0,
+            made_s=now_s,
+        )
+        monkeypatch.setattr(phone.part(ChargePlans), "planned", lambda: plan)
+        told = await own.ask("when will the car be full")
+        assert told["line"].startswith("Planned: 80 % by "), told
+        assert (await own.ask("wann ist das Auto voll"))["line"].startswith("Geplant: 80 % um ")
+        for other in ("ben", "sam"):
+            reply = await own.ask("when will the car be full", person=other)
+            assert "80 %" not in "\n".join((reply["line"], *reply["more"]))
+
+
+async def test_a_day_off_stands_in_the_calendar_of_its_day(house: Any) -> None:
+    async with house() as own:
+        begin_s = (time.time() // DAY_S + 1) * DAY_S
+        for title, off, at_s, hours in (
+            ("Midsummer", (int(begin_s / DAY_S),) * 2, begin_s, 24),
+            ("Choir", None, begin_s + 46_800.0, 1),
+        ):
+            one = CalendarEntry(
+                uid=title,
+                occurs_s=at_s,
+                start_s=at_s,
+                end_s=at_s + 3600.0 * hours,
+                title=title,
+                all_day=off is not None,
+                calendar="Finland" if off else "Mine",
+                off=off,
+            )
+            change = Change(uid=title, whole=True, entries=(one,), version=(0, 0.0))
+            keep(own.nodes["phone"].store, "anna", [change])
+        told = (await own.ask("what do I have tomorrow"))["line"]
+        assert told.startswith("Tomorrow: Midsummer, day off (Finland); Choir, at "), told
+        assert (await own.ask("what is next in my calendar"))["line"].startswith("Choir, ")

@@ -65,6 +65,7 @@ TABLE: dict[str, Intent] = {
             "when the car will be full",
             "wann das Auto voll ist",
             keys=(SOC, CHARGING),
+            wishes=(WHERE,),
             takes=("until",),
         ),
         Intent("parked", "where you parked", "wo dein Auto steht", personal=(CAR_WHERE, WHERE)),
