@@ -86,6 +86,11 @@ def test_with_the_phone_not_running(hearthway: Any, tmp_path: Path) -> None:
     assert hearthway("import", file, "--person", "Anna", "--holidays", "--data", root)[1] == (
         "2 entries kept\n"
     )
+    school = tmp_path / "school.ics"  # a day off by both is one day
+    school.write_text(ics(tomorrow, name="School").replace("UID:", "UID:s"), newline="")
+    out = hearthway("import", school, "--person", "Anna", "--holidays", "--data", root)[1]
+    assert out == "1 entry kept\ndays off known: 2; learned anew by them\n"
+    assert hearthway("import", school, "--person", "Anna", "--data", root)[0] == 0
     with Store.open(root / "node.db", node_id="phone") as store:
         model = store.model("anna", LIFE_MODEL)
         assert model is not None

@@ -68,7 +68,7 @@ def test_what_has_a_time_of_day_is_left_out_and_what_is_held_of_it_stays(read: A
     found = read(event("20251225"), timed)
     assert [series.uid for series in found.series] == ["20251225"]
     assert (found.timed, found.unread) == (1, frozenset({"work"}))
-    with pytest.raises(InputError, match="of 1 entries none is a whole day") as refused:
+    with pytest.raises(InputError, match="of 1 entry none is a whole day") as refused:
         read(timed)
     assert "without --holidays" in refused.value.next_step
 

@@ -95,7 +95,7 @@ def import_calendar(
         "gone": kept.gone,
         "unreadable": read.unreadable,
         "timed": read.timed,
-        "days_off": sum(map(len, days_off(store, life.person).values())),
+        "days_off": len(set().union(*days_off(store, life.person).values())),
         "learn": kept.other_days,
         "coming": len(coming),
         "place_unknown": sum(e.lat is None for e in coming),

@@ -93,7 +93,8 @@ def _off(read: CalendarFile, path: Path, zone: tzinfo) -> CalendarFile:
             others.add(one.uid)  # whatever is held of them stays
     timed = sum(len(one.entries) for one in read.series) - sum(len(one.entries) for one in days)
     if not days:
-        none = f": of {timed:,} entries none is a whole day" if timed else ""
+        count = f"{timed:,} {'entry' if timed == 1 else 'entries'}"
+        none = f": of {count} none is a whole day" if timed else ""
         raise InputError(
             f"{path} has no day off in these years{none}.",
             "Take a calendar of public or school holidays; an ordinary one is imported without --holidays.",
