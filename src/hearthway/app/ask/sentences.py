@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from hearthway.assist.ask.intents import ELSEWHERE
 from hearthway.assist.ask.labels import from_home_assistant
-from hearthway.assist.ask.slots import CUISINES, DAYS, PERIODS, folded
+from hearthway.assist.ask.slots import CUISINES, DAYS, PERIODS, date_of, folded
 from hearthway.records.ask import LANGUAGES, Meaning, Names
 from hearthway.records.errors import ConfigError
 
@@ -31,6 +31,7 @@ EVERY = {
     "en": ("all", "all the", "all of the", "all my", "all our", "every"),
     "de": ("alle", "das ganze", "überall das"),
 }
+A_DAY = {"en": "monday", "de": "montag"}  # any of `DAYS`
 ARTICLES = ("the", "a", "an", "der", "die", "das", "dem", "den")
 _MAY_BE_ANYTHING = re.compile(
     r"\[[^\]]*\]|\{[^}]*\}"
@@ -161,12 +162,25 @@ class Sentences:
         every = EVERY[language]
         lights += [(word, "all", {}) for word in every]
         lists: dict[str, SlotList] = {"light": _list(lights)}
-        plain = as_sentences_say(text, language, self._names)
-        fitting = recognize_all(plain, intents, slot_lists=lists, language=language)
-        found = min(fitting, key=_left_open, default=None)
-        if found is None:
+
+        def read(words: str) -> RecognizeResult | None:
+            plain = as_sentences_say(words, language, self._names)
+            fitting = recognize_all(plain, intents, slot_lists=lists, language=language)
+            return min(fitting, key=_left_open, default=None)
+
+        found, date = read(text), date_of(text)
+        if found is None and date is not None:
+            # a date stands where a sentence has a day
+            found = read(folded(text).replace(date.words, A_DAY[language]))
+            if found is None or "day" not in found.entities:
+                return None
+        elif found is None:
             return None
+        else:
+            date = None
         slots = {name: _plain(entity.value) for name, entity in found.entities.items()}
+        if date is not None:
+            slots["day"] = date.value
         matched = found.intent_sentence
         sentence = "" if matched is None else matched.text or ""
         return Meaning(

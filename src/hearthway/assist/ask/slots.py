@@ -174,7 +174,7 @@ def finds(text: str, names: Names) -> tuple[Found, ...]:
     if degrees:
         found.append(Found("degrees", degrees[1].replace(",", "."), folded(degrees[0])))
     plain = said.replace("'s", "")  # "today's"
-    date = _date(said)
+    date = date_of(text)
     for slot, known in (("period", PERIODS), ("day", DAYS)):
         words = _longest(plain, known)
         if words and not (slot == "day" and date is not None):
@@ -192,8 +192,9 @@ def finds(text: str, names: Names) -> tuple[Found, ...]:
     return tuple(found)
 
 
-def _date(said: str) -> Found | None:
+def date_of(text: str) -> Found | None:
     """A day of the year as "03-17", or of a month as "17"."""
+    said = folded(text)
     for pattern in _DATES:
         found = pattern.search(said)
         if found is None:
