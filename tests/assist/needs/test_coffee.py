@@ -10,10 +10,12 @@ import pytest
 from hearthway.assist.explain import why
 from hearthway.assist.gate import driving_load
 from hearthway.assist.memory import Meal, Memory
+from hearthway.assist.needs.meal.enquire import enquire
 from hearthway.assist.needs.meal.hunger import appetite
 from hearthway.assist.needs.meal.sorts import COFFEE_OUT, coffee_at, was_coffee
 from hearthway.assist.needs.meal.table import habit_ratio, spots_of, stay_ratio
 from hearthway.assist.settings import GateSettings
+from hearthway.assist.shape import Enquiry, Known, Scene
 from hearthway.learn.outcome import learn_said, learn_visit
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.life import Place
@@ -236,3 +238,17 @@ def _errands() -> list[tuple[int, float]]:
 
 def test_the_town_of_these_tests() -> None:
     assert distance_m(*CORNER, *MALL) > 1_000.0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"), [("coffee", {"Kahvila", "Kuppila"}), ("", set()), ("pizza", set())]
+)
+def test_asked_for_coffee_cafes_are_named(world: Any, wanted: str, names: set[str]) -> None:
+    town = world.town((*world.pois, *CAFES), {**world.hours, **OPENED})
+    scene = Scene(driving(world), Memory(person="anna"), GateSettings(), pois=town)
+    known = enquire(scene, Enquiry(place=CORNER_PLACE, wanted=wanted))
+    assert isinstance(known, Known)
+    cafes = {one.osm_id: one.name for one in CAFES}
+    assert {cafes[osm_id] for osm_id in known.arrivals if osm_id in cafes} == names
+    if wanted == "coffee":
+        assert set(known.arrivals) == set(cafes), "and no restaurant"

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from hearthway.assist.options import best
 from hearthway.assist.shape import Enquiry, Known, Scene, Unfit
-from hearthway.records.poi import Poi
+from hearthway.records.poi import MEAL, Poi
 from hearthway.records.suggestion import Option
 from hearthway.records.venue import Wait
 
 from .candidates import find
 from .hunger import living
 from .rank import option_of
+from .sorts import COFFEE, COFFEE_OUT
 from .taste import taste_of
 
 
@@ -24,6 +25,9 @@ def enquire(scene: Scene, enquiry: Enquiry) -> Known | Unfit:
     if not scene.pois.covers(place.lat, place.lon):
         return Unfit(code="off-map")
     taste = taste_of(scene.memory, situation.time_s, living(situation))
+    wanted, without = enquiry.wanted, enquiry.without
+    # A map seldom says of a café that it has coffee.
+    cafes = COFFEE_OUT.tables if wanted == COFFEE else ()
     found = find(
         situation,
         place,
@@ -33,9 +37,11 @@ def enquire(scene: Scene, enquiry: Enquiry) -> Known | Unfit:
         taste=taste,
         unwanted=scene.memory.unwanted(),
         settings=scene.settings,
+        kinds=(*MEAL, *cafes),
     )
-    wanted, without = enquiry.wanted, enquiry.without
-    fitting = [c for c in found.candidates if not wanted or _is(c.poi, wanted)]
+    fitting = [
+        c for c in found.candidates if not wanted or c.poi.kind in cafes or _is(c.poi, wanted)
+    ]
     left = [c for c in fitting if not (without and _is(c.poi, without))]
 
     def options(waits: Mapping[str, Wait]) -> tuple[Option, ...]:
