@@ -126,6 +126,8 @@ def test_every_intent_has_sentences_in_both_languages() -> None:
         ("any good sushi around here", "find_food", {"cuisine": "sushi"}),
         ("is there an indian restaurant near here", "find_food", {"cuisine": "indian"}),
         ("wo kann ich sushi essen", "find_food", {"cuisine": "sushi"}),
+        ("wo kann ich hier einen Kaffee trinken", "find_food", {"cuisine": "coffee"}),
+        ("wo gibt es Kaffee", "find_food", {"cuisine": "coffee"}),
         (
             "zeig mir griechische Restaurants bei Forum",
             "find_food",

@@ -122,6 +122,7 @@ CUISINES: dict[str, str] = {
     },
     "veganes": "vegan",
     "döner": "kebab",
+    "kaffee": "coffee",
 }
 NOT = ("not", "no", "without", "except", "nicht", "kein", "keine", "keinen", "ohne")
 NEAR = ("near", "close to", "around", "at", "by", "in der nähe von", "bei", "am", "beim")
