@@ -158,6 +158,19 @@ def test_without_any_phone_it_says_what_to_give(hearthway: Hearthway, tmp_path: 
     done.refuses("Not given: --tariff FILE, --battery KWH, --departure HH:MM", "name the phone")
 
 
+def test_of_a_phone_on_which_nobody_lives_the_settings_count(
+    hearthway: Hearthway, tmp_path: Path
+) -> None:
+    paths = NodePaths(private_dir(tmp_path / "phone"))
+    (paths.root / "tariff.toml").write_text(TARIFF)
+    save_config(paths, Config(node=NodeTable(id="phone", role=Role.PHONE), charging=SET))
+    typed = ("--charge", "35", "--battery", "58", "--now", NOW)
+    done = hearthway("charge", "plan", "--data", paths.root, "--departure", "07:10", *typed)
+    assert done.code == 0, done.err
+    assert "80 % by 00:45 (departure 07:10)" in done.out
+    hearthway("charge", "plan", "--data", paths.root, *typed).refuses("Nobody lives on this phone")
+
+
 def test_another_kind_of_node_is_refused(hearthway: Hearthway, tmp_path: Path) -> None:
     paths = NodePaths(private_dir(tmp_path / "car"))
     save_config(paths, Config(node=NodeTable(id="car", role=Role.CAR)))

@@ -25,6 +25,8 @@ from .common import ago, data_option, json_option, phone, write_json
 
 SHOWN_KWH = 0.005
 PRICE_WIDTH = len("0.1400 to 0.2400")
+TARIFF, CHARGER = "--tariff FILE", "--charger KW"
+SET_THERE = frozenset((TARIFF, CHARGER))  # what node.toml may say of them
 YEARS = range(1971, 9_999)  # in which every zone has a local time, and a day after it
 
 
@@ -147,8 +149,8 @@ def plan(
     typed no phone is needed. Run it again when a price, the sun or the car has changed: it plans from what is known then.
     """
     typed: dict[str, object] = {
-        "--tariff FILE": tariff_file,
-        "--charger KW": charger,
+        TARIFF: tariff_file,
+        CHARGER: charger,
         "--charge PCT": charge,
         "--battery KWH": battery,
         "--departure HH:MM": departure,
@@ -167,7 +169,7 @@ def plan(
     zone = here.known.zone or tariff.zone
     now_s = wall_s if now is None else _moment(now, zone, "--now")
     if now is not None and here.paths is not None:
-        here.look_up(now_s)
+        here.look_up(now_s, missing)
     charge_pct = charge if charge is not None else here.value("charge", "--charge PCT")
     battery_kwh = battery if battery is not None else here.value("battery", "--battery KWH")
     departure_s = (
@@ -220,10 +222,15 @@ class _Here:
         self.table = ChargingTable() if config is None else config.charging
         self.known = CarKnown()
 
-    def look_up(self, now_s: float) -> None:
-        """What it knows as of then."""
-        if self.paths is not None and self._config is not None:
+    def look_up(self, now_s: float, missing: Sequence[str]) -> None:
+        """What it knows as of then; where its settings alone are missing, somebody need not live there."""
+        if self.paths is None or self._config is None:
+            return
+        try:
             self.known = known_at(self.paths, self._config, now_s)
+        except InputError:
+            if not SET_THERE.issuperset(missing):
+                raise
 
     def file(self, name: str) -> str:
         """A file that its node.toml names."""
@@ -244,16 +251,16 @@ def _asked_here(data: Path | None, now_s: float, missing: Sequence[str]) -> _Her
             f"Not given: {', '.join(missing)}; and no phone here could be asked. {why.message}",
             f"Give {' '.join(missing)}, or name the phone with --data DIR.",
         ) from None
-    here.look_up(now_s)
+    here.look_up(now_s, missing)
     return here
 
 
 def _unset(tariff_at: str, charger_kw: float | None) -> InputError:
     lacks = []
     if not tariff_at:
-        lacks.append(("The tariff", "--tariff FILE", "charging.tariff"))
+        lacks.append(("The tariff", TARIFF, "charging.tariff"))
     if charger_kw is None:
-        lacks.append(("What the charger gives", "--charger KW", "charging.charger_kw"))
+        lacks.append(("What the charger gives", CHARGER, "charging.charger_kw"))
     what = " and ".join(
         one if n == 0 else one[0].lower() + one[1:] for n, (one, _, _) in enumerate(lacks)
     )
@@ -281,8 +288,8 @@ def _used(typed: Mapping[str, object], asked: Asked, here: _Here, done: Made) ->
         for name, shown, option, told in rows
     ]
     for name, shown, option in (
-        ("tariff", Path(asked.tariff).name, "--tariff FILE"),
-        ("charger", f"{car.charger_kw:g} kW", "--charger KW"),
+        ("tariff", Path(asked.tariff).name, TARIFF),
+        ("charger", f"{car.charger_kw:g} kW", CHARGER),
     ):
         source = "node.toml" if typed[option] is None else "given"
         found.append(Used(name=name, shown=shown, source=source))
