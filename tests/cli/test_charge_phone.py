@@ -124,6 +124,32 @@ def test_the_calendar_is_asked(hearthway: Hearthway, tmp_path: Path, commuter: b
     assert "03:4" in line
 
 
+def test_on_a_day_off_it_need_not_be_ready_for_work(
+    hearthway: Hearthway, tmp_path: Path, commuter: bytes
+) -> None:
+    root = made_phone(tmp_path, SET, commuter, SOC, CAPACITY)
+    start_s = EVENING_S + 6 * HOUR_S
+    monday = int((start_s + 2 * HOUR_S) // DAY_S)
+    entry = CalendarEntry(
+        uid="u",
+        occurs_s=start_s,
+        start_s=start_s,
+        end_s=start_s + DAY_S,
+        title="Holiday",
+        all_day=True,
+        calendar="Finland",
+        off=(monday, monday),
+    )
+    with Store.open(root / "node.db", node_id="phone") as store:
+        keep(store, "ada", [Change(uid="u", whole=True, entries=(entry,), version=(0, 0.0))])
+        store.put_model("ada", LIFE_MODEL, EVENING_S - HOUR_S, commuter)  # keep has dropped it
+    done = hearthway("charge", "plan", "--data", root, "--now", NOW)
+    assert done.code == 0, done.err
+    (line,) = (line for line in done.out.splitlines() if line.startswith("  departure"))
+    assert "11:00" in line
+    assert line.endswith("the first trip of free days (6 of 11)")
+
+
 @pytest.mark.parametrize(
     ("table", "life", "told", "says"),
     [

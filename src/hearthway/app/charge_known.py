@@ -15,6 +15,7 @@ from hearthway.records.signals import Signal
 from hearthway.sense.catalogue import PRICE, is_fresh
 
 from .brain import LIFE_MODEL, feed, history_of
+from .calendar import days_off_of
 from .collecting import rules_of
 from .config import Config
 from .control import Control, running
@@ -123,7 +124,8 @@ def known_at(paths: NodePaths, config: Config, now_s: float) -> CarKnown:
 def _stored_life(store: Store, person_id: str, rules: Rules) -> Life:
     """What was learned, with what was stored since; nothing is written."""
     kept = store.model(person_id, LIFE_MODEL)
-    life = Life(person_id) if kept is None else Life.load(kept.data)
+    off = days_off_of(store, person_id)
+    life = Life(person_id, days_off=off) if kept is None else Life.load(kept.data, days_off=off)
     for item in history_of(store, person_id, since_s=None if kept is None else kept.until_s):
         feed(life, item, rules)
     return life
