@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.context.ways import Points, way
 
 from hearthway.context.destination import DestinationModel, Posterior, _shared
 from hearthway.context.places import KnownPlace
 from hearthway.context.prior import Departure, PastTrip
 from hearthway.context.routes import Follower, Track
-from hearthway.records.geo import distance_m, offset
+from hearthway.records.geo import offset
 
 HOME = (60.20, 24.90)
 NEAR, FAR = 1, 2
-Points = list[tuple[float, float]]
 LEAVING = Departure(0, 1e9, 30_000.0, 2)
 
 
 def _east(metres: float) -> tuple[float, float]:
     return offset(*HOME, 0.0, metres)
-
-
-def _way(points: Points, step_m: float = 50.0) -> Points:
-    """Every 50 m of the line through these."""
-    found = [points[0]]
-    for a, b in pairwise(points):
-        steps = max(1, round(distance_m(*a, *b) / step_m))
-        found += [
-            (a[0] + (b[0] - a[0]) * i / steps, a[1] + (b[1] - a[1]) * i / steps)
-            for i in range(1, steps + 1)
-        ]
-    return found
 
 
 def _trip(destination: int, day: int, path: Points) -> PastTrip:
@@ -63,7 +49,7 @@ def _told(
     trips = [_trip(1 + day % 2, 20 - day, ways[day % 2]) for day in range(20)]
     model = DestinationModel(trips)
     track, follower = Track(), Follower(model.index)
-    for at, point in enumerate(_way(driven)):
+    for at, point in enumerate(way(driven)):
         if track.extend(1e9 + 5.0 * at, *point):
             follower.step(*point)
     return model.posterior(LEAVING, places, track, follower)
@@ -73,7 +59,7 @@ def _p(told: Posterior, place: int) -> float:
     return dict(told.places)[place]
 
 
-STRAIGHT = (_way([HOME, _east(3_000)]), _way([HOME, _east(6_000)]))
+STRAIGHT = (way([HOME, _east(3_000)]), way([HOME, _east(6_000)]))
 
 
 def test_on_the_road_to_both_passing_the_nearer_one_does_not_make_it_the_end() -> None:
@@ -91,7 +77,7 @@ def test_behind_the_nearer_one_it_is_the_farther_one() -> None:
 
 def test_where_the_ways_part_they_are_told_apart() -> None:
     north = offset(*_east(1_000), 3_000.0, 0.0)
-    ways = (_way([HOME, _east(3_000)]), _way([HOME, _east(1_000), north]))
+    ways = (way([HOME, _east(3_000)]), way([HOME, _east(1_000), north]))
     before = _told(_east(3_000), north, ways, [HOME, _east(950)])
     assert 0.3 < _p(before, NEAR) < 0.7
     assert _p(_told(_east(3_000), north, ways, [HOME, _east(2_500)]), NEAR) > 0.9
@@ -103,7 +89,7 @@ def test_many_trips_do_not_keep_a_way_that_parted() -> None:
     """Forty past trips straight on, two by the branch; 700 m up the branch, of which the crossing was 1.5 km behind home."""
     corner, straight = _east(1_500), _east(4_000)
     branch = offset(*corner, 2_000.0, 0.0)
-    ways = (_way([HOME, straight]), _way([HOME, corner, branch]))
+    ways = (way([HOME, straight]), way([HOME, corner, branch]))
     spots = (HOME, straight, branch)
     places = [
         KnownPlace(index=i, lat=lat, lon=lon, visits=visits, last_s=1e9 - 86_400.0)
@@ -114,7 +100,7 @@ def test_many_trips_do_not_keep_a_way_that_parted() -> None:
 
     def sure(driven: Points) -> dict[int, float]:
         track, follower = Track(), Follower(model.index)
-        for at, point in enumerate(_way(driven)):
+        for at, point in enumerate(way(driven)):
             if track.extend(1e9 + 5.0 * at, *point):
                 follower.step(*point)
         told = model._follow(follower, model._prior(LEAVING, places, (), None))
@@ -130,7 +116,7 @@ def test_many_trips_do_not_keep_a_way_that_parted() -> None:
 def test_a_road_that_bends_away_is_still_the_way_there() -> None:
     """The usual way to the farther one leads past the nearer one first, out of its bee-line."""
     corner, far = _east(3_500), offset(*HOME, 3_500.0, 500.0)
-    ways = (_way([HOME, _east(3_000)]), _way([HOME, corner, offset(*corner, 3_500.0, 0.0), far]))
+    ways = (way([HOME, _east(3_000)]), way([HOME, corner, offset(*corner, 3_500.0, 0.0), far]))
     told = _told(_east(3_000), far, ways, [HOME, _east(2_700)])
     assert 0.3 < _p(told, NEAR) < 0.7
 
@@ -168,7 +154,7 @@ def test_what_the_streets_say_is_kept_until_more_is_driven_and_is_what_it_would_
     model = DestinationModel(trips)
     track, follower = Track(), Follower(model.index)
     deaf = replace(model.tuning, following=0.0)
-    for at, point in enumerate(_way([HOME, _east(2_000)], step_m=30.0)):
+    for at, point in enumerate(way([HOME, _east(2_000)], step_m=30.0)):
         if track.extend(1e9 + 5.0 * at, *point):
             follower.step(*point)
         fresh = DestinationModel(trips)

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.context.ways import Points, way
 
 from hearthway.context.destination import DestinationModel, Posterior
 from hearthway.context.passing import Passing
 from hearthway.context.places import KnownPlace
 from hearthway.context.prior import Departure, PastTrip
 from hearthway.context.routes import Follower, Track
-from hearthway.records.geo import distance_m, offset
+from hearthway.records.geo import offset
 
 DEPOT, HOME, FAR = 0, 1, 2
 AT = (60.20, 24.90)
 LEAVING = Departure(DEPOT, 1e9, 30_000.0, 2)
-Points = list[tuple[float, float]]
 
 
 def _at(north_m: float, east_m: float) -> tuple[float, float]:
     return offset(*AT, north_m, east_m)
-
-
-def _way(points: Points, step_m: float = 50.0) -> Points:
-    found = [points[0]]
-    for a, b in pairwise(points):
-        steps = max(1, round(distance_m(*a, *b) / step_m))
-        found += [
-            (a[0] + (b[0] - a[0]) * i / steps, a[1] + (b[1] - a[1]) * i / steps)
-            for i in range(1, steps + 1)
-        ]
-    return found
 
 
 def _leg(destination: int, day: int, path: Points) -> PastTrip:
@@ -62,10 +49,10 @@ def _life(past_home: bool) -> tuple[list[KnownPlace], list[PastTrip]]:
     trips = []
     for day in range(20, 0, -1):
         if day % 2:
-            trips.append(_leg(HOME, day, _way([AT, home])))
+            trips.append(_leg(HOME, day, way([AT, home])))
         else:
             door = FAR + day // 2 - 1
-            trips.append(_leg(door, day, _way([AT, aside, spots[door]])))
+            trips.append(_leg(door, day, way([AT, aside, spots[door]])))
     return places, trips
 
 
@@ -73,7 +60,7 @@ def _told(past_home: bool, driven: Points) -> Posterior:
     places, trips = _life(past_home)
     model = DestinationModel(trips)
     track, follower = Track(), Follower(model.index)
-    for at, point in enumerate(_way(driven)):
+    for at, point in enumerate(way(driven)):
         if track.extend(1e9 + 5.0 * at, *point):
             follower.step(*point)
     return model.posterior(LEAVING, places, track, follower)
@@ -115,7 +102,7 @@ def test_what_was_kept_is_what_would_be_found_anew(ends: list[tuple[float, float
     kept = Passing(trips)
     for day, (north_m, east_m) in enumerate(ends):
         kept.by(places[HOME], HOME, [1.0] * len(trips))
-        trips.append(_leg(FAR, -day, _way([AT, _at(north_m, east_m)])))
+        trips.append(_leg(FAR, -day, way([AT, _at(north_m, east_m)])))
         votes = [0.5 + at for at in range(len(trips))]
         assert kept.by(places[HOME], HOME, votes) == Passing(trips).by(places[HOME], HOME, votes)
         metres = [100.0 * n for n in range(60)]
