@@ -5,6 +5,7 @@ const MAX_BOX_DEG = 0.9;
 const MIN_SCALE = 0.0004; // pixels a metre
 const MAX_SCALE = 4;
 const INSET = { left: 36, right: 74, top: 72, bottom: 52 }; // pixels that other things stand on
+const LABEL_FONT = "600 12.5px system-ui, sans-serif";
 
 export class HouseholdMap {
   constructor(canvas, attribution, offmap) {
@@ -241,12 +242,21 @@ export class HouseholdMap {
     context.arc(x, y, 3.5, 0, 7);
     context.fillStyle = colour("flag");
     context.fill();
-    if (!this.what.destination.label) return;
-    const above = this.options.some((option) => {
+    const { label } = this.what.destination;
+    if (!label) return;
+    const free = [y - 20, y + 21].filter((at) => this.#isFree(label, x, at));
+    if (free.length) this.#label(label, x, free[0], colour); // else the card's heading says it
+  }
+
+  // Would a label there hide a pin, or the name of the chosen one?
+  #isFree(text, x, y) {
+    const half = this.#half(text);
+    return this.options.every((option, index) => {
       const [px, py] = this.#screen([option.lat, option.lon]);
-      return Math.abs(px - x) < 110 && py < y && y - py < 80;
+      const pin = Math.abs(px - x) < half + 18 && Math.abs(py - y) < 24;
+      const name = index === this.chosen && Math.abs(px - x) < half + this.#half(option.name) + 8 && Math.abs(py + 29 - y) < 18;
+      return !pin && !name;
     });
-    this.#label(this.what.destination.label, x, above ? y + 21 : y - 20, colour);
   }
 
   #person(colour) {
@@ -265,12 +275,16 @@ export class HouseholdMap {
     context.stroke();
   }
 
+  #half(text) {
+    this.context.font = LABEL_FONT;
+    return this.context.measureText(text).width / 2;
+  }
+
   #label(text, x, y, colour) {
     const { context } = this;
-    context.font = "600 12.5px system-ui, sans-serif";
+    const half = this.#half(text);
     context.textAlign = "center";
     context.textBaseline = "middle";
-    const half = context.measureText(text).width / 2;
     const inside = Math.max(half + 6, Math.min(this.width - half - 6, x));
     context.lineWidth = 4;
     context.strokeStyle = colour("halo");
