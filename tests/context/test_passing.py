@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.context.ways import Points, way
 
 from hearthway.context.destination import DestinationModel, Posterior
@@ -73,6 +75,28 @@ def test_near_home_on_a_road_never_taken_says_less_to_who_often_drives_past() ->
     never = dict(_told(False, driven).places)[HOME]
     assert never > 0.6
     assert often < never - 0.1
+
+
+def test_nothing_is_taken_from_a_place_to_which_no_leg_led() -> None:
+    """On the road past it the streets speak for the others alone, so what it comes near is all that speaks for it."""
+    driven = [AT, _at(0.0, 2_700.0)]
+    places, trips = _life(True)
+    unseen = [trip for trip in trips if trip.destination != HOME]
+
+    def odds(passing: float) -> float:
+        """Of home against somewhere new, of which passing tells nothing."""
+        model = DestinationModel(list(unseen))
+        model.tuning = replace(model.tuning, passing=passing)
+        track, follower = Track(), Follower(model.index)
+        for at, point in enumerate(way(driven)):
+            if track.extend(1e9 + 5.0 * at, *point):
+                follower.step(*point)
+        told = model.posterior(LEAVING, places, track, follower)
+        return dict(told.places)[HOME] / told.new
+
+    assert odds(2.0) == pytest.approx(
+        odds(1e9)
+    )  # however firmly one holds to what is so of most lives
 
 
 def test_the_votes_of_legs_that_came_as_near() -> None:

@@ -18,7 +18,7 @@ one recorded life (GeoLife 001), which therefore cannot serve as their test.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from copy import copy
 from math import exp, log
 
@@ -176,8 +176,8 @@ class DestinationModel:
             spots = {place: places[place] for place in scores if place != GOAL}
             if goal is not None and goal.index in scores:
                 spots[goal.index] = goal.place
-            fit = self._fit(route, spots, scores, prior.votes)
             followed = self._follow(follower, prior)
+            fit = self._fit(route, spots, scores, prior.votes, followed)
             fit = _shared(fit, {place: one.own_way for place, one in followed.items()})
             for place in scores:
                 scores[place] += fit[place]
@@ -223,8 +223,13 @@ class DestinationModel:
         spots: dict[int, KnownPlace],
         before: dict[int, float],
         votes: list[float],
+        led: Container[int],
     ) -> dict[int, float]:
-        """How well the route fits each place; what is costly to know, of those that count."""
+        """How well the route fits each place; what is costly to know, of those that count.
+
+        `led`: the places to which past legs led. Following these streets speaks for them, and never for one to which none did:
+        what it comes near is all that speaks for that one, and is not taken from it.
+        """
         flown = {place: route.by_bee_line(spot) for place, spot in spots.items()}
         fit = {place: one.score for place, one in flown.items()}
         likely = _likely(before, fit, spots)
@@ -232,7 +237,7 @@ class DestinationModel:
             fit |= route.by_road(self.roads, likely)
         for place, spot in likely.items():
             near = flown[place]
-            if near.nearing > 0.0:
+            if near.nearing > 0.0 and place in led:
                 passed = self._passing.by(spot, place, votes)
                 fit[place] -= self._comes_near(passed, near.left_m, exp(-near.nearing))
         return fit
