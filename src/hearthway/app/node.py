@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
+from hearthway.mesh.links.beside import beside
 from hearthway.mesh.links.link import Link
 from hearthway.mesh.links.relay import RelayLink
 from hearthway.mesh.links.routed import RoutedLink
@@ -162,14 +162,7 @@ class Node:
                 log.exception("task failed", extra={"fields": {"task": name}})
                 self.note(f"{name} failed; node.log has the line.")
 
-        def ended(task: asyncio.Task[Any]) -> None:
-            self._tasks.discard(task)
-            if inspect.iscoroutine(work):
-                work.close()  # cancelled before its first step, it would count as forgotten
-
-        task = asyncio.create_task(guarded(), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(ended)
+        beside(self._tasks, guarded(), work).set_name(name)
 
     def note(self, text: str) -> None:
         """A sentence for whoever watches this node."""

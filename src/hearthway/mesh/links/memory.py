@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from functools import partial
-from typing import Any
 
 from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.mesh.trust.roster import Roster
 from hearthway.records.errors import MeshError
 from hearthway.records.household import Peer
 
+from .beside import beside
 from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, PeerHandler
 
 
@@ -118,7 +118,7 @@ class MemoryLink:
         self._inbox = asyncio.Queue()
         self._hub.enter(self)
         self._open = True
-        self._spawn(self._deliver())
+        beside(self._tasks, self._deliver())
 
     async def close(self) -> None:
         """Leave the hub."""
@@ -254,7 +254,8 @@ class MemoryLink:
                 continue  # cut while under way
             if answer is not None:
                 if self._on_ask is not None:  # called here and now, so that asks keep their turn
-                    self._spawn(self._reply(sender, self._on_ask(sender, frame), answer))
+                    work = self._on_ask(sender, frame)
+                    beside(self._tasks, self._reply(sender, work, answer), work)
                 continue
             for callback in self._on_frame:
                 callback(sender, frame)
@@ -271,11 +272,6 @@ class MemoryLink:
             await asyncio.sleep(self._hub.latency_s)
         if not answer.done() and self._hub.joined(sender, self._device_id):
             answer.set_result(reply)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _check_size(frame: bytes) -> None:

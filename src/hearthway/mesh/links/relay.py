@@ -26,6 +26,7 @@ from hearthway.records.errors import MeshError, WireError
 from hearthway.records.household import Peer
 
 from .allowance import Allowance
+from .beside import beside
 from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, Link, PeerHandler, RouterState
 
 _DIRECT, _REACH, _ONWARD, _HANDED = b"=", b"?", b">", b"<"
@@ -466,9 +467,7 @@ class RelayLink:
             answer.set_result(reply)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        beside(self._tasks, work)
 
 
 def _pack(onward: _Onward) -> bytes:

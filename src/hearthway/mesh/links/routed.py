@@ -23,6 +23,7 @@ from hearthway.records.errors import MeshError
 from hearthway.records.household import Peer
 
 from .allowance import Allowance
+from .beside import beside
 from .link import AskHandler, FrameHandler, Health, Link, PeerHandler, RouterState
 from .link_asks import NUMBER_BYTES, Asks
 from .relay import Located, Neighbouring, Parkable, Renewable
@@ -356,7 +357,8 @@ class RoutedLink:
                 callback(sender, rest)
         elif kind == _ASK and len(rest) >= NUMBER_BYTES and self._on_ask is not None:
             number, question = rest[:NUMBER_BYTES], rest[NUMBER_BYTES:]
-            self._spawn(self._answer(name, sender, number, self._on_ask(sender, question)))
+            work = self._on_ask(sender, question)
+            beside(self._tasks, self._answer(name, sender, number, work), work)
         elif kind == _ANSWER and len(rest) >= NUMBER_BYTES:
             self._asks.answered(sender, rest[:NUMBER_BYTES], rest[NUMBER_BYTES:])
 
@@ -364,8 +366,3 @@ class RoutedLink:
         """The way it came: whoever asks may not be seen here yet."""
         with suppress(MeshError):  # an ask that does not verify gets no answer
             await self._send(sender, _ANSWER + number + await work, reliable=True, by=name)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

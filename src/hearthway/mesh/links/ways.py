@@ -23,6 +23,7 @@ from typing import Any
 from hearthway.mesh.trust.identity import DeviceIdentity
 from hearthway.records.errors import MeshError
 
+from .beside import beside
 from .probe import split_address
 from .stream import Stream, Streams
 
@@ -391,10 +392,7 @@ class Ways:
             way.waiting_bytes -= len(payload)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return beside(self._tasks, work)
 
 
 def _full(device_id: str, *, reliable: bool) -> tuple[bool, None]:

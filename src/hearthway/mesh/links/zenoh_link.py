@@ -27,6 +27,7 @@ from hearthway.mesh.trust.roster import Member, Roster
 from hearthway.records.errors import MeshError
 from hearthway.records.household import Peer
 
+from .beside import beside
 from .link import FRAME_MAX_BYTES, AskHandler, FrameHandler, Health, PeerHandler
 from .link_asks import NUMBER_BYTES, Asks, away
 from .nearby import Nearby
@@ -316,10 +317,7 @@ class ZenohLink:
 
     async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
         """Once begun it runs to its end, even if the caller is cancelled: half of it would leave the node mute."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._reopenings.add(task)
-        task.add_done_callback(self._reopenings.discard)
-        await asyncio.shield(task)
+        await asyncio.shield(beside(self._reopenings, work))
 
     def _drop_strangers(self, roster: Roster) -> None:
         """In the very turn in which the roster comes, whoever is not on it is neither heard nor sent to."""
@@ -479,7 +477,7 @@ class ZenohLink:
                 return
             if isinstance(why, MeshError):
                 return
-        self._spawn(self._answer(sender, number, work))
+        beside(self._tasks, self._answer(sender, number, work), work)
 
     async def _answer(self, sender: str, number: bytes, work: Awaitable[bytes]) -> None:
         with suppress(MeshError):  # an ask that does not verify gets no answer
@@ -506,10 +504,7 @@ class ZenohLink:
         ]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return beside(self._tasks, work)
 
 
 def _names(roster: Roster) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from hearthway.mesh.links.beside import beside
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.wire.envelope import Meta
 from hearthway.mesh.wire.node import MeshNode
@@ -273,7 +274,4 @@ class ReplicaSync:
         return View(me=me, roster=roster, rules=self._rules())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return beside(self._tasks, work)

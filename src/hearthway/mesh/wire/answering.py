@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from hearthway.mesh.links.beside import close_with
 from hearthway.mesh.policy.precision import coarsen
 from hearthway.records import codec
 from hearthway.records.errors import HearthwayError, MeshError, RuleDeniedError, WireError
@@ -121,9 +122,10 @@ class Answerer:
             elif ask.head.command:
                 packed = self._packed_end(ask, result, reply_key, grant)
                 running = self._once.again(ask.session.device_id, ask.head.command, packed)
+                close_with(running, result)
                 self._spawn(self._command_end(ask, running, grant))
             else:
-                self._spawn(self._finish(ask, result, reply_key, grant))
+                close_with(self._spawn(self._finish(ask, result, reply_key, grant)), result)
 
     def _admit(self, ask: Ask) -> Decision | None:
         """The grant it came by, if no rule let it; RuleDeniedError where nothing does."""

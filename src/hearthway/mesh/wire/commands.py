@@ -54,17 +54,19 @@ class Once:
         self._journal = journal
         self._running: dict[tuple[str, bytes], asyncio.Future[bytes]] = {}
 
-    def joined(self, sender: str, command_id: bytes) -> Awaitable[bytes] | None:
+    def joined(self, sender: str, command_id: bytes) -> asyncio.Future[bytes] | None:
         """The end of that command, if it is being carried out now."""
         running = self._running.get((sender, command_id))
         return None if running is None else asyncio.shield(running)
 
-    def run(self, sender: str, command_id: bytes, work: Work) -> Awaitable[bytes]:
+    def run(self, sender: str, command_id: bytes, work: Work) -> asyncio.Future[bytes]:
         """What `work` gave, now or the first time; MeshError where it was begun and nobody knows how it ended."""
         at = (sender, command_id)
         return self.joined(*at) or self._run(at, self._noted(at, work))
 
-    def again(self, sender: str, command_id: bytes, work: Awaitable[bytes]) -> Awaitable[bytes]:
+    def again(
+        self, sender: str, command_id: bytes, work: Awaitable[bytes]
+    ) -> asyncio.Future[bytes]:
         """What `work`, whose repeat does no harm, gives: nothing is noted, only who asks meanwhile joins.
 
         Of one that outlasts a try the end stays for the next try, or a sender would begin it for ever.
@@ -74,7 +76,7 @@ class Once:
 
     def _run(
         self, at: tuple[str, bytes], work: Awaitable[bytes], slow_s: float = math.inf
-    ) -> Awaitable[bytes]:
+    ) -> asyncio.Future[bytes]:
         running = self._running[at] = asyncio.ensure_future(work)
 
         def ended(_: object) -> None:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hearthway.mesh.links.beside import beside
 from hearthway.mesh.links.link import Health, Link
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.trust.identity import DeviceIdentity
@@ -481,10 +482,7 @@ class MeshNode:
         self._spawn(self._link.close())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return beside(self._tasks, work)
 
 
 def _log_unlinked(linked: asyncio.Task[None]) -> None:
