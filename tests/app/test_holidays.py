@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -152,5 +153,16 @@ def test_a_running_phone_learns_anew(household: Any) -> None:
             assert not kept["learn"]
             assert phone.brain is before
             assert not phone.brain.expects(phone.clock.now_s())  # nothing to get ready for
+            there = now.astimezone(ZoneInfo("Europe/Helsinki")).date()  # of HOME
+            tomorrow = there + timedelta(days=1)
+            file.write_text(ics(monday, tomorrow), newline="")
+            none = await nodes.ask("phone", "ask", text="is today a holiday")
+            assert (none["intent"], none["outcome"]) == ("day_off", "answered")
+            assert none["line"].startswith("Today: no day off in Finland.")
+            await nodes.ask("phone", "import", file=str(file), name="Anna", holidays=True)
+            asked = await nodes.ask("phone", "ask", text="is tomorrow a holiday")
+            following = await nodes.ask("phone", "ask", text="when is the next holiday")
+            assert asked["line"].endswith(f": Holiday-{tomorrow} (Finland).")
+            assert following["line"] == asked["line"]
 
     asyncio.run(main())

@@ -118,6 +118,76 @@ def test_a_day_off_is_told_with_its_calendar() -> None:
     assert ask(days_off=(off,)).line == "Choir, at 20:00."
 
 
+def off_day(title: str, first: int, last: int, calendar: str = "Finland") -> CalendarEntry:
+    """Off on those days from today."""
+    start_s = (TODAY + first) * 86_400.0 - 2 * 3600.0
+    return CalendarEntry(
+        uid=title,
+        occurs_s=start_s,
+        start_s=start_s,
+        end_s=start_s + (last - first + 1) * 86_400.0,
+        title=title,
+        all_day=True,
+        calendar=calendar,
+        off=(TODAY + first, TODAY + last),
+        read_s=NOW_S,
+    )
+
+
+def whether_off(
+    *days_off: CalendarEntry,
+    calendars: tuple[str, ...] = ("Finland",),
+    language: str = "en",
+    **slots: str,
+) -> Reply:
+    facts = Facts(
+        now_s=NOW_S,
+        zone="Europe/Helsinki",
+        language=language,
+        person="anna",
+        permits={"Person.Calendar": "r"},
+        days_off=days_off,
+        off_calendars=calendars,
+    )
+    return answer(facts, Meaning(intent="day_off", slots=slots))
+
+
+def test_whether_a_day_is_off_is_told_by_the_calendars_of_holidays_alone() -> None:
+    fair, term = off_day("Fair day", 3, 3), off_day("Autumn break", 10, 16, "School")
+    both = ("Finland", "School")
+    told = whether_off(term, fair, calendars=both)
+    assert told.line == "Monday 17 November: Fair day (Finland)."
+    assert {source.key for source in told.sources} == {"Person.Calendar"}
+    assert {source.person for source in told.sources} == {"anna"}
+    asked = whether_off(term, fair, calendars=both, day="monday")
+    assert asked.line == "Monday 17 November: Fair day (Finland)."
+    assert whether_off(fair, day="tuesday").line == "Tuesday: no day off in Finland."
+    saturday = whether_off(fair, term, calendars=both, day="saturday")
+    assert saturday.line == "Saturday: no day off in Finland or School. It is a weekend."
+    within = whether_off(term, calendars=both, day="11-26")
+    assert within.line == "Wednesday 26 November: Autumn break (School)."
+    week = whether_off(off_day("A", 3, 3), off_day("B", 4, 9), day="next-week")
+    assert week.line == "Monday 17 November: A (Finland); Tuesday 18 November: B (Finland)."
+    german = whether_off(fair, language="de", day="monday")
+    assert german.line == "Montag, 17. November: Fair day (Finland)."
+    assert whether_off(fair, language="de", day="sunday").line.endswith("Es ist Wochenende.")
+
+
+def test_a_day_off_that_goes_on_is_the_next() -> None:
+    assert whether_off(off_day("Break", -3, 2)).line == "Friday 14 November: Break (Finland)."
+
+
+def test_without_a_calendar_of_holidays_nothing_is_known_and_how_to_get_one_is_said() -> None:
+    none = whether_off(calendars=(), day="monday")
+    assert none.outcome is Outcome.UNKNOWN
+    assert "--holidays" in none.more[0]
+    over = whether_off()
+    assert (over.outcome, over.line) == (
+        Outcome.UNKNOWN,
+        "No day ahead is off in Finland, as far as it goes.",
+    )
+
+
 def test_of_an_empty_calendar_nothing_is_known() -> None:
     assert ask((), day="monday").outcome is Outcome.UNKNOWN
     over = ask((entry("Breakfast", 14, 7), *PLANNED[2:]), day="today")

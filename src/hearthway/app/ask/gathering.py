@@ -24,6 +24,7 @@ from hearthway.assist.settings import GateSettings
 from hearthway.assist.shape import Enquiry, Known, Scene, Unfit
 from hearthway.atlas.store import Atlas
 from hearthway.context.reach import reach_of
+from hearthway.mesh.state.calendar import days_off
 from hearthway.records.ask import Meaning, Names
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Person, Place
@@ -48,6 +49,7 @@ MOVES_KMH = 3.6
 AWAY_M = 50.0  # nearer, it is where one is
 CHARGED_S = 6 * 3600.0
 DAYS_AHEAD = 7
+OFF_AHEAD = 400  # days: the next day off, and a date of next year
 LATITUDE, LONGITUDE = f"{CAR_POSITION}.Latitude", f"{CAR_POSITION}.Longitude"
 
 
@@ -77,6 +79,7 @@ class Gatherer:
             "heading": self._heading,
             "location_use": self._receipts,
             "calendar_next": self._calendar,
+            "day_off": self._days_off,
             "leave_when": self._leaving,
             "find_food": self._food,
             "wait_at": self._wait,
@@ -266,6 +269,14 @@ class Gatherer:
         off = coming(store, owner, self._now_s, days, off=True) if asked else ()
         found = coming(store, owner, self._now_s, days)
         return replace(facts, planned=tuple(found), days_off=tuple(off))
+
+    def _days_off(self, facts: Facts, meaning: Meaning) -> Facts:
+        if self._owner is None or not self._may(CALENDAR):
+            return facts
+        store, owner = self._node.store, self._owner
+        off = coming(store, owner, self._now_s, OFF_AHEAD, off=True)
+        names = tuple(days_off(store, owner.person_id))
+        return replace(facts, days_off=tuple(off), off_calendars=names)
 
     def _leaving(self, facts: Facts, meaning: Meaning) -> Facts:
         facts = self._calendar(facts, meaning)

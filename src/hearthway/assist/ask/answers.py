@@ -32,6 +32,7 @@ ANSWERS: dict[str, Answerer] = {
     "light_state": house_answers.light_state,
     "location_use": day_answers.location_use,
     "calendar_next": calendar_answers.calendar_next,
+    "day_off": calendar_answers.day_off,
     "leave_when": day_answers.leave_when,
     "why": day_answers.why,
     "find_food": out_answers.find_food,

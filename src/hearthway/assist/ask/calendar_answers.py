@@ -12,7 +12,7 @@ from hearthway.records.localtime import DAY_S, weekday
 from .facts import Cited, Facts
 from .intents import CALENDAR
 from .slots import MONTHS
-from .words import Draft, answered, say, unknown
+from .words import Draft, answered, listed, say, unknown
 
 WEEKDAYS = {
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
@@ -77,6 +77,65 @@ def _on(cite: Cited, asked: str) -> Draft:
     return answered(cite, f"{when}: {'; '.join(told[:LINE_MAX])}.", *told[LINE_MAX:])
 
 
+def day_off(facts: Facts, meaning: Meaning) -> Draft:
+    """Which of the days that are meant are off by the calendars of holidays here; without one, the next that is."""
+    cite = Cited(facts)
+    if not facts.off_calendars:
+        return unknown(
+            cite,
+            "That is not known: no calendar of holidays is here.",
+            "Das ist nicht bekannt: Hier ist kein Kalender mit Feiertagen.",
+            say(
+                facts,
+                "`hearthway import FILE.ics --holidays` takes one in.",
+                "`hearthway import DATEI.ics --holidays` nimmt einen auf.",
+            ),
+        )
+    asked, today = meaning.slots.get("day", ""), facts.day(facts.now_s)
+    by = listed(facts.language, [plain(one) for one in facts.off_calendars])
+    cite(CALENDAR, by, source="calendar of holidays", personal=True)
+    off = sorted(
+        ((one.off, one) for one in facts.days_off if one.off is not None and not one.cancelled),
+        key=lambda pair: (pair[0], pair[1].title),
+    )
+    if not asked:
+        ahead = [(days, one) for days, one in off if days[1] >= today]
+        if ahead:
+            return answered(cite, f"{_off(cite, ahead[0][1], max(ahead[0][0][0], today))}.")
+        return unknown(
+            cite,
+            f"No day ahead is off in {by}, as far as it goes.",
+            f"In {by} ist kein Tag mehr frei, so weit er reicht.",
+        )
+    first, last = days_meant(asked, today)
+    found = [(days, one) for days, one in off if days[0] <= last and days[1] >= first]
+    if found:
+        told = [_off(cite, one, max(days[0], first)) for days, one in found]
+        return answered(cite, f"{'; '.join(told[:LINE_MAX])}.", *told[LINE_MAX:])
+    when = _day_words(facts, asked, first)
+    weekend = ""
+    if first == last and weekday(first) >= _SATURDAY:
+        weekend = say(facts, " It is a weekend.", " Es ist Wochenende.")
+    return answered(
+        cite,
+        say(
+            facts,
+            f"{when}: no day off in {by}.{weekend}",
+            f"{when}: kein freier Tag in {by}.{weekend}",
+        ),
+    )
+
+
+def _off(cite: Cited, entry: CalendarEntry, day: int) -> str:
+    """The day, by its date, and what it is."""
+    facts = cite.facts
+    source = entry.calendar or "calendar file"
+    title = plain(entry.title) or say(facts, "day off", "freier Tag")
+    shown = cite(CALENDAR, _date_words(facts, day), value=day, source=source, personal=True)
+    cite(CALENDAR, title, value=entry.title, source=source, personal=True)
+    return f"{shown}: {title} ({plain(source)})"
+
+
 def _lies(entry: CalendarEntry, midnight_s: float, since_s: float, until_s: float) -> bool:
     """Is any of it between these? A whole day of another zone's begins some hours off, and is that day all the same."""
     if entry.all_day:
@@ -132,7 +191,12 @@ def _day_words(facts: Facts, asked: str, first: int) -> str:
     name = WEEKDAYS["de" if facts.language == "de" else "en"][weekday(first)]
     if not asked[:1].isdigit():
         return name
-    at = _EPOCH + timedelta(days=first)
+    return _date_words(facts, first)
+
+
+def _date_words(facts: Facts, day: int) -> str:
+    name = WEEKDAYS["de" if facts.language == "de" else "en"][weekday(day)]
+    at = _EPOCH + timedelta(days=day)
     en, de = (one.capitalize() for one in MONTHS[at.month - 1][:2])
     return say(facts, f"{name} {at.day} {en}", f"{name}, {at.day}. {de}")
 

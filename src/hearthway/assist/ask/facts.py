@@ -95,6 +95,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     receipts: tuple[Receipt, ...] = ()
     planned: tuple[CalendarEntry, ...] = ()
     days_off: tuple[CalendarEntry, ...] = ()  # of calendars of holidays; where a day was named
+    off_calendars: tuple[str, ...] = ()  # every calendar of holidays here, by name
     leaving: Leaving = Leaving()
     food: Food = Food()
     wait: Wait | None = None

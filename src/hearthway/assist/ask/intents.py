@@ -117,6 +117,13 @@ TABLE: dict[str, Intent] = {
             takes=("day",),
         ),
         Intent(
+            "day_off",
+            "whether a day is a holiday",
+            "ob ein Tag frei ist",
+            personal=(CALENDAR,),
+            takes=("day",),
+        ),
+        Intent(
             "wait_at",
             "how long the wait is somewhere",
             "wie lange man irgendwo wartet",
