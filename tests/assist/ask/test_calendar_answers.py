@@ -47,13 +47,13 @@ PLANNED = (
 )
 
 
-def ask(
-    planned: tuple[CalendarEntry, ...] = PLANNED,
-    language: str = "en",
-    days_off: tuple[CalendarEntry, ...] = (),
-    **slots: str,
-) -> Reply:
-    facts = Facts(
+def known(
+    planned: tuple[CalendarEntry, ...],
+    language: str,
+    days_off: tuple[CalendarEntry, ...],
+    off_calendars: tuple[str, ...] = (),
+) -> Facts:
+    return Facts(
         now_s=NOW_S,
         zone="Europe/Helsinki",
         language=language,
@@ -61,8 +61,18 @@ def ask(
         permits={"Person.Calendar": "r"},
         planned=planned,
         days_off=days_off,
+        off_calendars=off_calendars,
     )
-    return answer(facts, Meaning(intent="calendar_next", slots=slots))
+
+
+def ask(
+    planned: tuple[CalendarEntry, ...] = PLANNED,
+    language: str = "en",
+    days_off: tuple[CalendarEntry, ...] = (),
+    **slots: str,
+) -> Reply:
+    meaning = Meaning(intent="calendar_next", slots=slots)
+    return answer(known(planned, language, days_off), meaning)
 
 
 @pytest.mark.parametrize(
@@ -140,15 +150,7 @@ def whether_off(
     language: str = "en",
     **slots: str,
 ) -> Reply:
-    facts = Facts(
-        now_s=NOW_S,
-        zone="Europe/Helsinki",
-        language=language,
-        person="anna",
-        permits={"Person.Calendar": "r"},
-        days_off=days_off,
-        off_calendars=calendars,
-    )
+    facts = known((), language, days_off, off_calendars=calendars)
     return answer(facts, Meaning(intent="day_off", slots=slots))
 
 
