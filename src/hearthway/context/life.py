@@ -18,7 +18,6 @@ from hearthway.records.life import (
     LIVED,
     MODES,
     STAY_MIN_S,
-    STAY_RADIUS_M,
     TRIP_MIN_M,
     Place,
     PlaceWord,
@@ -26,7 +25,7 @@ from hearthway.records.life import (
     TravelMode,
     Trip,
 )
-from hearthway.records.localtime import local_day, local_second, utc_offset_s, weekday
+from hearthway.records.localtime import local_day, utc_offset_s
 from hearthway.records.poi import FOOD, PoiIndex, RoadNear
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Agenda, Habit, HouseHabits, MealVisit, Planned, Situation
@@ -46,14 +45,14 @@ from hearthway.sense.fixes import FixAssembler
 from . import house, items
 from .agenda import agenda_of
 from .aim import Aim, best_point
-from .because import Part, without
+from .because import Part
 from .charging import SETTING_OUT_M
 from .departing import Leaves, next_leaving
-from .destination import PATH_POINTS, DestinationModel, Posterior, either
-from .events import LegEnded, LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
+from .destination import DestinationModel, Posterior
+from .events import LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
-from .halts import HALT_M, HALT_MIN_S, MAX_STOPS, SetOut, errand_of, is_stop, stop_of, was_for
 from .heights import FRESH_S
+from .leg import LegUnderWay, Path, rounded
 from .mode_judge import judged
 from .modes import Judge, ModeFilter
 from .motion import implied_speed, remember
@@ -61,7 +60,6 @@ from .next_planned import as_planned
 from .places import NOWHERE, KnownPlace, PlaceBook, spots_of
 from .prior import Departure, PastTrip
 from .remap import move_part, needed, renumber
-from .routes import Track, Way, thinned
 from .routines import MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, visit_of
 from .spots import two_of
 from .state import VERSION, LifeState, Moment
@@ -101,13 +99,11 @@ class Life:
         self._book = PlaceBook(self.state.places, self.state.settling)
         self._stays = StayDetector(self.state.window)
         self._dwells = StayDetector(self.state.dwell, radius_m=NEAR_FOOD_M, min_s=MIN_MEAL_S)
-        self._halts = StayDetector(self.state.halt, radius_m=HALT_M, min_s=HALT_MIN_S)
         self._off = dict(days_off or {})
         self.model = DestinationModel(
             self.state.trips, self.state.regular, roads=roads, off=self._off
         )
-        self._way = Way(self.model.index, self.state.track)
-        self._since = Way(self.model.index, self.state.since)
+        self._leg = LegUnderWay(self.state, self._book, self.model, self._off)
         self._assembler = FixAssembler(self.state.streams)
         self._stay_on()
 
@@ -127,7 +123,7 @@ class Life:
         self._sense(fix, source, prefix)
         events: list[LifeEvent] = []
         outcome = self._stays.feed(fix)
-        self._halt(fix)
+        self._leg.halt(fix)
         if outcome.ended is not None:
             events += self._leave(outcome.ended, fix, before)
         elif (
@@ -262,19 +258,7 @@ class Life:
         self, planned: Sequence[Planned] = (), part: Part | None = None
     ) -> Posterior | None:
         """Where this trip leads; None while staying. `planned`: what the calendar has next, by start; `part`: left out."""
-        state = self.state
-        if state.here is not None or state.departure is None or state.last is None:
-            return None
-        changes, stop = state.settling.changes, state.set_out
-        whole = without(self.model, part, state.departure).posterior(
-            state.departure, state.places, state.track, self._way.follower, changes, planned
-        )
-        if stop is None:
-            return whole
-        other = without(self.model, part, stop.leaving).posterior(
-            stop.leaving, state.places, state.since, self._since.follower, changes, planned
-        )
-        return either(whole, other, stop.p)
+        return self._leg.posterior(planned, part)
 
     def next_places(self, now_s: float, planned: Sequence[Planned] = ()) -> NextPlaces | None:
         """Where this person will likely go from here; None while under way. `planned`: what the calendar has next."""
@@ -282,7 +266,7 @@ class Life:
         if state.here is None or state.last is None:
             return None
         slot_s = now_s // SLOT_S * SLOT_S
-        here = self._departing(slot_s, state.last.lat, state.last.lon, state.here)
+        here = self._leg.departing(slot_s, state.last.lat, state.last.lon, state.here)
         changes, kinds = tuple(state.settling.changes), self.model.kinds(slot_s)
         likely = self.model.where_next.ask(
             here, state.places, state.trips, state.stays, changes, kinds
@@ -408,13 +392,13 @@ class Life:
         place = state.places[state.here]
         self._book.leave(place, state.began, stay)
         if state.trips and state.trips[-1].destination == place.index:
-            state.trips[-1].stayed = _rounded(stay.lat, stay.lon)
+            state.trips[-1].stayed = rounded(stay.lat, stay.lon)
         state.previous, state.previous_place = stay, state.here
         state.here = state.began = None
         self._settle(place)
         place = state.places[state.previous_place]
         state.trip_start_s, state.trip_fixes, state.trip_way_m = fix.time_s, 0, 0.0
-        self._set_out(fix, place.index)
+        self._leg.begin(fix, place.index)
         here = fix.time_s, fix.lat, fix.lon
         last = (before.time_s, before.lat, before.lon) if before is not None else here
         self._modes.leave(last, here, chained=self._book.home() is not place)
@@ -451,17 +435,6 @@ class Life:
             renumber(self.state, gone.index, NOWHERE)
             self.model.places_changed()
 
-    def _set_out(self, fix: Fix, origin: int) -> None:
-        state = self.state
-        self._new_way()
-        state.departure = self._departing(fix.time_s, fix.lat, fix.lon, origin)
-
-    def _departing(self, time_s: float, lat: float, lon: float, origin: int | None) -> Departure:
-        offset = utc_offset_s(lat, lon, time_s)
-        day = local_day(time_s, offset)
-        second, off = local_second(time_s, offset), self._off.get(day, 0)
-        return Departure(origin, time_s, second, weekday(day), off)
-
     def _presume(self, before: Moment, fix: Fix) -> list[LifeEvent]:
         """The recording was silent for 20 min and goes on elsewhere: a stay was likely, but not seen.
 
@@ -469,18 +442,18 @@ class Life:
         ends may be named from now on as where a leg leads.
         """
         state, events = self.state, list[LifeEvent]()
-        self._foretell()
+        self._leg.foretell()
         begun: KnownPlace | None = None
-        if self._gone_m(before.lat, before.lon) > TRIP_MIN_M:
+        if self._leg.gone_m(before.lat, before.lon) > TRIP_MIN_M:
             place, new = self._point(before.time_s, before.lat, before.lon)
-            leg = self._end_leg(state.track.path(), before, place, state.track.fixes, new=new)
+            leg = self._leg.end(state.track.path(), before, place, state.track.fixes, new=new)
             events += [leg] if leg is not None else []
             if place is self._book.nearest(fix.lat, fix.lon):
                 begun = place
         if begun is None:
             begun, _ = self._point(fix.time_s, fix.lat, fix.lon)
         state.trip_way_m += state.track.length_m
-        self._set_out(fix, begun.index)
+        self._leg.begin(fix, begun.index)
         return events
 
     def _point(self, time_s: float, lat: float, lon: float) -> tuple[KnownPlace, bool]:
@@ -489,17 +462,6 @@ class Life:
         gone = self._book.outlived(lat, lon, needed(state))
         self._give_up(gone)
         return self._book.presume(time_s, lat, lon, gone)
-
-    def _gone_m(self, lat: float, lon: float) -> float:
-        """How far, bee-line, this leg's start is from here; 0 where none is under way."""
-        state = self.state
-        if state.departure is None or not state.track.points:
-            return 0.0
-        if state.departure.origin is None:
-            _, first_lat, first_lon = state.track.points[0]
-            return gap_m(first_lat, first_lon, lat, lon)
-        start = state.places[state.departure.origin]
-        return gap_m(start.lat, start.lon, lat, lon)
 
     def _expect(self, fix: Fix) -> None:
         """What the battery is forecast to hold at the likeliest place: the interval is held to it."""
@@ -521,12 +483,7 @@ class Life:
                 mps = metres / (fix.time_s - before.time_s)
             state.battery.move(fix.time_s, mps, metres)
             self._ride(fix, before)
-        if state.departure is None:
-            state.departure = self._departing(fix.time_s, fix.lat, fix.lon, None)
-        state.trip_fixes += 1
-        self._way.extend(fix.time_s, fix.lat, fix.lon)
-        if state.set_out is not None:
-            self._since.extend(fix.time_s, fix.lat, fix.lon)
+        self._leg.extend(fix)
 
     def _ride(self, fix: Fix, before: Moment) -> None:
         """By what one moves."""
@@ -541,15 +498,9 @@ class Life:
         if stepped and self._roads is not None and self._modes.wants_road(fix.time_s):
             self._modes.road(fix.time_s, self._roads.road_m(fix.lat, fix.lon), fix.accuracy_m)
 
-    def _foretell(self) -> None:
-        """What was expected of the leg that ends here, before its end is known to anything."""
-        state = self.state
-        if state.departure is not None:
-            self.model.foretell(state.departure, state.places, state.settling.changes)
-
     def _arrive(self, stay: Stay) -> list[LifeEvent]:
         state = self.state
-        self._foretell()
+        self._leg.foretell()
         gone = self._book.outdone(stay.lat, stay.lon, needed(state))
         if gone is not None:
             self._give_up(gone)
@@ -557,8 +508,8 @@ class Life:
         place, new = self._book.arrive(stay)
         state.stays += 1
         events: list[LifeEvent] = [StayStarted(stay, self._book.record(place))]
-        far = self._gone_m(stay.lat, stay.lon) > TRIP_MIN_M
-        path, end, fixes = self._way_to(stay)
+        far = self._leg.gone_m(stay.lat, stay.lon) > TRIP_MIN_M
+        path, end, fixes = self._leg.way_to(stay)
         way_m = sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0)  # never the integer 0
         origin, mode = state.previous, None
         if (
@@ -571,14 +522,14 @@ class Life:
             mode = ended.trip.mode
             events.append(ended)
         if far:
-            leg = self._end_leg(path, end, place, fixes, new=new, stay=stay, mode=mode)
+            leg = self._leg.end(path, end, place, fixes, new=new, stay=stay, mode=mode)
             events += [leg] if leg is not None else []
         else:
             self._errand(path, end, place, stay)
         if state.departure is not None and self._from_home(state.departure):
             items.returned(state.items, state.departure.time_s, stay.start_s)
         state.here, state.began = place.index, stay
-        self._new_way()
+        self._leg.clear()
         state.trip_start_s = None
         state.departure = None
         self._hear_waiting()
@@ -587,17 +538,6 @@ class Life:
     def _from_home(self, departure: Departure) -> bool:
         home = self._book.home()
         return home is not None and departure.origin == home.index
-
-    def _way_to(self, stay: Stay) -> tuple[list[tuple[float, float]], Moment, int]:
-        """(the way of this leg, its last fix before the stay, how many fixes lie on it)."""
-        state = self.state
-        last_raw = state.window.before
-        fixes = max(0, state.track.fixes - stay.fixes)
-        if last_raw is None or not fixes:
-            return [], Moment(stay.start_s, stay.lat, stay.lon), 0
-        path = [(lat, lon) for time_s, lat, lon in state.track.points if time_s < stay.start_s]
-        path.append((last_raw[1], last_raw[2]))
-        return path, Moment(*last_raw), fixes
 
     def _end_trip(
         self,
@@ -652,122 +592,14 @@ class Life:
             fixes,
         )
 
-    def _end_leg(
-        self,
-        path: list[tuple[float, float]],
-        end: Moment,
-        destination: KnownPlace,
-        fixes: int,
-        *,
-        new: bool,
-        stay: Stay | None = None,
-        mode: TravelMode | None = None,
-    ) -> LegEnded | None:
-        """The model learns a leg; what is told of it, where there is a fix on the way."""
-        departure = self.state.departure
-        if departure is None:
-            return None
-        self._learn(departure, path, end, destination, new=new, stay=stay, mode=mode)
-        if not fixes:
-            return None
-        return LegEnded(
-            departure.time_s,
-            end.time_s,
-            end.lat,
-            end.lon,
-            departure.origin,
-            destination.index,
-        )
-
-    def _errand(
-        self, path: list[tuple[float, float]], end: Moment, home: KnownPlace, stay: Stay
-    ) -> None:
-        """The way led back to where it began, and was for a stop on it: the legs there and back are learned.
-
-        No stay and no trip comes of it, nor is a leg told: hindsight alone knows what the way was for.
-        """
-        state, departure = self.state, self.state.departure
-        if departure is None or not path:
-            return
-        start = path[0]
-        if departure.origin is not None:
-            start = state.places[departure.origin].lat, state.places[departure.origin].lon
-        errand = errand_of(state.halts, start, (stay.lat, stay.lon))
+    def _errand(self, path: Path, end: Moment, home: KnownPlace, stay: Stay) -> None:
+        """A way that led back to where it began, for a stop on it: no stay and no trip comes of it."""
+        errand = self._leg.errand(path, stay)
         if errand is None:
             return
         spot, new = self._point(errand.start_s, errand.lat, errand.lon)
         self._book.stopped(spot, errand)
-        at = errand.lat, errand.lon
-        there = [(lat, lon) for time_s, lat, lon in state.track.points if time_s <= errand.start_s]
-        self._learn(departure, [*there, at], Moment(errand.start_s, *at), spot, new=new)
-        back = self._departing(errand.end_s, *at, spot.index)
-        self._learn(back, [at, *path[len(there) :]], end, home, new=False, stay=stay)
-
-    def _learn(
-        self,
-        departure: Departure,
-        path: list[tuple[float, float]],
-        end: Moment,
-        destination: KnownPlace,
-        *,
-        new: bool,
-        stay: Stay | None = None,
-        mode: TravelMode | None = None,
-    ) -> None:
-        """The model learns a leg, with its stops before it ended."""
-        spot = destination.lat, destination.lon
-        self.model.learn(
-            PastTrip(
-                origin=departure.origin if departure.origin is not None else NOWHERE,
-                destination=destination.index,
-                depart_s=departure.time_s,
-                local_s=departure.local_s,
-                weekday=departure.weekday,
-                off=departure.off,
-                new=new,
-                length_m=sum((gap_m(*a, *b) for a, b in pairwise(path)), 0.0),
-                duration_s=max(0.0, end.time_s - departure.time_s),
-                path=thinned(path, PATH_POINTS),
-                end=_rounded(*path[-1]) if path else None,
-                stayed=_rounded(end.lat, end.lon) if stay is None else _rounded(stay.lat, stay.lon),
-                mode=mode,
-                stops=[
-                    stop_of(halt)
-                    for halt in self.state.halts
-                    if departure.time_s <= halt.start_s < end.time_s
-                    and gap_m(halt.lat, halt.lon, *spot) > STAY_RADIUS_M
-                ],
-            )
-        )
-
-    def _halt(self, fix: Fix) -> None:
-        """A short stop of this leg, once one has gone on."""
-        state, halt = self.state, self._halts.feed(fix).ended
-        since_s = state.departure.time_s if state.departure is not None else None
-        if halt is not None and state.here is None and is_stop(halt, since_s):
-            state.halts = [*state.halts, halt][-MAX_STOPS:]
-            self._go_on(halt)
-
-    def _go_on(self, halt: Stay) -> None:
-        """From a stop for which this leg may have been another one begins; the likeliest such stop counts."""
-        state = self.state
-        if state.departure is None or self._gone_m(halt.lat, halt.lon) <= TRIP_MIN_M:
-            return
-        spot = self._book.nearest(halt.lat, halt.lon)
-        p = was_for(self.model.trips, state.departure, halt, spot)
-        if state.set_out is not None and state.set_out.p > p:
-            return
-        origin = None if spot is None else spot.index
-        state.set_out = SetOut(self._departing(halt.end_s, halt.lat, halt.lon, origin), p)
-        state.since = Track()
-        self._since = Way(self.model.index, state.since)
-
-    def _new_way(self) -> None:
-        """A leg has ended or begun."""
-        state = self.state
-        state.track, state.since = Track(), Track()
-        state.halts, state.set_out = [], None
-        self._way, self._since = (Way(self.model.index, t) for t in (state.track, state.since))
+        self._leg.end_errand(errand, path, end, spot=spot, new=new, home=home, stay=stay)
 
     def _dwell(self, fix: Fix) -> list[LifeEvent]:
         if self._pois is None:
@@ -794,7 +626,3 @@ class Life:
         self.state.meals.append(meal)
         del self.state.meals[:-MAX_VISITS]
         return meal.visit
-
-
-def _rounded(lat: float, lon: float) -> tuple[float, float]:
-    return round(lat, 5), round(lon, 5)
