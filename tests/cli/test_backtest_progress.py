@@ -39,7 +39,7 @@ def history(tmp_path: Path) -> Path:
 def test_it_is_counted_on_a_terminal_alone(
     phone: Path, history: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
-    monkeypatch.setattr("hearthway.cli.backtest._on_a_terminal", lambda: terminal)
+    monkeypatch.setattr("hearthway.cli.common.on_a_terminal", lambda: terminal)
     for words in (["--data", str(phone)], [str(history)]):
         done = CliRunner().invoke(command, words)
         assert done.exit_code == 0, done.output

@@ -11,7 +11,7 @@ from hearthway.assist import gate
 from hearthway.assist.explain import said_at
 from hearthway.assist.memory import Memory
 from hearthway.assist.settings import DECIDING_MIN, LEAST_P, Dial, GateSettings
-from hearthway.learn.bootstrap import mean_interval
+from hearthway.learn.bootstrap import mean_interval, share_interval
 from hearthway.learn.dials import DialReplayed, from_log, speaks
 from hearthway.learn.foreseen import AtFraction, CalibrationBin, Error, Foreseen
 from hearthway.learn.report import (
@@ -124,12 +124,11 @@ def test_what_quiet_kept_is_all_that_a_quiet_log_can_tell() -> None:
 
 
 def replayed(dial: str, spoken: int, right: int) -> DialReplayed:
-    values = [1.0] * right + [0.0] * (spoken - right)
     return DialReplayed(
         dial=dial,
         spoken=spoken,
         spoken_a_day=round(spoken / 40, 4),
-        rightly=mean_interval(values, seed=0),
+        rightly=share_interval(right, spoken),
     )
 
 

@@ -435,6 +435,15 @@ class Brain:
         """The latest word of each key of the house, as told."""
         return self._house.latest
 
+    @property
+    def settings(self) -> GateSettings:
+        """By which it speaks."""
+        return self._assistant.settings
+
+    def use(self, settings: GateSettings) -> None:
+        """From now on it speaks by these."""
+        self._assistant.settings = settings
+
     def expects(self, now_s: float) -> bool:
         """Does the calendar have anything in the next hours?"""
         return bool(near_entries(self._store, self.person.person_id, now_s))

@@ -55,6 +55,7 @@ from .calendar import import_calendar, is_calendar, owner_of_calendar
 from .clock import EventClock
 from .collecting import collected, collected_fixes
 from .config import Config
+from .config_change import with_changes
 from .handoff import Tasks
 from .heap import give_back
 from .importing import import_apart
@@ -212,6 +213,7 @@ class PhoneNode(Member):
         on("answer", self._answer)
         on("relearn", self._relearn)
         on("places", self._places)
+        on("dial", self._dial)
         on("sense", self._sense)
 
     # who lives here --------------------------------------------------------------------------------------------
@@ -670,6 +672,18 @@ class PhoneNode(Member):
         told = await self.in_turn(lambda: act(self.brain, self.store, request))
         self._changed("state")
         return told
+
+    async def _dial(self, request: Request) -> Request:
+        """Another setting of the dial, which node.toml has already: for all that comes from here on."""
+        config = with_changes(self.config, {("assist", "dial"): str(request["setting"])})
+
+        def turn() -> None:
+            self.config = config
+            if self.brain is not None:
+                self.brain.use(gate_settings(config))
+
+        await self.in_turn(turn)
+        return {"setting": config.assist.dial}
 
     async def in_turn(self, work: Callable[[], T]) -> T:
         """Do `work` in a thread of its own, behind all that came before it; what it raises is raised here."""

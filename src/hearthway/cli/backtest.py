@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
 
 import click
 
+from hearthway.app.collecting import rules_of
 from hearthway.app.config import MapTable
+from hearthway.app.dial import replay_dials
 from hearthway.app.maps import atlas_for, open_atlas
 from hearthway.app.offline import opened
 from hearthway.app.paths import data_root, write_private
@@ -26,6 +26,7 @@ from hearthway.records.page import MapShapes
 from hearthway.web.shapes import MAX_POINTS, MapDrawer
 
 from .common import (
+    counted,
     data_option,
     dial_option,
     json_option,
@@ -33,6 +34,7 @@ from .common import (
     not_over,
     page_option,
     phone,
+    uncounted,
     write_json,
 )
 
@@ -76,11 +78,17 @@ def command(
                 "This phone holds nobody's history.",
                 "`hearthway import FILE --person NAME` adds one.",
             )
+        rules = rules_of(paths)
         report = backtest(
             {person.name: (lambda one=person.person_id: store.fixes(one)) for person in people},  # type: ignore[misc]  # mypy sees no type for the default
             pois=atlas,
             roads=atlas,
-            speakers=each_dial(atlas) if atlas else None,
+            # By all that is held, as `hearthway dial` does; a file has positions alone.
+            replayed={
+                person.name: replay_dials(store, person, config, atlas, rules, counted()).dials
+                for person in people
+                if atlas
+            },
             dial=dial,
             logs={
                 person.name: from_log(
@@ -92,7 +100,7 @@ def command(
             },
             words={person.name: place_words(store, person.person_id) for person in people},
             source="what this phone holds",
-            progress=_progress(),
+            progress=counted(),
         )
     tell(report, json_to, html_to, atlas)
 
@@ -119,7 +127,7 @@ def run(
             roads=atlas,
             speakers=each_dial(atlas) if atlas else None,
             dial=dial,
-            progress=_progress(),
+            progress=counted(),
         )
     tell(report, json_to, html_to, atlas)
 
@@ -131,8 +139,7 @@ def tell(
     atlas: Atlas | None = None,
 ) -> None:
     """The report, for people, and where asked for programs and as a page, with the streets of `atlas`."""
-    if _on_a_terminal():
-        click.echo("\r\x1b[K", nl=False, err=True)  # the count makes room for the report
+    uncounted()
     if html_to is not None:
         write_private(html_to, report_page(report, _streets(report, atlas)).encode())
     if json_to is not None:
@@ -161,17 +168,3 @@ def _apart(
     """No result is written over a file it is made from, or over the other result."""
     not_over(html_to, history, map_file, json_to)
     not_over(json_to, history, map_file)
-
-
-def _progress() -> Callable[[int], None] | None:
-    if not _on_a_terminal():
-        return None
-
-    def show(count: int) -> None:
-        click.echo(f"\r{count:,} fixes", nl=False, err=True)
-
-    return show
-
-
-def _on_a_terminal() -> bool:
-    return sys.stderr.isatty()

@@ -122,6 +122,28 @@ def write_json(result: object, target: Path) -> None:
         write_private(target, data)
 
 
+def on_a_terminal() -> bool:
+    """Is somebody looking at standard error?"""
+    return sys.stderr.isatty()
+
+
+def counted() -> Callable[[int], None] | None:
+    """Shows how many fixes were read so far, where somebody looks; `uncounted` clears that away."""
+    if not on_a_terminal():
+        return None
+
+    def show(count: int) -> None:
+        click.echo(f"\r{count:,} fixes", nl=False, err=True)
+
+    return show
+
+
+def uncounted() -> None:
+    """The count makes room for the report."""
+    if on_a_terminal():
+        click.echo("\r\x1b[K", nl=False, err=True)
+
+
 def nodes(data: Path | None) -> list[NodePaths]:
     """The nodes the verb is about; ConfigError where there are none."""
     root = data if data is not None else data_root()

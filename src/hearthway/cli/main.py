@@ -29,6 +29,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "calendar": ("calendar", "What the calendar on this phone has next."),
     "places": ("places", "The places of your life: list, name and correct them."),
     "backtest": ("backtest", "What Hearthway would have said on your own past days."),
+    "dial": (
+        "dial",
+        "How readily it speaks: quiet, normal or eager, measured on your own past days first.",
+    ),
     "ask": ("ask", "Ask in plain words: answered from local state, with source and age."),
     "why": ("why", "Why a suggestion was made, and what it used: the receipt."),
     "answer": ("answer", "Answer a suggestion: accept, dismiss, not-now or never-here."),

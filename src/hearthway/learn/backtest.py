@@ -21,15 +21,15 @@ from pathlib import Path
 from hearthway.context.life import Life
 from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history
-from hearthway.records.geo import distance_m
-from hearthway.records.life import LIVED, STAY_MIN_S, PlaceWord
+from hearthway.records.life import LIVED, PlaceWord
 from hearthway.records.poi import PoiIndex, RoadNear
 from hearthway.records.signals import Fix
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Silence, Suggestion
 
-from .bootstrap import Interval, mean_interval
-from .dials import DialLogged, DialReplayed
+from .bootstrap import Interval
+from .came_true import Words
+from .dials import DialLogged, DialReplayed, judged
 from .foreseen import summary
 from .mapped import STEPS, Ways, mapped, regions_for
 from .report import DEFINITIONS, NEEDS_MAP, BacktestReport, Measured, PersonReport, report_lines
@@ -38,8 +38,6 @@ from .trips import Asker, Found, Holes, Peers, find_trips
 __all__ = ["BacktestReport", "backtest", "backtest_file", "report_lines"]
 
 SPEAK_EVERY_S = 30.0
-RIGHT_WITHIN_S = 90 * 60.0
-RIGHT_RADIUS_M = 100.0
 
 Speaker = Callable[[Situation, Life], Suggestion | Silence]
 Replay = Callable[[], Iterable[Fix]]
@@ -52,6 +50,7 @@ def backtest(
     roads: RoadNear | None = None,
     speakers: Mapping[str, Speaker] | None = None,
     dial: str = "normal",
+    replayed: Mapping[str, tuple[DialReplayed, ...]] | None = None,
     logs: Mapping[str, tuple[DialLogged, ...]] | None = None,
     words: Mapping[str, Sequence[PlaceWord]] | None = None,
     seed: int = 0,
@@ -62,7 +61,8 @@ def backtest(
     """Backtest each person alone. `histories` gives a person's fixes in time order, as often as called.
 
     `speakers`, one a setting of the dial, are asked every 30 s of a trip; `dial` is the one that the report is about.
-    Without them or without a map, what would have been said "needs a map". `logs` is what answers told of the settings.
+    Without them or without a map, what would have been said "needs a map". `replayed`: what was found elsewhere, from more
+    than positions, of each person's settings; then nobody is asked here. `logs` is what answers told of the settings.
     `words` is what each person calls the places: it stands on the map and changes nothing that is foreseen.
     """
     if speakers is not None and dial not in speakers:
@@ -78,6 +78,7 @@ def backtest(
             dial,
             seed,
             progress,
+            replayed=(replayed or {}).get(uid, ()),
             log=(logs or {}).get(uid, ()),
             words=(words or {}).get(uid, ()),
         )
@@ -181,7 +182,7 @@ class _Speech:
     """What each setting would have said along the drives, and whether the person then went there."""
 
     def __init__(self, speakers: Mapping[str, Speaker]) -> None:
-        self.told = {dial: _Said() for dial in speakers}
+        self.told = {dial: Words() for dial in speakers}
         self._speakers = speakers
         self._due_s: float | None = None
 
@@ -207,56 +208,9 @@ class _Speech:
         for one in self.told.values():
             one.watch(fix)
 
-    def replayed(self, days: int, seed: int) -> tuple[DialReplayed, ...]:
+    def replayed(self, days: int) -> tuple[DialReplayed, ...]:
         """Each setting, as far as the drives went."""
-        return tuple(
-            DialReplayed(
-                dial=dial,
-                spoken=one.spoken,
-                spoken_a_day=round(one.spoken / max(1, days), 4),
-                rightly=mean_interval(
-                    [1.0] * one.right + [0.0] * (one.spoken - one.right), seed=seed
-                ),
-            )
-            for dial, one in self.told.items()
-        )
-
-
-class _Said:
-    """What one setting said, and what became of it."""
-
-    def __init__(self) -> None:
-        self.spoken = 0
-        self.right = 0
-        self._open: list[tuple[Suggestion, dict[str, float | None]]] = []
-
-    def add(self, said: Suggestion) -> None:
-        """One more."""
-        self.spoken += 1
-        self._open.append((said, {o.poi.osm_id: None for o in said.options}))
-
-    def watch(self, fix: Fix) -> None:
-        """See where the person stands."""
-        still = []
-        for said, since in self._open:
-            done = False
-            waiting = False
-            for option in said.options:
-                poi = option.poi
-                begin = since[poi.osm_id]
-                if distance_m(poi.lat, poi.lon, fix.lat, fix.lon) > RIGHT_RADIUS_M:
-                    since[poi.osm_id] = None
-                elif begin is None:
-                    since[poi.osm_id] = fix.time_s
-                elif fix.time_s - begin >= STAY_MIN_S and begin <= said.time_s + RIGHT_WITHIN_S:
-                    done = True
-                begin = since[poi.osm_id]
-                waiting |= begin is not None and begin <= said.time_s + RIGHT_WITHIN_S
-            if done:
-                self.right += 1
-            elif waiting or fix.time_s <= said.time_s + RIGHT_WITHIN_S:
-                still.append((said, since))
-        self._open = still
+        return tuple(judged(dial, one, days) for dial, one in self.told.items())
 
 
 def _person(
@@ -269,6 +223,7 @@ def _person(
     seed: int,
     progress: Callable[[int], None] | None,
     *,
+    replayed: tuple[DialReplayed, ...],
     log: tuple[DialLogged, ...],
     words: Sequence[PlaceWord],
 ) -> PersonReport:
@@ -292,9 +247,8 @@ def _person(
     a_day: float | str = NEEDS_MAP
     rightly: Interval | str | None = NEEDS_MAP
     state = found.life.state
-    dials: tuple[DialReplayed, ...] = ()
-    if walk.speech is not None:
-        dials = walk.speech.replayed(state.days, seed)
+    dials = walk.speech.replayed(state.days) if walk.speech is not None else replayed
+    if dials:
         chosen = next(one for one in dials if one.dial == dial)
         spoken, a_day, rightly = chosen.spoken, chosen.spoken_a_day, chosen.rightly
     places = found.life.places()

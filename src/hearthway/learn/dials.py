@@ -7,7 +7,7 @@ never one that speaks more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import fsum
 
 from msgspec import Struct
@@ -17,12 +17,18 @@ from hearthway.assist.otherwise import WORTH
 from hearthway.assist.settings import INTERRUPTION_MIN, LEAST_P, Dial
 from hearthway.records.suggestion import Answer, AnswerKind, Suggestion
 
-from .bootstrap import Interval, mean_interval
+from .bootstrap import Interval, mean_interval, share_interval
+from .came_true import Words
 from .offpolicy import Logged, estimate
+
+LEAST_JUDGED = 5  # words: of fewer a share is shown as unknown
 
 
 class DialReplayed(Struct, frozen=True, kw_only=True):
-    """One setting on a person's past days, walk-forward; `rightly` is None where nothing was said."""
+    """One setting on a person's past days, walk-forward.
+
+    `rightly` is over those words of which it is known what became of them; None where that is none.
+    """
 
     dial: str
     spoken: int
@@ -44,6 +50,50 @@ class DialLogged(Struct, frozen=True, kw_only=True):
     worth_min: float
     priced_at: str
     more: bool  # it would have said others as well, and nobody knows how they would have been answered
+
+
+def judged(
+    dial: str, words: Words, days: int, answered: Mapping[str, bool] | None = None
+) -> DialReplayed:
+    """What this setting said, and how much of it came true; an answer, by the word's id, tells more than a deed."""
+    told = [(answered or {}).get(one, right) for one, right in words.right.items()]
+    known = [yes for yes in told if yes is not None]
+    return DialReplayed(
+        dial=dial,
+        spoken=len(words.said),
+        spoken_a_day=round(len(words.said) / max(1, days), 4),
+        rightly=share_interval(sum(known), len(known)),
+    )
+
+
+def shown(one: DialReplayed) -> str:
+    """The share that came true, for people; unknown where too few words tell."""
+    if not one.spoken:
+        return "nothing was said"
+    found = one.rightly
+    if found is None:
+        return "unknown: of none it is known what became of it"
+    if found.n < LEAST_JUDGED:
+        return f"unknown: {found.n} word{'s tell' if found.n > 1 else ' tells'} too little"
+    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def log_lines(log: Sequence[DialLogged]) -> Iterator[str]:
+    """What the answers tell, for people; nothing where nothing was answered."""
+    if not log:
+        return
+    first = log[0]
+    yield f"  of {first.answered} words said and answered here (an unwanted one at the price of {first.priced_at})"
+    yield "  dial      would have kept   welcome                worth of a word"
+    for told in log:
+        found = told.welcome
+        welcome = (
+            "none kept"
+            if found is None
+            else f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+        )
+        more = "  and others: unknown" if told.more else ""
+        yield f"  {told.dial:<8}  {told.kept:15}   {welcome:<22} {told.worth_min:+.1f} min{more}"
 
 
 def speaks(suggestion: Suggestion, dial: Dial) -> bool | None:

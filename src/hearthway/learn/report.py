@@ -8,7 +8,7 @@ from hearthway.assist.moment import plain
 from hearthway.records.life import MODES, TravelMode
 
 from .bootstrap import Interval
-from .dials import DialLogged, DialReplayed
+from .dials import DialLogged, DialReplayed, log_lines, shown
 from .foreseen import Error, Foreseen
 from .mapped import LifeMap
 
@@ -72,12 +72,12 @@ DEFINITIONS = {
     "point named": "Hearthway: where most probability lies within 300 m; a baseline: the centre of its place",
     "visited before": "the truth lies within 300 m of a place known when the trip began: a stay, or where the recording broke off or began",
     "error": "metres from the point named to the truth; where none can be named, from where one is",
-    "rightly": "within 90 min of the suggestion, at least 20 min within 100 m of a suggested POI",
+    "rightly": "within 90 min of the suggestion, at least 20 min within 100 m of a suggested POI; of a word said and answered here as well, its answer",
     "dial": "quiet, normal, eager: each walks forward over the same days with what it would have said itself",
     "kept": "words said and answered here that this setting would have said at their moments too",
     "led there": "the place a predicted trip led to, as it is known at the end of the history; wherever the last raw fix was",
     "region": "what a map shows: as many of the stays as its size is worth; up to three, of a tenth of all stays or more",
-    "interval": "95 %, percentile bootstrap over days, 2000 draws",
+    "interval": "95 %, percentile bootstrap over days, 2000 draws; of rightly Wilson's score interval",
 }
 
 
@@ -168,22 +168,11 @@ def _dial_lines(person: PersonReport) -> list[str]:
     out = []
     if person.dials:
         out.append("  dial      times a day   said   rightly")
-        for one in person.dials:
-            right = "nothing was said" if one.rightly is None else _show(one.rightly)
-            out.append(f"  {one.dial:<8}  {one.spoken_a_day:11.2f}  {one.spoken:5}   {right}")
-    if person.log:
-        first = person.log[0]
-        out.append(
-            f"  of {first.answered} words said and answered here (an unwanted one at the price of {first.priced_at})"
-        )
-        out.append("  dial      would have kept   welcome                worth of a word")
-        for told in person.log:
-            welcome = "none kept" if told.welcome is None else _show(told.welcome)
-            more = "  and others: unknown" if told.more else ""
-            out.append(
-                f"  {told.dial:<8}  {told.kept:15}   {welcome:<22} {told.worth_min:+.1f} min{more}"
-            )
-    return out
+        out += [
+            f"  {one.dial:<8}  {one.spoken_a_day:11.2f}  {one.spoken:5}   {shown(one)}"
+            for one in person.dials
+        ]
+    return out + list(log_lines(person.log))
 
 
 def _foreseen_lines(found: Foreseen) -> list[str]:
