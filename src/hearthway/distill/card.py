@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .result import Result, Told
 from .tabular.figures import Scored
 
 SIZES = ("bytes", "kB", "MB")
 LOSSES_SHOWN = 10
+NUMBERS = {True: "bfloat16", False: "float32"}
 _MARKS = re.compile(r"[\\`*\[\]~]|(?<!\w)_|_(?!\w)|^[#>+-]")
 FIGURES = (
     "part",
@@ -57,8 +59,22 @@ def card(result: Result) -> str:
     told = ((key, text(value)) for key, value in sorted(result.recipe.items()))
     out += _table(("setting", "value"), told)
     out += ["", f"Made with {', '.join(f'{k} {v}' for k, v in sorted(result.made_with.items()))}."]
+    out += [line for line in [products(result.recipe)] if line]
     out += ["The same recipe, seed and versions on the same machine give the same bytes.", ""]
     return "\n".join(out)
+
+
+def products(recipe: Mapping[str, str]) -> str:
+    """In what teacher and student of language multiplied while they learned, a sentence; "" where a recipe does not say."""
+    said = {}
+    for whose, key in (("the teacher's", "teacher"), ("the student's", "settings")):
+        try:
+            said[whose] = NUMBERS[json.loads(recipe.get(key, ""))["half"]]
+        except (ValueError, TypeError, KeyError):  # another teacher's name, another task's recipe
+            continue
+    if len({*said.values()}) < 2:
+        return "".join(f"Products in {numbers}." for numbers in {*said.values()})
+    return f"Products: {', '.join(f'{whose} in {numbers}' for whose, numbers in said.items())}."
 
 
 def text(words: str) -> str:

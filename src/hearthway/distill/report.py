@@ -8,7 +8,7 @@ from html import escape
 from hearthway.learn.charts import Axes, Dot, Series, chart
 from hearthway.learn.report_page import HEAD
 
-from .card import FIGURES, LOSSES_SHOWN, by_class, figure_rows, size
+from .card import FIGURES, LOSSES_SHOWN, by_class, figure_rows, products, size
 from .result import Result
 from .tabular.figures import Scored
 
@@ -66,6 +66,7 @@ def _apart(result: Result) -> list[str]:
         ),
         "<h2>Recipe</h2>",
         _table(("setting", "value"), sorted(result.recipe.items())),
+        f"<p>{products(result.recipe)}</p>",
     ]
 
 

@@ -151,7 +151,7 @@ def stages(settings: Settings, corpus: Stage, endpoint: Endpoint | None) -> tupl
             words="a sentence encoder, fine-tuned, and what it says of every text"
             if endpoint is None
             else f"what {endpoint.settings.model} says of every text",
-            revision=1,
+            revision=2,
             needs=("corpus",),
             settings=_teaching(settings),
             files=tuple(
@@ -187,7 +187,7 @@ def stages(settings: Settings, corpus: Stage, endpoint: Endpoint | None) -> tupl
 def _teaching(settings: Settings) -> object:
     """What decides a teacher's word: of several their seeds as well."""
     if settings.endpoint is not None:
-        return settings.endpoint
+        return [settings.endpoint, settings.teacher.half]
     return [settings.teacher, settings.teachers] if settings.teachers[1:] else settings.teacher
 
 

@@ -27,40 +27,42 @@ class LanguageRecipe(Struct, frozen=True):
 
 def recipe(name: str, seed: int = 1) -> LanguageRecipe:
     """The recipe of that name, "ask", "ask-small" or "home", for a student of that seed. KeyError for another name."""
-    made = {"ask": ASK, "ask-small": ASK_SMALL, "home": HOME}[name]
+    made = {"ask": _ask, "ask-small": _ask_small, "home": _home}[name]()
     student = msgspec.structs.replace(made.settings.student, seed=seed)
     return LanguageRecipe(msgspec.structs.replace(made.settings, student=student), made.corpus)
 
 
-ASK = LanguageRecipe(
-    Settings(
+def _ask() -> LanguageRecipe:
+    settings = Settings(
         task="ask",
         corpus={"variants": str(VARIANTS["ask"]), "corpus_seed": str(CORPUS_SEED)},
         student=StudentSettings(
             epochs=14, int_epochs=3, width=128, temperature=1.0, hard=0.3, dropout=0.15
         ),
-    ),
-    lambda folder: clinc.corpus(folder, variants=VARIANTS["ask"], seed=CORPUS_SEED),
-)
-ASK_SMALL = LanguageRecipe(
-    msgspec.structs.replace(
-        ASK.settings,
-        student=StudentSettings(
-            vocabulary=5000,
-            width=96,
-            channels=136,
-            epochs=16,
-            int_epochs=4,
-            temperature=1.0,
-            hard=0.3,
-            dropout=0.1,
-            table_bits=4,
-        ),
-    ),
-    ASK.corpus,
-)
-HOME = LanguageRecipe(
-    Settings(
+    )
+    return LanguageRecipe(
+        settings, lambda folder: clinc.corpus(folder, variants=VARIANTS["ask"], seed=CORPUS_SEED)
+    )
+
+
+def _ask_small() -> LanguageRecipe:
+    whole = _ask()
+    student = StudentSettings(
+        vocabulary=5000,
+        width=96,
+        channels=136,
+        epochs=16,
+        int_epochs=4,
+        temperature=1.0,
+        hard=0.3,
+        dropout=0.1,
+        table_bits=4,
+    )
+    return LanguageRecipe(msgspec.structs.replace(whole.settings, student=student), whole.corpus)
+
+
+def _home() -> LanguageRecipe:
+    settings = Settings(
         task="home",
         title="Commands for a home and an assistant, in English, with slots, and what is none of them",
         corpus={
@@ -74,6 +76,10 @@ HOME = LanguageRecipe(
             vocabulary="whole", epochs=20, int_epochs=3, width=160, convs=4, table_bits=4
         ),
         rejected=0.99,
-    ),
-    lambda folder: home.corpus(folder, variants=VARIANTS["home"], swaps=SWAPS, seed=CORPUS_SEED),
-)
+    )
+    return LanguageRecipe(
+        settings,
+        lambda folder: home.corpus(
+            folder, variants=VARIANTS["home"], swaps=SWAPS, seed=CORPUS_SEED
+        ),
+    )

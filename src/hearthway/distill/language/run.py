@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, field
 from numpy.typing import NDArray
 
 from hearthway.distill.outside.endpoint import Endpoint, EndpointSettings
@@ -37,8 +37,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     task: str = "ask"
     title: str = "What is asked of a household, in English: 150 intents and what is none of them"
     teachers: tuple[int, ...] = (1,)
-    teacher: TeacherSettings = TeacherSettings()
-    student: StudentSettings = StudentSettings()
+    teacher: TeacherSettings = field(default_factory=TeacherSettings)
+    student: StudentSettings = field(default_factory=StudentSettings)
     endpoint: EndpointSettings | None = None  # asked, in the place of teachers trained here
     corpus: dict[str, str] = {}  # how the corpus was made, for the file's recipe
     sources: tuple[str, ...] = tuple(datasets.LICENCES.values())  # whose texts it learns from
@@ -76,11 +76,12 @@ def taught(
 ) -> Taught:
     """Trains the teachers that `work` does not hold yet, and asks them; or asks the endpoint, at the address it was given with."""
     outside = corpus.labels.index(datasets.OUT_OF_SCOPE)
+    half = settings.teacher.half  # of the pool; figures hang on the validation part
     if settings.endpoint is not None:
         kept = _folder(work, settings.teachers[0])
         endpoint = endpoint or Endpoint(settings.endpoint)
         asked = Asked(endpoint, corpus.labels, outside, kept, say)
-        pool = _said(asked.told, corpus.pool, kept / "said.pt", say, half=True)
+        pool = _said(asked.told, corpus.pool, kept / "said.pt", say, half=half)
         _said(asked.told, corpus.validation, kept / "validation.pt", say, half=False)
         return Taught(asked.teacher, pool)  # it says itself what is outside
     teachers = [
@@ -91,7 +92,7 @@ def taught(
     for one, seed in zip(teachers, settings.teachers, strict=True):
         kept = _folder(work, seed)
         tell = partial(teacher.told, one)
-        of_pool.append(_said(tell, corpus.pool, kept / "said.pt", say, half=True))
+        of_pool.append(_said(tell, corpus.pool, kept / "said.pt", say, half=half))
         of_validation.append(
             _said(tell, corpus.validation, kept / "validation.pt", say, half=False)
         )

