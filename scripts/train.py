@@ -1,6 +1,8 @@
-"""Distils the students of language that ship: three seeds of *ask*, one of its small form and of *home*. See scripts/train.
+"""Distils the students of language that ship, *ask* and *home*. See scripts/train.
 
-    python scripts/train.py --data DIR [--out DIR] [--only ask|ask-small|home] [--seeds N] [--key FILE]
+    python scripts/train.py --data DIR [--out DIR] [--all] [--only ask|ask-small|home] [--seeds N] [--key FILE]
+
+--all makes those in bench/students as well, which nothing needs that ships: two more seeds of *ask*, and its small form.
 
 DIR holds clinc150/, hwu64/, slurp/ and snips/ (or a folder language/ with them). Each is made as `hearthway distill`
 makes it: what is done stands in OUT/TASK/stages and is not done again, so that a training that was cut goes on. What a
@@ -23,7 +25,8 @@ from hearthway.distill.stages import Made, Stage
 from hearthway.distill.tasks import built
 from hearthway.records.errors import HearthwayError
 
-SEEDS = {"ask": 3, "ask-small": 1, "home": 1}
+SEEDS = {"ask": 1, "home": 1}
+ALL = {"ask": 3, "ask-small": 1, "home": 1}
 
 
 class Lines:
@@ -45,7 +48,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("build/train"))
-    parser.add_argument("--only", choices=tuple(SEEDS))
+    parser.add_argument("--all", action="store_true", help="those in bench/students as well")
+    parser.add_argument("--only", choices=tuple(ALL))
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--key", type=Path, help="the publisher's; default: OUT/publisher.key")
     options = parser.parse_args()
@@ -53,8 +57,9 @@ def main() -> int:
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         signer = Signer(None, options.key or options.out / "publisher.key")
-        for name in [options.only] if options.only else list(SEEDS):
-            for seed in range(1, (options.seeds or SEEDS[name]) + 1):
+        wanted = ALL if options.all else SEEDS
+        for name in [options.only] if options.only else list(wanted):
+            for seed in range(1, (options.seeds or wanted.get(name, 1)) + 1):
                 distilled(name, seed, options.data, options.out, signer)
     except HearthwayError as error:
         print(error, file=sys.stderr)
