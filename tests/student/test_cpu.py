@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from bench._students import random_input, random_student
 from bench._text_student import text_student
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.student.small import text_content
 
 from hearthway.records.errors import StudentError
-from hearthway.student import cpu, reference
+from hearthway.student import cpu, fused, reference
 from hearthway.student.answer import Answerer
 from hearthway.student.format import Student, read, write
+
+DATA = Path(__file__).parents[2] / "src" / "hearthway" / "student" / "data"
 
 
 def same(student: Student, runtime: cpu.Runtime, given: Any) -> bool:
@@ -45,6 +49,57 @@ def test_a_student_of_a_trained_ones_shape_gives_the_same_bits(four_bits: bool) 
     runtime = cpu.Runtime(student)
     for steps in (1, 2, 3, 10, 64):
         assert same(student, runtime, rng.integers(0, 500, steps))
+
+
+@pytest.mark.parametrize("room", [0, 3, 12, cpu._KEPT])
+def test_pieces_that_came_before_give_the_same_bits(
+    room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`room`: for the products of none, of a few, and of all pieces; texts are longer and shorter than that."""
+    rng = np.random.default_rng(7)
+    student = read(text_student(rng, tokens=40, width=16, four_bits=True))
+    outputs, taps, _ = student.tensors["c0.weight"].shape
+    monkeypatch.setattr(cpu, "_KEPT", room * outputs * taps)
+    runtime = cpu.Runtime(student)
+    for _ in range(60):
+        assert same(student, runtime, rng.integers(0, 40, rng.integers(1, 20)))
+
+
+def test_a_piece_is_multiplied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[int] = []
+    embedding = cpu._embedding
+
+    def counting(*made_of: Any) -> Any:
+        rows = embedding(*made_of)
+
+        def counted(ids: Any) -> Any:
+            looked_up.extend(ids.tolist())
+            return rows(ids)
+
+        return counted
+
+    monkeypatch.setattr(cpu, "_embedding", counting)
+    rng = np.random.default_rng(7)
+    runtime = cpu.Runtime(read(text_student(rng, tokens=40, width=16, four_bits=True)))
+    for ids in ([3, 1, 3], [1, 2], [2, 3, 1]):
+        runtime.run(ids)
+    assert looked_up == [3, 1, 2]
+
+
+def test_what_is_one_for_all_steps_is_multiplied_apart_where_nobody_else_reads_it() -> None:
+    student = read(DATA / "home.student")
+    assert fused.apart(student) == {"step": ("add4", "seen")}
+    assert list(fused.read_by_one(student)) == ["pieces"]
+    outputs = (*student.header.outputs, "step", "pieces")
+    asked = dataclasses.replace(student, header=replace(student.header, outputs=outputs))
+    assert not fused.apart(asked)
+    assert not fused.read_by_one(asked)
+    rng = np.random.default_rng(7)
+    for runtime in (cpu.Runtime(student), cpu.Runtime(asked)):
+        for steps in (1, 2, 9, 64):
+            ids = rng.integers(0, len(student.tensors["table"]), steps)
+            wanted, got = reference.run(student, ids), runtime.run(ids)
+            assert all(wanted[name].tobytes() == got[name].tobytes() for name in wanted)
 
 
 def test_every_way_of_computing_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hearthway.records.errors import StudentError
@@ -55,7 +56,7 @@ class Answerer:
     def understand(self, text: str) -> Understanding:
         """The likeliest intent of one text, accepted or not, and the slots in it."""
         tokens = self._tokenizer.tokens(text)
-        outputs = self._runtime.run([token.id for token in tokens])
+        outputs = self._runtime.run(np.array([token.id for token in tokens], np.int32))
         logits: list[int] = outputs[self._intent.of].tolist()
         best, score = judge(self._intent, logits)
         shown = probabilities(self._intent, logits)
@@ -84,7 +85,7 @@ class Answerer:
             return [head.labels[tag] for tag in logits.argmax(axis=-1)]
         words = [at for at, token in enumerate(tokens) if token.first]
         labels = [""] * len(tokens)
-        for at, tag in zip(words, self._paths.best(logits[words].tolist()), strict=True):
+        for at, tag in zip(words, self._paths.best(logits.take(words, axis=0)), strict=True):
             labels[at] = head.labels[tag]
         return labels
 

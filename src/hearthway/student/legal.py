@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,31 +58,37 @@ def check(header: h.Header, tensors: Tensors) -> Plan:
 
 def admit(header: h.Header, given: Any) -> NDArray[Any]:
     """The input as the runtimes take it (int32 ids or int8 features, contiguous); StudentError where it does not fit."""
-    try:
-        array = np.asarray(given)
-    except (ValueError, TypeError, OverflowError):  # rows of different lengths
-        raise _unfit("it is no array of numbers") from None
+    return admission(header)(given)
+
+
+def admission(header: h.Header) -> Callable[[Any], NDArray[Any]]:
+    """`admit` for one header, which is looked through once."""
     form = header.input
     wanted = 1 if isinstance(form, h.TextInput) or not form.steps_max else 2
-    if array.ndim != wanted:
-        raise _unfit(f"it has {array.ndim} axes and not {wanted}")
-    if form.steps_max and not 1 <= array.shape[0] <= form.steps_max:
-        raise _unfit(f"it has {array.shape[0]} steps and not 1 to {form.steps_max}")
-    if isinstance(form, h.FeatureInput):
-        if array.dtype != np.int8 or array.shape[-1] != len(form.features):
-            raise _unfit(f"it is not int8 with {len(form.features)} features")
-        return np.ascontiguousarray(array)
-    if array.dtype.kind not in "iu":
-        raise _unfit("token ids are integers")
-    return _admit_ids(header, array)
-
-
-def _admit_ids(header: h.Header, array: NDArray[Any]) -> NDArray[np.int32]:
     rows = {t.name: t.shape[0] for t in header.tensors}
-    tokens = next(rows[n.table] for n in header.nodes if isinstance(n, h.Embedding))
-    if not (int(array.min()) >= 0 and int(array.max()) < tokens):
-        raise _unfit(f"an id is not one of the {tokens} tokens")
-    return np.ascontiguousarray(array, np.int32)
+    tokens = next((rows[n.table] for n in header.nodes if isinstance(n, h.Embedding)), 0)
+
+    def admitted(given: Any) -> NDArray[Any]:
+        try:
+            array = np.asarray(given)
+        except (ValueError, TypeError, OverflowError):  # rows of different lengths
+            raise _unfit("it is no array of numbers") from None
+        if array.ndim != wanted:
+            raise _unfit(f"it has {array.ndim} axes and not {wanted}")
+        if form.steps_max and not 1 <= array.shape[0] <= form.steps_max:
+            raise _unfit(f"it has {array.shape[0]} steps and not 1 to {form.steps_max}")
+        if isinstance(form, h.FeatureInput):
+            if array.dtype != np.int8 or array.shape[-1] != len(form.features):
+                raise _unfit(f"it is not int8 with {len(form.features)} features")
+            return np.ascontiguousarray(array)
+        if array.dtype.kind not in "iu":
+            raise _unfit("token ids are integers")
+        ids = array.tolist()
+        if not (min(ids) >= 0 and max(ids) < tokens):
+            raise _unfit(f"an id is not one of the {tokens} tokens")
+        return np.ascontiguousarray(array, np.int32)
+
+    return admitted
 
 
 def _unfit(what: str) -> StudentError:

@@ -75,13 +75,15 @@ class Tokenizer:
         found: list[Token] = []
         for word in self._words.finditer(plain):
             at, end = word.span()
-            pieces = None if word.lastindex == _FOREIGN else self._pieces(plain[at:end])
-            if pieces is None:
-                found.append(Token(self._unknown, starts[at], ends[end - 1], first=True))
+            known = word.lastindex != _FOREIGN and end - at <= WORD_MAX
+            number = self._begin.get(word[0]) if known else None
+            if number is not None:  # most words are one token
+                found.append(Token(number, starts[at], ends[end - 1], first=True))
             else:
-                for number, piece, past in pieces:
-                    first = piece == 0
-                    found.append(Token(number, starts[at + piece], ends[at + past - 1], first))
+                pieces = self._pieces(word[0]) if known else None
+                for number, piece, past in pieces or [(self._unknown, 0, end - at)]:
+                    span = starts[at + piece], ends[at + past - 1]
+                    found.append(Token(number, *span, first=piece == 0))
             if len(found) >= self._steps_max:
                 break
         return found[: self._steps_max] or [Token(self._unknown, 0, 0, first=True)]
@@ -103,9 +105,7 @@ class Tokenizer:
         return "".join(read), starts, ends
 
     def _pieces(self, word: str) -> list[tuple[int, int, int]] | None:
-        """The longest token that fits, and so on to the end, each with its span; None where none fits."""
-        if len(word) > WORD_MAX:
-            return None
+        """Of a word of at most WORD_MAX letters the longest token that fits, and so on to the end, each with its span; None where none fits."""
         found: list[tuple[int, int, int]] = []
         at = 0
         while at < len(word):
