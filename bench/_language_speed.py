@@ -2,7 +2,7 @@
 
 Each peer is a short program that prints one line of JSON: the median and the 95th percentile of a text, what its process holds
 beyond an empty interpreter, and the seconds from its first import to its first answer. A peer that is not installed
-says so.
+says so. `in_turn` is one process for a student and hassil, text by text: each finds the other's data in the processor's caches, as on a phone that does more than answer.
 """
 
 from __future__ import annotations
@@ -105,12 +105,26 @@ def one(text):
     given = {{"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}}
     return session.run(None, {{name: given[name] for name in wanted}})
 """
+_TURNS = """
+pair = ours, theirs
+for text in texts:
+    for one in pair: one(text)
+spent, cpu = ([], []), ([], [])
+for text in texts:
+    for one, row, own in zip(pair, spent, cpu):
+        at, cpu_at = time.perf_counter(), time.thread_time()
+        one(text)
+        own.append((time.thread_time() - cpu_at) * 1e3); row.append((time.perf_counter() - at) * 1e3)
+print(json.dumps([{"p50_ms": statistics.median(row), "p95_ms": sorted(row)[len(row) * 95 // 100],
+                   "cpu_ms": statistics.median(own)} for row, own in zip(spent, cpu)]))
+"""
+HASSIL = "hassil, Home Assistant's English sentences", "hassil home-assistant-intents"
 PEERS = (
     ("student int8, cpu runtime: text to intent", _CPU, ""),
     ("student int8, cpu runtime: net alone", _NET, ""),
     ("student int8, reference: text to intent", _REFERENCE, ""),
     ("the same net in float32, torch: net alone", _TORCH, "torch==2.13.0"),
-    ("hassil, Home Assistant's English sentences", _HASSIL, "hassil home-assistant-intents"),
+    (HASSIL[0], _HASSIL, HASSIL[1]),
     (
         "MiniLM int8, onnxruntime",
         _MINILM,
@@ -121,14 +135,12 @@ PEERS = (
 
 def times(student: Student, path: Path, texts: Sequence[str], what: str) -> list[dict[str, Any]]:
     """A row a peer, printed as a table; then what int8 is good for here. `what` names the texts."""
-    step = max(1, len(texts) // TEXTS)
-    asked = json.dumps(list(texts)[::step][:TEXTS]) + "\n"
     rows = []
     print(
         f"{f'one thread, load {os.getloadavg()[0]:.1f}, {what}':46}{'p50 ms':>9}{'p95 ms':>9}{'MB held':>9}{'start s':>9}"
     )
     for name, program, packages in PEERS:
-        row = _measured(program.format(path=str(path)), asked)
+        row = _measured(program.format(path=str(path)) + _TAIL, texts)
         if row is None:
             print(f"{name:46} not measured: pip install {packages}")
             continue
@@ -144,11 +156,30 @@ def times(student: Student, path: Path, texts: Sequence[str], what: str) -> list
     return rows
 
 
-def _measured(program: str, asked: str) -> dict[str, Any] | None:
-    """One program's line; None where a package is missing."""
+def in_turn(path: Path, texts: Sequence[str], what: str) -> list[dict[str, Any]]:
+    """A row for the student and one for hassil, which answer each text one after the other in one process; none without hassil."""
+    ours, theirs = _CPU.format(path=str(path)), _HASSIL.format()
+    program = f"{ours}\nours = one\n{theirs}\ntheirs = one\n{_TURNS}"
+    found = _measured(program, texts)
+    if found is None:
+        print(f"{what}: not measured: pip install {HASSIL[1]}")
+        return []
+    rows = []
+    print(
+        f"{f'one thread, load {os.getloadavg()[0]:.1f}, {what}':72}{'p50 ms':>9}{'p95 ms':>9}{'CPU ms':>9}"
+    )
+    for name, row in zip((PEERS[0][0], HASSIL[0]), found, strict=True):
+        rows.append({"system": name, "texts": what, **row})
+        print(f"{name:72}{row['p50_ms']:9.3f}{row['p95_ms']:9.3f}{row['cpu_ms']:9.3f}")
+    return rows
+
+
+def _measured(program: str, texts: Sequence[str]) -> Any:
+    """What one program's last line says of TEXTS of the texts; None where a package is missing."""
+    step = max(1, len(texts) // TEXTS)
     done = subprocess.run(
-        [sys.executable, "-c", _HEAD + program + _TAIL],
-        input=asked,
+        [sys.executable, "-c", _HEAD + program],
+        input=json.dumps(list(texts)[::step][:TEXTS]) + "\n",
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,
@@ -156,8 +187,7 @@ def _measured(program: str, asked: str) -> dict[str, Any] | None:
         check=False,
     )
     if done.returncode == 0:
-        row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return row
+        return json.loads(done.stdout.splitlines()[-1])
     if "ModuleNotFoundError" in done.stderr or "NoneType" in done.stderr:
         return None
     raise RuntimeError(done.stderr)

@@ -12,7 +12,8 @@ whole test part. The teacher is measured where its weights are: --teacher takes 
 SLURP's test parts that are at hand are scored by scenario and action, and entities by type and words ("SLURP-lite":
 trained without SLURP's own training part), beside the predictions of two published systems, scored by the same code.
 Times are of one thread, medians over utterances
-of CLINC150 and over HWU64's commands for a home, all in this run. The last line is JSON.
+of CLINC150 and over HWU64's commands for a home, all in this run; of the student of commands in one process with hassil, text
+by text in turn, and there its CPU time too. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -142,14 +143,15 @@ def commanded(folder: Path, path: Path) -> list[Row]:
     return rows
 
 
-def timed(folder: Path, split: str, path: Path) -> list[Row]:
-    """The peers on CLINC150's utterances, most of which hassil does not know, and on commands for a home."""
+def timed(folder: Path, split: str, path: Path, commands: Path) -> list[Row]:
+    """The peers on CLINC150's utterances, most of which hassil does not know, and on commands for a home, there the student of commands too."""
     student = read(path)
     asked = [one.text for one in datasets.clinc(folder, split)]
     home = [one.text for one in datasets.hwu64(folder) if one.label.startswith("iot_")]
     return [
         *speed.times(student, path, asked, f"CLINC150 {split}"),
         *speed.times(student, path, home, "home commands"),
+        *speed.in_turn(commands, home, f"home commands, {commands.name} and hassil in turn"),
     ]
 
 
@@ -179,7 +181,7 @@ def main() -> int:
         print_understood(rows)
         home_file = SHIPPED / "home.student"
         slurp = commanded(folder, home_file) if home_file.is_file() else []
-        times = [] if options.no_speed else timed(folder, options.split, files[0])
+        times = [] if options.no_speed else timed(folder, options.split, files[0], home_file)
     except HearthwayError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -248,6 +250,7 @@ def _time_rows(rows: Sequence[Row]) -> list[Row]:
         for name, unit in (
             ("p50_ms", "ms"),
             ("p95_ms", "ms"),
+            ("cpu_ms", "ms"),
             ("memory_mb", "MB"),
             ("start_s", "s"),
         ):
