@@ -168,6 +168,14 @@ def test_waiting_pays_far_off_and_costs_near(world: Any) -> None:
     assert near.wait_gain_min == pytest.approx(doubt - lost)
 
 
+@pytest.mark.parametrize("minutes", [2.0, 6.0, 15.0, 60.0])
+def test_a_benefit_that_runs_down_by_the_minute_is_lost_by_the_minute(minutes: float) -> None:
+    left_s = gate.fading_s(minutes)
+    later = exp(-(left_s - gate.STEP_S) / gate.ACT_S) - exp(-left_s / gate.ACT_S)
+    assert minutes * later == pytest.approx(gate.STEP_S / 60.0)
+    assert gate.fading_s(0.0) == 0.0
+
+
 @quick
 @given(p=chance, offset=st.floats(-3, 3))
 def test_the_persons_offset_moves_the_odds_and_stays_a_probability(p: float, offset: float) -> None:

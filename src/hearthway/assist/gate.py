@@ -9,7 +9,7 @@ driven meanwhile would resolve: where it leads, and not whether one wants a meal
 
 from __future__ import annotations
 
-from math import exp, fsum
+from math import exp, expm1, fsum, log
 
 from msgspec import UNSET, Struct
 
@@ -127,6 +127,14 @@ def shift(p: float, offset: float) -> float:
     p = min(1.0, max(0.0, p))
     odds = p * exp(offset)
     return odds / (odds + (1.0 - p))
+
+
+def fading_s(minutes: float) -> float:
+    """The time left at which waiting costs of a benefit of so many minutes just what it lasts; 0 where nothing is left of it."""
+    lasts_min = STEP_S / 60.0
+    return (
+        max(0.0, ACT_S * log(minutes / lasts_min * expm1(STEP_S / ACT_S))) if minutes > 0.0 else 0.0
+    )
 
 
 def weigh(

@@ -129,6 +129,15 @@ def test_the_words(world: Any) -> None:
     assert "you were heading home and wanted it warm" in explained
 
 
+@pytest.mark.parametrize(("p", "code"), [(0.8, "too-early"), (0.9, None)])
+def test_who_may_drive_past_is_told_once_the_way_has_told(
+    world: Any, p: float, code: str | None
+) -> None:
+    """A quarter of an hour from home: a minute more costs a minute, and a wrong word twenty; so first it has to be sure that it leads home."""
+    result = look(world, way_home(world, p=p))
+    assert (result.code if isinstance(result, Silence) else None) == code, result
+
+
 def test_a_house_that_warms_fast_is_spoken_of_just_in_time(world: Any) -> None:
     """Half an hour takes it, and one is on the way for 40 minutes: before, there is time yet."""
     quick = tuple((3.0, 3.0 * 60.0 * 6.5) for _ in range(5))

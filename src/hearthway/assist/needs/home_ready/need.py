@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hearthway.assist import moment
+from hearthway.assist import gate, moment
 from hearthway.assist.driving import not_driving
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.geo import distance_m
@@ -22,7 +22,6 @@ from .settings import (
     MIN_DAYS,
     MOST_MIN,
     REPEAT_S,
-    URGENT_S,
 )
 from .silences import SILENCES
 from .warming import seconds_per_degree
@@ -166,11 +165,12 @@ def _way_s(scene: Scene, aim: WarmAim) -> float:
 
 
 def lead_s(scene: Scene, aim: WarmAim) -> float:
-    """Until the heating has to begin for the house to be warm on arrival; from then on every minute counts."""
+    """Until the heating has to begin for the house to be warm on arrival; from then on a minute later is a minute colder."""
     way_s = _way_s(scene, aim)
-    if way_s < scene.settings.min_lead_s:
+    least_s, saved_min = scene.settings.min_lead_s, min(aim.warm_s, way_s) / 60.0
+    if way_s < least_s:
         return way_s
-    return max(way_s - aim.warm_s, URGENT_S)
+    return max(least_s, max(0.0, way_s - aim.warm_s) + gate.fading_s(saved_min))
 
 
 def propose(scene: Scene, aim: WarmAim) -> WarmOffer | Unfit:

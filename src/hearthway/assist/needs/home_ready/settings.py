@@ -14,5 +14,4 @@ HEATED_S = (
 )  # not heated for two weeks: it is not the season, or the house is left cold on purpose
 ALONE_DAYS = 2  # of the last two weeks' days like this: then the heating has a programme of its own
 AT_SET_C = 0.5  # a thermostat set so near to what is usual will warm the house by itself
-URGENT_S = 60.0  # once it is time to begin, each minute later is a minute colder
 REPEAT_S = 4 * 3600.0  # one word an evening
