@@ -141,8 +141,8 @@ def at(hour: float, day: int = 100) -> float:
 
 
 def dining(meals: dict[str, int], hour: float = 18.5, person: str = "anna") -> Memory:
-    """A memory of that many dinners at each POI, a day apart, before day 100."""
-    memory, day = Memory(person=person), 0
+    """A memory of that many dinners at each POI, a day apart, the last on day 99."""
+    memory, day = Memory(person=person), 100 - sum(meals.values())
     town = Town(POIS, HOURS)
     for osm_id, count in sorted(meals.items()):
         house = town.get(osm_id)

@@ -41,10 +41,10 @@ CORNER_PLACE = Place(place_id="corner", lat=CORNER[0], lon=CORNER[1], visits=14)
 def having(
     world: Any, days: int, *, minutes: float = 40.0, hour: float = AT, at: Poi = CAFES[0]
 ) -> Memory:
-    """So many stays at one spot, three days apart, before day 100."""
+    """So many stays at one spot, three days apart, the last three days before day 100."""
     memory, town = Memory(person="anna"), world.town((*world.pois, *CAFES, at), OPENED)
     for n in range(days):
-        start_s = world.at(hour, 99 - 3 * n)
+        start_s = world.at(hour, 97 - 3 * n)
         visit = MealVisit(
             start_s=start_s, end_s=start_s + 60 * minutes, osm_id=at.osm_id, lat=at.lat, lon=at.lon
         )

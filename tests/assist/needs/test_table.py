@@ -18,6 +18,7 @@ from hearthway.assist.needs.meal.table import (
     shares,
     spots_of,
     stay_ratio,
+    tables_of,
     tables_per_m2,
 )
 from hearthway.records.geo import offset
@@ -77,7 +78,7 @@ def street(world: Any) -> Any:
 
 
 def p_of(there: list[tuple[float, list[Meal]]], meals: list[Meal], town: Any) -> float:
-    return at_table(there, meals, town, OPEN_SHARE).p
+    return at_table(there, tables_of(meals, town, OPEN_SHARE)).p
 
 
 def at(meals: list[Meal], town: Any) -> float:
@@ -250,14 +251,14 @@ def test_known_errands_beside_a_table_make_a_meal_less_probable_and_the_table_no
     """Half of the stays there are at something else: that is another thing than not to know whether it is a table."""
     town = village(world)
     inn, errand = stays(8, 3, 0), stays(8, 300, 300, first=10)
-    mixed = at_table([(1.0, [*inn, *errand])], [*inn, *errand], town, OPEN_SHARE)
+    mixed = at_table([(1.0, [*inn, *errand])], tables_of([*inn, *errand], town, OPEN_SHARE))
     assert mixed.p == pytest.approx(0.5, abs=0.1)
     assert mixed.sure > 0.9
     doubtful = stays(8, 2, 0)
-    alone = at_table([(1.0, doubtful)], doubtful, street(world), OPEN_SHARE)
+    alone = at_table([(1.0, doubtful)], tables_of(doubtful, street(world), OPEN_SHARE))
     assert alone.sure == pytest.approx(alone.p)
     assert alone.sure < mixed.sure
-    assert at_table([(1.0, errand)], errand, town, OPEN_SHARE).sure == 0.0
+    assert at_table([(1.0, errand)], tables_of(errand, town, OPEN_SHARE)).sure == 0.0
 
 
 @quick

@@ -11,6 +11,7 @@ from hearthway.assist.memory import Meal
 from hearthway.assist.options import best, worth_of
 from hearthway.assist.settings import DECIDING_MIN
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
+from hearthway.records.localtime import local_day
 from hearthway.records.poi import OpenState
 from hearthway.records.venue import Wait
 
@@ -18,6 +19,7 @@ from .candidates import PRIOR_KNOWN, PRIOR_OPEN, Candidate, find
 from .enquire import enquire
 from .hunger import MEALS, living, usable, words_of
 from .rank import BEST_OPTION_MIN, option_of
+from .rhythm import Rhythm, days_of, rhythm_of
 from .settings import AT_TABLE_P
 from .silences import SILENCES
 from .sorts import COFFEE, of_topic, sort_of
@@ -38,6 +40,7 @@ class MealOffer(Offer, frozen=True, kw_only=True):
 
     target: Target
     at_table: float  # probability that the meals it was concluded from were meals
+    rhythm: Rhythm  # is this a day for it?
     heading: str  # "Forum", "near Forum", or empty
     distance_m: float
     candidates: tuple[Candidate, ...]
@@ -117,14 +120,18 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
     if not found.candidates:
         return Unfit(code="nothing-open" if found.closed else "no-places-near")
     out = of_topic(aim.topic, _out(scene))
-    table = at_table(aim.target.there, out, scene.pois, found.open_share, sort)
+    likely = tables_of(out, scene.pois, found.open_share, sort)
+    table = at_table(aim.target.there, likely)
     if table.sure < AT_TABLE_P:
         return Unfit(code="next-door-to-a-table")
+    today = local_day(scene.situation.time_s + seconds, scene.situation.utc_offset_s)
+    rhythm = rhythm_of(days_of(aim.topic, out, likely), today)
     return MealOffer(
         topic=aim.topic,
-        p_useful=aim.p_useful * table.p,
+        p_useful=aim.p_useful * table.p * rhythm.share,
         p_way=aim.p_way,
         at_table=table.p,
+        rhythm=rhythm,
         lead_s=seconds,
         at_best_min=max(
             option_of(c, Wait(osm_id=c.poi.osm_id, minutes=0.0), taste).utility
@@ -179,7 +186,8 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
         worth_min=worth_min - sort.less_min,
         worth_words=worth_words,
         p_words=f" (heading there {target.p_area:.2f}, {hunger.name} then {hunger.p:.2f}:"
-        f" {words_of(hunger)}; {sort.at}, not next door to one, {offer.at_table:.2f})",
+        f" {words_of(hunger)}; {sort.at}, not next door to one, {offer.at_table:.2f}"
+        f"{offer.rhythm.words(hunger.name)})",
     )
 
 

@@ -45,3 +45,10 @@ COFFEE_LESS_MIN = 10.0  # who searches in vain goes without a coffee sooner than
 # Whoever takes a spot for a table wrongly is wrong there each time, and a run of wrong words costs more trust than as many now and
 # then. So of the spots that speak for a meal one is surer than of a word: three to one. Known errands beside them are no doubt of that kind.
 AT_TABLE_P = 0.75
+# Is this a day on which one eats out? A stay counts as such a meal if it rather was one; the latest of what lies between two tell.
+A_MEAL_P, LATEST_GAPS = 0.5, 20
+# How regular these gaps may be, all as likely before any was seen: shapes of an Erlang distribution (1: by lot; 32: a week is a
+# week, a day more or less), and the share of them that is by lot whatever the shape. All of this tells as much as ten gaps.
+REGULAR, BY_LOT, SMOOTH = (1, 2, 4, 8, 16, 32), (0.05, 0.2, 0.5), 10.0
+# Of habits that nothing is known of one meal in ten is the last; each that was followed by another makes that less.
+LAST_OF = 10.0

@@ -11,7 +11,7 @@ spot in a town's middle says little, one in a village more, and several, each ri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import islice
 from math import exp, log, pi, sqrt
@@ -198,22 +198,15 @@ class AtTable(Struct, frozen=True, kw_only=True):
     sure: float
 
 
-def at_table(
-    there: Sequence[tuple[float, Sequence[Meal]]],
-    meals: Sequence[Meal],
-    pois: PoiIndex,
-    open_share: float,
-    sort: Sort = MEAL_OUT,
-) -> AtTable:
-    """Were the stays `there` meals, among all the `meals` of this person?
+def at_table(there: Sequence[tuple[float, Sequence[Meal]]], found: Mapping[Meal, float]) -> AtTable:
+    """Were the stays `there` meals? `found`: how probably each of this person's was one.
 
     `there`: of each place one may be heading to, how probably one goes there for a meal, and the stays that say so; where none
     do, all of this person's.
     """
-    found = tables_of(meals, pois, open_share, sort)
     told = whole = squares = 0.0
     for weight, here in there:
-        likely = [found[meal] for meal in here or meals if meal in found]
+        likely = [found[meal] for meal in here or found if meal in found]
         if likely:
             told += weight * sum(likely) / len(likely)
             squares += weight * sum(p * p for p in likely) / len(likely)
