@@ -237,8 +237,8 @@ def test_answers_move_what_the_gate_believes_and_why_says_so(world: Any) -> None
     lunches = moment(AnswerKind.ACCEPT, "lunch", 3)
     assert new.p_before == liked.p_before == lunches.p_before == new.p_useful
     assert new.p_useful < lunches.p_useful < liked.p_useful
-    assert not any("Your own answers" in line for line in why(new))
-    told = f"Your own answers moved p from {liked.p_before:.2f} to {liked.p_useful:.2f}."
+    assert not any("Your own answers and deeds" in line for line in why(new))
+    told = f"Your own answers and deeds moved p from {liked.p_before:.2f} to {liked.p_useful:.2f}."
     assert any(told in line for line in why(liked))
     kept = learn_said(Memory(person="anna"), liked).said[0]
     best = max(liked.options, key=lambda o: o.utility)

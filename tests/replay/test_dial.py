@@ -12,13 +12,15 @@ from hearthway.app import dial as dialled
 from hearthway.app.calendar import import_calendar
 from hearthway.app.config import AssistTable, Config, MapTable, NodeTable
 from hearthway.app.dial import DialDays, replay_dials
-from hearthway.assist.settings import GateSettings
+from hearthway.assist.settings import Dial, GateSettings
 from hearthway.atlas.store import Atlas
 from hearthway.context.life import Life
 from hearthway.learn.came_true import Words
 from hearthway.learn.dials import judged
+from hearthway.learn.outcome import learn_said
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
+from hearthway.records.deeds import PARKED, Deed
 from hearthway.records.household import Role
 from hearthway.records.life import Person
 from hearthway.records.signals import Fix
@@ -27,6 +29,7 @@ from hearthway.synthetic.settings import Settings
 
 from .conftest import Evening, household_of, live_through
 from .days import DAY_S, HOUR_S, Diary, event
+from .test_deeds import word
 
 CONFIG = Config(node=NodeTable(id="phone", role=Role.PHONE), map=MapTable(atlas="bundled"))
 HOME, WORK = (60.17, 24.94), (60.20, 24.96)
@@ -146,6 +149,33 @@ def test_what_comes_later_changes_no_earlier_word(
         part = measure(store).words["eager"].said
     assert part == [one for one in whole if one.time_s < until_s]
     assert len(part) < len(whole)
+
+
+@pytest.mark.parametrize(
+    ("deeds", "answer", "expected"),
+    [
+        ((), None, None),
+        ((Deed(600.0, 1800.0, PARKED, *HOME),), None, 1.0),
+        ((Deed(600.0, 1800.0, PARKED, *WORK),), None, 0.0),
+        ((Deed(600.0, 1800.0, PARKED, *WORK),), True, 1.0),
+        ((), False, 0.0),
+    ],
+)
+def test_a_word_is_judged_by_its_answer_then_by_facts_and_else_by_nothing(
+    deeds: tuple[Deed, ...], answer: bool | None, expected: float | None
+) -> None:
+    """A stay beside a car park tells nothing of the car."""
+    setting = dialled._Setting(Dial.NORMAL, Person(person_id="ada", name="Ada"), CONFIG, None)
+    said = word("parking", 0.0, HOME, "parking")
+    setting.words.add(said)
+    for time_s in (60.0, 2000.0):
+        setting.words.watch(Fix(time_s=time_s, lat=HOME[0], lon=HOME[1]))
+    setting.memory = learn_said(setting.memory, said).did(deeds)
+    if answer is not None:
+        setting._answered[said.suggestion_id] = answer
+    found = setting.judged(1)
+    assert found.spoken == 1
+    assert (None if found.rightly is None else found.rightly.mean) == expected
 
 
 def test_a_phone_at_rest_is_asked_when_an_entry_of_its_calendar_comes_near(

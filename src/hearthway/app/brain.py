@@ -20,6 +20,7 @@ from hearthway.assist.shape import Scene
 from hearthway.assist.standing import STANDS_S
 from hearthway.context import mode_judge
 from hearthway.context.because import Part, reasons
+from hearthway.context.deeds import deeds_of, latest, note
 from hearthway.context.destination import Posterior
 from hearthway.context.events import LifeEvent, MealVisited
 from hearthway.context.life import Life
@@ -90,9 +91,11 @@ def feed(life: Life, item: Item, rules: Rules) -> list[LifeEvent]:
     if isinstance(item, PlaceWord):
         life.hear(item)
         return []
-    if isinstance(item, Fix):
-        return life.observe(item) if rules.trains(kind="fix") else []
-    return life.observe_signal(item) if rules.trains(key=item.key) else []
+    if not (rules.trains(kind="fix") if isinstance(item, Fix) else rules.trains(key=item.key)):
+        return []
+    events = life.observe(item) if isinstance(item, Fix) else life.observe_signal(item)
+    note(life.state, item, events)
+    return events
 
 
 def check_rules(store: Store, rules: Rules) -> None:
@@ -241,6 +244,7 @@ class Brain:
                 *(self._store.answers(person_id) if self._rules.trains(kind="answer") else ()),
             ],
             self._pois,
+            deeds_of(self._life.state.deeds),
         )
 
     def rebuild(self) -> None:
@@ -331,6 +335,7 @@ class Brain:
         if fixes:
             self._store.add_fixes(person_id, fixes, source, durable=False, learned=True)
         stays_before, late = self._life.state.stays, False
+        done = latest(self._life.state.deeds)
         items: list[Fix | Signal] = [*kept, *fixes]
         for item in sorted(items, key=lambda item: item.time_s):
             if isinstance(item, Signal) and of_house(item):
@@ -346,6 +351,9 @@ class Brain:
             for event in feed(self._life, item, self._rules):
                 if isinstance(event, MealVisited):
                     self._memory = learn_visit(self._memory, event.visit, self._pois)
+        deeds = self._life.state.deeds
+        if latest(deeds) != done:
+            self._memory = self._memory.did(deeds_of(deeds))
         if late:
             self._store.changed()  # who learns beside this one may have read on already
         if self._life.state.stays != stays_before:

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
+from hearthway.assist.deeds import became
 from hearthway.assist.engine import Assistant
-from hearthway.assist.memory import Memory
+from hearthway.assist.memory import Memory, first_kind
 from hearthway.assist.settings import Dial
 from hearthway.atlas.store import Atlas
+from hearthway.context.deeds import deeds_of, latest
 from hearthway.context.events import MealVisited
 from hearthway.context.life import Life
 from hearthway.learn.came_true import Words
@@ -25,6 +27,7 @@ from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.calendar import entries
 from hearthway.mesh.state.store import Store
 from hearthway.records.life import Person
+from hearthway.records.poi import FOOD
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Answer, AnswerKind, Suggestion
@@ -72,6 +75,7 @@ def replay_dials(
         for event in feed(walk.life, item, rules):
             if isinstance(event, MealVisited):
                 walk.ate(event)
+        walk.did()
         if isinstance(item, Signal):
             walk.house.note(item)
         elif isinstance(item, Fix):
@@ -123,7 +127,21 @@ class _Setting:
         self._due.sort(key=lambda answer: answer.time_s)
 
     def judged(self, days: int) -> DialReplayed:
-        return judged(self._dial.value, self.words, days, self._answered)
+        """What it said, and what became of that: by its answer, else by facts as its need has them, else by a stay there."""
+        notes = {note.suggestion_id: note for note in self.memory.said}
+        happened = self.memory.happened
+        told: dict[str, bool | None] = {}
+        for word in self.words.said:
+            note = notes.get(word.suggestion_id)
+            pieces = () if note is None else became(note, happened)
+            # A stay near a car park tells nothing of the car; one at a restaurant's door is a visit there.
+            stayed = (
+                self.words.right[word.suggestion_id] if first_kind(word.options) in FOOD else None
+            )
+            told[word.suggestion_id] = (
+                any(piece.yes for piece in pieces) or stayed is True if pieces else stayed
+            )
+        return judged(self._dial.value, self.words, days, told | self._answered)
 
 
 class _Log:
@@ -161,6 +179,7 @@ class _Walk:
         self.settings = [_Setting(dial, person, config, atlas) for dial in Dial]
         self._log = log
         self._spans = _spans(store, person)
+        self._latest = latest(self.life.state.deeds)
         self._due_s: float | None = None
         self._seen_s = -math.inf  # when the last thing was heard
 
@@ -184,6 +203,14 @@ class _Walk:
         """A meal out is over: each setting knows of it."""
         for one in self.settings:
             one.memory = learn_visit(one.memory, event.visit, self._atlas)
+
+    def did(self) -> None:
+        """What is known to have been done: each setting judges its own words by it."""
+        state = self.life.state.deeds
+        if latest(state) != self._latest:
+            self._latest = latest(state)
+            for one in self.settings:
+                one.memory = one.memory.did(deeds_of(state))
 
     def stands(self, fix: Fix) -> None:
         """Where the person then was tells what became of the words."""

@@ -11,16 +11,18 @@ from datetime import UTC, datetime
 
 from msgspec import UNSET, Struct
 
+from hearthway.assist.deeds import Became, became
 from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.explain import heading_lines
 from hearthway.assist.moment import STALE_S, ago, metres, plain
 from hearthway.assist.onward import onward_of, when_words
 from hearthway.atlas.store import Atlas
+from hearthway.context.deeds import deeds_of
 from hearthway.context.life import Life
 from hearthway.learn.outcome import relearn
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
-from hearthway.records.errors import InputError
+from hearthway.records.errors import InputError, StoreError
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Person
 from hearthway.records.localtime import utc_offset_s
@@ -28,7 +30,7 @@ from hearthway.records.signals import Signal
 from hearthway.records.situation import Destination, Situation
 from hearthway.records.suggestion import Reason, Silence, Suggestion
 
-from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, because, feed, history_of
+from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, LIFE_MODEL, because, feed, history_of
 from .calendar import days_off_of, situation_at
 from .config import Config
 from .house import HouseHeard, with_house
@@ -103,6 +105,7 @@ def look_back(
             *(answers if rules.trains(kind="answer") else ()),
         ],
         atlas,
+        deeds_of(life.state.deeds),
     )
     situation = situation_at(store, life, at_s, memory.said_about())
     situation = with_house(life, house.latest, situation)
@@ -121,6 +124,22 @@ def look_back(
         changes=life.changes,
         heading=because(life, situation, [d.place for d in situation.destinations[:1]]),
     )
+
+
+def came_of(store: Store, suggestion: Suggestion, atlas: Atlas | None) -> tuple[Became, ...]:
+    """What is known of what the person then did with it, by time; nothing before a life was learned here."""
+    model = store.model(suggestion.person, LIFE_MODEL)
+    if model is None:
+        return ()
+    try:
+        life = Life.load(model.data)
+    except StoreError:
+        return ()  # of another version: the phone learns it anew when it starts next
+    memory = relearn(
+        suggestion.person, [*life.meals, suggestion], atlas, deeds_of(life.state.deeds)
+    )
+    pieces = (became(one, memory.happened) for one in memory.said)
+    return tuple(sorted((p for each in pieces for p in each), key=lambda piece: piece.time_s))
 
 
 def hindsight_lines(seen: Hindsight) -> list[str]:

@@ -14,6 +14,7 @@ from hearthway.records.localtime import clock
 from hearthway.records.situation import Battery
 from hearthway.records.suggestion import Option, Reason, Suggestion
 
+from .deeds import Became
 from .moment import SYNTHETIC, ago, called, plain, render
 from .needs import of_topic
 from .otherwise import TOP, WORTH, below, otherwise
@@ -44,6 +45,20 @@ def why(suggestion: Suggestion) -> list[str]:
     return lines
 
 
+def became_lines(pieces: Sequence[Became], suggestion: Suggestion) -> list[str]:
+    """What the person then did with it, as far as facts tell, and what that counts beside a plain answer."""
+    return [
+        f"What then came of it: {one.words} (known {_later(one.time_s - suggestion.time_s)}); "
+        f"counts {'for' if one.yes else 'against'} such words, {one.weight:g} of an answer."
+        for one in pieces
+    ]
+
+
+def _later(seconds: float) -> str:
+    minutes = max(0.0, seconds) / 60.0
+    return f"{minutes:.0f} min later" if minutes < 90.0 else f"{minutes / 60.0:.0f} h later"
+
+
 def _strongest(reasons: Sequence[Reason], count: int) -> list[Reason]:
     notable = [r for r in reasons if abs(r.weight) >= NEGLIGIBLE_MIN]
     return sorted(notable, key=lambda r: (-abs(r.weight), r.feature))[:count]
@@ -58,7 +73,9 @@ def _speaking(suggestion: Suggestion) -> list[str]:
         lines += heading_lines(suggestion.heading)
     before = suggestion.p_before
     if before is not None and abs(before - suggestion.p_useful) >= NOTABLE_P:
-        lines.append(f"  Your own answers moved p from {before:.2f} to {suggestion.p_useful:.2f}.")
+        lines.append(
+            f"  Your own answers and deeds moved p from {before:.2f} to {suggestion.p_useful:.2f}."
+        )
     needed = p_needed(suggestion)
     if needed is not None:
         lines.append(f"  Below p {below(needed)} it would have stayed silent.")

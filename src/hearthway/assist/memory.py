@@ -7,7 +7,6 @@ learned after forgetting equals, byte for byte, what is learned without the forg
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
@@ -16,18 +15,17 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.records import codec
+from hearthway.records.deeds import Deed
 from hearthway.records.geo import distance_m
-from hearthway.records.poi import FOOD
 from hearthway.records.suggestion import AnswerKind, Option
 
+from .deeds import Happened, became
 from .willing import Heard, Willing, willing
 
 KEEP = 1_000  # newest notes kept of each sort: years of meals, and a bound on what a node holds
 DAY_S = 86_400.0
 LIVING_M = 100.0
 USUAL_P = 0.7  # taken for a suggestion whose own probability has been forgotten
-WENT_S = 90 * 60.0  # a meal that begins within this of a suggestion tells what became of it
-MOSTLY = 0.5  # share of a visit from which on it was at one of the POIs suggested
 
 # For or against the suggestion, and what that counts beside a plain answer.
 _TELLS = {
@@ -37,8 +35,6 @@ _TELLS = {
     AnswerKind.NOT_NOW: (False, 0.25),
     AnswerKind.NEVER_HERE: (False, 0.125),  # says something about the POI, little about the moment
 }
-# What the person then did: it needs no answer, but a visit may be mistaken, and may have been meant all along.
-_WENT_THERE, _ATE_ELSEWHERE = (True, 0.5), (False, 0.125)
 
 
 class Meal(Struct, frozen=True, kw_only=True, order=True):
@@ -69,6 +65,8 @@ class Said(Struct, frozen=True, kw_only=True, order=True):
     )
     kind: str = ""  # of the POI it put first
     about: str = ""  # the one thing it was about; empty where its need speaks of one thing only
+    points: tuple[tuple[float, float], ...] = ()  # where its POIs lie
+    until_s: float | None = None  # from then on it was over (Unix s), where its need said so
 
     @property
     def believed(self) -> float:
@@ -127,6 +125,7 @@ class Memory(Struct, frozen=True, kw_only=True, dict=True):
     meals: tuple[Meal, ...] = ()
     said: tuple[Said, ...] = ()
     answers: tuple[Answered, ...] = ()
+    deeds: tuple[Deed, ...] = ()  # what the life knows to have been done, by time
     never: tuple[str, ...] = ()  # osm ids the person never wants to see again, sorted
 
     def dump(self) -> bytes:
@@ -152,6 +151,15 @@ class Memory(Struct, frozen=True, kw_only=True, dict=True):
         if note.kind is AnswerKind.NEVER_HERE and note.osm_id:
             never = tuple(sorted({*never, note.osm_id}))
         return msgspec.structs.replace(self, answers=with_note(self.answers, note), never=never)
+
+    def did(self, deeds: tuple[Deed, ...]) -> Memory:
+        """With what is now known to have been done, by time; it stands for all that was known before."""
+        return self if deeds == self.deeds else msgspec.structs.replace(self, deeds=deeds)
+
+    @property
+    def happened(self) -> Happened:
+        """What needs judge their words by."""
+        return Happened(meals=self.meals, deeds=self.deeds)
 
     def meals_out(self, now_s: float, living: Sequence[tuple[float, float]]) -> list[Meal]:
         """Meals that were over by `now_s`, without those at the points lived at: who lives above a
@@ -210,19 +218,14 @@ class Memory(Struct, frozen=True, kw_only=True, dict=True):
             about = said.get(note.suggestion_id)
             p, kind = (USUAL_P, "") if about is None else (about.believed, about.kind)
             yield Heard(note.time_s, note.suggestion_id, yes, weight, p, topics(note.need, kind))
-        begins = [meal.time_s for meal in self.meals]
+        happened = self.happened
         for one in self.said:
-            if one.kind not in FOOD:
-                continue
-            first = bisect_left(begins, one.time_s)
-            for meal in self.meals[first : bisect_right(begins, one.time_s + WENT_S)]:
-                there = sum(part for osm_id, part in meal.pois if osm_id in one.osm_ids)
-                yes, weight = _WENT_THERE if there >= MOSTLY else _ATE_ELSEWHERE
+            for piece in became(one, happened):
                 yield Heard(
-                    max(meal.end_s, one.time_s),
+                    max(piece.time_s, one.time_s),
                     one.suggestion_id,
-                    yes,
-                    weight,
+                    piece.yes,
+                    piece.weight,
                     one.believed,
                     topics(one.need, one.kind),
                 )

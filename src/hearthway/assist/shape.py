@@ -19,7 +19,8 @@ from hearthway.records.situation import Destination, Planned, Situation
 from hearthway.records.suggestion import Option
 from hearthway.records.venue import Wait
 
-from .memory import Memory
+from .deeds import Became, Happened
+from .memory import Memory, Said
 from .settings import AREA_M, GateSettings
 from .way import eta_s, turn_m
 
@@ -191,6 +192,9 @@ class Need(Struct, Generic[AimT, OfferT], frozen=True, kw_only=True):
     decide: Callable[[Scene, OfferT, Mapping[str, Wait]], Saying | Unfit]
     enquire: Callable[[Scene, Enquiry], Known | Unfit] | None = (
         None  # asked in words about its matter
+    )
+    became: Callable[[Said, Happened], Sequence[Became]] | None = (
+        None  # what facts tell of what became of a word of it
     )
     repeat_s: float | None = (
         None  # the same topic (about the same thing) again after so long; None: as the gate has it

@@ -9,17 +9,21 @@ from typing import Any
 import click
 import msgspec
 
+from hearthway.app.brain import LIFE_MODEL
 from hearthway.app.collecting import rules_of
-from hearthway.app.hindsight import hindsight_lines, look_back, moment_of
+from hearthway.app.config import load_config
+from hearthway.app.hindsight import came_of, hindsight_lines, look_back, moment_of
 from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened, stored_receipts
 from hearthway.app.owner import stored_owner
 from hearthway.app.paths import NodePaths
 from hearthway.app.witness import receipt_lines
-from hearthway.assist.explain import why
+from hearthway.assist.deeds import Became
+from hearthway.assist.explain import became_lines, why
 from hearthway.assist.moment import render
 from hearthway.records.ask import ASKED
 from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.household import Role
 from hearthway.records.receipts import Receipt
 from hearthway.records.suggestion import Suggestion
 
@@ -53,11 +57,15 @@ def command(
         _list(listed, json_to)
         return
     suggestion, receipts = _meant(suggestion_id, listed, nodes(data))
+    became = () if suggestion is None else _came_of(suggestion, data)
     if json_to is not None:
-        write_json({"suggestion": suggestion, "receipts": receipts}, json_to)
+        found = {"suggestion": suggestion, "came_of_it": became, "receipts": receipts}
+        write_json(found, json_to)
         return
     if suggestion is not None:
         for line in [*render(suggestion), "", *why(suggestion)]:
+            click.echo(line)
+        for line in became_lines(became, suggestion):
             click.echo(line)
     elif not receipts[0].suggestion_id.startswith(ASKED):
         click.echo("The suggestion itself was erased by the owner.")
@@ -65,6 +73,21 @@ def command(
         click.echo("")
         for line in receipt_lines(receipt):
             click.echo(line)
+
+
+def _came_of(suggestion: Suggestion, data: Path | None) -> tuple[Became, ...]:
+    """By the life of the phone that said it, where that is here."""
+    for paths in nodes(data):
+        config = load_config(paths.config)
+        if config.node.role is not Role.PHONE:
+            continue
+        with opened(paths) as (store, _):
+            if store.model(suggestion.person, LIFE_MODEL) is None:
+                continue
+            atlas = open_atlas(config.map)
+            with closing(atlas) if atlas else nullcontext():
+                return came_of(store, suggestion, atlas)
+    return ()
 
 
 def _meant(

@@ -9,6 +9,7 @@ from hearthway.sense.fixes import Open
 
 from .battery import BatteryState
 from .charging import CarState
+from .deeds import DeedState
 from .halts import SetOut
 from .house import HouseState
 from .items import ItemsState
@@ -21,7 +22,7 @@ from .routines import Meal
 from .settling import Settling
 from .stays import Window
 
-VERSION = 8
+VERSION = 9
 
 
 class Moment(Struct, frozen=True, array_like=True):
@@ -77,6 +78,7 @@ class LifeState(Struct, kw_only=True):
     direct_m: float = 0.0  # of all trips, bee-line
     battery: BatteryState = field(default_factory=BatteryState)
     car: CarState = field(default_factory=CarState)
+    deeds: DeedState = field(default_factory=DeedState)
     odometer_m: float | None = None
     odometer_start_m: float | None = None
     house: HouseState = field(default_factory=HouseState)

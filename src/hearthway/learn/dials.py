@@ -53,10 +53,10 @@ class DialLogged(Struct, frozen=True, kw_only=True):
 
 
 def judged(
-    dial: str, words: Words, days: int, answered: Mapping[str, bool] | None = None
+    dial: str, words: Words, days: int, told_by: Mapping[str, bool | None] | None = None
 ) -> DialReplayed:
-    """What this setting said, and how much of it came true; an answer, by the word's id, tells more than a deed."""
-    told = [(answered or {}).get(one, right) for one, right in words.right.items()]
+    """What this setting said, and how much of it came true; `told_by`: by the word's id what tells more than a stay."""
+    told = [(told_by or {}).get(one, right) for one, right in words.right.items()]
     known = [yes for yes in told if yes is not None]
     return DialReplayed(
         dial=dial,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import exp, fsum
 
 from hearthway.assist.memory import Answered, Meal, Memory, Said, first_kind
+from hearthway.records.deeds import Deed
 from hearthway.records.geo import distance_m
 from hearthway.records.localtime import local_day, local_second, utc_offset_s
 from hearthway.records.poi import Poi, PoiIndex
@@ -94,13 +95,23 @@ def learn_said(memory: Memory, suggestion: Suggestion) -> Memory:
             p_before=suggestion.p_before,
             kind=first_kind(suggestion.options),
             about=suggestion.about if isinstance(suggestion.about, str) else "",
+            points=tuple((o.poi.lat, o.poi.lon) for o in suggestion.options),
+            until_s=suggestion.until_s if isinstance(suggestion.until_s, float) else None,
         )
     )
 
 
-def relearn(person: str, events: Iterable[Event], pois: PoiIndex | None = None) -> Memory:
-    """The memory that follows from what remains: equal events give equal bytes, in any order."""
-    memory = Memory(person=person)
+def relearn(
+    person: str,
+    events: Iterable[Event],
+    pois: PoiIndex | None = None,
+    deeds: tuple[Deed, ...] = (),
+) -> Memory:
+    """The memory that follows from what remains: equal events give equal bytes, in any order.
+
+    `deeds`: what the life knows to have been done, by time.
+    """
+    memory = Memory(person=person, deeds=deeds)
     for event in events:
         match event:
             case MealVisit():

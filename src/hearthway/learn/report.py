@@ -72,7 +72,7 @@ DEFINITIONS = {
     "point named": "Hearthway: where most probability lies within 300 m; a baseline: the centre of its place",
     "visited before": "the truth lies within 300 m of a place known when the trip began: a stay, or where the recording broke off or began",
     "error": "metres from the point named to the truth; where none can be named, from where one is",
-    "rightly": "within 90 min of the suggestion, at least 20 min within 100 m of a suggested POI; of a word said and answered here as well, its answer",
+    "rightly": "within 90 min of the suggestion, at least 20 min within 100 m of a suggested POI; on a phone's own days first its answer, where it was said there too, then what its need's facts tell",
     "dial": "quiet, normal, eager: each walks forward over the same days with what it would have said itself",
     "kept": "words said and answered here that this setting would have said at their moments too",
     "led there": "the place a predicted trip led to, as it is known at the end of the history; wherever the last raw fix was",

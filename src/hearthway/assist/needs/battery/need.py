@@ -16,6 +16,7 @@ from hearthway.records.situation import Battery, Stand, Tomorrow
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
+from .became import became
 from .enquire import enquire
 from .settings import RESERVE_PCT, STOP_MIN, TAKEN_MIN, TOMORROW_FIRST
 from .short import (
@@ -263,5 +264,6 @@ NEED = Need[ChargeAim, ChargeOffer](
     propose=propose,
     decide=decide,
     enquire=enquire,
+    became=became,
     repeat_s=6 * 3600.0,  # a low charge stays low: said once, until one has driven or charged
 )

@@ -13,6 +13,7 @@ from hearthway.records.localtime import clock_at
 from hearthway.records.situation import House, HouseHabits, Told, Usual
 from hearthway.records.venue import Wait
 
+from .became import became
 from .settings import (
     ALONE_DAYS,
     AT_SET_C,
@@ -249,5 +250,6 @@ NEED = Need[WarmAim, WarmOffer](
     lead_s=lead_s,
     propose=propose,
     decide=decide,
+    became=became,
     repeat_s=REPEAT_S,
 )

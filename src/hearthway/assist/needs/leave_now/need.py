@@ -13,6 +13,7 @@ from hearthway.records.situation import Agenda, Planned
 from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
 
+from .became import became
 from .enquire import enquire
 from .ready import Ready, longest_ready_min, ready
 from .settings import (
@@ -245,5 +246,6 @@ NEED = Need[LeaveAim, LeaveOffer](
     propose=propose,
     decide=decide,
     enquire=enquire,
+    became=became,
     repeat_s=REPEAT_S,
 )

@@ -15,6 +15,7 @@ from hearthway.records.localtime import local_day
 from hearthway.records.poi import OpenState
 from hearthway.records.venue import Wait
 
+from .became import became
 from .candidates import PRIOR_KNOWN, PRIOR_OPEN, Candidate, find
 from .enquire import enquire
 from .hunger import MEALS, living, usable, words_of
@@ -218,4 +219,5 @@ NEED = Need[MealAim, MealOffer](
     propose=propose,
     decide=decide,
     enquire=enquire,
+    became=became,
 )

@@ -12,6 +12,7 @@ from hearthway.records.life import Place
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
+from .became import became
 from .settings import ASKED_P, FOUND_WALK_MIN, FULL_MIN, HABIT_VISITS, MIN_DAYS, SEARCH_MIN
 from .silences import SILENCES
 
@@ -166,4 +167,5 @@ NEED = Need[ParkingAim, ParkingOffer](
     lead_s=lead_s,
     propose=propose,
     decide=decide,
+    became=became,
 )
