@@ -85,7 +85,13 @@ def command(
             roads=atlas,
             # By all that is held, as `hearthway dial` does; a file has positions alone.
             replayed={
-                person.name: replay_dials(store, person, config, atlas, rules, counted()).dials
+                person.name: (
+                    lambda one=person: (
+                        replay_dials(  # type: ignore[misc]  # mypy sees no type for the default
+                            store, one, config, atlas, rules, counted()
+                        ).dials
+                    )
+                )
                 for person in people
                 if atlas
             },

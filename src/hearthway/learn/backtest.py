@@ -41,6 +41,7 @@ SPEAK_EVERY_S = 30.0
 
 Speaker = Callable[[Situation, Life], Suggestion | Silence]
 Replay = Callable[[], Iterable[Fix]]
+Dialled = Callable[[], tuple[DialReplayed, ...]]
 
 
 def backtest(
@@ -50,7 +51,7 @@ def backtest(
     roads: RoadNear | None = None,
     speakers: Mapping[str, Speaker] | None = None,
     dial: str = "normal",
-    replayed: Mapping[str, tuple[DialReplayed, ...]] | None = None,
+    replayed: Mapping[str, Dialled] | None = None,
     logs: Mapping[str, tuple[DialLogged, ...]] | None = None,
     words: Mapping[str, Sequence[PlaceWord]] | None = None,
     seed: int = 0,
@@ -61,8 +62,8 @@ def backtest(
     """Backtest each person alone. `histories` gives a person's fixes in time order, as often as called.
 
     `speakers`, one a setting of the dial, are asked every 30 s of a trip; `dial` is the one that the report is about.
-    Without them or without a map, what would have been said "needs a map". `replayed`: what was found elsewhere, from more
-    than positions, of each person's settings; then nobody is asked here. `logs` is what answers told of the settings.
+    Without them or without a map, what would have been said "needs a map". `replayed`: finds each person's settings from more
+    than positions; then nobody is asked here. `logs` is what answers told of the settings.
     `words` is what each person calls the places: it stands on the map and changes nothing that is foreseen.
     """
     if speakers is not None and dial not in speakers:
@@ -78,7 +79,7 @@ def backtest(
             dial,
             seed,
             progress,
-            replayed=(replayed or {}).get(uid, ()),
+            replayed=(replayed or {}).get(uid),
             log=(logs or {}).get(uid, ()),
             words=(words or {}).get(uid, ()),
         )
@@ -223,7 +224,7 @@ def _person(
     seed: int,
     progress: Callable[[int], None] | None,
     *,
-    replayed: tuple[DialReplayed, ...],
+    replayed: Dialled | None,
     log: tuple[DialLogged, ...],
     words: Sequence[PlaceWord],
 ) -> PersonReport:
@@ -247,7 +248,10 @@ def _person(
     a_day: float | str = NEEDS_MAP
     rightly: Interval | str | None = NEEDS_MAP
     state = found.life.state
-    dials = walk.speech.replayed(state.days) if walk.speech is not None else replayed
+    if walk.speech is not None:
+        dials = walk.speech.replayed(state.days)
+    else:
+        dials = () if replayed is None else replayed()
     if dials:
         chosen = next(one for one in dials if one.dial == dial)
         spoken, a_day, rightly = chosen.spoken, chosen.spoken_a_day, chosen.rightly
