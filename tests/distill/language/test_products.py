@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 
 from hearthway.distill import patterns
 from hearthway.distill.card import products
-from hearthway.distill.language import run, teacher, tiny
+from hearthway.distill.language import bert, run, teacher, tiny
 from hearthway.distill.language.recipes import recipe as shipped
 from hearthway.distill.language.settings import StudentSettings, TeacherSettings
 from hearthway.distill.recipe import read_recipe, shipped_recipe
@@ -27,11 +27,27 @@ from hearthway.distill.stages import Made, key_of
 
 TILES = {"amx_tile": True, "amx_bf16": True, "avx512_bf16": True}
 VECTORS = {"amx_tile": False, "amx_bf16": False, "avx512_bf16": True}
+SMALL = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 1,
+    "max_position_embeddings": 64,
+    "layer_norm_eps": 0,
+}
 OTHER = {"neon": True, "bf16": True}  # of a processor of another kind nothing is known
 
 
 def on(monkeypatch: pytest.MonkeyPatch, capabilities: Mapping[str, bool]) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def keys(more: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, str]:
@@ -81,7 +97,12 @@ def test_the_pool_is_read_as_the_teacher_learned_and_the_validation_part_in_full
     half: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     corpus = tiny.corpus()
-    corpus = msgspec.structs.replace(corpus, unlabelled=corpus.unlabelled[:5])
+    corpus = msgspec.structs.replace(
+        corpus,
+        labelled=corpus.labelled[:60],
+        unlabelled=corpus.unlabelled[:5],
+        validation=corpus.validation[:30],
+    )
     seen: dict[int, bool] = {}
     begun: list[bool] = []
     told, begin = teacher.told, teacher._begin_at_means
@@ -94,6 +115,8 @@ def test_the_pool_is_read_as_the_teacher_learned_and_the_validation_part_in_full
         begun.append(half)
         begin(one, read, half=half)
 
+    pieces = bert.vocabulary(bert.model_folder())
+    monkeypatch.setattr(bert, "load", lambda _: (bert.Encoder(SMALL, len(pieces)), pieces))
     monkeypatch.setattr(teacher, "told", telling)
     monkeypatch.setattr(teacher, "_begin_at_means", beginning)
     settings = run.Settings(teacher=TeacherSettings(epochs=1, batch=64, half=half))
