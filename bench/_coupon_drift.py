@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import fsum
-from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
@@ -12,11 +11,7 @@ from msgspec import Struct
 from hearthway.assist.gate import shift
 from hearthway.assist.memory import DAY_S, topics
 from hearthway.assist.willing import Heard, sigmoid, willing
-
-if TYPE_CHECKING:
-    from bench._coupon import Row
-else:  # run beside a script, its own folder is on the path
-    from _coupon import Row
+from hearthway.distill.tabular.survey import Row
 
 FIRST = 7  # words after the change that are told apart
 STEP, STEP_HALF_LIFE_DAYS, STEP_LIMIT = 0.8, 45.0, 3.0

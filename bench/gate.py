@@ -27,39 +27,20 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from hearthway.distill.tabular.figures import auc
+from hearthway.distill.tabular.others import SEED
+from hearthway.distill.tabular.survey import HABIT, MOMENT, OFTEN, Columns, Row
 from hearthway.learn.acceptance import Ahead, Belief, choose, utility
 from hearthway.learn.offpolicy import Logged, estimate
 
 if TYPE_CHECKING:
-    from bench._coupon import (
-        HABIT,
-        MOMENT,
-        OFTEN,
-        Columns,
-        DataError,
-        Row,
-        find,
-        folds,
-        load,
-        refuse_shared,
-    )
+    from bench._coupon import DataError, parts_of, refuse_shared
     from bench._coupon_drift import by_answers, by_others, by_steps, losses, words_of
-    from bench._coupon_models import SEED, fit
+    from bench._coupon_models import fit
 else:  # run as a script, its own folder is on the path
-    from _coupon import (
-        HABIT,
-        MOMENT,
-        OFTEN,
-        Columns,
-        DataError,
-        Row,
-        find,
-        folds,
-        load,
-        refuse_shared,
-    )
+    from _coupon import DataError, parts_of, refuse_shared
     from _coupon_drift import by_answers, by_others, by_steps, losses, words_of
-    from _coupon_models import SEED, fit
+    from _coupon_models import fit
 
 Floats = NDArray[np.float64]
 COSTS = (2.0, 4.0)
@@ -114,15 +95,6 @@ class Part(Struct):
 
 
 Policy = Callable[[Part, float], list[list[float]]]  # worth of every moment, a list a respondent
-
-
-def auc(yes: Floats, score: Floats) -> float:
-    """Area under the ROC curve, ties counted half."""
-    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - (count - 1) / 2.0)[place]
-    positive = yes.sum()
-    below = ranks[yes > 0].sum() - positive * (positive + 1) / 2.0
-    return float(below / (positive * (len(yes) - positive)))
 
 
 def own_columns(rows: list[Row], variances: dict[str, float]) -> tuple[Floats, Floats]:
@@ -326,8 +298,10 @@ def row(
 
 def auc_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
     """AUC of each model: the mean over the folds, each with a model of its own."""
-    mean = {n: float(np.mean([auc(p.yes, p.scores[n]) for p in parts])) for n in parts[0].scores}
-    each = " ".join(f"{auc(p.yes, p.scores['both']):.3f}" for p in parts)
+    mean = {
+        n: float(np.mean([auc(p.yes > 0, p.scores[n]) for p in parts])) for n in parts[0].scores
+    }
+    each = " ".join(f"{auc(p.yes > 0, p.scores['both']):.3f}" for p in parts)
     print("AUC " + " ".join(f"{n} {value:.4f}" for n, value in mean.items()) + f"  (both: {each})")
     for peer in sorted(mean.keys() - {"both"}):
         yield row(case, "AUC on unseen respondents", "area", mean["both"], peer, mean[peer])
@@ -417,22 +391,6 @@ def drift_rows(case: str, parts: list[Part]) -> Iterator[dict[str, Any]]:
         print(f"{phase}: log loss " + ", ".join(f"{n} {one[phase]:.4f}" for n, one in told.items()))
         for peer in ("steps", "others"):
             yield row(case, f"log loss, {phase}", "nats", ours, peer, told[peer][phase])
-
-
-def parts_of(
-    data: Path, split: str, count: int, seed: int
-) -> Iterator[tuple[list[Row], list[Row]]]:
-    """(train, judged) of the split; DataError for a split by rows and for a file that is not there."""
-    if split in ("random", "rows", "row"):
-        raise DataError(
-            "a random split by rows is refused: the same respondent would be fitted on and judged. Leave --split out "
-            "(folds by respondent), or name a held-out file coupon_NAME.csv"
-        )
-    train = load(find(data, "coupon.csv"))
-    if split in ("", "train", "valid"):
-        yield from folds(train, count, seed)
-        return
-    yield train, load(find(data, f"coupon_{split}.csv"))
 
 
 def main() -> int:

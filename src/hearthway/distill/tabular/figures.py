@@ -50,7 +50,7 @@ def scored(
         accuracy=_share(right),
         by_class=by_class(told, y, labels),
         log_loss=round(float(-np.log(np.maximum(p[taught, y[taught]], 1e-9)).mean()), 4),
-        calibration_error=round(_calibration(p.max(axis=1), right), 4),
+        calibration_error=round(calibration_error(p.max(axis=1), right), 4),
         agreement=None if teacher is None else _share(told == teacher.argmax(axis=1)),
         auc=round(auc(y == 1, scores[:, 1] - scores[:, 0]), 4) if len(labels) == 2 else None,
     )
@@ -91,7 +91,7 @@ def _share(right: Ints | np.ndarray) -> float:
     return round(float(np.mean(right)), 4)
 
 
-def _calibration(sure: Floats, right: np.ndarray) -> float:
+def calibration_error(sure: Floats, right: np.ndarray) -> float:
     """Mean distance of what was said and what came true, over ten bins of equal width."""
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)
     return float(
