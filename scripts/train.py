@@ -1,8 +1,9 @@
 """Distils the students of language that ship, *ask* and *home*. See scripts/train.
 
-    python scripts/train.py --data DIR [--out DIR] [--all] [--only ask|ask-small|home] [--seeds N] [--key FILE]
+    python scripts/train.py --data DIR [--out DIR] [--all] [--only ask|ask-small|home|ranker] [--seeds N] [--key FILE]
 
---all makes those in bench/students as well, which nothing needs that ships: two more seeds of *ask*, and its small form.
+--all makes those in bench/students as well, which nothing needs that ships: two more seeds of *ask*, its small form, and the
+ranker (of coupon/, beside the others).
 
 DIR holds clinc150/, hwu64/, slurp/ and snips/ (or a folder language/ with them). Each is made as `hearthway distill`
 makes it: what is done stands in OUT/TASK/stages and is not done again, so that a training that was cut goes on. What a
@@ -26,7 +27,7 @@ from hearthway.distill.tasks import built
 from hearthway.records.errors import HearthwayError
 
 SEEDS = {"ask": 1, "home": 1}
-ALL = {"ask": 3, "ask-small": 1, "home": 1}
+ALL = {"ask": 3, "ask-small": 1, "home": 1, "ranker": 1}
 
 
 class Lines:

@@ -42,6 +42,13 @@ def _modes(recipe: Recipe, given: Given) -> Built:
     return Built(*build(TASK, recipe, given), runtimes)
 
 
+def _ranker(recipe: Recipe, given: Given) -> Built:
+    from .tabular.making import build, runtimes
+    from .tabular.ranker import task
+
+    return Built(*build(task(recipe, given), recipe, given), runtimes)
+
+
 def _tiny(recipe: Recipe, given: Given) -> Built:
     from .judging import runtimes
     from .patterns import build
@@ -67,6 +74,7 @@ TASKS: Mapping[str, Task] = {
     one.name: one
     for one in (
         Task("modes", "by what a trip went, from speeds, accelerations and halts", "", _modes),
+        Task("ranker", "what people say yes to at such a moment, from what a node knows of it", "", _ranker),
         Task("ask", "what is asked of a household: 150 intents, and none of them", "distill", _sets),
         Task("home", "commands for a home and an assistant, with their slots", "distill", _sets),
         Task("texts", "sentences of your own, each with the label that you gave it", "distill", _texts),

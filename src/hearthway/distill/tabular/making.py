@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from hearthway.distill.outside import onnx
-from hearthway.distill.recipe import Recipe, table
+from hearthway.distill.recipe import Limits, Recipe, table
 from hearthway.distill.run import Ran
 from hearthway.distill.sources import Given, Reads, Sources, sources
 from hearthway.distill.stages import Stage, Work
@@ -67,6 +67,16 @@ class Peer(Struct, frozen=True):
 Corpus = Callable[[Any, int, Callable[[str], None]], tuple[Rows, Peer | None]]
 
 
+class OwnTeacher(Struct, frozen=True, kw_only=True):
+    """A teacher that knows more of a row than its numbers. `scores`: (its settings, the corpus's, seed, tell) -> log-odds by class of each row."""
+
+    words: str
+    settings: type[Any]
+    limits: Limits
+    revision: int
+    scores: Callable[[Any, Any, int, Callable[[str], None]], Floats]
+
+
 class Tabular(Struct, frozen=True, kw_only=True):
     """A task over rows: where they come from, and what they and the classes are called."""
 
@@ -77,30 +87,39 @@ class Tabular(Struct, frozen=True, kw_only=True):
     corpus_settings: type[Any]
     corpus_revision: int
     reads: tuple[Reads, ...]
+    corpus_limits: Limits = {}
+    files: tuple[Path, ...] = ()  # what the corpus and a teacher of its own are read from
+    teacher: OwnTeacher | None = None  # None: trees and wide nets on the rows, or an ONNX file
 
 
 def build(task: Tabular, recipe: Recipe, given: Given) -> tuple[tuple[Stage, ...], Sources]:
     """From rows to figures, and what they are from. InputError where the recipe's tables or sources do not fit."""
-    corpus = table(recipe.corpus, task.corpus_settings, "The recipe's table [corpus]")
-    teacher = table(
-        recipe.teacher, trees.TeacherSettings, "The recipe's table [teacher]", TEACHER_LIMITS
+    corpus = table(
+        recipe.corpus, task.corpus_settings, "The recipe's table [corpus]", task.corpus_limits
     )
+    kind: type[Any] = trees.TeacherSettings
+    limits: Limits = TEACHER_LIMITS
+    if task.teacher is not None:
+        kind, limits = task.teacher.settings, task.teacher.limits
+    teacher = table(recipe.teacher, kind, "The recipe's table [teacher]", limits)
     student = table(recipe.student, NetSettings, "The recipe's table [student]", STUDENT_LIMITS)
-    _check(teacher, student)
-    model = given.folder / teacher.onnx if teacher.onnx else None
+    _check(student)
+    outside = ""
+    if isinstance(teacher, trees.TeacherSettings):
+        outside = teacher.onnx
+        _check_teacher(teacher)
+    model = given.folder / outside if outside else None
     if model is not None and not model.is_file():
         raise InputError(
             f"There is no teacher {model}.",
             "Name an ONNX file in [teacher], relative to the recipe.",
         )
-    if model is not None and not any(one.path == teacher.onnx for one in recipe.source):
+    if model is not None and not any(one.path == outside for one in recipe.source):
         raise InputError(
-            f"No source says what the teacher {teacher.onnx} was made from, and the student learns from it.",
-            f'Add a [[source]] with its name, licence, origin and path = "{teacher.onnx}".',
+            f"No source says what the teacher {outside} was made from, and the student learns from it.",
+            f'Add a [[source]] with its name, licence, origin and path = "{outside}".',
         )
-    read = sources(
-        recipe, task.reads, given, lambda one: bool(teacher.onnx) and one.path == teacher.onnx
-    )
+    read = sources(recipe, task.reads, given, lambda one: bool(outside) and one.path == outside)
     about = header.About(
         title=recipe.name,
         licence="Apache-2.0",
@@ -133,18 +152,9 @@ def build(task: Tabular, recipe: Recipe, given: Given) -> tuple[tuple[Stage, ...
             settings=corpus,
             files=("rows.bin",),
             make=lambda work: _corpus(task, corpus, work),
+            reads=task.files,
         ),
-        Stage(
-            name="teacher",
-            words="trees and wide nets, as large as helps" if model is None else model.name,
-            revision=1,
-            needs=("corpus",),
-            settings=teacher,
-            files=("scores.bin",),
-            make=lambda work: _teacher(task, teacher, model, read, work),
-            made_with=("numpy",) if model is None else ("numpy", "onnxruntime"),
-            reads=() if model is None else (model,),
-        ),
+        _teacher_stage(task, corpus, teacher, model, read),
         Stage(
             name="student",
             words="a small net that says what the teacher says, with the roundings of int8",
@@ -176,12 +186,45 @@ def build(task: Tabular, recipe: Recipe, given: Given) -> tuple[tuple[Stage, ...
     return made, read
 
 
-def _check(teacher: trees.TeacherSettings, student: NetSettings) -> None:
+def _teacher_stage(
+    task: Tabular, corpus: Any, settings: Any, model: Path | None, read: Sources
+) -> Stage:
+    own = task.teacher
+    if own is not None:
+        return Stage(
+            name="teacher",
+            words=own.words,
+            revision=own.revision,
+            needs=("corpus",),
+            settings=settings,
+            files=("scores.bin",),
+            make=lambda work: work.write(
+                "scores.bin", pack({"scores": own.scores(settings, corpus, work.seed, work.tell)})
+            ),
+            reads=task.files,
+        )
+    return Stage(
+        name="teacher",
+        words="trees and wide nets, as large as helps" if model is None else model.name,
+        revision=1,
+        needs=("corpus",),
+        settings=settings,
+        files=("scores.bin",),
+        make=lambda work: _teacher(task, settings, model, read, work),
+        made_with=("numpy",) if model is None else ("numpy", "onnxruntime"),
+        reads=() if model is None else (model,),
+    )
+
+
+def _check(student: NetSettings) -> None:
     if not 1 <= len(student.hidden) <= LAYERS_MAX:
         raise InputError(
             f"The recipe's student has {len(student.hidden)} hidden layers.",
             f"Give [student] hidden one to {LAYERS_MAX} widths, such as hidden = [32, 16].",
         )
+
+
+def _check_teacher(teacher: trees.TeacherSettings) -> None:
     if teacher.trees + teacher.nets < 1 and not teacher.onnx:
         raise InputError(
             "The recipe's teacher has neither trees nor nets.", "Give [teacher] one of the two."
