@@ -9,12 +9,14 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.assist.student_of_others import ranker
 
 from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.explain import p_needed, why
 from hearthway.assist.memory import Memory
 from hearthway.assist.needs.meal import rank
 from hearthway.assist.otherwise import below
+from hearthway.assist.ranker import Ranker
 from hearthway.records.poi import OpenState
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Option, Reason, Silence, Suggestion
@@ -46,6 +48,7 @@ class Case:
         eaten: dict[str, int],
         hours: dict[str, OpenState],
         minutes: dict[str, float | None],
+        asked: Ranker | None = None,
     ) -> None:
         self.world, self.memory, self.hours, self.minutes = (
             world,
@@ -53,6 +56,7 @@ class Case:
             hours,
             minutes,
         )
+        self.ranker = asked
 
     def said(self, *, p: float = 1.0, **changes: Any) -> Suggestion | Silence:
         """The engine's word, and where it says none at once its reason; `p`: of the destinations, times so much."""
@@ -62,7 +66,9 @@ class Case:
         drive: Situation = self.world.drive()
         goals = tuple(msgspec.structs.replace(d, p=d.p * p) for d in drive.destinations)
         drive = msgspec.structs.replace(drive, destinations=goals)
-        asked: Assistant = self.world.assistant(pois=self.world.town(self.world.pois, hours))
+        asked: Assistant = self.world.assistant(
+            pois=self.world.town(self.world.pois, hours), ranker=self.ranker
+        )
         memory: Memory = self.memory
         found = asked.propose(drive, memory)
         return asked.decide(found, told, memory) if isinstance(found, Proposal) else found
@@ -159,6 +165,42 @@ def test_every_sentence_is_true_when_it_is_carried_out(
     if isinstance(said, Suggestion):
         for line in changes(said):
             carry_out(case, said, line)
+
+
+@some
+@given(
+    eaten=meals,
+    hours=opened,
+    minutes=waits,
+    takeaway=st.floats(-3.0, 3.0),
+    visits=st.floats(-0.5, 0.5),
+)
+def test_and_so_is_every_one_where_others_answers_rank(
+    world: Any,
+    eaten: dict[str, int],
+    hours: dict[str, OpenState],
+    minutes: dict[str, float | None],
+    takeaway: float,
+    visits: float,
+) -> None:
+    asked = ranker({"sort.takeaway": takeaway, "visits": visits})
+    case = Case(world, eaten, hours, minutes, asked)
+    said = case.said()
+    if isinstance(said, Suggestion):
+        for line in changes(said):
+            carry_out(case, said, line)
+
+
+def test_what_others_rather_take_is_named_where_it_decides(world: Any) -> None:
+    known = dict.fromkeys(IDS, OpenState.OPEN)
+    asked = ranker({"sort.takeaway": 3.0})
+    case = Case(world, {"node/1": 16, "node/4": 12}, known, dict.fromkeys(IDS, 3), asked)
+    said = case.said()
+    assert isinstance(said, Suggestion)
+    assert said.options[0].poi.kind == "fast_food"
+    told = [line for line in changes(said) if "others with such habits take it" in line]
+    assert told
+    assert carry_out(case, said, told[0]) == "alike"
 
 
 def favourite_without_hours(world: Any) -> Case:

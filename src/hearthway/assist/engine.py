@@ -15,12 +15,13 @@ from hearthway.records import codec
 from hearthway.records.life import Place
 from hearthway.records.poi import PoiIndex, RoadGraph
 from hearthway.records.situation import Situation
-from hearthway.records.suggestion import Reason, Silence, Suggestion
+from hearthway.records.suggestion import Option, Reason, Silence, Suggestion
 from hearthway.records.venue import Wait
 
 from . import moment, needs
 from .look import Look, Refusal, Weighed, furthest
 from .memory import Memory
+from .ranker import OTHERS, Ranker
 from .settings import GateSettings
 from .shape import AnyNeed, NameOf, Offer, Scene
 
@@ -47,7 +48,7 @@ def _by_calendar(situation: Situation) -> bool:
 
 
 class Assistant:
-    """Decides for one person whether to speak, and what to say. Holds no state between calls."""
+    """Decides for one person whether to speak, and what to say. Holds no state between calls; another `ranker` may be set."""
 
     def __init__(
         self,
@@ -60,10 +61,12 @@ class Assistant:
         synthetic: bool = False,
         among: Sequence[AnyNeed] | None = None,
         because: Because | None = None,
+        ranker: Ranker | None = None,
     ) -> None:
         """`pois` and `roads` are None without a map; `name_of` names a destination from the map.
 
         `among`: the needs to ask (None: all that are installed). `because`: why the situation has one heading to these places.
+        `ranker`: what others say yes to at such moments (None: nobody's answers tell, and a person's own counts alone rank).
         """
         self.person = person
         self.settings = settings or GateSettings()
@@ -72,6 +75,7 @@ class Assistant:
         self._name_of = name_of
         self._synthetic = synthetic
         self._because = because
+        self.ranker = ranker
         self._needs = tuple(needs.found() if among is None else among)
         if not self._needs:
             raise ValueError("An assistant asks at least one need: `among` is empty.")
@@ -153,6 +157,7 @@ class Assistant:
             pois=self._pois,
             roads=self._roads,
             name_of=self._name_of,
+            ranker=self.ranker,
         )
 
     def _look(self, situation: Situation, memory: Memory) -> Look:
@@ -188,5 +193,11 @@ class Assistant:
             until_s=saying.until_s,
             phone_only=saying.phone_only or _by_calendar(situation) or msgspec.UNSET,
             heading=heading or msgspec.UNSET,
+            others=self._ranked_by(saying.options),
         )
         return msgspec.structs.replace(suggestion, suggestion_id=codec.digest(suggestion))
+
+    def _ranked_by(self, options: Sequence[Option]) -> str | msgspec.UnsetType:
+        """The student of others' answers that had a part in the order of these; unset where none had."""
+        had = any(reason.feature == OTHERS for option in options for reason in option.reasons)
+        return self.ranker.identity if self.ranker is not None and had else msgspec.UNSET

@@ -140,6 +140,10 @@ def _data(suggestion: Suggestion) -> list[str]:
         f"your history: {situation.places_known} places, {situation.stays_known} stays, "
         f"{situation.days_known} days"
     )
+    if suggestion.others is not UNSET:
+        lines.append(
+            f"what other people said yes to: the student {suggestion.others[:12]}, for the order of kinds"
+        )
     for option in suggestion.options:
         hours = plain(option.poi.opening_hours) or "unknown"
         lines.append(f"hours of {called(option.poi)}: {hours} ({option.poi.osm_id}, the map)")

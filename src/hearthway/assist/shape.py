@@ -21,6 +21,7 @@ from hearthway.records.venue import Wait
 
 from .deeds import Became, Happened
 from .memory import Memory, Said
+from .ranker import Ranker
 from .settings import AREA_M, GateSettings
 from .way import eta_s, turn_m
 
@@ -42,6 +43,7 @@ class Scene:
         pois: PoiIndex | None = None,
         roads: RoadGraph | None = None,
         name_of: NameOf | None = None,
+        ranker: Ranker | None = None,
     ) -> None:
         self.situation = situation
         self.memory = memory
@@ -49,6 +51,7 @@ class Scene:
         self.pois = pois
         self.roads = roads
         self.name_of = name_of
+        self.ranker = ranker
         self._ways: dict[tuple[float, float], tuple[float, Route]] = {}
 
     @property

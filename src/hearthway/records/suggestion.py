@@ -59,6 +59,9 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     heading: tuple[Reason, ...] | UnsetType = (
         UNSET  # why one is believed to be heading there, in log-odds: each less without it
     )
+    others: str | UnsetType = (
+        UNSET  # SHA-256 of the student of others' answers that had a part in the order of its options
+    )
 
 
 class Silence(Struct, frozen=True, kw_only=True):

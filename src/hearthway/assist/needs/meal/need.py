@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 
+import msgspec
+
 from hearthway.assist import moment
 from hearthway.assist.driving import not_driving
 from hearthway.assist.memory import Meal
@@ -19,7 +21,8 @@ from .became import became
 from .candidates import PRIOR_KNOWN, PRIOR_OPEN, Candidate, find
 from .enquire import enquire
 from .hunger import MEALS, living, usable, words_of
-from .rank import BEST_OPTION_MIN, option_of
+from .others import preferred
+from .rank import BEST_BY_OTHERS_MIN, BEST_OPTION_MIN, option_of
 from .rhythm import Rhythm, days_of, rhythm_of
 from .settings import AT_TABLE_P
 from .silences import SILENCES
@@ -47,6 +50,7 @@ class MealOffer(Offer, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
     known_open: int
     closed: int
+    taste: Taste  # with what others rather take of the kinds there
 
 
 def could_matter(scene: Scene) -> Unfit | None:
@@ -87,7 +91,8 @@ def aim(scene: Scene) -> MealAim | Unfit:
         topic=target.hunger.name,
         p_useful=min(1.0, target.p_useful),
         p_way=min(1.0, target.p_useful / target.hunger.p),
-        at_most_min=BEST_OPTION_MIN - sort_of(target.hunger.name).less_min,
+        at_most_min=(BEST_OPTION_MIN if scene.ranker is None else BEST_BY_OTHERS_MIN)
+        - sort_of(target.hunger.name).less_min,
         target=target,
     )
 
@@ -127,6 +132,8 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
         return Unfit(code="next-door-to-a-table")
     today = local_day(scene.situation.time_s + seconds, scene.situation.utc_offset_s)
     rhythm = rhythm_of(days_of(aim.topic, out, likely), today)
+    rather = preferred(scene, place, {c.poi.kind for c in found.candidates})
+    taste = msgspec.structs.replace(taste, others=rather)
     return MealOffer(
         topic=aim.topic,
         p_useful=aim.p_useful * table.p * rhythm.share,
@@ -146,15 +153,16 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
         candidates=found.candidates,
         known_open=found.known_open,
         closed=found.closed,
+        taste=taste,
     )
 
 
 def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying | Unfit:
     """The best options with their waits, in words."""
-    taste, unwanted = _taste(scene), scene.memory.unwanted()
+    unwanted = scene.memory.unwanted()
     options = best(
         [
-            option_of(c, waits.get(c.poi.osm_id) or Wait(osm_id=c.poi.osm_id), taste)
+            option_of(c, waits.get(c.poi.osm_id) or Wait(osm_id=c.poi.osm_id), offer.taste)
             for c in offer.candidates
             if c.poi.osm_id not in unwanted
         ],

@@ -6,7 +6,8 @@ from math import log2
 
 from hearthway.assist.moment import wait_minutes
 from hearthway.assist.options import utility_of
-from hearthway.assist.settings import WALK_MPS
+from hearthway.assist.ranker import MOST, OTHERS
+from hearthway.assist.settings import DECIDING_MIN, WALK_MPS
 from hearthway.records.poi import OpenState
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
@@ -18,8 +19,11 @@ from .taste import Taste
 FAMILIAR_MIN, FAMILIAR_MAX_MIN = 3.0, 12.0  # each doubling of own visits is worth this walk
 CUISINE_MIN, KIND_MIN = 10.0, 4.0  # a cuisine that is all one eats; the same for the kind of house
 VERDICT_MIN, VERDICT_MAX_MIN = 3.0, 9.0
+# One log-odds more of a yes is, at even odds, a quarter more yeses to what deciding early wins.
+OTHERS_MIN = 0.25 * DECIDING_MIN
 # No option is worth more than this beyond a nameless one without a walk or a wait.
 BEST_OPTION_MIN = FAMILIAR_MAX_MIN + CUISINE_MIN + KIND_MIN + VERDICT_MAX_MIN
+BEST_BY_OTHERS_MIN = BEST_OPTION_MIN - KIND_MIN + OTHERS_MIN * MOST  # the same with a ranker
 
 
 def _plural(count: int, noun: str) -> str:
@@ -71,8 +75,17 @@ def reasons_of(candidate: Candidate, wait: Wait, taste: Taste) -> tuple[Reason, 
     )
     cuisine, share = taste.favourite(poi)
     add("cuisine", CUISINE_MIN * share, f"{cuisine} is {share:.0%} of what you eat out")
-    kind = taste.share(f"kind:{poi.kind}")
-    add("kind", KIND_MIN * kind, f"{poi.kind.replace('_', ' ')}: {kind:.0%} of your meals out")
+    called = poi.kind.replace("_", " ")
+    rather = taste.others.get(poi.kind)
+    if rather is not None:  # it has own visits to such tables in it already
+        which = "rather than" if rather > 0 else "less than"
+        words = (
+            f"{called}: others with such habits take it {which} what else is here, at such a moment"
+        )
+        add(OTHERS, OTHERS_MIN * rather, words)
+    else:
+        kind = taste.share(f"kind:{poi.kind}")
+        add("kind", KIND_MIN * kind, f"{called}: {kind:.0%} of your meals out")
     verdict = max(
         -VERDICT_MAX_MIN, min(VERDICT_MAX_MIN, VERDICT_MIN * taste.verdicts.get(poi.osm_id, 0.0))
     )

@@ -37,6 +37,7 @@ class Taste(Struct, frozen=True, kw_only=True):
     verdicts: dict[str, float]
     counts: dict[str, int]  # POI -> meals eaten there, unfaded, for the words
     quarters: dict[str, dict[int, int]]  # POI -> local quarter -> meals begun then
+    others: dict[str, float] = {}  # kind -> how much rather others take it than what else is there
 
     def share(self, tag: str) -> float:
         """Share of this person's meals that carry `tag`, shrunk towards 0 while meals are few."""
