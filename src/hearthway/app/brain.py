@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.memory import Memory
+from hearthway.assist.ranker import Ranker
 from hearthway.assist.settings import GateSettings
 from hearthway.assist.shape import Scene
 from hearthway.assist.standing import STANDS_S
@@ -470,6 +471,15 @@ class Brain:
     def rarer(self, now_s: float) -> int:
         """How many times more seldom than usual to look, by the phone's own battery."""
         return self._own_battery.rarer(now_s)
+
+    @property
+    def ranker(self) -> Ranker | None:
+        """The student of others' answers that ranks; None: own counts alone do."""
+        return self._assistant.ranker
+
+    def use_ranker(self, ranker: Ranker | None) -> None:
+        """Rank by this student of others' answers from now on; None: by own counts alone."""
+        self._assistant.ranker = ranker
 
     def propose(self, situation: Situation) -> Proposal | Silence:
         """What could be said, before any wait is asked for."""

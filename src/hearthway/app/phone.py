@@ -22,6 +22,7 @@ from msgspec import Struct
 from hearthway.assist.engine import Proposal
 from hearthway.assist.moment import destination_called, position_age_s, render
 from hearthway.assist.onward import Onward, onward_of
+from hearthway.assist.ranker import Ranker
 from hearthway.assist.settings import Dial, GateSettings
 from hearthway.assist.shape import NameOf
 from hearthway.assist.standing import stands
@@ -65,6 +66,7 @@ from .node import Request
 from .owner import listed_in, owner_in, to_import_for
 from .personal import AHEAD_MAX_S, relearn_after
 from .places import act
+from .ranking import Ranking
 from .renewal import Renewal
 from .ruling import Ruling
 from .sensing import signals_of
@@ -234,7 +236,14 @@ class PhoneNode(Member):
     def brain_of(self, person: Person) -> Brain:
         """Everything learned of `person`, ready to go on."""
         rules, ends = self.part(Ruling).rules, self._stop.is_set
-        return brain_for(self.store, person, self.config, self.atlas, rules, ends)
+        brain = brain_for(self.store, person, self.config, self.atlas, rules, ends)
+        brain.use_ranker(self.part(Ranking).ranker)
+        return brain
+
+    def use_ranker(self, ranker: Ranker | None) -> None:
+        """Another student of others' answers serves here, or none."""
+        if self.brain is not None:
+            self.brain.use_ranker(ranker)
 
     def _ruled(self, before: Rules, after: Rules) -> None:
         """Other rules are in force: venues are asked by them, and what may be learned from is learned anew."""

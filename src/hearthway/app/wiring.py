@@ -66,6 +66,7 @@ PARTS: dict[Role, tuple[type[Part] | str, ...]] = {
         Parking,  # a longer lease at rest
         Routers,  # what carries to another site
         Models,  # which student serves which task
+        "ranking.Ranking",  # and which one ranks
         "charge_watch.ChargePlans",  # when to charge the car that is plugged in
         Asking,  # questions in plain words
         AskedFromCar,  # those that were asked in the car

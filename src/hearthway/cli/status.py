@@ -81,6 +81,9 @@ def lines_of(state: dict[str, Any]) -> list[str]:
                 f"  model of {line}" if at == 0 else line
                 for at, line in enumerate(lines_about(row))
             ]
+    ranker = state.get("ranker")
+    if ranker and ranker["problem"]:
+        lines.append(f"  {ranker['problem']}")
     if state.get("charging"):
         lines += _charging_lines(state["charging"])
     if state.get("onward"):

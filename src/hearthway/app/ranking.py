@@ -1,0 +1,66 @@
+"""The phone's student of others' answers: what serves the task `ranker` here ranks; without one, a person's own counts alone do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from hearthway.assist.ranker import TASK, Ranker
+from hearthway.records.errors import HearthwayError
+
+from .models import Models
+from .part import Part
+
+if TYPE_CHECKING:
+    from .node import Node
+
+OWN_COUNTS = "Your own counts alone rank until another one is there: `hearthway models`."
+
+
+class Ranking(Part):
+    """`ranker` is what the brain is given; None where none serves, or the one that should does not fit."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self.ranker: Ranker | None = None
+        self._problem = ""
+
+    async def starting(self) -> None:
+        self.node.part(Models).watch(
+            TASK, lambda: self.node.spawn(self._another(), "another ranker")
+        )
+        await self._load()
+
+    def status(self) -> dict[str, Any]:
+        """Which student ranks; `problem` where one should and does not."""
+        model = "" if self.ranker is None else self.ranker.identity
+        return {"ranker": {"model": model, "problem": self._problem}}
+
+    async def _load(self) -> None:
+        """Take what serves; one that does not fit is given up and said, and the one before it serves again."""
+        models, problem = self.node.part(Models), ""
+        self.ranker = None
+        try:
+            found = await asyncio.to_thread(models.load, TASK)
+            if found is not None:
+                identity, data = found
+                try:
+                    self.ranker = await asyncio.to_thread(
+                        Ranker, data, f"the ranker {identity[:12]}"
+                    )
+                except HearthwayError as why:
+                    await models.failed(TASK, identity, why.message)
+                    raise
+        except (HearthwayError, OSError) as why:
+            problem = f"{why} {OWN_COUNTS}"
+        if problem and problem != self._problem:
+            self.node.note(problem)
+        self._problem = problem
+
+    async def _another(self) -> None:
+        from .phone import PhoneNode
+
+        await self._load()
+        node = self.node
+        if isinstance(node, PhoneNode):
+            await node.in_turn(lambda: node.use_ranker(self.ranker))
