@@ -7,7 +7,8 @@ student in floats, and its int8 file run in plain Python. With --split NAME all 
 "Today" is what a node's counts tell without the moment: kind of POI and own visits. Figures:
 
 - AUC, log loss, calibration error (ten bins), agreement with the teacher, of whole moments and with facts unknown;
-- the order: of two kinds at one moment of one respondent, one taken and one not, how often the taken one stands first;
+- the order: of two kinds at one moment of one respondent (the same hour, goal, company, warmth and weather), one taken and one not, how
+  often the taken one stands first; beside own visits alone, by which a node ranks kinds without a ranker, and beside "today";
 - utility per 1,000 moments of a gate (a yes is worth 1, a no costs 2 or 4), a word a day, with the person's own weights
   (assist/willing.py) learned from what was said, over either belief.
 
@@ -65,11 +66,12 @@ COSTS = (2.0, 4.0)
 DRAWS = 2_000
 SPOKEN = 200  # moments whose answers are timed
 TODAY, TEACHER, FLOATS, INT8 = "today", "teacher", "student, floats", "student, int8"
+VISITS = "own visits alone"
 UNKNOWN = {  # what is not known, beside whole moments
     "as a node knows it": ("company.", "way."),
     "kind, visits, hour, goal": ("company.", "air", "way."),
 }
-SAME = ("respondent", "Time", "Destination", "Passanger")
+SAME = ("respondent", "Time", "Destination", "Passanger", "Temperature", "Weather")
 
 
 class Judged(Struct):
@@ -78,6 +80,7 @@ class Judged(Struct):
     rows: list[Row]
     y: Ints
     scores: dict[str, Floats]
+    visits: Floats  # own visits a month to the kind; -1 where they are unknown
 
 
 def distilled(
@@ -126,7 +129,8 @@ def judged(
     }
     for words, groups in UNKNOWN.items():
         scores[f"{INT8}, {words}"] = np.array([said(ranker, one) for one in without(x, *groups)])
-    return Judged(asked, answers(asked), scores), ranker
+    visits = [-1.0 if one.visits_month is None else one.visits_month for one in moments]
+    return Judged(asked, answers(asked), scores, np.array(visits)), ranker
 
 
 def said(ranker: Ranker, numbers_of: Sequence[float]) -> float:
@@ -185,6 +189,7 @@ def pairs(one: Judged, model: str) -> tuple[Floats, Floats]:
     groups: dict[tuple[str, ...], list[int]] = {}
     for at, said_of in enumerate(one.rows):
         groups.setdefault(tuple(said_of[name] for name in SAME), []).append(at)
+    score = one.visits if model == VISITS else one.scores[model]
     right: dict[str, list[float]] = {said_of["respondent"]: [] for said_of in one.rows}
     for group, members in groups.items():
         for a, b in combinations(members, 2):
@@ -192,7 +197,7 @@ def pairs(one: Judged, model: str) -> tuple[Floats, Floats]:
             if one.y[a] == one.y[b] or kinds[0] == kinds[1]:
                 continue
             taken, left = (a, b) if one.y[a] else (b, a)
-            gap = one.scores[model][taken] - one.scores[model][left]
+            gap = score[taken] - score[left]
             right[group[0]].append(1.0 if gap > 0 else 0.5 if gap == 0 else 0.0)
     return np.array([sum(n) for n in right.values()]), np.array(
         [float(len(n)) for n in right.values()]
@@ -263,19 +268,21 @@ def belief_rows(case: str, parts: list[Judged]) -> list[dict[str, Any]]:
 def order_rows(case: str, parts: list[Judged]) -> list[dict[str, Any]]:
     """What a node uses: the order of kinds at one moment."""
     found = []
-    told = {}
-    names = (TODAY, *(f"{INT8}, {words}" for words in UNKNOWN), INT8, TEACHER)
-    for name in names:
+    told: dict[str, tuple[Floats, Floats]] = {}
+    known = [f"{INT8}, {words}" for words in UNKNOWN]
+    for name in (VISITS, TODAY, *known, INT8, TEACHER):
         each = [pairs(part, name) for part in parts]
         told[name] = np.concatenate([a for a, _ in each]), np.concatenate([b for _, b in each])
         mean, low, high = interval(*told[name])
-        print(f"order of kinds, {name:32} {mean:.4f} [{low:.4f}, {high:.4f}] of {told[name][1].sum():.0f} pairs")  # fmt: skip
-        if name != TODAY:
-            gain, low, high = interval(told[name][0] - told[TODAY][0], told[name][1])
-            print(f"    more than today {gain:+.4f} [{low:.4f}, {high:.4f}]")
-            theirs = interval(*told[TODAY])[0]
-            found.append(entry(case, f"order of kinds, {name}", "share of pairs", mean, TODAY, theirs))  # fmt: skip
-            found.append(entry(case, f"order of kinds above today, {name}, low end", "share", low, "", None))  # fmt: skip
+        print(f"order of kinds, {name:40} {mean:.4f} [{low:.4f}, {high:.4f}] of {told[name][1].sum():.0f} pairs")  # fmt: skip
+        for peer in (VISITS, TODAY):
+            if name in (VISITS, peer):
+                continue
+            gain, low, high = interval(told[name][0] - told[peer][0], told[name][1])
+            print(f"    more than {peer} {gain:+.4f} [{low:.4f}, {high:.4f}]")
+            theirs = interval(*told[peer])[0]
+            found.append(entry(case, f"order of kinds, {name}", "share of pairs", mean, peer, theirs))  # fmt: skip
+            found.append(entry(case, f"order of kinds above {peer}, {name}, low end", "share", low, "", None))  # fmt: skip
     return found
 
 
