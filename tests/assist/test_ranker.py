@@ -14,6 +14,7 @@ from tests.assist.student_of_others import file, ranker
 
 import hearthway
 from hearthway.assist.explain import why
+from hearthway.assist.memory import Meal
 from hearthway.assist.ranker import (
     COMPANY,
     FEATURES,
@@ -114,16 +115,25 @@ def test_the_order_is_that_of_the_student_and_its_mean_is_taken_away() -> None:
 
 
 def test_visits_are_counted_by_sort_over_two_months(world: Any) -> None:
-    memory = world.dining({"node/1": 30, "node/2": 6})
-    situation = world.drive(time_s=world.at(18.2, 40), days_known=41)
-    told = visits_month(memory.meals, situation)
-    assert told is not None
-    kinds = {poi.osm_id: poi.kind for poi in world.pois}
-    assert {kinds["node/1"], kinds["node/2"]} == {"restaurant"}
-    assert told == pytest.approx({"restaurant": 36 * 30 / 41})
-    assert visits_month(memory.meals, world.drive(days_known=13)) is None
-    later = world.drive(time_s=world.at(18.2, 90), days_known=91)
-    assert visits_month(memory.meals, later) == pytest.approx({"restaurant": 6 * 30 / 60})
+    def ate(day: int, *tags: tuple[str, float]) -> Meal:
+        since_s = world.at(18.5, day)
+        return Meal(
+            time_s=since_s, end_s=since_s + 3000, quarter=74, day=day, lat=60.0, lon=24.0, tags=tags
+        )
+
+    pub = (("cuisine:thai", 1.0), ("kind:pub", 0.5), ("kind:fast_food", 0.5))
+    meals = [ate(day, ("kind:restaurant", 1.0)) for day in range(36)] + [ate(36, *pub)]
+    told = visits_month(meals, world.drive(time_s=world.at(18.2, 40), days_known=41))
+    assert told == pytest.approx(
+        {"restaurant": 36 * 30 / 41, "bar": 0.5 * 30 / 41, "takeaway": 0.5 * 30 / 41}
+    )
+    assert visits_month(meals, world.drive(days_known=13)) is None
+    later = visits_month(meals, world.drive(time_s=world.at(18.2, 90), days_known=91))
+    assert later is not None
+    assert later["restaurant"] == pytest.approx(6 * 30 / 60), "those of days 30 (at 18:30) to 35"
+    assert visits_month(meals, world.drive(time_s=world.at(18.2, 20), days_known=20)) == (
+        pytest.approx({"restaurant": 20 * 30 / 20})
+    )
 
 
 def test_a_moment_holds_what_the_situation_knows(world: Any) -> None:
