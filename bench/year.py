@@ -6,7 +6,9 @@ Two kinds of lives, each taken in as a phone takes them live, fix by fix: stored
 seconds of event time while somebody moves (`hearthway.app.brain`; the bundled map; venues told no waits). *synthetic*: a
 year of one adult of the generator's household; nobody lived it. *raw*: every `*raw*.csv.gz` under DIR (with --split NAME
 only those whose name holds NAME), as far as ninety days with fixes, or scaled up to them where there are fewer (the row's
-case says which). The peer of a quarter is the one before: what is bounded does not grow with it. At the end a real
+case says which). The peer of a quarter is the one before: what is bounded does not grow with it. *nurse*: up to three years of
+`_lives` without a map, backtested (`hearthway backtest`); the peer is what as many days would cost at the rate of the fewest.
+At the end a real
 `hearthway up` phone starts on the year that was kept, and its resident memory is read after it has looked at it.
 CPU is of the process, storing included. The last line is JSON for scripts/bench.
 """
@@ -24,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -36,15 +38,21 @@ from hearthway.app.phone import brain_for
 from hearthway.atlas.store import Atlas
 from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history
+from hearthway.learn.backtest import backtest
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.household import Role
-from hearthway.records.localtime import local_day, utc_offset_s
+from hearthway.records.localtime import DAY_S, local_day, utc_offset_s
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import normalise
 from hearthway.synthetic.drives import DrivePool
 from hearthway.synthetic.household import generate
 from hearthway.synthetic.settings import Settings
+
+if TYPE_CHECKING:
+    from bench._lives import begun
+else:  # run as a script, its own folder is on the path
+    from _lives import begun
 
 NODE = "phone"
 DAYS = 90
@@ -52,6 +60,7 @@ QUARTERS = 4
 YEAR_WEEKS = 52
 LIMITS = {"90 days": 60.0, "one signal": 1.0, "resident": 120.0, "a year": 5.0}
 SETTLE_S = 6.0
+BACKTESTED = 90, 360, 1080  # days
 Item = Fix | Signal
 
 
@@ -189,15 +198,67 @@ def count(path: Path) -> int:
 
 def in_a_process(folder: Path, items: Path, name: str, quarters: int) -> list[dict[str, float]]:
     """`walked` in a process of its own, so that its memory is a phone's and not the generator's."""
-    command = [sys.executable, __file__, "--walk", str(folder), str(items), name, str(quarters)]
+    given = "--walk", str(folder), str(items), name, str(quarters)
+    readings: list[dict[str, float]] = in_its_own_process(*given)
+    return readings
+
+
+def in_its_own_process(*given: str) -> Any:
+    """What this script says when it is called so."""
+    command = [sys.executable, __file__, *given]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(
-            f"The life {name} could not be taken in: {done.stderr.strip()[-300:]}",
-            "Read the message above.",
+            f"A life could not be taken in: {done.stderr.strip()[-300:]}", "Read the message above."
         )
-    readings: list[dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
-    return readings
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def nurse(days: int, seed: int) -> list[Fix]:
+    """The fixes of so many days."""
+    life = begun("shift", Atlas.bundled(), seed)
+    life.live(days, quiet=False)
+    first_s = life.monday_s()
+    items = life.items(first_s, first_s + (days + 2) * DAY_S)
+    return [item for item in items if isinstance(item, Fix)]
+
+
+def backtested(items: Path) -> dict[str, float]:
+    """In this process: what a backtest of these fixes costs."""
+    read = [item for item in read_items(items) if isinstance(item, Fix)]
+    before_mb = resident_mb(os.getpid())
+    told = backtest({"nurse": lambda: iter(read)})
+    return {
+        "fixes": float(len(read)),
+        "CPU-s": told.measured.cpu_s,
+        "grown, MB": resident_mb(os.getpid()) - before_mb,
+    }
+
+
+def rows_of_backtests(scratch: Path, seed: int) -> list[dict[str, Any]]:
+    """Each of these lives beside the shortest."""
+    rows: list[dict[str, Any]] = []
+    shortest: dict[str, float] = {}
+    for days in BACKTESTED:
+        items = scratch / f"nurse-{days}"
+        write_items(items, nurse(days, seed))
+        cost: dict[str, float] = in_its_own_process("--backtest", str(items))
+        shortest = shortest or cost
+        case = f"backtest of a nurse, {days} days, {cost['fixes']:.0f} fixes"
+        as_many = days / BACKTESTED[0]
+        peer = f"{BACKTESTED[0]} days, times the days"
+        rows += [
+            row(case, "CPU", "s", cost["CPU-s"], peer, as_many * shortest["CPU-s"]),
+            row(
+                case,
+                "memory for it",
+                "MB",
+                cost["grown, MB"],
+                peer,
+                as_many * shortest["grown, MB"],
+            ),
+        ]
+    return rows
 
 
 def started(folder: Path) -> float:
@@ -283,6 +344,7 @@ def measured(data: Path, split: str, seed: int) -> list[dict[str, Any]]:
                 folder = private_dir(Path(scratch) / f"raw-{len(rows)}")
                 case = f"raw {path.name.removesuffix('.csv.gz')}/{uid}"
                 rows += rows_of(case, in_a_process(folder, items, "raw", 1))
+        rows += rows_of_backtests(Path(scratch), seed)
         folder = private_dir(Path(scratch) / "year")
         write_items(items, synthetic_year(seed))
         rows += rows_of("synthetic", in_a_process(folder, items, "synthetic", QUARTERS))
@@ -304,6 +366,9 @@ def main() -> int:
     if sys.argv[1:2] == ["--walk"]:
         folder, items, name, quarters = sys.argv[2:]
         print(json.dumps(walked(Path(folder), Path(items), name, int(quarters))))
+        return 0
+    if sys.argv[1:2] == ["--backtest"]:
+        print(json.dumps(backtested(Path(sys.argv[2]))))
         return 0
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.context.aim import Aim, best_point
+from hearthway.context.aim import Aim, _Atom, _mass, _Near, best_point
 from hearthway.context.destination import Posterior
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace
@@ -148,3 +148,14 @@ def test_a_point_is_a_probability(
     assert 0.0 < aim.p <= 1.0
     assert -90.0 <= aim.lat <= 90.0
     assert -180.0 <= aim.lon < 180.0
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(-3_000.0, 3_000.0)] * 2, st.floats(0.0, 1.0)), max_size=40),
+    *[st.floats(-3_000.0, 3_000.0)] * 2,
+)
+def test_only_what_is_near_counts_and_all_of_it(
+    atoms: list[tuple[float, float, float]], x: float, y: float
+) -> None:
+    cloud = [_Atom(east, north, weight, None) for east, north, weight in atoms]
+    assert _mass(_Near(cloud).about(x, y), x, y) == _mass(cloud, x, y)

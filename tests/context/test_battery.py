@@ -149,3 +149,16 @@ def test_longer_ways_are_faster_ones() -> None:
     speeds = [usual(metres).speed_mps for metres in (500.0, 5_000.0, 50_000.0)]
     assert speeds == sorted(speeds)
     assert 6.0 < speeds[0] < speeds[-1] < 26.0
+
+
+def test_a_car_that_tells_its_charge_on_the_way_is_known_from_there_on() -> None:
+    battery = BatteryState()
+    battery.depart(0.0)
+    for i in range(1, 31):
+        battery.move(20.0 * i, 15.0, 300.0)
+    assert battery.drive is not None
+    assert battery.drive.effort.seconds == 0.0  # perhaps it was no car
+    battery.reading(80.0, 600.0, "car")
+    battery.move(620.0, 15.0, 300.0)
+    assert battery.drive.effort.seconds == pytest.approx(20.0)
+    assert not battery.drive.broken

@@ -12,13 +12,12 @@ from tests.context.test_halts import stop
 from hearthway.context.charging import FirstTrip
 from hearthway.context.day_kind import FREE, NO_DAYS_OFF, OWN, PLAIN, DayKinds
 from hearthway.context.destination import DestinationModel
-from hearthway.context.halts import via_of
+from hearthway.context.halts import usual_stop
 from hearthway.context.items import habits_of
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace
 from hearthway.context.prior import Departure, PastTrip
 from hearthway.context.regularity import Regularity
-from hearthway.context.routes import Track
 from hearthway.context.tomorrow import usual_days
 from hearthway.context.where_next import leaving_of
 from hearthway.records.geo import offset
@@ -185,11 +184,11 @@ def test_the_usual_stop_is_that_of_such_days() -> None:
     free = [way(weekday=day % 5, off=1) for day in range(3)]
     today = Departure(0, 1_768_230_000.0, 61_200.0, 0, 1)
     plain = DayKinds({}, (PLAIN,))
-    assert via_of([*school, *free[:2]], today, 1, [], Track(), plain) is not None
-    assert via_of([*school, *free], today, 1, [], Track(), plain) is None
-    assert via_of([*school, *free[:2]], today, 1, [], Track(), DayKinds({}, (FREE,))) is None
+    assert usual_stop([*school, *free[:2]], today, 1, plain) is not None
+    assert usual_stop([*school, *free], today, 1, plain) is None
+    assert usual_stop([*school, *free[:2]], today, 1, DayKinds({}, (FREE,))) is None
     no_school_today = Departure(0, 1_768_230_000.0, 61_200.0, 0)
-    assert via_of([*school, *free], no_school_today, 1, [], Track(), DayKinds({}, (OWN,)))
+    assert usual_stop([*school, *free], no_school_today, 1, DayKinds({}, (OWN,)))
 
 
 def test_what_goes_along_is_counted_by_kind_of_day() -> None:

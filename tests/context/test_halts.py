@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hearthway.context.halts import HALT_MIN_S, Stop, is_stop, stop_of, via_of
+from hearthway.context.halts import HALT_MIN_S, Stop, is_stop, stop_of, to_come, usual_stop
 from hearthway.context.life import Life
 from hearthway.context.prior import Departure, PastTrip
 from hearthway.context.routes import Track
@@ -48,28 +48,28 @@ def way(*points: tuple[float, float]) -> Track:
 
 def test_most_of_the_latest_like_legs_made_it() -> None:
     legs = [leg(stop(seconds=420.0)), leg(), leg(stop(4_050.0)), leg(stop(seconds=600.0))]
-    found = via_of(legs, LEAVING, 1, [], Track())
+    found = usual_stop(legs, LEAVING, 1)
     assert found is not None
     assert (found.times, found.of, found.seconds) == (3, 4, 480.0)
-    assert via_of(legs[:3], LEAVING, 1, [], Track()) is None  # twice is no habit
-    assert via_of([*legs, leg(), leg()], LEAVING, 1, [], Track()) is None  # nor every other day
-    assert via_of(legs, LEAVING, 2, [], Track()) is None  # on the way elsewhere
+    assert usual_stop(legs[:3], LEAVING, 1) is None  # twice is no habit
+    assert usual_stop([*legs, leg(), leg()], LEAVING, 1) is None  # nor every other day
+    assert usual_stop(legs, LEAVING, 2) is None  # on the way elsewhere
 
 
 @pytest.mark.parametrize(
     "unlike", [{"weekday": 6}, {"local_s": 30_000.0}, {"origin": 5}, {"destination": 7}]
 )
 def test_other_ways_days_and_hours_tell_nothing(unlike: dict[str, Any]) -> None:
-    assert via_of([leg(stop(), **unlike)] * 4, LEAVING, 1, [], Track()) is None
-    assert via_of([leg(stop())] * 4, LEAVING, 1, [], Track()) is not None
+    assert usual_stop([leg(stop(), **unlike)] * 4, LEAVING, 1) is None
+    assert usual_stop([leg(stop())] * 4, LEAVING, 1) is not None
 
 
 def test_it_lies_behind_once_made_and_when_the_way_leads_elsewhere() -> None:
-    legs = [leg(stop())] * 4
-    assert via_of(legs, LEAVING, 1, [stop(4_080.0)], Track()) is None
-    assert via_of(legs, LEAVING, 1, [stop(400.0)], Track()) is not None  # another stop
-    assert via_of(legs, LEAVING, 1, [], way((0, 0), (1_500, 900))) is not None
-    assert via_of(legs, LEAVING, 1, [], way((0, 0), (2_500, -2_500))) is None
+    usual = usual_stop([leg(stop())] * 4, LEAVING, 1)
+    assert to_come(usual, [stop(4_080.0)], Track()) is None
+    assert to_come(usual, [stop(400.0)], Track()) is not None  # another stop
+    assert to_come(usual, [], way((0, 0), (1_500, 900))) is not None
+    assert to_come(usual, [], way((0, 0), (2_500, -2_500))) is None
 
 
 @pytest.mark.parametrize(

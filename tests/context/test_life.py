@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from hearthway.context.events import (
     LegEnded,
@@ -18,9 +19,10 @@ from hearthway.context.events import (
 from hearthway.context.life import Life
 from hearthway.context.presence import is_home, somebody_home
 from hearthway.context.range_model import RangeModel
+from hearthway.context.routes import HERE_M
 from hearthway.records.codec import to_json
 from hearthway.records.errors import StoreError
-from hearthway.records.geo import distance_m
+from hearthway.records.geo import distance_m, offset
 from hearthway.records.poi import PoiIndex
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
@@ -334,3 +336,58 @@ def test_a_year_stays_small(make_weeks: Callable[..., Iterator[Fix]]) -> None:
     for fix in make_weeks(70, seed=3):
         life.observe(fix)
     assert len(life.dump()) * 365 / 70 < 5_000_000
+
+
+def test_looking_teaches_nothing_and_where_one_is_held_to_be_goes_by_the_fixes_alone(
+    six_weeks: list[Fix], make_drive: Make, spots: Spots
+) -> None:
+    unasked, _ = _live(six_weeks)
+    asked = Life.load(unasked.dump())
+    for number, fix in enumerate(make_drive(six_weeks[-1].time_s + 3600.0, *_ends(spots))):
+        for life in (unasked, asked):
+            life.observe(fix)
+        if number % 7 == 0:
+            asked.situation(fix.time_s)
+            asked.aim()
+    assert asked.dump() == unasked.dump()
+    assert asked.posterior() == unasked.posterior()
+
+
+def test_a_pace_more_changes_nothing_of_where_it_leads(
+    six_weeks: list[Fix], make_drive: Make, spots: Spots
+) -> None:
+    life, _ = _live(six_weeks)
+    way = make_drive(six_weeks[-1].time_s + 3600.0, *_ends(spots))
+    for fix in way[:30]:
+        life.observe(fix)
+    told, last = life.posterior(), way[29]
+    east_m = 0.0
+    for number in range(1, 40):
+        east_m += 0.7
+        lat, lon = offset(last.lat, last.lon, 0.0, east_m)
+        life.observe(replace(last, time_s=last.time_s + number, lat=lat, lon=lon))
+        same = life.posterior() is told
+        assert same == (east_m < HERE_M), east_m
+        if not same:
+            break
+    assert east_m < HERE_M + 1.0
+
+
+def test_a_name_given_on_the_way_shows_at_once(
+    six_weeks: list[Fix], make_drive: Make, spots: Spots
+) -> None:
+    life, _ = _live(six_weeks)
+    way = make_drive(six_weeks[-1].time_s + 3600.0, *_ends(spots))
+    for fix in way[:30]:
+        life.observe(fix)
+    top = life.situation(way[29].time_s).destinations[0].place
+    place = life.known(top.place_id)
+    assert place is not None
+    life.rename(place, "Villa")
+    assert life.situation(way[29].time_s).destinations[0].place.name == "Villa"
+    life.unsay("name", top.place_id)
+    assert life.situation(way[29].time_s).destinations[0].place == top
+
+
+def _ends(spots: Spots) -> tuple[tuple[float, float], tuple[float, float]]:
+    return spots["home"], spots["work"]

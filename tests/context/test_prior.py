@@ -12,7 +12,7 @@ from hearthway.context.destination import DestinationModel
 from hearthway.context.events import LegEnded, StayStarted
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace, PlaceBook
-from hearthway.context.prior import Departure, PastTrip, prior_of
+from hearthway.context.prior import HEEDED_DAYS, Departure, PastTrip, heeded, prior_of
 from hearthway.context.settling import Change
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.life import Stay
@@ -260,3 +260,28 @@ def test_a_point_that_is_still_needed_or_named_is_not_given_up(
     assert needed is book.places[2]
     assert book.outlived(*far, (0, 2, 3)) is None
     assert book.outlived(*HOME, ()) is None  # a point is known here
+
+
+def test_what_is_asked_costs_no_more_with_the_years() -> None:
+    days = range(0, int(3 * HEEDED_DAYS), 2)
+    trips, places = _weeks(days), _places()
+    leaving = _leaving(days[-1] + 1, 8.0, HOME_I)
+    first = heeded(trips, leaving.time_s)
+    assert (leaving.time_s - trips[first].depart_s) / DAY_S <= HEEDED_DAYS
+    assert (leaving.time_s - trips[first - 1].depart_s) / DAY_S > HEEDED_DAYS
+    prior = prior_of(leaving, places, trips)
+    assert prior.votes[:first] == [0.0] * first
+    assert len(prior.votes) == len(trips)
+    late = prior_of(leaving, places, trips[first:])
+    assert (prior.places, prior.new) == (late.places, late.new)
+
+
+def test_a_leg_of_long_ago_said_next_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    trips, places = _weeks(range(0, 800, 2)), _places()
+    leaving = _leaving(801, 17.0, WORK)
+    told = prior_of(leaving, places, trips)
+    monkeypatch.setattr("hearthway.context.prior.HEEDED_DAYS", 10_000.0)
+    whole = prior_of(leaving, places, trips)
+    assert whole.votes[0] > 0.0
+    for index, p in whole.places.items():
+        assert told.places[index] == pytest.approx(p, abs=0.001)

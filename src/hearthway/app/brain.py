@@ -295,7 +295,7 @@ class Brain:
     def rename(self, place: KnownPlace, words: Sequence[PlaceWord], name: str) -> None:
         """The name that those words gave a place is another one, since then: what kept it apart from others does so still."""
         self._change(lambda: rename(self._store, self.person.person_id, words, name))
-        place.name = name
+        self._life.rename(place, name)
         self.snapshot()
 
     def unsay(self, kind: str, place_id: str, words: Sequence[PlaceWord]) -> None:

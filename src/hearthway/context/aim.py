@@ -15,7 +15,7 @@ average of all; none of these is a person unseen.
 
 from __future__ import annotations
 
-from math import atan2, cos, exp, hypot, log, pi, sin
+from math import atan2, cos, exp, floor, hypot, log, pi, sin
 
 from msgspec import Struct
 
@@ -32,6 +32,7 @@ MAX_ENDS = 16  # of past trips to a place, the latest
 MAX_PLACES = 12
 MIN_P = 0.004
 EDGE_M = 30.0  # how softly the hit radius ends: what is learned of an end is not exact
+FAR_M = 5.0 * EDGE_M  # beyond the hit radius, where nothing counts any more
 ASIDE_M = (60.0, 130.0, 190.0)  # from a place's centre to the fix before it, at first
 ASIDE_TRIPS = 8  # trips after which this person's own distances weigh as much
 RING_WEIGHT = 1.5  # of what is so for all places, in past trips to this one
@@ -118,9 +119,9 @@ def _cloud(
 
 def _densest(atoms: list[_Atom], goals: list[_Atom]) -> tuple[_Atom, float]:
     """The best goal, moved while it gains, and its mass."""
-    best, most = goals[0], -1.0
+    best, most, near = goals[0], -1.0, _Near(atoms)
     for goal in goals:
-        mass = _mass(atoms, goal.x, goal.y)
+        mass = _mass(near.about(goal.x, goal.y), goal.x, goal.y)
         if mass > most + 1e-9:
             best, most = goal, mass
     close = [atom for atom in atoms if hypot(atom.x - best.x, atom.y - best.y) < 900.0]
@@ -133,12 +134,37 @@ def _densest(atoms: list[_Atom], goals: list[_Atom]) -> tuple[_Atom, float]:
     return best, most
 
 
+class _Near:
+    """Atoms by the squares they lie in, so that a goal is held against those about it alone."""
+
+    def __init__(self, atoms: list[_Atom]) -> None:
+        self._atoms, self._wide = atoms, HIT_RADIUS_M + FAR_M
+        self._squares: dict[tuple[int, int], list[int]] = {}
+        self._found: dict[tuple[int, int], list[_Atom]] = {}
+        for at, atom in enumerate(atoms):
+            self._squares.setdefault(self._square(atom.x, atom.y), []).append(at)
+
+    def _square(self, x: float, y: float) -> tuple[int, int]:
+        return floor(x / self._wide), floor(y / self._wide)
+
+    def about(self, x: float, y: float) -> list[_Atom]:
+        """All that can count at a point, in their order: so the sums are those over all atoms."""
+        square = self._square(x, y)
+        found = self._found.get(square)
+        if found is None:
+            east, north = square
+            squares = [(east + i, north + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+            near = sorted(at for one in squares for at in self._squares.get(one, ()))
+            found = self._found[square] = [self._atoms[at] for at in near]
+        return found
+
+
 def _mass(atoms: list[_Atom], x: float, y: float) -> float:
     """The probability within the hit radius of a point."""
     mass = 0.0
     for atom in atoms:
         off = hypot(atom.x - x, atom.y - y) - HIT_RADIUS_M
-        if off < 5.0 * EDGE_M:
+        if off < FAR_M:
             mass += atom.weight / (1.0 + exp(off / EDGE_M))
     return mass
 

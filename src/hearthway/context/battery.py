@@ -59,6 +59,10 @@ class BatteryState(Struct, kw_only=True):
         """Take a state of charge."""
         if time_s < self.soc_time_s:
             return
+        if self.soc_pct is None and self.drive is not None:
+            self.drive = self._standing(
+                time_s
+            )  # the first of all: what it uses is known from here on
         if self.soc_pct is not None and soc_pct > self.soc_pct + 1.0:
             self.rose = True
         self.soc_pct, self.soc_time_s, self.source = soc_pct, time_s, source
@@ -93,7 +97,15 @@ class BatteryState(Struct, kw_only=True):
         """A position on the way: the speed there, and metres since the last."""
         if self.drive is not None and time_s > self.drive.last_s:
             height_m = self.heights.step(time_s, metres)
+            if self.soc_pct is None:
+                return  # of a car that told no charge, or of none: nothing is learned of what it uses
             RangeModel(self.range).speed(self.drive, time_s, mps, metres=metres, height_m=height_m)
+
+    @property
+    def foretells(self) -> bool:
+        """Is enough known for a forecast of this drive?"""
+        known = self.soc_pct is not None and self.range.trips >= MIN_TRIPS
+        return known and self.drive is not None
 
     def expect(self, place: int, length_m: float, heights_m: Sequence[float | None] = ()) -> None:
         """At departure: keep what is forecast for the likeliest place, to be held to it."""

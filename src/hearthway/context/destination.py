@@ -25,15 +25,16 @@ from math import exp, log
 from msgspec import Struct
 
 from hearthway.records.poi import RoadNear
-from hearthway.records.situation import Planned
+from hearthway.records.situation import Planned, Via
 
 from .day_kind import NO_DAYS_OFF, READINGS, DayKinds, many
 from .drawn import GOAL, Goal, drawn, next_goal
-from .fit import TUNING, ByRoad, RouteFit, Tuning
+from .fit import TUNING, ByRoad, RouteFit, Spots, Tuning
 from .flat import gap_m
+from .halts import usual_stop
 from .passing import Passed, Passing
 from .places import KnownPlace
-from .prior import Departure, PastTrip, Prior, mixed, prior_of, priors_of
+from .prior import MAX_PATHS, Departure, PastTrip, Prior, mixed, prior_of, priors_of
 from .regularity import Regularity
 from .routes import Follower, RouteIndex, Track
 from .settling import Change
@@ -43,15 +44,18 @@ from .where_next import WhereNext
 REACH_M, FARTHER = 150_000.0, 1.5  # as far at least; times the longest leg on the ground
 DRIVEN_MPS = 70.0  # whoever was faster flew
 MAX_TRIPS = 4_000
-MAX_PATHS = 400
 PATH_POINTS = 96
 COUNTS, COUNTED_ON = (
     7.0,
     4.0,
 )  # in log-odds, less likely than the likeliest: on the way, and as one leaves
 ASKED = 2  # priors kept: of the leg under way, and of the one that may have begun at a stop on it
+STOPS = 32  # usual stops kept: of the likeliest places of one leg
+QUESTIONS = 2 * ASKED  # each with what the calendar has next, and without
 Point = tuple[float, float]
+_Leaves = tuple[Departure, tuple[Change, ...]]
 _Asked = tuple[Departure, tuple[Change, ...], Point | None]
+Fixed = tuple[float, float, float]
 
 
 class Posterior(Struct, frozen=True):
@@ -95,6 +99,9 @@ class DestinationModel:
         self.tuning = tuning
         self.roads = None if roads is None else ByRoad(roads)
         self._asked: dict[_Asked, Prior] = {}
+        self._each: dict[_Leaves, list[Prior]] = {}
+        self._questions: list[_Question] = []
+        self._stops: dict[tuple[Departure, int, tuple[int, ...]], Via | None] = {}
         self._longest_m = max(map(_driven_m, trips), default=0.0)
         self.where_next = WhereNext()
         self.index = RouteIndex()
@@ -109,29 +116,35 @@ class DestinationModel:
         """This model with as many other trips or other constants: to be asked at once, and never taught."""
         other = copy(self)
         other.trips, other.tuning = trips or self.trips, tuning or self.tuning
-        other._followed = []
+        other._followed, other._questions = [], []
         if trips is not None:
-            other._asked = {}
+            other._asked, other._each = {}, {}
         return other
 
     def places_changed(self) -> None:
         """Places were joined, divided or given up, and the trips with them."""
-        self._asked.clear()
+        self._forget_asked()
         self._passing.clear()
         self.where_next = WhereNext()
+
+    def _forget_asked(self) -> None:
+        """What was answered no longer holds."""
+        self._asked.clear()
+        self._each.clear()
+        self._questions.clear()
+        self._stops.clear()
 
     def foretell(
         self, departure: Departure, places: list[KnownPlace], changes: Sequence[Change] = ()
     ) -> None:
         """The leg that set out so is about to be learned: what was expected of it, as long as its end changed nothing yet."""
-        read = self.kinds(departure.time_s).read
-        said = priors_of(departure, places, self.trips, changes, read=read)
+        said = self._by_habit(departure, places, changes)
         off = [prior for _, prior in self._by_reading(departure, places, changes)]
         self._foretold = departure.time_s, said, off
 
     def learn(self, trip: PastTrip) -> None:
         """A trip is over."""
-        self._asked.clear()
+        self._forget_asked()
         if self._foretold is not None and self._foretold[0] == trip.depart_s:
             self.regular.learn(self._foretold[1], trip)
             if trip.off:
@@ -143,8 +156,8 @@ class DestinationModel:
         if len(self.trips) > MAX_PATHS:
             old = self.trips[len(self.trips) - 1 - MAX_PATHS]
             if old.path:
+                self.index.drop(len(self.trips) - 1 - MAX_PATHS, old.path)
                 old.path = []
-                self.index.drop(len(self.trips) - MAX_PATHS)
         if len(self.trips) > MAX_TRIPS:
             del self.trips[: MAX_TRIPS // 8]
             self._passing.clear()
@@ -161,23 +174,54 @@ class DestinationModel:
         changes: Sequence[Change] = (),
         planned: Sequence[Planned] = (),
     ) -> Posterior:
-        """The posterior after the last fix; without a track it is the prior. `planned`: what the calendar has next."""
-        here = _start(departure, places, track)
-        prior = self._prior(departure, places, changes, here)
-        goal: Goal | None = None
-        if planned and here is not None:
-            prior, goal = _with_calendar(prior, departure, places, here, planned)
-        if not prior.places:
+        """The posterior where one was last held to be; without a track it is the prior. `planned`: what the calendar has next.
+
+        The same until one is elsewhere by `HERE_M`, or something else changes.
+        """
+        question = self._question(departure, places, track, changes, planned)
+        if not question.prior.places:
             return Posterior((), 1.0)
-        scores = {place: log(p) for place, p in prior.places.items()}
-        new = log(prior.new)
-        if track is not None and track.points:
+        if track is None or not track.points:
+            return self._answer(question, None, follower)
+        at = follower, len(track.points), track.here
+        if question.answer is None or question.at != at:
+            question.at, question.answer = at, self._answer(question, track, follower)
+        return question.answer
+
+    def _question(
+        self,
+        departure: Departure,
+        places: list[KnownPlace],
+        track: Track | None,
+        changes: Sequence[Change],
+        planned: Sequence[Planned],
+    ) -> _Question:
+        """What is the same at each moment of a leg."""
+        here = _start(departure, places, track)
+        told = self._prior(departure, places, changes, here)
+        asked, goal = tuple(planned), None
+        for one in self._questions:
+            if one.told is told and one.planned == asked:
+                return one
+        prior = told
+        if planned and here is not None:
+            prior, goal = _with_calendar(told, departure, places, here, planned)
+        spots = {place: places[place] for place in prior.places if place != GOAL}
+        if goal is not None and goal.index in prior.places:
+            spots[goal.index] = goal.place
+        self._questions = [*self._questions[1 - QUESTIONS :], _Question(told, asked, prior, spots)]
+        return self._questions[-1]
+
+    def _answer(
+        self, question: _Question, track: Track | None, follower: Follower | None
+    ) -> Posterior:
+        """The posterior by the prior, and by the route so far where there is one."""
+        prior = question.prior
+        scores, new = dict(question.leaving), log(prior.new)
+        if track is not None:
             route = RouteFit(track, self.tuning)
-            spots = {place: places[place] for place in scores if place != GOAL}
-            if goal is not None and goal.index in scores:
-                spots[goal.index] = goal.place
             followed = self._follow(follower, prior)
-            fit = self._fit(route, spots, scores, prior.votes, followed)
+            fit = self._fit(route, question.spots, scores, prior.votes, followed)
             fit = _shared(fit, {place: one.own_way for place, one in followed.items()})
             for place in scores:
                 scores[place] += fit[place]
@@ -220,7 +264,7 @@ class DestinationModel:
     def _fit(
         self,
         route: RouteFit,
-        spots: dict[int, KnownPlace],
+        spots: Spots,
         before: dict[int, float],
         votes: list[float],
         led: Container[int],
@@ -230,9 +274,9 @@ class DestinationModel:
         `led`: the places to which past legs led. Following these streets speaks for them, and never for one to which none did:
         what it comes near is all that speaks for that one, and is not taken from it.
         """
-        flown = {place: route.by_bee_line(spot) for place, spot in spots.items()}
+        flown = route.by_bee_line(spots)
         fit = {place: one.score for place, one in flown.items()}
-        likely = _likely(before, fit, spots)
+        likely = _likely(before, fit, spots.places)
         if self.roads is not None:
             fit |= route.by_road(self.roads, likely)
         for place, spot in likely.items():
@@ -259,11 +303,33 @@ class DestinationModel:
     ) -> Prior:
         """What past legs say; on a day off, by how much each reading of its calendar is trusted."""
         if not departure.off:
-            read = self.kinds(departure.time_s).read
             trust = self.regular.trust(departure.time_s)
-            return prior_of(departure, places, self.trips, changes, trust=trust, read=read)
+            return mixed(self._by_habit(departure, places, changes), trust)
         ranked = sorted(self._by_reading(departure, places, changes), key=lambda one: -one[0])
         return mixed([prior for _, prior in ranked], [p for p, _ in ranked])
+
+    def _by_habit(
+        self, departure: Departure, places: list[KnownPlace], changes: Sequence[Change]
+    ) -> list[Prior]:
+        """What past legs say by each of the habits: asked as the leg begins, and again when it is over."""
+        leaves = departure, tuple(changes)
+        found = self._each.get(leaves)
+        if found is None:
+            read = self.kinds(departure.time_s).read
+            while len(self._each) >= ASKED:
+                del self._each[next(iter(self._each))]
+            found = priors_of(departure, places, self.trips, changes, read=read)
+            self._each[leaves] = found
+        return found
+
+    def usual_stop(self, departure: Departure, destination: int, kinds: DayKinds) -> Via | None:
+        """The usual stop on the way there of a leg that left so; it holds until a leg is learned."""
+        asked = departure, destination, kinds.read
+        if asked not in self._stops:
+            while len(self._stops) >= STOPS:
+                del self._stops[next(iter(self._stops))]
+            self._stops[asked] = usual_stop(self.trips, departure, destination, kinds)
+        return self._stops[asked]
 
     def _by_reading(
         self, departure: Departure, places: list[KnownPlace], changes: Sequence[Change]
@@ -307,7 +373,8 @@ class DestinationModel:
         value: dict[int, float] = {}
         taken: dict[int, float] = {}
         most: dict[int, float] = {}
-        for at, trip in enumerate(self.trips):
+        for at in range(max(0, len(self.trips) - MAX_PATHS), len(self.trips)):
+            trip = self.trips[at]
             if not trip.path or trip.destination not in prior.places:
                 continue
             place, vote, share = trip.destination, prior.votes[at], follower.share(at)
@@ -331,20 +398,38 @@ class DestinationModel:
 
 
 def _likely(
-    before: dict[int, float], fit: dict[int, float], spots: dict[int, KnownPlace]
+    before: dict[int, float], fit: dict[int, float], spots: Mapping[int, KnownPlace]
 ) -> dict[int, KnownPlace]:
     """The places that count: likely as one left, or by the route as the crow flies, which a river can mislead."""
-    leaving = max(before[place] for place in spots) - COUNTED_ON
-    least = max(before[place] + fit[place] for place in spots) - COUNTS
+    leaving = max([before[place] for place in spots]) - COUNTED_ON
+    told = {place: before[place] + fit[place] for place in spots}
+    least = max(told.values()) - COUNTS
     return {
         place: spot
         for place, spot in spots.items()
-        if before[place] >= leaving or before[place] + fit[place] >= least
+        if before[place] >= leaving or told[place] >= least
     }
 
 
 # (follower, its steps, the votes, the places asked about) and what was said.
 _Following = tuple[Follower, int, list[float], dict[int, float], dict[int, "_Followed"]]
+
+
+class _Question:
+    """Of a leg that is under way, with what the calendar has next: what is asked at each of its moments, and the last answer."""
+
+    def __init__(
+        self,
+        told: Prior,
+        planned: tuple[Planned, ...],
+        prior: Prior,
+        spots: dict[int, KnownPlace],
+    ) -> None:
+        """`told`: the prior without the calendar."""
+        self.told, self.planned, self.prior, self.spots = told, planned, prior, Spots(spots)
+        self.leaving = {place: log(p) for place, p in prior.places.items()}
+        self.at: tuple[Follower | None, int, Fixed | None] | None = None
+        self.answer: Posterior | None = None
 
 
 class _Followed(Struct, frozen=True):

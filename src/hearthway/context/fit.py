@@ -7,7 +7,7 @@ it leads towards the wrong places for minutes; by road it leads to those alone t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from math import log
 from typing import NamedTuple
 
@@ -15,12 +15,13 @@ from msgspec import Struct
 
 from hearthway.records.poi import RoadNear
 
-from .flat import gap_m
+from .flat import gap_m, gaps_m
 from .places import KnownPlace
 from .routes import Track, point_behind
 
 Point = tuple[float, float]
 NO_MOVE_M, NO_TURN_M = 50.0, 80.0  # less says nothing of a direction
+BEHIND = 8  # points behind from which bee-lines are kept: the start, and two that move on
 KEPT = 128  # points of ways looked up: of one leg, and of the next one's start
 
 
@@ -77,6 +78,28 @@ class ByRoad:
         return known
 
 
+class Spots:
+    """The places that a route is held against. How far they are from a point of the way, bee-line, is worked out once."""
+
+    def __init__(self, places: Mapping[int, KnownPlace]) -> None:
+        self.places = places
+        self._points = [(place.lat, place.lon) for place in places.values()]
+        self._known: dict[Point, list[float]] = {}
+
+    def gaps_m(self, lat: float, lon: float) -> list[float]:
+        """From a point that will be asked about again, in their order."""
+        found = self._known.get((lat, lon))
+        if found is None:
+            while len(self._known) >= BEHIND:
+                del self._known[next(iter(self._known))]
+            found = self._known[lat, lon] = self.once_m(lat, lon)
+        return found
+
+    def once_m(self, lat: float, lon: float) -> list[float]:
+        """From a point that will not."""
+        return gaps_m(lat, lon, self._points)
+
+
 class Fit(NamedTuple):
     """Log-likelihood of a route for a place, up to a constant that all places share."""
 
@@ -93,24 +116,25 @@ class RouteFit:
         self._tuning = tuning
         self._first = track.points[0]
         self._last = track.points[-1]
-        self._here = track.last if track.last is not None else self._last
+        self._here = track.here if track.here is not None else self._last
         self._gone = gap_m(self._first[1], self._first[2], self._here[1], self._here[2])
         self.ramp = self._gone / (self._gone + tuning.near_m)
         self._backs = []
         for metres, weight in ((300.0, tuning.leg_short), (800.0, tuning.leg_long)):
-            back = point_behind(track, metres)
+            back = point_behind(track, metres, self._here)
             leg = gap_m(back[1], back[2], self._here[1], self._here[2])
             if leg > NO_TURN_M:
                 self._backs.append((back, leg, weight))
 
-    def by_bee_line(self, place: KnownPlace) -> Fit:
-        """How well the route fits the place, as the crow flies."""
-        first, here, lat, lon = self._first, self._here, place.lat, place.lon
-        left = gap_m(here[1], here[2], lat, lon)
-        whole = gap_m(first[1], first[2], lat, lon)
-        legs = [(gap_m(b[1], b[2], lat, lon), leg, weight) for b, leg, weight in self._backs]
-        nearing = self._nearing(left, whole)
-        return Fit(nearing + self._heading(left, whole, self._gone, legs), nearing, left)
+    def by_bee_line(self, spots: Spots) -> dict[int, Fit]:
+        """How well the route fits each of these, as the crow flies."""
+        lefts = spots.once_m(*self._here[1:])
+        wholes = spots.gaps_m(*self._first[1:])
+        backs = [(spots.gaps_m(*back[1:]), leg, weight) for back, leg, weight in self._backs]
+        nearings = self._nearing(lefts, wholes)
+        headings = self._heading(lefts, wholes, self._gone, backs)
+        each = zip(spots.places, nearings, headings, lefts, strict=True)
+        return {index: Fit(near + head, near, left) for index, near, head, left in each}
 
     def by_road(self, roads: ByRoad, places: Mapping[int, KnownPlace]) -> dict[int, float]:
         """How well it fits those of these places to which the map has roads, up to its last point 100 m apart.
@@ -134,39 +158,48 @@ class RouteFit:
         if not known:
             return {}
         gone = _driven(self._gone, whole, left, known)
-        behind = [(told(back), leg, weight) for back, leg, weight in self._backs]
-        return {
-            index: self._nearing(left[index], whole[index])
-            + self._heading(
-                left[index],
-                whole[index],
-                gone,
-                [
-                    (before[index], _driven(leg, before, left, known & before.keys()), weight)
-                    for before, leg, weight in behind
-                    if index in before
-                ],
+        backs = [(told(back), leg, weight) for back, leg, weight in self._backs]
+        behind = [
+            (
+                [before.get(index) for index in known],
+                _driven(leg, before, left, known & before.keys()),
+                weight,
             )
-            for index in known
-        }
+            for before, leg, weight in backs
+        ]
+        lefts, wholes = [left[index] for index in known], [whole[index] for index in known]
+        nearings = self._nearing(lefts, wholes)
+        headings = self._heading(lefts, wholes, gone, behind)
+        each = zip(known, nearings, headings, strict=True)
+        return {index: near + head for index, near, head in each}
 
-    def _nearing(self, left: float, whole: float) -> float:
-        """What having come so near says: metres from here and from the start."""
-        near_m = self._tuning.near_m
-        return self._tuning.nearing * log((whole + near_m) / (left + near_m))
+    def _nearing(self, lefts: Sequence[float], wholes: Sequence[float]) -> list[float]:
+        """What having come so near each place says: metres from here and from the start."""
+        weight, near_m = self._tuning.nearing, self._tuning.near_m
+        each = zip(lefts, wholes, strict=True)
+        return [weight * log((whole + near_m) / (left + near_m)) for left, whole in each]
 
     def _heading(
-        self, left: float, whole: float, gone: float, legs: list[tuple[float, float, float]]
-    ) -> float:
-        """What heading and detour say. `legs`: from a point behind to the place, from there to here, and what that weighs."""
-        tune, score = self._tuning, 0.0
-        if self._gone > NO_MOVE_M:
-            excess = max(0.0, gone + left - whole) / gone
-            score = self.ramp * tune.heading * (1.0 - excess)
-            score -= tune.detour_km * min(6.0, excess * gone / 1000.0)
-        for before, leg, weight in legs:
-            score += weight * (1.0 - max(0.0, leg + left - before) / leg)
-        return score
+        self,
+        lefts: Sequence[float],
+        wholes: Sequence[float],
+        gone: float,
+        legs: Sequence[tuple[Sequence[float | None], float, float]],
+    ) -> list[float]:
+        """What heading and detour say of each. `legs`: from a point behind to the places, from there to here, and what that weighs."""
+        straight, detour_km = self.ramp * self._tuning.heading, self._tuning.detour_km
+        scores = []
+        for at, (left, whole) in enumerate(zip(lefts, wholes, strict=True)):
+            score = 0.0
+            if self._gone > NO_MOVE_M:
+                excess = max(0.0, gone + left - whole) / gone
+                score = straight * (1.0 - excess) - detour_km * min(6.0, excess * gone / 1000.0)
+            for befores, leg, weight in legs:
+                before = befores[at]
+                if before is not None:
+                    score += weight * (1.0 - max(0.0, leg + left - before) / leg)
+            scores.append(score)
+        return scores
 
 
 def _driven(

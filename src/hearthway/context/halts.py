@@ -20,7 +20,7 @@ from hearthway.records.situation import Via
 from .day_kind import NO_DAYS_OFF, DayKinds, same_kind
 from .flat import gap_m
 from .places import KnownPlace
-from .prior import HALF_LIFE_DAYS, Departure, PastTrip
+from .prior import HALF_LIFE_DAYS, Departure, PastTrip, heeded
 from .routes import Track
 
 HALT_M, HALT_MIN_S = 80.0, 240.0  # longer than a traffic light, shorter than a stay
@@ -75,7 +75,8 @@ def was_for(
     """
     led = passed = 0.0
     ended = went_on = 0.0
-    for trip, then in zip_longest(trips, trips[1:]):
+    late = trips[heeded(trips, departure.time_s) :]
+    for trip, then in zip_longest(late, late[1:]):
         age = 0.5 ** (max(0.0, departure.time_s - trip.depart_s) / DAY_S / HALF_LIFE_DAYS)
         arrived_s = trip.depart_s + trip.duration_s
         if then is not None and trip.destination == then.origin:
@@ -91,15 +92,13 @@ def was_for(
     return (led + LIKE_THIS * any_stop) / (led + passed + LIKE_THIS)
 
 
-def via_of(
+def usual_stop(
     trips: Sequence[PastTrip],
     departure: Departure,
     destination: int,
-    made: Sequence[Stop],
-    track: Track,
     kinds: DayKinds = NO_DAYS_OFF,
 ) -> Via | None:
-    """The usual stop on the way to `destination` that is still to come; None without one."""
+    """The usual stop on the way to `destination`; None without one."""
     to_there = (trip for trip in reversed(trips) if trip.destination == destination)
     like = list(islice(_like(list(to_there), departure, kinds), LIKE))
     best: list[Stop] = []
@@ -111,10 +110,17 @@ def via_of(
     if len(best) < max(LIKE_MIN, SHARE * len(like)):
         return None
     lat, lon = (sum(stop[i] for stop in best) / len(best) for i in (0, 1))
-    if _nearest(made, lat, lon) is not None or _passed(track, lat, lon):
-        return None
     seconds = sorted(stop[2] for stop in best)[len(best) // 2]
     return Via(lat=lat, lon=lon, seconds=seconds, times=len(best), of=len(like))
+
+
+def to_come(usual: Via | None, made: Sequence[Stop], track: Track) -> Via | None:
+    """That stop, if it is still to come."""
+    if usual is None:
+        return None
+    lat, lon = usual.lat, usual.lon
+    gone = _nearest(made, lat, lon) is not None or _passed(track, lat, lon)
+    return None if gone else usual
 
 
 def _like(trips: Sequence[PastTrip], leaving: Departure, kinds: DayKinds) -> list[PastTrip]:

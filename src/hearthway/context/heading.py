@@ -4,49 +4,67 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from hearthway.records.situation import Destination, Planned, Via
+from hearthway.records.life import Place
+from hearthway.records.situation import Destination, Planned
 
 from .day_kind import DayKinds
-from .destination import Posterior
+from .destination import DestinationModel, Posterior
 from .drawn import next_goal
-from .halts import stop_of, via_of
+from .halts import stop_of, to_come
 from .places import KnownPlace, PlaceBook
 from .state import LifeState
 
+Came = tuple[tuple[int, int], ...]  # how many visits began in each quarter of an hour
 SHOWN = 24  # candidates in a situation; the rest of the mass is spread over many
 
 
-def destinations_of(
-    state: LifeState,
-    book: PlaceBook,
-    posterior: Posterior,
-    planned: Sequence[Planned],
-    kinds: DayKinds,
-) -> tuple[Destination, ...]:
-    """The likeliest first; also the place of the calendar's next entry, where this person was never there."""
-    found = tuple(
-        Destination(
-            place=book.record(state.places[index]),
-            p=p,
-            via=UNSET if at else _via(state, index, kinds),
-            came=_came(tuple(state.places[index].began_q)) or UNSET,
-        )
-        for at, (index, p) in enumerate(posterior.places[:SHOWN])
-    )
-    if state.departure is None:
-        return found
-    return with_planned(found, posterior.planned, planned, state.places, state.departure.time_s)
+class Shown:
+    """The destinations of a situation; what a posterior says of the places is put together once."""
 
+    def __init__(self, state: LifeState, book: PlaceBook, model: DestinationModel) -> None:
+        self._state, self._book, self._model = state, book, model
+        self._posterior: Posterior | None = None
+        self._labels: dict[int, str] = {}
+        self._known: dict[int, tuple[Place, Came | UnsetType]] = {}
+        self._found: tuple[Destination, ...] = ()
 
-@lru_cache(maxsize=256)  # of each candidate, at each look; a place's visits change once a visit
-def _came(began_q: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """How many visits began in each quarter of an hour."""
-    return tuple(sorted(Counter(began_q).items()))
+    def of(
+        self, posterior: Posterior, planned: Sequence[Planned], kinds: DayKinds
+    ) -> tuple[Destination, ...]:
+        """The likeliest first; also the place of the calendar's next entry, where this person was never there."""
+        found, departure = self._places(posterior), self._state.departure
+        if departure is None:
+            return found
+        if found:
+            usual = self._model.usual_stop(departure, posterior.places[0][0], kinds)
+            made = [stop_of(halt) for halt in self._state.halts]
+            via = to_come(usual, made, self._state.track)
+            if via is not None:
+                found = (replace(found[0], via=via), *found[1:])
+        places = self._state.places
+        return with_planned(found, posterior.planned, planned, places, departure.time_s)
+
+    def _places(self, posterior: Posterior) -> tuple[Destination, ...]:
+        labels = self._book.labels()  # others as soon as anything of a place is another
+        if labels is not self._labels:
+            self._known.clear()
+        if posterior is not self._posterior or labels is not self._labels:
+            known = self._known
+            for index, _ in posterior.places[:SHOWN]:
+                if index not in known:
+                    place = self._state.places[index]
+                    came = tuple(sorted(Counter(place.began_q).items()))
+                    known[index] = self._book.record(place), came or UNSET
+            self._found = tuple(
+                Destination(place=known[index][0], p=p, came=known[index][1])
+                for index, p in posterior.places[:SHOWN]
+            )
+            self._posterior, self._labels = posterior, labels
+        return self._found
 
 
 def goal_of(
@@ -58,15 +76,6 @@ def goal_of(
         found = next_goal(planned, state.places, state.departure.time_s)
         return None if found is None else found[1].place
     return None if first is None else state.places[first[0]]
-
-
-def _via(state: LifeState, destination: int, kinds: DayKinds) -> Via | UnsetType:
-    """The usual stop on the way there that is still to come."""
-    if state.departure is None:
-        return UNSET
-    made = [stop_of(halt) for halt in state.halts]
-    found = via_of(state.trips, state.departure, destination, made, state.track, kinds)
-    return found or UNSET
 
 
 def with_planned(

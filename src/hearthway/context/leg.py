@@ -35,6 +35,7 @@ class LegUnderWay:
         self._halts = StayDetector(state.halt, radius_m=HALT_M, min_s=HALT_MIN_S)
         self._way = Way(model.index, state.track)
         self._since = Way(model.index, state.since)
+        self._either: tuple[Posterior, Posterior, float, Posterior] | None = None
 
     # --- while it goes on
 
@@ -116,7 +117,12 @@ class LegUnderWay:
         other = without(self._model, part, stop.leaving).posterior(
             stop.leaving, state.places, state.since, self._since.follower, changes, planned
         )
-        return either(whole, other, stop.p)
+        if part is not None:
+            return either(whole, other, stop.p)
+        of = self._either
+        if of is None or of[0] is not whole or of[1] is not other or of[2] != stop.p:
+            self._either = of = whole, other, stop.p, either(whole, other, stop.p)
+        return of[3]
 
     # --- once it is over
 

@@ -51,6 +51,7 @@ from .departing import Leaves, next_leaving
 from .destination import DestinationModel, Posterior
 from .events import LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
+from .heading import Shown
 from .heights import FRESH_S
 from .leg import LegUnderWay, Path, rounded
 from .mode_judge import judged
@@ -103,7 +104,9 @@ class Life:
         self.model = DestinationModel(
             self.state.trips, self.state.regular, roads=roads, off=self._off
         )
+        self._shown = Shown(self.state, self._book, self.model)
         self._leg = LegUnderWay(self.state, self._book, self.model, self._off)
+        self._aimed: tuple[Posterior, tuple[float, float, float] | None, Aim | None] | None = None
         self._assembler = FixAssembler(self.state.streams)
         self._stay_on()
 
@@ -193,6 +196,11 @@ class Life:
             place.given = ""
         self._book.changed()
 
+    def rename(self, place: KnownPlace, name: str) -> None:
+        """The name that the owner gave a place is another one."""
+        place.name = name
+        self._book.changed()
+
     def known(self, place_id: str) -> KnownPlace | None:
         """The place of that id, if it was ever stayed at and is still one."""
         found = (place for place in self._book.visited() if f"p{place.index}" == place_id)
@@ -219,7 +227,7 @@ class Life:
         posterior, ahead = self.posterior(planned), self.next_places(now_s, planned)
         kinds = self.model.kinds(now_s)
         return situation_of(
-            self.state, self._book, posterior, ahead, now_s, tomorrow, planned, kinds
+            self.state, self._book, posterior, self._shown, ahead, now_s, tomorrow, planned, kinds
         )
 
     def agenda(
@@ -276,12 +284,14 @@ class Life:
 
     def aim(self) -> Aim | None:
         """The one point to name as this trip's end, with its probability; None while staying."""
-        posterior, departure = self.posterior(), self.state.departure
+        posterior, departure, state = self.posterior(), self.state.departure, self.state
         if posterior is None or departure is None:
             return None
-        return best_point(
-            posterior, self.state.places, self.state.trips, self.state.track, departure
-        )
+        asked = self._aimed
+        if asked is None or asked[0] is not posterior or asked[1] is not state.track.last:
+            aim = best_point(posterior, state.places, state.trips, state.track, departure)
+            self._aimed = asked = posterior, state.track.last, aim
+        return asked[2]
 
     def places(self) -> list[Place]:
         """The places stayed at, in the order in which they were first come near."""
@@ -427,6 +437,7 @@ class Life:
         waiting = self.state.words
         if waiting:
             self.state.words = [w for w in waiting if not hear(self.state, self._book, w)]
+            self._book.changed()
             self.model.places_changed()
 
     def _give_up(self, gone: KnownPlace | None) -> None:
@@ -465,7 +476,7 @@ class Life:
 
     def _expect(self, fix: Fix) -> None:
         """What the battery is forecast to hold at the likeliest place: the interval is held to it."""
-        posterior = self.posterior()
+        posterior = self.posterior() if self.state.battery.foretells else None
         if posterior is not None and posterior.places:
             index, _ = posterior.places[0]
             goal = self._book.record(self.state.places[index])

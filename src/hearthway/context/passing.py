@@ -17,7 +17,7 @@ from typing import NamedTuple
 from hearthway.records.geo import METRES_PER_DEGREE
 
 from .places import KnownPlace
-from .prior import PastTrip
+from .prior import MAX_PATHS, PastTrip
 
 SPOT_DIGITS = 4  # a place moves a little with each stay: within some ten metres it is the same spot
 MOST_SPOTS = 2_048
@@ -46,7 +46,7 @@ class Passing:
 
     def __init__(self, trips: list[PastTrip]) -> None:
         self._trips = trips
-        self._spots: dict[tuple[float, float], array[float]] = {}
+        self._spots: dict[tuple[float, float], tuple[int, array[float]]] = {}
         self._asked: list[tuple[list[float], dict[int, Passed]]] = []
 
     def clear(self) -> None:
@@ -59,7 +59,9 @@ class Passing:
         passed = self._of(votes)
         found = passed.get(index)
         if found is None:
-            legs = zip(self._nearest(place.lat, place.lon), self._trips, votes, strict=True)
+            first = max(0, len(self._trips) - MAX_PATHS)  # of those before it no way is kept
+            nearest = self._nearest(place.lat, place.lon, first)
+            legs = zip(nearest, self._trips[first:], votes[first:], strict=True)
             near = sorted(
                 (metres, vote)
                 for metres, trip, vote in legs
@@ -77,15 +79,16 @@ class Passing:
         self._asked = [*self._asked[1 - LEGS :], (votes, {})]
         return self._asked[-1][1]
 
-    def _nearest(self, lat: float, lon: float) -> Sequence[float]:
-        """By trip, how near its way came to there."""
+    def _nearest(self, lat: float, lon: float, first: int) -> Sequence[float]:
+        """By trip from `first` on, how near its way came to there."""
         spot = round(lat, SPOT_DIGITS), round(lon, SPOT_DIGITS)
-        known = self._spots.get(spot)
-        if known is None:
-            if len(self._spots) >= MOST_SPOTS:
-                self._spots.clear()
-            known = self._spots[spot] = array("f")
-        known.extend(_nearest_m(trip.path, *spot) for trip in self._trips[len(known) :])
+        since, known = self._spots.get(spot, (first, array("f")))
+        known = known[max(0, first - since) :]
+        since = max(since, first)
+        known.extend(_nearest_m(trip.path, *spot) for trip in self._trips[since + len(known) :])
+        if spot not in self._spots and len(self._spots) >= MOST_SPOTS:
+            self._spots.clear()
+        self._spots[spot] = since, known
         return known
 
 

@@ -114,7 +114,7 @@ class PlaceBook:
         return (place for place in self.places if place.visits)
 
     def changed(self) -> None:
-        """Somebody changed a place: its label is found again."""
+        """Somebody changed a place: its label is found again, and it is shown anew."""
         self._labels = None
 
     def arrive(self, stay: Stay) -> tuple[KnownPlace, bool]:
@@ -150,6 +150,7 @@ class PlaceBook:
 
         A new one takes the index of `instead`, of which nothing may be kept then.
         """
+        self._labels = None
         place = self.nearest(lat, lon)
         new = place is None
         if place is None and instead is not None:

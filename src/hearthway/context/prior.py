@@ -12,7 +12,8 @@ are not known, so the person of a raw history may be among them) and of every fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Container, Sequence
 from math import cos, exp, log, pi
 
 from msgspec import Struct, field
@@ -34,6 +35,8 @@ UNSEEN = 0.5  # an unseen stay, in visits
 UNSEEN_DAYS = 90.0  # after which a point where nobody was seen to stay is no candidate any more
 NEVER = 0.2  # what every place has, in visits
 FAST_DAYS = 7.0  # half-life of what was done lately
+HEEDED_DAYS = 400.0  # ten half-lives: an older leg would have less than a thousandth of a vote
+MAX_PATHS = 400  # legs of which the way is kept, the latest
 ALL, ORIGIN, HOUR, BOTH, FAST = range(5)
 LEVELS = 5
 
@@ -160,8 +163,9 @@ def priors_of(
     count = {p.index: p.visits + UNSEEN * p.unseen + NEVER for p in allowed}
     whole = sum(count.values())
     base = {index: visits / whole for index, visits in count.items()}
+    legs = _Legs(departure, trips)
     return [
-        _prior(_Ballot(departure, base, trips, changes, weights, one, read), base, places)
+        _prior(_Ballot(departure, base, legs, changes, weights, one, read), base, places)
         for one in habits
     ]
 
@@ -209,6 +213,64 @@ def _reachable(departure: Departure, places: list[KnownPlace]) -> list[KnownPlac
     ]
 
 
+def heeded(trips: Sequence[PastTrip], now_s: float) -> int:
+    """From which of these, by departure, on they still say something: what is asked costs no more with the years."""
+    return bisect_left(trips, now_s - HEEDED_DAYS * DAY_S, key=lambda trip: trip.depart_s)
+
+
+class _Legs:
+    """The past legs that are heeded, and what of them is the same for all habits."""
+
+    def __init__(self, leaving: Departure, trips: Sequence[PastTrip]) -> None:
+        self.unheeded = heeded(trips, leaving.time_s)
+        self.trips = trips[self.unheeded :]
+        self.before = trips[-1].origin if trips else None
+        now_s, local_s = leaving.time_s, leaving.local_s
+        self.days = [max(0.0, now_s - trip.depart_s) / DAY_S for trip in self.trips]
+        self.ages = [0.5 ** (days / HALF_LIFE_DAYS) for days in self.days]
+        self.news = [0.5 ** (days / NEW_DAYS) for days in self.days]
+        self.lately = [new / age for new, age in zip(self.news, self.ages, strict=True)]
+        self._hours = [cos((trip.local_s - local_s) * 2 * pi / DAY_S) - 1.0 for trip in self.trips]
+        self._clocks: dict[float, list[float]] = {}
+        self._origin = leaving.origin
+        self._tally: tuple[list[float], list[float], list[dict[int, float]]] | None = None
+
+    def clock(self, sigma_s: float) -> list[float]:
+        """How near two departures are in the day, at most 1."""
+        found = self._clocks.get(sigma_s)
+        if found is None:
+            width = (sigma_s * 2 * pi / DAY_S) ** 2
+            found = self._clocks[sigma_s] = [exp(hour / width) for hour in self._hours]
+        return found
+
+    def tally(
+        self, base: Container[int], *, fast: bool
+    ) -> tuple[list[float], list[float], list[dict[int, float]]]:
+        """(what all legs weigh, what those to somewhere new do, the votes by place), by level; those that go by the hour are empty."""
+        if self._tally is None:
+            self._tally = self._counted(base, fast=fast)
+        seen, fresh, levels = self._tally
+        by_hour = (HOUR, BOTH)
+        return list(seen), list(fresh), [{} if at in by_hour else v for at, v in enumerate(levels)]
+
+    def _counted(
+        self, base: Container[int], *, fast: bool
+    ) -> tuple[list[float], list[float], list[dict[int, float]]]:
+        seen, fresh = [0.0] * LEVELS, [0.0] * LEVELS
+        levels: list[dict[int, float]] = [{} for _ in range(LEVELS)]
+        each = zip(self.trips, self.days, self.ages, self.lately, strict=True)
+        for trip, days, age, lately in each:
+            late = 0.5 ** (days / FAST_DAYS) if fast else 0.0
+            place, own = trip.destination, age if trip.origin == self._origin else 0.0
+            for level, weight in ((ALL, age), (ORIGIN, own), (FAST, late)):
+                if weight > 0.0:
+                    seen[level] += weight * lately
+                    fresh[level] += weight * lately * trip.new
+                    if place in base:
+                        levels[level][place] = levels[level].get(place, 0.0) + weight
+        return seen, fresh, levels
+
+
 class _Ballot:
     """The votes of past legs at each level."""
 
@@ -216,13 +278,13 @@ class _Ballot:
         self,
         departure: Departure,
         base: dict[int, float],
-        trips: list[PastTrip],
+        legs: _Legs,
         changes: Sequence[Change],
         weights: Weights,
         habits: Habits,
         read: Sequence[int],
     ) -> None:
-        self.votes: list[float] = []
+        self.votes = [0.0] * legs.unheeded
         self.weights = weights
         self._habits = habits
         self._read = read
@@ -232,35 +294,80 @@ class _Ballot:
         self._seen = [0.0] * LEVELS
         self._fresh = [0.0] * LEVELS
         self._levels: list[dict[int, float]] = [{} for _ in range(LEVELS)]
-        self._before = trips[-1].origin if trips else None
-        self._vote(trips)
+        self._before = legs.before
+        self._vote(legs)
 
-    def _vote(self, trips: Sequence[PastTrip]) -> None:
-        # One loop over a life, for each departure: what is the same for all legs is looked up before it, and who stands for whom
-        # only where a home or a work changed.
-        leaving, changes, base = self._departure, self._changes, self._base
-        habits, read = self._habits, self._read
-        today = day_kind(leaving.weekday, leaving.off, read)
-        week = [alike(day, today, habits.other_weekday, habits.other_kind) for day in range(WEEK)]
-        seen, fresh, levels = self._seen, self._fresh, self._levels
-        now_s, origin, asks_fast = leaving.time_s, leaving.origin, bool(self.weights.fast)
-        for trip in trips:
-            days = max(0.0, now_s - trip.depart_s) / DAY_S
-            still, same = 1.0, float(trip.origin == origin)
-            heirs: tuple[tuple[int, float], ...] = ((trip.destination, 1.0),)
-            if changes:
-                still = self._outdated(trip.depart_s)
-                heirs = tuple(self._heirs(trip.destination, trip.depart_s).items())
-                if origin is not None:
-                    same = self._heirs(trip.origin, trip.depart_s).get(origin, 0.0)
-            age = 0.5 ** (days / HALF_LIFE_DAYS) * still
-            lately = 0.5 ** (days / NEW_DAYS) / age
+    def _vote(self, legs: _Legs) -> None:
+        if self._changes:
+            self._vote_changed(legs)
+        else:
+            self._vote_plain(legs)
+
+    def _vote_plain(self, legs: _Legs) -> None:
+        """Where no home or work changed: each leg speaks for where it led, and what no hour tells is the same for all habits."""
+        leaving, base, habits, read = self._departure, self._base, self._habits, self._read
+        origin = leaving.origin
+        today, week = self._days()
+        self._seen, self._fresh, self._levels = legs.tally(base, fast=bool(self.weights.fast))
+        seen, fresh, seen_both, fresh_both = 0.0, 0.0, 0.0, 0.0
+        at_hour, at_both = self._levels[HOUR], self._levels[BOTH]
+        votes = self.votes
+        each = zip(legs.trips, legs.ages, legs.lately, legs.clock(habits.sigma_s), strict=True)
+        for trip, age, lately, clock in each:
             if trip.off:
                 day = day_kind(trip.weekday, trip.off, read)
                 like = alike(day, today, habits.other_weekday, habits.other_kind)
             else:
                 like = week[trip.weekday]
-            when = age * (_clock(trip, leaving, habits) * like)
+            when = age * (clock * like)
+            same = trip.origin == origin
+            votes.append((0.1 * age + when) * (0.15 + 0.85 * same))
+            if when > 0.0:
+                place, weight = trip.destination, when * lately
+                known = place in base
+                seen += weight
+                fresh += weight * trip.new
+                if known:
+                    at_hour[place] = at_hour.get(place, 0.0) + when
+                if same:
+                    seen_both += weight
+                    fresh_both += weight * trip.new
+                    if known:
+                        at_both[place] = at_both.get(place, 0.0) + when
+        self._seen[HOUR], self._fresh[HOUR] = seen, fresh
+        self._seen[BOTH], self._fresh[BOTH] = seen_both, fresh_both
+
+    def _days(self) -> tuple[int, list[float]]:
+        """The kind of day on which one leaves, and how alike each day of the week is to it."""
+        leaving, habits = self._departure, self._habits
+        today = day_kind(leaving.weekday, leaving.off, self._read)
+        return today, [
+            alike(day, today, habits.other_weekday, habits.other_kind) for day in range(WEEK)
+        ]
+
+    def _vote_changed(self, legs: _Legs) -> None:
+        """Where a home or a work changed: what led to the old one may speak for the new one."""
+        base, habits, read = self._base, self._habits, self._read
+        today, week = self._days()
+        seen, fresh, levels = self._seen, self._fresh, self._levels
+        origin, asks_fast = self._departure.origin, bool(self.weights.fast)
+        each = zip(
+            legs.trips, legs.days, legs.ages, legs.news, legs.clock(habits.sigma_s), strict=True
+        )
+        for trip, days, age, lately, clock in each:
+            still = self._outdated(trip.depart_s)
+            heirs = self._heirs(trip.destination, trip.depart_s).items()
+            same = float(trip.origin == origin)
+            if origin is not None:
+                same = self._heirs(trip.origin, trip.depart_s).get(origin, 0.0)
+            age *= still
+            lately /= age
+            if trip.off:
+                day = day_kind(trip.weekday, trip.off, read)
+                like = alike(day, today, habits.other_weekday, habits.other_kind)
+            else:
+                like = week[trip.weekday]
+            when = age * (clock * like)
             self.votes.append((0.1 * age + when) * (0.15 + 0.85 * same))
             fast = 0.5 ** (days / FAST_DAYS) * still if asks_fast else 0.0
             for level, weight in enumerate((age, age * same, when, when * same, fast)):
@@ -341,9 +448,3 @@ class _Ballot:
                 score += told.near * exp(-gap_km)
             out[p] = score
         return out
-
-
-def _clock(trip: PastTrip, leaving: Departure, habits: Habits) -> float:
-    """How near two departures are in the day, at most 1."""
-    angle = (trip.local_s - leaving.local_s) * 2 * pi / DAY_S
-    return exp((cos(angle) - 1.0) / (habits.sigma_s * 2 * pi / DAY_S) ** 2)

@@ -22,7 +22,7 @@ from .routines import Meal
 from .settling import Settling
 from .stays import Window
 
-VERSION = 9
+VERSION = 10
 
 
 class Moment(Struct, frozen=True, array_like=True):

@@ -25,7 +25,7 @@ from .battery import ROAD_FACTOR
 from .day_kind import NO_DAYS_OFF, DayKinds
 from .destination import Posterior
 from .flat import gap_m
-from .heading import destinations_of, goal_of, with_planned
+from .heading import Shown, goal_of, with_planned
 from .manoeuvre import manoeuvre_of
 from .modes import ModeFilter
 from .motion import SILENT_S, mode_of
@@ -46,6 +46,7 @@ def situation_of(
     state: LifeState,
     book: PlaceBook,
     posterior: Posterior | None,
+    shown: Shown,
     likely: Likely | None,
     now_s: float,
     tomorrow: Sequence[CalendarEntry] = (),
@@ -62,7 +63,7 @@ def situation_of(
     destinations: tuple[Destination, ...] = ()
     p_new = 1.0
     if posterior is not None:
-        destinations = destinations_of(state, book, posterior, planned, kinds)
+        destinations = shown.of(posterior, planned, kinds)
         p_new = posterior.new
     goal = None if posterior is None else goal_of(state, posterior, planned)
     origin = state.here if staying else state.previous_place

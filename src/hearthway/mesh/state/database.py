@@ -108,6 +108,7 @@ class Database:
         db.execute("PRAGMA secure_delete = ON")
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA synchronous = FULL")
+        self._durable = True  # what that is set to, so that it is set only where it changes
         db.execute("PRAGMA trusted_schema = OFF")
         if version < SCHEMA_VERSION:
             self._migrate()
@@ -150,7 +151,9 @@ class Database:
                     self._depth -= 1
                 return
             try:
-                self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                if durable != self._durable:
+                    self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                    self._durable = durable
                 self._db.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as why:
                 raise self._failed(why) from None
