@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.assist.student_of_others import ranker
 
@@ -154,6 +154,11 @@ def changes(said: Suggestion) -> list[str]:
 
 @some
 @given(eaten=meals, hours=opened, minutes=waits)
+@example(  # but for the walk two are as good: neither would come before the other
+    eaten={"node/1": 21},
+    hours={"node/1": OpenState.UNKNOWN, "node/2": OpenState.OPEN, "node/3": OpenState.OPEN},
+    minutes={},
+)
 def test_every_sentence_is_true_when_it_is_carried_out(
     world: Any,
     eaten: dict[str, int],

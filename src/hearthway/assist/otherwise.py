@@ -15,6 +15,8 @@ from .moment import called
 
 WORTH = ("deciding-early", "best-option")
 TOP = 3
+# Minutes. Sums of the same parts differ by less, and what is as good does not come before.
+TIED = 1e-9
 
 
 def below(p: float) -> str:
@@ -70,7 +72,7 @@ def _alike(first: Option, rival: Option) -> list[str]:
     gap, ours, theirs = first.utility - rival.utility, _weights(first), _weights(rival)
     words = {r.feature: r.words for r in (*rival.reasons, *first.reasons)}
     ahead = {f: ours.get(f, 0.0) - theirs.get(f, 0.0) for f in words}
-    decisive = sorted((f for f in words if ahead[f] > gap), key=lambda f: (-ahead[f], f))
+    decisive = sorted((f for f in words if ahead[f] > gap + TIED), key=lambda f: (-ahead[f], f))
     lead, other = called(first.poi), called(rival.poi)
     if not decisive:
         return [f"No single reason: {lead} leads {other} by {gap:.1f} min."]
