@@ -165,14 +165,13 @@ class Pois:
         for a, b in zip(line, line[1:] or line, strict=False):
             reach = corridor_m / METRES_PER_DEGREE
             wide = reach / max(0.01, cos(radians(min(89.0, max(abs(a[0]), abs(b[0])) + reach))))
-            box = (
-                min(a[0], b[0]) - reach,
-                min(a[1], b[1]) - wide,
-                max(a[0], b[0]) + reach,
-                max(a[1], b[1]) + wide,
-            )
-            for stored in self._box(*box):
+            south, north = min(a[0], b[0]) - reach, max(a[0], b[0]) + reach
+            west, east = min(a[1], b[1]) - wide, max(a[1], b[1]) + wide
+            for stored in self._box(south, west, north, east):
                 poi = stored.poi
+                # As in `near`: of a street's many short pieces each sees its cells whole, and they are far larger.
+                if not (south <= poi.lat <= north and west <= poi.lon <= east):
+                    continue
                 if poi.kind not in wanted:
                     continue
                 apart_m = segment_m(poi.lat, poi.lon, a, b)
