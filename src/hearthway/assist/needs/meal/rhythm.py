@@ -25,7 +25,7 @@ from hearthway.context.routines import meal_of
 from .settings import A_MEAL_P, BY_LOT, LAST_OF, LATEST_GAPS, REGULAR, SMOOTH
 from .sorts import was_coffee
 
-TELLS = 0.95  # a share above it goes without words
+TELLS = 0.75  # what takes less than a quarter may be the chance of few gaps, and takes nothing
 
 
 class Rhythm(Struct, frozen=True, kw_only=True):
@@ -40,11 +40,12 @@ class Rhythm(Struct, frozen=True, kw_only=True):
     @property
     def share(self) -> float:
         """What both leave."""
-        return self.soon * self.goes_on
+        both = self.soon * self.goes_on
+        return both if both < TELLS else 1.0
 
     def words(self, name: str) -> str:
         """Where it takes something away."""
-        if self.share >= TELLS:
+        if self.share == 1.0:
             return ""
         days = "a day" if self.since == 1 else f"{self.since} days"
         return f"; {days} after the last {name}, usually {self.usual:g} ({self.gaps} times), {self.share:.2f}"
