@@ -59,7 +59,12 @@ class DeedState(Struct, kw_only=True):
 
 def deeds_of(state: DeedState) -> tuple[Deed, ...]:
     """All that is known to have been done, by time."""
-    return tuple(sorted((*state.done, *state.house)))
+    return tuple(sorted((*state.done, *state.house), key=_when))
+
+
+def _when(deed: Deed) -> tuple[float, float, str]:
+    """Of two that are the same up to here one has no position more than the other, and none has an order."""
+    return deed.time_s, deed.known_s, deed.what
 
 
 def latest(state: DeedState) -> tuple[Deed | None, Deed | None]:
