@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -166,6 +166,32 @@ def test_repeats_at_once_and_later_give_the_first_end() -> None:
         assert len(runs) == 2
 
     asyncio.run(scenario())
+
+
+def test_a_command_goes_on_when_nobody_waits_for_its_end_any_more() -> None:
+    async def main() -> None:
+        once, go, done = Once(MemoryJournal()), asyncio.Event(), list[str]()
+
+        async def handler() -> bytes:
+            await go.wait()
+            done.append("done")
+            return b"end"
+
+        async def answers(result: Coroutine[None, None, bytes]) -> bytes:
+            return await result
+
+        result = handler()
+        end = once.again("phone", b"1", answers(result), result)
+        await asyncio.sleep(0)
+        end.cancel()
+        await asyncio.sleep(0)
+        again = once.joined("phone", b"1")
+        go.set()
+        assert again is not None
+        assert await again == b"end"
+        assert done == ["done"]
+
+    asyncio.run(main())
 
 
 def test_what_may_be_repeated_is_not_noted_and_a_slow_one_is_joined(

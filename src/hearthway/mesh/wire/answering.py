@@ -121,8 +121,8 @@ class Answerer:
                 self._resolve(ask, self._outcome(ask, result, reply_key, grant))
             elif ask.head.command:
                 packed = self._packed_end(ask, result, reply_key, grant)
-                running = self._once.again(ask.session.device_id, ask.head.command, packed)
-                close_with(running, result)
+                at = ask.session.device_id, ask.head.command
+                running = self._once.again(*at, packed, result)
                 self._spawn(self._command_end(ask, running, grant))
             else:
                 close_with(self._spawn(self._finish(ask, result, reply_key, grant)), result)

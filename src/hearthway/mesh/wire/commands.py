@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 
+from hearthway.mesh.links.beside import close_with
 from hearthway.records.errors import HearthwayError, MeshError
 
 from .checks import CommandJournal
@@ -65,14 +66,17 @@ class Once:
         return self.joined(*at) or self._run(at, self._noted(at, work))
 
     def again(
-        self, sender: str, command_id: bytes, work: Awaitable[bytes]
+        self, sender: str, command_id: bytes, work: Awaitable[bytes], *awaits: object
     ) -> asyncio.Future[bytes]:
         """What `work`, whose repeat does no harm, gives: nothing is noted, only who asks meanwhile joins.
 
         Of one that outlasts a try the end stays for the next try, or a sender would begin it for ever.
+        `awaits`: what `work` was given to await, until its own end and not until that of who waits for it.
         """
-        slow_s = time.monotonic() + ATTEMPT_S / 2
-        return self._run((sender, command_id), work, slow_s)
+        at, slow_s = (sender, command_id), time.monotonic() + ATTEMPT_S / 2
+        end = self._run(at, work, slow_s)
+        close_with(self._running[at], *awaits)
+        return end
 
     def _run(
         self, at: tuple[str, bytes], work: Awaitable[bytes], slow_s: float = math.inf
