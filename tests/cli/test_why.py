@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from hearthway.app.config import Config, NodeTable, save_config
+from hearthway.app.brain import LIFE_MODEL
+from hearthway.app.config import Config, MapTable, NodeTable, save_config
 from hearthway.app.offline import opened
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.cli.why import command
+from hearthway.context.life import Life
 from hearthway.records.errors import InputError
 from hearthway.records.household import Role
 from hearthway.records.receipts import Receipt
@@ -98,3 +100,14 @@ def test_what_means_none_or_several_tells_nothing_of_any(
     assert isinstance(done.exception, InputError)
     assert done.exception.message.startswith(says)
     assert not done.output
+
+
+def test_a_map_that_is_gone_keeps_nobody_from_the_receipt(phone: Path) -> None:
+    paths = NodePaths(phone)
+    gone = MapTable(atlas=str(phone / "gone.atlas"))
+    save_config(paths, Config(node=NodeTable(id="phone", role=Role.PHONE), map=gone))
+    with opened(paths) as (store, _):
+        store.put_model("anna", LIFE_MODEL, HERE.time_s, Life("anna").dump())
+    done = CliRunner().invoke(command, ["ab12", "--data", str(phone)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "headline of ab12" in done.output

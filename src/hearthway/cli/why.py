@@ -22,7 +22,7 @@ from hearthway.assist.deeds import Became
 from hearthway.assist.explain import became_lines, why
 from hearthway.assist.moment import render
 from hearthway.records.ask import ASKED
-from hearthway.records.errors import HearthwayError, InputError
+from hearthway.records.errors import HearthwayError, InputError, MapError
 from hearthway.records.household import Role
 from hearthway.records.receipts import Receipt
 from hearthway.records.suggestion import Suggestion
@@ -84,7 +84,10 @@ def _came_of(suggestion: Suggestion, data: Path | None) -> tuple[Became, ...]:
         with opened(paths) as (store, _):
             if store.model(suggestion.person, LIFE_MODEL) is None:
                 continue
-            atlas = open_atlas(config.map)
+            try:
+                atlas = open_atlas(config.map)
+            except MapError:
+                atlas = None  # gone: what came of it is in the life
             with closing(atlas) if atlas else nullcontext():
                 return came_of(store, suggestion, atlas)
     return ()
