@@ -155,6 +155,10 @@ def test_a_running_phone_learns_anew(household: Any) -> None:
             assert not phone.brain.expects(phone.clock.now_s())  # nothing to get ready for
             there = now.astimezone(ZoneInfo("Europe/Helsinki")).date()  # of HOME
             tomorrow = there + timedelta(days=1)
+            over = await nodes.ask("phone", "ask", text="is today a holiday")
+            assert (over["intent"], over["outcome"]) == ("day_off", "unknown")
+            file.write_text(ics(monday, there + timedelta(days=500)), newline="")
+            await nodes.ask("phone", "import", file=str(file), name="Anna", holidays=True)
             file.write_text(ics(monday, tomorrow), newline="")
             none = await nodes.ask("phone", "ask", text="is today a holiday")
             assert (none["intent"], none["outcome"]) == ("day_off", "answered")

@@ -163,7 +163,8 @@ def test_whether_a_day_is_off_is_told_by_the_calendars_of_holidays_alone() -> No
     assert {source.person for source in told.sources} == {"anna"}
     asked = whether_off(term, fair, calendars=both, day="monday")
     assert asked.line == "Monday 17 November: Fair day (Finland)."
-    assert whether_off(fair, day="tuesday").line == "Tuesday: no day off in Finland."
+    later = off_day("Independence Day", 22, 22)
+    assert whether_off(fair, later, day="tuesday").line == "Tuesday: no day off in Finland."
     saturday = whether_off(fair, term, calendars=both, day="saturday")
     assert saturday.line == "Saturday: no day off in Finland or School. It is a weekend."
     within = whether_off(term, calendars=both, day="11-26")
@@ -173,6 +174,20 @@ def test_whether_a_day_is_off_is_told_by_the_calendars_of_holidays_alone() -> No
     german = whether_off(fair, language="de", day="monday")
     assert german.line == "Montag, 17. November: Fair day (Finland)."
     assert whether_off(fair, language="de", day="sunday").line.endswith("Es ist Wochenende.")
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "Wednesday 24 December: not known, no day off so late is in Finland."),
+        ("de", "Mittwoch, 24. Dezember: nicht bekannt, so spät ist kein freier Tag in Finland."),
+    ],
+)
+def test_of_a_day_after_the_last_that_a_calendar_has_nothing_is_known(
+    language: str, line: str
+) -> None:
+    told = whether_off(off_day("Fair day", 3, 3), language=language, day="12-24")
+    assert (told.outcome, told.line) == (Outcome.UNKNOWN, line)
 
 
 def test_a_day_off_that_goes_on_is_the_next() -> None:

@@ -49,7 +49,7 @@ MOVES_KMH = 3.6
 AWAY_M = 50.0  # nearer, it is where one is
 CHARGED_S = 6 * 3600.0
 DAYS_AHEAD = 7
-OFF_AHEAD = 400  # days: the next day off, and a date of next year
+OFF_AHEAD = 800  # days: a date of next year, and whether a calendar goes on after it
 LATITUDE, LONGITUDE = f"{CAR_POSITION}.Latitude", f"{CAR_POSITION}.Longitude"
 
 

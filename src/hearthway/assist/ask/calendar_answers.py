@@ -116,6 +116,12 @@ def day_off(facts: Facts, meaning: Meaning) -> Draft:
     weekend = ""
     if first == last and weekday(first) >= _SATURDAY:
         weekend = say(facts, " It is a weekend.", " Es ist Wochenende.")
+    if not any(days[0] > last for days, _ in off):  # last year's file tells nothing of this one
+        return unknown(
+            cite,
+            f"{when}: not known, no day off so late is in {by}.{weekend}",
+            f"{when}: nicht bekannt, so spät ist kein freier Tag in {by}.{weekend}",
+        )
     return answered(
         cite,
         say(
