@@ -170,7 +170,9 @@ def test_a_word_is_judged_by_its_answer_then_by_facts_and_else_by_nothing(
     setting.words.add(said)
     for time_s in (60.0, 2000.0):
         setting.words.watch(Fix(time_s=time_s, lat=HOME[0], lon=HOME[1]))
-    setting.memory = learn_said(setting.memory, said).did(deeds)
+    setting.memory = learn_said(setting.memory, said)
+    setting.did(deeds)
+    setting.did(())  # months later a life does not remember them any more
     if answer is not None:
         setting._answered[said.suggestion_id] = answer
     found = setting.judged(1)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from hearthway.assist.deeds import became
+from hearthway.assist.deeds import Happened, became
 from hearthway.assist.engine import Assistant
 from hearthway.assist.memory import Memory, first_kind
 from hearthway.assist.settings import Dial
 from hearthway.atlas.store import Atlas
-from hearthway.context.deeds import deeds_of, latest
+from hearthway.context.deeds import by_time, deeds_of, latest
 from hearthway.context.events import MealVisited
 from hearthway.context.life import Life
 from hearthway.learn.came_true import Words
@@ -26,6 +26,7 @@ from hearthway.learn.outcome import learn_answer, learn_said, learn_visit
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.calendar import entries
 from hearthway.mesh.state.store import Store
+from hearthway.records.deeds import Deed
 from hearthway.records.life import Person
 from hearthway.records.poi import FOOD
 from hearthway.records.signals import Fix, Signal
@@ -108,6 +109,7 @@ class _Setting:
         self._assistant = Assistant(person.person_id, **tools)
         self._answered: dict[str, bool] = {}
         self._due: list[Answer] = []  # by time, of words that were said
+        self._did: dict[Deed, None] = {}  # all days': a life remembers the latest alone
 
     def look(self, situation: Situation, log: _Log) -> None:
         """Say what is to be said. A word that was really said as well gets the answer that it really had."""
@@ -126,10 +128,15 @@ class _Setting:
                 self._due.append(replace(answer, suggestion_id=outcome.suggestion_id, time_s=at_s))
         self._due.sort(key=lambda answer: answer.time_s)
 
+    def did(self, deeds: tuple[Deed, ...]) -> None:
+        """What the life now knows to have been done, by time."""
+        self.memory = self.memory.did(deeds)
+        self._did |= dict.fromkeys(deeds)
+
     def judged(self, days: int) -> DialReplayed:
         """What it said, and what became of that: by its answer, else by facts as its need has them, else by a stay there."""
         notes = {note.suggestion_id: note for note in self.memory.said}
-        happened = self.memory.happened
+        happened = Happened(meals=self.memory.meals, deeds=by_time(self._did))
         told: dict[str, bool | None] = {}
         for word in self.words.said:
             note = notes.get(word.suggestion_id)
@@ -209,8 +216,9 @@ class _Walk:
         state = self.life.state.deeds
         if latest(state) != self._latest:
             self._latest = latest(state)
+            deeds = deeds_of(state)
             for one in self.settings:
-                one.memory = one.memory.did(deeds_of(state))
+                one.did(deeds)
 
     def stands(self, fix: Fix) -> None:
         """Where the person then was tells what became of the words."""

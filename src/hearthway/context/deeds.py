@@ -6,7 +6,7 @@ house tells, are kept apart, as these come by two clocks: neither depends on how
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -59,12 +59,12 @@ class DeedState(Struct, kw_only=True):
 
 def deeds_of(state: DeedState) -> tuple[Deed, ...]:
     """All that is known to have been done, by time."""
-    return tuple(sorted((*state.done, *state.house), key=_when))
+    return by_time((*state.done, *state.house))
 
 
-def _when(deed: Deed) -> tuple[float, float, str]:
-    """Of two that are the same up to here one has no position more than the other, and none has an order."""
-    return deed.time_s, deed.known_s, deed.what
+def by_time(deeds: Iterable[Deed]) -> tuple[Deed, ...]:
+    """In their order. Of two of one time and kind the first stays it: where they have no position, that has no order."""
+    return tuple(sorted(deeds, key=lambda deed: (deed.time_s, deed.known_s, deed.what)))
 
 
 def latest(state: DeedState) -> tuple[Deed | None, Deed | None]:
