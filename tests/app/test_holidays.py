@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hearthway.app.brain import LIFE_MODEL
+from hearthway.app.brain import LIFE_MODEL, feed
 from hearthway.app.calendar import CALENDAR_KEY, days_off_of
 from hearthway.app.config import Config, NodeTable
 from hearthway.app.phone import brain_for
 from hearthway.cli.main import main
 from hearthway.context.life import Life
+from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.state.store import Store
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix
@@ -98,9 +99,9 @@ def test_with_the_phone_not_running(hearthway: Any, tmp_path: Path) -> None:
         off = days_off_of(store, "anna")
         learned = Life.load(model.data, days_off=off)
         # the same as whoever knew it all along
-        live = Life("anna", days_off=off)
+        live, rules = Life("anna", days_off=off), Rules.parse(default_rules(), "default")
         for fix in fixes(monday, 7):
-            live.observe(fix)
+            feed(live, fix, rules)
         assert learned.dump() == live.dump()
         tuesday = {t.off for t in learned.trips if t.weekday == 1}
         assert (tuesday, {t.off for t in learned.trips if t.weekday != 1}) == ({1}, {0})
@@ -117,7 +118,7 @@ def test_with_the_phone_not_running(hearthway: Any, tmp_path: Path) -> None:
         assert model is not None
         plain = Life("anna")
         for fix in fixes(monday, 7):
-            plain.observe(fix)
+            feed(plain, fix, rules)
         assert Life.load(model.data).dump() == plain.dump()
 
 
