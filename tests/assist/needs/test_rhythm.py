@@ -57,6 +57,14 @@ def test_where_no_rhythm_is_none_is_taken_for_one() -> None:
     assert rhythm_of(lunches, lunches[-1] + 3).share == 1.0
 
 
+def test_a_meal_beside_the_rhythm_takes_nothing_from_its_next_turn() -> None:
+    weekly = [*range(0, 57, 7), 58]  # and one more, two days after the last
+    assert rhythm_of(weekly, 63).share == 1.0
+    assert rhythm_of(weekly, 60).soon < 0.5  # which is no day of either
+    every_eighth = list(range(0, 57, 8))  # the last of these was its turn: the next day is none
+    assert rhythm_of(every_eighth, 57).soon < 0.2
+
+
 def test_a_habit_that_was_broken_off_is_believed_less_and_one_more_meal_mends_it() -> None:
     shares = [rhythm_of(WEEKLY, 56 + since).goes_on for since in (7, 8, 10, 14, 21)]
     assert shares == sorted(shares, reverse=True)

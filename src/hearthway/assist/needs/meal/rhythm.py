@@ -66,13 +66,17 @@ def days_of(topic: str, meals: Sequence[Meal], likely: Mapping[Meal, float]) -> 
 def rhythm_of(days: Sequence[int], today: int) -> Rhythm:
     """Of these days, before today."""
     before = [day for day in days if day < today]
-    gaps = tuple(late - early for early, late in pairwise(before))[-LATEST_GAPS:]
+    gaps = _gaps(before)
     if not gaps:
         return Rhythm()
     since, count, usual = today - before[-1], len(gaps), float(median(gaps))
-    rate = count / (sum(gaps) + 1.0)
-    now, not_yet = _foretold(gaps, usual, rate, since)
+    rate = _rate(gaps)
+    not_yet = _foretold(gaps, usual, rate, since)[1]
     last = 1.0 / (LAST_OF + len(before))
+    soon, turns = _soon(gaps, since), _gaps(before[:-1])
+    if turns and _soon(turns, gaps[-1]) < TELLS:
+        # One more than the rhythm has: who dined out on a birthday as well does so on the usual day all the same.
+        soon = max(soon, _soon(turns, today - before[-2]))
 
     def alive(days: int, not_yet: float) -> float:
         lasts = (SMOOTH * not_yet + sum(gap >= days for gap in gaps)) / (SMOOTH + count)
@@ -83,11 +87,29 @@ def rhythm_of(days: Sequence[int], today: int) -> Rhythm:
         since=since,
         usual=usual,
         gaps=count,
-        soon=min(1.0, now / not_yet / rate) if since < then else 1.0,
+        soon=soon,
         goes_on=min(
             1.0, alive(since, not_yet) / alive(then, _foretold(gaps, usual, rate, then)[1])
         ),
     )
+
+
+def _gaps(days: Sequence[int]) -> tuple[int, ...]:
+    return tuple(late - early for early, late in pairwise(days))[-LATEST_GAPS:]
+
+
+def _rate(gaps: tuple[int, ...]) -> float:
+    """How often a day by lot has such a meal."""
+    return len(gaps) / (sum(gaps) + 1.0)
+
+
+def _soon(gaps: tuple[int, ...], since: int) -> float:
+    """What having eaten so lately leaves, against a day by lot; all of it once as much has passed as usual."""
+    usual, rate = float(median(gaps)), _rate(gaps)
+    if since >= round(usual):
+        return 1.0
+    now, not_yet = _foretold(gaps, usual, rate, since)
+    return min(1.0, now / not_yet / rate)
 
 
 @lru_cache(maxsize=32)
