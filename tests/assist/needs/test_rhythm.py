@@ -61,6 +61,7 @@ def test_a_meal_beside_the_rhythm_takes_nothing_from_its_next_turn() -> None:
     weekly = [*range(0, 57, 7), 58]  # and one more, two days after the last
     assert rhythm_of(weekly, 63).share == 1.0
     assert rhythm_of(weekly, 60).soon < 0.5  # which is no day of either
+    assert rhythm_of([0, 7, 14, 21, 35, 42, 49, 56, 61], 63).share == 1.0
     every_eighth = list(range(0, 57, 8))  # the last of these was its turn: the next day is none
     assert rhythm_of(every_eighth, 57).soon < 0.2
 

@@ -74,7 +74,7 @@ def rhythm_of(days: Sequence[int], today: int) -> Rhythm:
     not_yet = _foretold(gaps, usual, rate, since)[1]
     last = 1.0 / (LAST_OF + len(before))
     soon, turns = _soon(gaps, since), _gaps(before[:-1])
-    if turns and _soon(turns, gaps[-1]) < TELLS:
+    if turns and gaps[-1] < round(median(turns)):
         # One more than the rhythm has: who dined out on a birthday as well does so on the usual day all the same.
         soon = max(soon, _soon(turns, today - before[-2]))
 
