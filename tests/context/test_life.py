@@ -356,11 +356,8 @@ def test_looking_teaches_nothing_and_where_one_is_held_to_be_goes_by_the_fixes_a
 def test_a_pace_more_changes_nothing_of_where_it_leads(
     six_weeks: list[Fix], make_drive: Make, spots: Spots
 ) -> None:
-    life, _ = _live(six_weeks)
-    way = make_drive(six_weeks[-1].time_s + 3600.0, *_ends(spots))
-    for fix in way[:30]:
-        life.observe(fix)
-    told, last = life.posterior(), way[29]
+    life, last = _under_way(six_weeks, make_drive, spots)
+    told = life.posterior()
     east_m = 0.0
     for number in range(1, 40):
         east_m += 0.7
@@ -376,17 +373,23 @@ def test_a_pace_more_changes_nothing_of_where_it_leads(
 def test_a_name_given_on_the_way_shows_at_once(
     six_weeks: list[Fix], make_drive: Make, spots: Spots
 ) -> None:
+    life, last = _under_way(six_weeks, make_drive, spots)
+    top = life.situation(last.time_s).destinations[0].place
+    place = life.known(top.place_id)
+    assert place is not None
+    life.rename(place, "Villa")
+    assert life.situation(last.time_s).destinations[0].place.name == "Villa"
+    life.unsay("name", top.place_id)
+    assert life.situation(last.time_s).destinations[0].place == top
+
+
+def _under_way(six_weeks: list[Fix], make_drive: Make, spots: Spots) -> tuple[Life, Fix]:
+    """A life thirty fixes from home towards work, and the last of them."""
     life, _ = _live(six_weeks)
     way = make_drive(six_weeks[-1].time_s + 3600.0, *_ends(spots))
     for fix in way[:30]:
         life.observe(fix)
-    top = life.situation(way[29].time_s).destinations[0].place
-    place = life.known(top.place_id)
-    assert place is not None
-    life.rename(place, "Villa")
-    assert life.situation(way[29].time_s).destinations[0].place.name == "Villa"
-    life.unsay("name", top.place_id)
-    assert life.situation(way[29].time_s).destinations[0].place == top
+    return life, way[29]
 
 
 def _ends(spots: Spots) -> tuple[tuple[float, float], tuple[float, float]]:
