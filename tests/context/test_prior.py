@@ -12,7 +12,7 @@ from hearthway.context.destination import DestinationModel
 from hearthway.context.events import LegEnded, StayStarted
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace, PlaceBook
-from hearthway.context.prior import HEEDED_DAYS, Departure, PastTrip, heeded, prior_of
+from hearthway.context.prior import HEEDED_DAYS, Departure, PastTrip, _Ballot, heeded, prior_of
 from hearthway.context.settling import Change
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.life import Stay
@@ -285,3 +285,22 @@ def test_a_leg_of_long_ago_said_next_to_nothing(monkeypatch: pytest.MonkeyPatch)
     assert whole.votes[0] > 0.0
     for index, p in whole.places.items():
         assert told.places[index] == pytest.approx(p, abs=0.001)
+
+
+@pytest.mark.parametrize("origin", [None, HOME_I, WORK])
+@pytest.mark.parametrize("seed", range(5))
+def test_where_nothing_changed_the_short_count_is_the_whole_one(
+    origin: int | None, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(seed)
+    trips = [
+        _trip(day, rng.uniform(0.0, 24.0), rng.randrange(4), rng.randrange(5), new=not day % 9)
+        for day in range(90)
+    ]  # some led to a place that is none any more
+    leaving, places = _leaving(90, 17.0, origin), _places()
+    told = prior_of(leaving, places, trips)
+    monkeypatch.setattr(_Ballot, "_vote_plain", _Ballot._vote_changed)
+    whole = prior_of(leaving, places, trips)
+    assert told.new == pytest.approx(whole.new, abs=1e-12)
+    assert told.places == pytest.approx(whole.places, abs=1e-12)
+    assert told.votes == pytest.approx(whole.votes, abs=1e-12)
