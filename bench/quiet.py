@@ -2,19 +2,19 @@
 
     python bench/quiet.py --data ../shared/data
 
-Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map three
+Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map four
 generators make lives that nobody lived: `hearthway.synthetic` ("household": both adults), `bench/_lives.py`, written from
 another description and sharing none of its code ("other": shift, pensioner, parent, technician, commuter,
-homeworker, reader), and `bench/_third.py` ("third":
-courier, student, couple, nights), which drives as `_lives` does but has places, weeks and phones of its own, and by which nothing
-was chosen.
+homeworker, reader), `bench/_third.py` ("third": courier, student, couple, nights), which drives as `_lives` does but has places,
+weeks and phones of its own, and `bench/_fourth.py` ("fourth": carpool, teacher, clerk, salon, agent), likewise with its own, and
+written without reading the code that judges it. By the last two nothing was chosen.
 A phone of the person (`hearthway.app.brain`, its settings as installed; venues told no waits) has kept 60 days. Then it lives
 the next days as they come, fix by fix, looking every five seconds, until 30 days without a need are over. What is without need
 the generator says, not the gate: nobody ate out that day, the charge brings the car home, and it stands where it always
 does. Every word on such a day is a false interruption. The peer, in the same looks, is the rule that a hand would write: at
 mealtimes, on a drive that leads to a place near which one can eat, say so once a meal (on the same days).
 
-Then every installed need has days of its own in lives of the other two generators (and dinner the household's last drive, whose
+Then every installed need has days of its own in lives of the other generators (and dinner the household's last drive, whose
 driver has a choice of tables): what it speaks of is true then. Counted are the
 days on which it is said exactly once, at a calm moment (driving load within the gate's bound), before it is too late, and those
 on which it is said otherwise; the rest are silent. A need without such a day is an error.
@@ -64,10 +64,11 @@ from hearthway.synthetic.household import generate
 from hearthway.synthetic.settings import Settings
 
 if TYPE_CHECKING:
-    from bench import _house, _lives, _third
+    from bench import _fourth, _house, _lives, _third
     from bench._given import maps_under
     from bench._lives import Leg, Lived
 else:  # run as a script, its own folder is on the path
+    import _fourth
     import _house
     import _lives
     import _third
@@ -263,6 +264,8 @@ def begun(kind: str, atlas: Atlas, seed: int) -> Lived:
     """A person of that kind, of whichever description has it."""
     if kind in _third.KINDS:
         return _third.begun(kind, atlas, seed)
+    if kind in _fourth.KINDS:
+        return _fourth.begun(kind, atlas, seed)
     return _lives.begun(kind, atlas, seed)
 
 
@@ -429,7 +432,12 @@ OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
     "meal": (
         "eats",
         dict.fromkeys(
-            ("shift", "pensioner", "parent", "student", "couple", "nights", "reader"), usual_meal
+            (
+                *("shift", "pensioner", "parent", "reader"),
+                *("student", "couple", "nights"),
+                *("carpool", "teacher", "clerk"),
+            ),
+            usual_meal,
         ),
     ),
     "battery": ("low", {"parent": to_the_pool, "commuter": before_monday, "nights": to_the_pool}),
@@ -598,6 +606,7 @@ def on_map(name: str, atlas: Atlas, seeds: range, folder: Path) -> Iterator[dict
             households(atlas, seed),
             described("other", (*_lives.KINDS, *_lives.WITH_COFFEE), atlas, seed),
             described("third", _third.KINDS, atlas, seed),
+            described("fourth", _fourth.KINDS, atlas, seed),
         ):
             yield from quiet_rows(f"{name}, seed {seed}", lives, atlas, path)
     yield from need_rows(name, atlas, seeds, path)

@@ -34,7 +34,7 @@ def quiet() -> Iterator[ModuleType]:
     module = import_module("quiet")
     yield module
     sys.path.remove(str(BENCH))
-    for name in ("quiet", "_lives", "_third"):
+    for name in ("quiet", "_lives", "_third", "_fourth", "_fourth_town"):
         del sys.modules[name]
 
 
