@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from tests.sitting import SCATTER
 
 from hearthway.assist.engine import Assistant
 from hearthway.assist.memory import Memory
@@ -147,11 +148,12 @@ def dining(meals: dict[str, int], hour: float = 18.5, person: str = "anna") -> M
     for osm_id, count in sorted(meals.items()):
         house = town.get(osm_id)
         assert house is not None
-        for _ in range(count):
-            start_s = at(hour, day)
+        for i in range(count):
+            late_min, longer = SCATTER[i % len(SCATTER)]
+            start_s = at(hour, day) + 60.0 * late_min
             visit = MealVisit(
                 start_s=start_s,
-                end_s=start_s + 3000,
+                end_s=start_s + 3000 * longer,
                 osm_id=osm_id,
                 cuisines=house.cuisines,
                 lat=house.lat,

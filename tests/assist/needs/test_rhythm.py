@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from math import fsum
 from random import Random
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sitting import SCATTER
 
 from hearthway.assist.memory import Meal, Memory
 from hearthway.assist.needs.meal.rhythm import Rhythm, days_of, rhythm_of
@@ -103,11 +105,10 @@ def test_days_are_of_that_meal_and_of_what_rather_was_one(world: Any) -> None:
 
 def dined(world: Any, days: range) -> Memory:
     memory, town = Memory(person="anna"), world.town(world.pois, world.hours)
-    for day in days:
-        poi, start_s = world.pois[1], world.at(18.5, day)
-        visit = MealVisit(
-            start_s=start_s, end_s=start_s + 3000.0, osm_id=poi.osm_id, lat=poi.lat, lon=poi.lon
-        )
+    for day, (late_min, longer) in zip(days, cycle(SCATTER), strict=False):
+        poi, start_s = world.pois[1], world.at(18.5, day) + 60.0 * late_min
+        end_s = start_s + 3000.0 * longer
+        visit = MealVisit(start_s=start_s, end_s=end_s, osm_id=poi.osm_id, lat=poi.lat, lon=poi.lon)
         memory = learn_visit(memory, visit, town)
     return memory
 

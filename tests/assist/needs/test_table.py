@@ -5,11 +5,14 @@ from __future__ import annotations
 from math import log
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sitting import SCATTER
 
 from hearthway.assist.memory import Meal
+from hearthway.assist.needs.meal.clockwork import by_the_clock
 from hearthway.assist.needs.meal.settings import NEWEST_SPOTS
 from hearthway.assist.needs.meal.table import (
     at_table,
@@ -61,7 +64,19 @@ def stays(
     minutes: float = TELLS_NOTHING_MIN,
     quarter: int = TELLS_NOTHING_QUARTER,
 ) -> list[Meal]:
-    return [stay(north_m, east_m, first + i, minutes, quarter) for i in range(count)]
+    """About that long and at that hour, as people come to eat: nobody sits down by the clock."""
+    return [
+        alter(stay(north_m, east_m, first + i, minutes, quarter), *SCATTER[i % len(SCATTER)])
+        for i in range(count)
+    ]
+
+
+def alter(meal: Meal, late_min: float, longer: float) -> Meal:
+    """The same, begun so much later, and so many times as long."""
+    begin_s = meal.time_s + 60.0 * late_min
+    end_s = begin_s + longer * (meal.end_s - meal.time_s)
+    quarter = int(begin_s % 86_400.0 // 900.0)
+    return msgspec.structs.replace(meal, time_s=begin_s, end_s=end_s, quarter=quarter)
 
 
 def village(world: Any, **hours: OpenState) -> Any:
@@ -120,8 +135,8 @@ def test_how_long_one_stays_tells_a_meal_from_an_afternoon_and_from_a_short_erra
 
 def test_a_phone_that_slept_through_half_of_one_stay_changes_little(world: Any) -> None:
     town = street(world)
-    whole = [*stays(7, 2, 0, minutes=60.0), *stays(1, 2, 0, first=7, minutes=60.0)]
-    torn = [*stays(7, 2, 0, minutes=60.0), *stays(1, 2, 0, first=7, minutes=20.0)]
+    whole = stays(8, 2, 0, minutes=60.0, quarter=50)
+    torn = [*whole[:7], *stays(1, 2, 0, first=7, minutes=20.0, quarter=50)]
     assert at(whole, town) - 0.04 < at(torn, town) < at(whole, town)
 
 
@@ -154,7 +169,8 @@ def test_many_stays_of_one_habit_tell_no_more_than_two_that_have_nothing_in_comm
     minutes: float, quarter: int, count: int
 ) -> None:
     one = log(habit_ratio(spots_of([stay(0, 0, 0, minutes, quarter)])[0]))
-    many = log(habit_ratio(spots_of(stays(count, 0, 0, minutes=minutes, quarter=quarter))[0]))
+    alike = [stay(0, 0, day, minutes, quarter) for day in range(count)]
+    many = log(habit_ratio(spots_of(alike)[0]))
     assert abs(one) - 1e-9 <= abs(many) <= 2.0 * abs(one) + 1e-9
 
 
@@ -174,6 +190,54 @@ def test_a_dinner_takes_longer_than_a_lunch() -> None:
     )
     assert half_an_hour[0] > 2.0 * half_an_hour[1]
     assert long[1] > 1.2 * long[0]
+
+
+@quick
+@given(
+    late=st.lists(st.floats(-200.0, 200.0), min_size=1, max_size=12),
+    longer=st.lists(st.floats(0.4, 2.5), min_size=12, max_size=12),
+)
+def test_the_clock_only_takes_away_whatever_the_order_and_two_stays_tell_nothing_of_it(
+    late: list[float], longer: list[float]
+) -> None:
+    meals = [
+        alter(stay(0, 0, day, 60.0, 50), *each)
+        for day, each in enumerate(zip(late, longer, strict=False))
+    ]
+    told = by_the_clock(meals)
+    assert 0.0 < told <= 1.0
+    assert by_the_clock(meals[::-1]) == told
+    assert by_the_clock(meals[:2]) == 1.0
+
+
+def test_who_comes_at_the_same_minute_each_week_has_an_appointment_and_no_table(world: Any) -> None:
+    """A choir of 95 minutes next door to the inn, and dinners as long at it."""
+    dinners = stays(8, 2, 0, minutes=95.0, quarter=74)
+    choir = [
+        alter(stay(2, 0, 7 * week, 95.0, 74), late_min, 1.0)
+        for week, late_min in enumerate((0, 3, -2, 4, -4, 1, -3, 2))
+    ]
+    assert by_the_clock(dinners) > 0.9
+    assert by_the_clock(choir) < 0.1
+    late_once = [*choir[:7], alter(choir[7], 30.0, 0.6)]
+    assert by_the_clock(late_once) < 0.25, "a tram that was late, a rehearsal cut short"
+    town = street(world)
+    assert at(choir, town) < 0.5 < 0.75 < at(dinners, town)
+
+
+def test_who_comes_whenever_there_is_time_has_an_errand_and_no_table() -> None:
+    errand = [
+        alter(stay(2, 0, day, 45.0, 50), *each)
+        for day, each in enumerate(
+            ((-80, 0.5), (60, 1.9), (-30, 1.0), (75, 0.6), (5, 2.4), (-65, 0.5))
+        )
+    ]
+    assert by_the_clock(errand) < 0.5
+
+
+def test_a_lunch_and_a_dinner_are_two_habits() -> None:
+    both = [*stays(6, 2, 0, minutes=60.0, quarter=50), *stays(6, 2, 0, minutes=60.0, quarter=76)]
+    assert by_the_clock(both) > 0.9
 
 
 def test_a_table_that_was_closed_is_none_and_an_unknown_one_is_as_open_as_the_others(

@@ -23,6 +23,7 @@ from hearthway.context.routines import MAX_MEAL_S, MIN_MEAL_S
 from hearthway.records.geo import distance_m
 from hearthway.records.poi import MEAL, SHOPPING, OpenState, PoiIndex
 
+from .clockwork import by_the_clock
 from .settings import (
     ABOUT,
     ALIKE,
@@ -144,7 +145,8 @@ def ratio(spot: Spot, pois: PoiIndex, open_share: float, sort: Sort = MEAL_OUT) 
     variance = HOUSE_M**2 + FIX_M**2 / len(spot.meals)
     here = exp(-0.5 * square / variance) / (2.0 * pi * variance)
     opened = 1.0 if is_open else open_share
-    return opened * habit_ratio(spot, sort) * here / (density * exp(-pi * density * square))
+    habit = habit_ratio(spot, sort) * (1.0 if sort.late else by_the_clock(spot.meals))
+    return opened * habit * here / (density * exp(-pi * density * square))
 
 
 # A spot stays where it is until one sits there again, and is asked about at every moment of a drive.

@@ -1,0 +1,73 @@
+"""Do stays of one habit begin and end by the clock? Then it is rather an appointment than a meal.
+
+A choir, a lesson, a course at the doctor's begins in the same few minutes each week and lasts as long each time. Who
+eats out comes a quarter of an hour sooner or later and sits longer or less, and whoever has an errand comes when there
+is time. How much stays of one habit scatter, in the hour at which they begin and in the logarithm of their length, is known of none
+beforehand: each sort of habit has a wide distribution over it (log-normal), which is summed over; a stay in ten may be anything, for a phone sleeps
+through half of one. By how much one such habit's middle lies at mealtimes, and is as long as a meal, `table` tells.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+from math import exp, log, pi, prod, sqrt
+from statistics import NormalDist, median
+
+from hearthway.assist.memory import Meal
+from hearthway.context.routines import MAX_MEAL_S, MIN_MEAL_S, meal_of
+
+from .settings import CLOCK_H, CLOCK_LOG, MEAL_SCATTER, ODD_STAY, OTHER_SCATTER, SCATTER_SPREAD
+
+QUARTER_S = 900.0
+LEAST = 3  # two stays tell next to nothing of how much they scatter
+HOURS, LOGS = 8.0, log(MAX_MEAL_S / MIN_MEAL_S)  # where a stay that is anything may lie
+_STEPS = tuple(NormalDist().inv_cdf((i + 0.5) / 9) for i in range(9))
+Habit = tuple[tuple[float, ...], tuple[float, ...]]  # hours of the local day, logarithms of seconds
+
+
+def by_the_clock(meals: Sequence[Meal]) -> float:
+    """How many times likelier stays scatter so little, or so much, if one eats there than if not; at most 1.
+
+    To scatter as meals do speaks for none: errands after work do so too. Stays of different meals are different habits.
+    """
+    habits: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    for meal in sorted(meals):
+        second = meal.quarter * QUARTER_S + meal.time_s % QUARTER_S
+        hours, logs = habits[meal_of(second, coffee=False)]
+        hours.append(second / 3600.0)
+        logs.append(log(max(meal.end_s - meal.time_s, 1.0)))
+    told = [
+        _ratio((tuple(hours), tuple(logs)))
+        for hours, logs in habits.values()
+        if len(hours) >= LEAST
+    ]
+    return min(1.0, prod(told))
+
+
+@lru_cache(maxsize=64)  # a spot is asked about at every moment of a drive
+def _ratio(habit: Habit) -> float:
+    others = sum(share * _likely(habit, scatter) for share, *scatter in OTHER_SCATTER)
+    return _likely(habit, MEAL_SCATTER) / others
+
+
+def _likely(habit: Habit, scatter: Sequence[float]) -> float:
+    hours, logs = habit
+    usual_h, usual_log = scatter
+    return _alike(hours, usual_h, CLOCK_H, HOURS) * _alike(logs, usual_log, CLOCK_LOG, LOGS)
+
+
+def _alike(values: Sequence[float], usual: float, read: float, width: float) -> float:
+    """The likelihood of these values about their median, the scatter of the habit unknown; `read`: that of the phone's own clock."""
+    middle, count = median(values), len(values)
+    whole = 0.0
+    for step in _STEPS:
+        spread = sqrt((usual * exp(SCATTER_SPREAD * step)) ** 2 + read**2)
+        bell = (1.0 - ODD_STAY) / (spread * sqrt(2.0 * pi))
+        told = sum(
+            log(bell * exp(-0.5 * ((each - middle) / spread) ** 2) + ODD_STAY / width)
+            for each in values
+        )
+        whole += exp(told * (count - 1) / count)  # the median is one of them
+    return whole / len(_STEPS)
