@@ -29,7 +29,7 @@ from typing import Any
 import osmium
 
 from hearthway.app.config import AssistTable, Config, NodeTable
-from hearthway.app.phone import brain_for
+from hearthway.app.equipment import brain_for
 from hearthway.assist.engine import Proposal
 from hearthway.atlas.build import build
 from hearthway.atlas.store import Atlas

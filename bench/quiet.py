@@ -39,7 +39,8 @@ from typing import TYPE_CHECKING, Any
 
 from hearthway.app.calendar import import_calendar
 from hearthway.app.config import Config, NodeTable
-from hearthway.app.phone import CALENDAR_LOOK_S, brain_for, gate_settings
+from hearthway.app.equipment import brain_for, gate_settings
+from hearthway.app.looking import CALENDAR_LOOK_S
 from hearthway.assist import needs
 from hearthway.assist.engine import Proposal
 from hearthway.assist.gate import driving_load

@@ -32,9 +32,9 @@ import msgspec
 
 from hearthway.app.brain import Brain
 from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, save_config
+from hearthway.app.equipment import brain_for
 from hearthway.app.launch import NodeProcess
 from hearthway.app.paths import NodePaths, private_dir
-from hearthway.app.phone import brain_for
 from hearthway.atlas.store import Atlas
 from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history

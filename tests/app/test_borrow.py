@@ -41,7 +41,7 @@ def test_the_phone_takes_over_and_gives_back(household: Any) -> None:
     async def main() -> None:
         async with household(people=ANNA, phone="phone", car="car") as nodes:
             nodes["phone"].store.add_person("Anna", "anna")
-            nodes["phone"]._wake()
+            nodes["phone"].wake()
             car = nodes["car"].part(Borrower)
             await nodes.ask("car", "sense", signals=[*moving(), *position(CAR, 60.1, 24.9, "car")])
             await nodes.ask("phone", "sense", signals=position(PHONE, 60.2, 24.8, "phone"))
@@ -90,7 +90,7 @@ def test_only_under_the_rule(household: Any, lets: bool) -> None:
     async def main() -> None:
         async with household(people=ANNA, phone="phone", car="car") as nodes:
             nodes["phone"].store.add_person("Anna", "anna")
-            nodes["phone"]._wake()
+            nodes["phone"].wake()
             rules = nodes["phone"].rules()
             kept = [r for r in rules.rules if lets or r.id != "position-for-car"]
             nodes["phone"].mesh.use_rules(type(rules)(kept))
@@ -109,7 +109,7 @@ def test_an_old_fix_is_not_lent(household: Any) -> None:
     async def main() -> None:
         async with household(people=ANNA, phone="phone", car="car") as nodes:
             nodes["phone"].store.add_person("Anna", "anna")
-            nodes["phone"]._wake()
+            nodes["phone"].wake()
             old = position(PHONE, 60.2, 24.8, "phone")
             for signal in old:
                 signal["time_s"] -= 60.0

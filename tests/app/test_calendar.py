@@ -259,7 +259,7 @@ def _between_two_places(now_s: float) -> Iterator[Fix]:
 
 def test_a_phone_at_rest_looks_by_itself(household: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No signal comes after the import: the minute alone, shortened here, makes the phone look and speak, once."""
-    monkeypatch.setattr("hearthway.app.phone.CALENDAR_LOOK_S", 0.05)
+    monkeypatch.setattr("hearthway.app.looking.CALENDAR_LOOK_S", 0.05)
     monkeypatch.setattr("hearthway.app.brain.CONSIDER_EVERY_S", 0.05)  # as a look later
 
     async def main() -> None:

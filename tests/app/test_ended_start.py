@@ -13,9 +13,10 @@ import pytest
 from hearthway.app import brain as brains
 from hearthway.app.brain import Brain, EndedError
 from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, save_config
+from hearthway.app.equipment import brain_for
 from hearthway.app.node import Node, open_node
 from hearthway.app.paths import NodePaths, private_dir
-from hearthway.app.phone import PhoneNode, brain_for
+from hearthway.app.phone import PhoneNode
 from hearthway.mesh.state.store import Store
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix

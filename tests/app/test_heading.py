@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -51,7 +50,6 @@ def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PhoneNode:
     monkeypatch.setattr(PhoneNode, "ahead", lambda self: ())
     node.clock = cast(Any, SimpleNamespace(now_s=lambda: NOW_S))
     node.atlas = cast(Any, Names())
-    node.track = deque()
     return node
 
 

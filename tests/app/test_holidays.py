@@ -14,7 +14,7 @@ import pytest
 from hearthway.app.brain import LIFE_MODEL, feed
 from hearthway.app.calendar import CALENDAR_KEY, days_off_of
 from hearthway.app.config import Config, NodeTable
-from hearthway.app.phone import brain_for
+from hearthway.app.equipment import brain_for
 from hearthway.cli.main import main
 from hearthway.context.life import Life
 from hearthway.mesh.policy.rules import Rules, default_rules

@@ -19,11 +19,11 @@ from tests.waiting import until
 
 from hearthway.app import importing
 from hearthway.app.config import Config, NodeTable, save_config
+from hearthway.app.equipment import brain_for
 from hearthway.app.importing import AGAIN, import_apart
 from hearthway.app.launch import NodeProcess
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.personal import import_file
-from hearthway.app.phone import brain_for
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.state.store import Store

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections import deque
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ from hearthway.app.config import Config, NodeTable, save_config
 from hearthway.app.hindsight import Hindsight, hindsight_lines
 from hearthway.app.node import open_node
 from hearthway.app.paths import NodePaths, private_dir
-from hearthway.app.phone import ONWARD_STALE_S, PhoneNode
+from hearthway.app.phone import PhoneNode
+from hearthway.app.whereto import ONWARD_STALE_S
 from hearthway.cli.status import lines_of
 from hearthway.records.household import Role
 from hearthway.records.life import Place
@@ -80,7 +80,7 @@ def test_a_departure_whose_time_has_gone_by_is_not_said_any_more(
 ) -> None:
     """Asked 40 minutes ago, "around 11:00" is still said at 11:10, and not at 11:20."""
     monkeypatch.setattr(PhoneNode, "owner", None)  # whose it is stands in a store that is not open
-    phone.situation, phone.track = staying(), deque()
+    phone.situation = staying()
     page = NodePage(phone)
     phone.clock.now = NOW_S + 2400.0  # type: ignore[attr-defined]  # the clock above
     assert page.snapshot().onward == WORDS

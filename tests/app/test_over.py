@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hearthway.app.brain import IGNORED_AFTER_S
 from hearthway.app.handoff import Tasks
-from hearthway.app.phone import PhoneNode
+from hearthway.app.speaking import Speaking, for_the_car, surface_of
 from hearthway.assist.standing import stands
 from hearthway.records.errors import HearthwayError
 from hearthway.records.life import Place
@@ -88,13 +88,14 @@ def test_the_car_takes_away_what_is_over(household: Any) -> None:
             phone, car = nodes["phone"], nodes["car"]
             said = word(time.time())
             phone.suggestion, phone.situation = said, said.situation
-            await phone._show_elsewhere(phone._surface(said, ["dinner?"]))
+            speaking = phone.part(Speaking)
+            await speaking._show_elsewhere(surface_of(said, ["dinner?"]))
             await nodes.until(lambda: car.shown() is not None)
-            await phone._withdraw(said.time_s + 60.0)
+            await speaking.withdraw(said.time_s + 60.0)
             assert phone.suggestion is said  # the control: it still stands
             arrived = replace(said.situation, time_s=said.time_s + 1800.0, trip_start_s=None)
             phone.situation = arrived
-            await phone._withdraw(arrived.time_s)
+            await speaking.withdraw(arrived.time_s)
             assert [phone.suggestion] == [None]
             await nodes.until(lambda: car.shown() is None)
             with pytest.raises(HearthwayError, match="Nothing is shown"):
@@ -107,7 +108,7 @@ def test_the_car_takes_away_what_is_over(household: Any) -> None:
 def test_what_is_not_for_the_car_is_not_withdrawn_there_either(phone_only: Any) -> None:
     """Even without its lines it would name places on the map."""
     said = replace(word(1e9), phone_only=phone_only)
-    assert PhoneNode._for_the_car(said) is (phone_only is UNSET)
+    assert for_the_car(said) is (phone_only is UNSET)
 
 
 def test_where_the_phone_is_away_the_cars_own_clock_does(household: Any) -> None:
@@ -140,7 +141,7 @@ def test_last_nights_word_does_not_ride_along(household: Any, age_s: float, ride
     async def main() -> None:
         async with household(people=ANNA, phone="phone", car="car") as nodes:
             phone, car, now_s = nodes["phone"], nodes["car"], time.time()
-            surface = phone._surface(word(now_s - age_s), ["dinner?"])
+            surface = surface_of(word(now_s - age_s), ["dinner?"])
             tasks = phone.part(Tasks)
             tasks.start(WaitingSuggestion(surface=surface), "anna", surface.time_s, "abc")
             moving = Signal(

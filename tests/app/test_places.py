@@ -15,10 +15,10 @@ from hearthway.app.brain import Brain
 from hearthway.app.collecting import rules_of
 from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, load_config, save_config
 from hearthway.app.control import Control, running
+from hearthway.app.equipment import brain_for
 from hearthway.app.node import open_node
 from hearthway.app.offline import forget_everywhere, relearn_everywhere, scope_of
 from hearthway.app.paths import NodePaths, private_dir
-from hearthway.app.phone import brain_for
 from hearthway.app.places import act, act_offline
 from hearthway.assist.moment import heading_to, headline
 from hearthway.cli.main import main

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from hearthway.app.brain import Brain
+from hearthway.app.looking import CALENDAR_LOOK_S, Looking
 from hearthway.app.own_battery import LOW_PCT, RARER
-from hearthway.app.phone import CALENDAR_LOOK_S
 from hearthway.assist.settings import GateSettings
 from hearthway.mesh.state.store import Store
 from hearthway.records.signals import Fix, Signal
@@ -78,11 +78,12 @@ def test_a_phone_at_rest_waits_longer_as_well(household: Any) -> None:
     async def main() -> None:
         async with household(phone="phone") as nodes:
             phone = nodes["phone"]
-            assert phone._calendar_pause_s() == CALENDAR_LOOK_S  # nobody lives here yet
+            looking = phone.part(Looking)
+            assert looking._calendar_pause_s() == CALENDAR_LOOK_S  # nobody lives here yet
             phone.adopt("Anna")
             await phone.take_own([], [charge(80.0, time.time())])
-            assert phone._calendar_pause_s() == CALENDAR_LOOK_S
+            assert looking._calendar_pause_s() == CALENDAR_LOOK_S
             await phone.take_own([], [charge(8.0, time.time())])
-            assert phone._calendar_pause_s() == CALENDAR_LOOK_S * RARER
+            assert looking._calendar_pause_s() == CALENDAR_LOOK_S * RARER
 
     asyncio.run(main())

@@ -13,6 +13,7 @@ from hearthway.app.config import Config, NodeTable, save_config
 from hearthway.app.node import open_node
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.phone import PhoneNode
+from hearthway.app.speaking import Speaking
 from hearthway.records.household import Role
 from hearthway.records.messages import Surface
 from hearthway.records.situation import Situation
@@ -34,7 +35,7 @@ def test_what_goes_to_the_car(
     save_config(paths, Config(node=NodeTable(id="phone", role=Role.PHONE)))
     phone = open_node(paths)
     assert isinstance(phone, PhoneNode)
-    phone._watchers = []
+    speaking = phone.part(Speaking)
     elsewhere: list[Surface] = []
 
     async def show(surface: Surface) -> None:
@@ -43,8 +44,8 @@ def test_what_goes_to_the_car(
     async def no_receipt(suggestion: Suggestion, started: float | None) -> None:
         """Receipts need a mesh."""
 
-    monkeypatch.setattr(phone, "_show_elsewhere", show)
-    monkeypatch.setattr(phone, "_write_receipt", no_receipt)
+    monkeypatch.setattr(speaking, "_show_elsewhere", show)
+    monkeypatch.setattr(speaking, "_write_receipt", no_receipt)
     situation = Situation(
         time_s=1.0e9, utc_offset_s=0, person="anna", mode=mode, lat=60.0, lon=24.0
     )
@@ -65,7 +66,7 @@ def test_what_goes_to_the_car(
         situation=situation,
         phone_only=phone_only,
     )
-    asyncio.run(phone._speak(suggestion, None))
+    asyncio.run(speaking.speak(suggestion, None))
     assert phone.suggestion == suggestion  # on the phone itself in any case
     assert [surface.lines[0] for surface in elsewhere] == (
         ["01:46:40  Bag is still at home (hub, just now)"] if shown else []

@@ -129,7 +129,7 @@ def test_a_running_phone_goes_by_it_at_once(household: MakeNodes) -> None:
             phone = nodes["phone"]
             assert isinstance(phone, PhoneNode)
             fill(phone.store, phone.store.add_person("Ada", "ada"), 2)
-            phone._wake()
+            phone.wake()
             assert phone.brain is not None
             assert phone.brain.settings.dial == "normal"
 

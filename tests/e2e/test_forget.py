@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from hearthway.app.config import load_config
+from hearthway.app.equipment import brain_for
 from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened
 from hearthway.app.paths import NodePaths
-from hearthway.app.phone import brain_for
 from hearthway.mesh.state.store import Store
 from hearthway.records.signals import Fix
 

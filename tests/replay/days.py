@@ -12,7 +12,8 @@ from typing import Any
 from hearthway.app.brain import Brain
 from hearthway.app.calendar import import_calendar
 from hearthway.app.config import Config, NodeTable
-from hearthway.app.phone import CALENDAR_LOOK_S, equipment
+from hearthway.app.equipment import equipment
+from hearthway.app.looking import CALENDAR_LOOK_S
 from hearthway.assist.engine import Proposal
 from hearthway.assist.onward import onward_of
 from hearthway.atlas.store import Atlas

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from hearthway.app.brain import Brain
 from hearthway.app.config import save_config
+from hearthway.app.equipment import equipment
 from hearthway.app.hindsight import came_of
 from hearthway.app.paths import NodePaths
-from hearthway.app.phone import equipment
 from hearthway.assist.deeds import Became, became
 from hearthway.assist.explain import became_lines
 from hearthway.cli.why import command

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hearthway.app.phone import gate_settings
+from hearthway.app.equipment import gate_settings
 from hearthway.assist import needs
 from hearthway.atlas.store import Atlas
 from hearthway.records.signals import Signal

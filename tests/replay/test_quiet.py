@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hearthway.app.phone import gate_settings
+from hearthway.app.equipment import gate_settings
 from hearthway.assist import needs
 from hearthway.assist.needs.meal import need as meal
 from hearthway.assist.needs.meal.table import AtTable

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +23,7 @@ from .charge_known import CarKnown, known_of, need
 from .clock import EventClock
 from .config import ChargingTable
 from .control import ControlServer
-from .part import Part
+from .part import PhonePart
 from .paths import NodePaths
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from .brain import Brain
     from .charge_plan import Asked, Made
     from .node import Node, Request
-    from .phone import PhoneNode
 
 log = logging.getLogger("hearthway.charging")
 LOOK_S = 60.0
@@ -82,7 +81,7 @@ def moved(before: Basis, now: Basis, made: Made | None, now_s: float, age_s: flo
     return abs(now.price - planned) > max(PRICE_LEAST, PRICE_SHARE * abs(planned))
 
 
-class ChargePlans(Part):
+class ChargePlans(PhonePart):
     """The phone's plan for the car that is plugged in."""
 
     def __init__(self, node: Node) -> None:
@@ -136,11 +135,11 @@ class ChargePlans(Part):
 
     @property
     def _latest(self) -> dict[str, Signal]:
-        return getattr(self.node, "latest", {})
+        return self.phone.latest
 
     @property
     def _brain(self) -> Brain | None:
-        return getattr(self.node, "brain", None)
+        return self.phone.brain
 
     def _plugged(self, now_s: float) -> bool:
         """As told since this node started, else as it was stored."""
@@ -211,7 +210,7 @@ class ChargePlans(Part):
             kept = self.node.store.signals(person_id, since_s)
             return {one.key: one for one in kept if one.key in (PLUGGED, CHARGING)}
 
-        self._stored = await cast("PhoneNode", self.node).in_turn(words)
+        self._stored = await self.phone.in_turn(words)
 
     def _drop(self) -> None:
         self.made = self.known = self._basis = self._why = None
@@ -219,8 +218,7 @@ class ChargePlans(Part):
 
     async def _in_turn(self, now_s: float) -> CarKnown:
         """Behind the signals that came before: a life is not read while it learns."""
-        in_turn = cast("PhoneNode", self.node).in_turn
-        return await in_turn(lambda: self._look_up(now_s))
+        return await self.phone.in_turn(lambda: self._look_up(now_s))
 
     def _look_up(self, now_s: float) -> CarKnown:
         brain = self._brain

@@ -36,8 +36,8 @@ from hearthway.records.suggestion import Answer, AnswerKind, Suggestion
 from .brain import feed, history_of
 from .calendar import days_off_of, situation_at
 from .config import Config
+from .equipment import equipment, gate_settings
 from .house import HouseHeard, with_house
-from .phone import equipment, gate_settings
 from .things import with_things
 
 ON_WAY_S, AT_REST_S = 30.0, 120.0  # between two looks

@@ -33,9 +33,9 @@ from hearthway.records.suggestion import Reason, Silence, Suggestion
 from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, LIFE_MODEL, because, feed, history_of
 from .calendar import days_off_of, situation_at
 from .config import Config
+from .equipment import equipment
 from .house import HouseHeard, with_house
 from .moments import YEARS, unix_s, zone_there
-from .phone import equipment
 from .things import with_things
 
 SHOWN = 3

@@ -132,7 +132,7 @@ def _end_with_the_node() -> None:
 
 def _imported(asked: _Asked) -> dict[str, Any]:
     from .brain import check_rules
-    from .phone import brain_for
+    from .equipment import brain_for
 
     paths, rules = NodePaths(Path(asked.root)), Rules.of(asked.rules)
     with Store.open(paths.database, node_id=asked.config.node.id) as store:

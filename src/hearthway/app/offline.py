@@ -98,7 +98,7 @@ def answer_offline(
     paths: NodePaths, config: Config, suggestion_id: str, kind: str, osm_id: str
 ) -> str:
     """Store an answer for a phone that is not running; it learns from it when it starts. The full id."""
-    from .phone import answer_of
+    from .answering import answer_of
 
     with opened(paths) as (store, _):
         suggestion = store.suggestion(suggestion_id)
@@ -328,8 +328,8 @@ def _settle(nodes: Sequence[NodePaths], ids: dict[Path, str]) -> None:
 
 def relearn_stored(paths: NodePaths) -> None:
     """Learn the owner's model again from what the store holds, with the node not running."""
+    from .equipment import brain_for
     from .maps import open_atlas
-    from .phone import brain_for
 
     config = load_config(paths.config)
     atlas = open_atlas(config.map)

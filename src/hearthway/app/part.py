@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from hearthway.mesh.wire.node import MeshNode
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from .control import ControlServer
     from .node import Node
+    from .phone import PhoneNode
 
 
 class Part:
@@ -42,3 +43,12 @@ class Part:
 
     async def stopping(self) -> None:
         """Last words, while store and mesh are still open."""
+
+
+class PhonePart(Part):
+    """A part of phones alone; by name in `wiring.PARTS`, so that no other role carries it."""
+
+    @property
+    def phone(self) -> PhoneNode:
+        """The node, with the person's life, the map, and turns in which both may be used."""
+        return cast("PhoneNode", self.node)

@@ -121,7 +121,7 @@ def import_calendar_offline(
     store: Store, path: Path, name: str, config: Config, rules: Rules, *, holidays: bool = False
 ) -> dict[str, Any]:
     """Take a calendar file into the store of a phone that is not running; with other days off it learns anew."""
-    from .phone import brain_for
+    from .equipment import brain_for
 
     person = owner_of_calendar(store, name)
     atlas = open_atlas(config.map)

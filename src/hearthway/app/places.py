@@ -62,7 +62,7 @@ def act(brain: Brain | None, store: Store, request: Request) -> Request:
 
 def act_offline(paths: NodePaths, request: Request) -> Request:
     """The same on a phone that is not running."""
-    from .phone import brain_for
+    from .equipment import brain_for
 
     config = load_config(paths.config)
     atlas = open_atlas(config.map)

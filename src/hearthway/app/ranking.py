@@ -9,7 +9,7 @@ from hearthway.assist.ranker import TASK, Ranker
 from hearthway.records.errors import HearthwayError
 
 from .models import Models
-from .part import Part
+from .part import PhonePart
 
 if TYPE_CHECKING:
     from .node import Node
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OWN_COUNTS = "Your own counts alone rank until another one is there: `hearthway models`."
 
 
-class Ranking(Part):
+class Ranking(PhonePart):
     """`ranker` is what the brain is given; None where none serves, or the one that should does not fit."""
 
     def __init__(self, node: Node) -> None:
@@ -58,9 +58,5 @@ class Ranking(Part):
         self._problem = problem
 
     async def _another(self) -> None:
-        from .phone import PhoneNode
-
         await self._load()
-        node = self.node
-        if isinstance(node, PhoneNode):
-            await node.in_turn(lambda: node.use_ranker(self.ranker))
+        await self.phone.in_turn(lambda: self.phone.use_ranker(self.ranker))

@@ -51,6 +51,11 @@ PARTS: dict[Role, tuple[type[Part] | str, ...]] = {
     Role.PHONE: (
         Backups,  # what a killed backup left is gone
         Ruling,  # the owner's rules, first: other parts ask them
+        "hearing.Hearing",  # what the car and its own sensors tell
+        "looking.Looking",  # what that comes to
+        "speaking.Speaking",  # what is said of it
+        "answering.Answering",  # and answered
+        "intake.Intake",  # files that come in
         Consenting,  # what people let one another have
         Keeping,  # deletes what they keep no longer
         State,  # settings and latest values, the same on every node
