@@ -90,7 +90,7 @@ def test_posts_of_a_phone_give_a_moment_and_a_receipt(tmp_path: Path) -> None:
         assert [moment["need"] for moment in moments] == ["dinner"]
         told = run("why", moments[0]["suggestion_id"][:12], "--data", str(data))
         assert "Person.Location.Latitude  from owntracks" in told
-        assert "verified: 1 receipts" in run("receipts", "verify", "--data", str(data))
+        assert "verified: 1 receipt" in run("receipts", "verify", "--data", str(data))
     finally:
         node.terminate()
         _, err = node.communicate(timeout=20)

@@ -91,7 +91,7 @@ def test_the_control_verifies(driven: Any, hearthway: Callable[..., Any]) -> Non
     done = hearthway("receipts", "verify", "--data", str(driven.data))
     assert done.code == 0, done.out + done.err
     for node in ("phone", "car", "home"):
-        assert f"{node:8} verified: 1 receipts, witnessed up to entry 1" in done.out
+        assert f"{node:8} verified: 1 receipt, witnessed up to entry 1" in done.out
     listed = hearthway("receipts", "list", "--data", str(driven.data))
     wanted = driven.result["suggestions"][0]["suggestion_id"]
     assert listed.out.count(wanted) == 3

@@ -208,7 +208,7 @@ def test_a_drive_goes_on_through_the_neighbour(apart: Apart) -> None:
     assert len(apart.result.suggestions) == 1
     said = _verified(apart.pcap.parent / "drive")
     for node in ("phone", "car", "home"):
-        assert f"{node:8} verified: 1 receipts, witnessed up to entry 1" in said, said
+        assert f"{node:8} verified: 1 receipt, witnessed up to entry 1" in said, said
     assert apart.settings == dict.fromkeys(("phone", "car", "home"), "kvartz-setting")
     assert 0 <= apart.back_s < 10.0
     print(f"the direct way was back after {apart.back_s:.1f} s")

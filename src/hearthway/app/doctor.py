@@ -19,6 +19,7 @@ from hearthway.mesh.links.probe import probe, probe_context
 from hearthway.mesh.trust.certificates import load_certificate
 from hearthway.mesh.trust.identity import RENEW_WITHIN_S, DeviceIdentity
 from hearthway.mesh.trust.roster import Member
+from hearthway.records.count import count_of
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Role
 
@@ -154,11 +155,13 @@ class Doctor:
                 _bad(
                     "certificate",
                     "certificate",
-                    f"The certificate ends in {left_s / 86_400:.0f} days and was not renewed.",
+                    f"The certificate ends in {count_of(round(left_s / 86_400), 'day')} and was not renewed.",
                     "Bring this device into reach of the home: it is renewed by itself there.",
                 )
             ]
-        return [_fine("certificate", f"certificate, good for {left_s / 86_400:.0f} days")]
+        return [
+            _fine("certificate", f"certificate, good for {count_of(round(left_s / 86_400), 'day')}")
+        ]
 
     def _not_yet_valid(self, pem: Any) -> Finding | None:
         """A certificate from the future is a clock that is behind: nothing else makes one."""

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from hearthway.records.count import count_of
 from hearthway.records.errors import ConfigError, HearthwayError
 from hearthway.records.household import Role
 from hearthway.synthetic.household import SyntheticHousehold
@@ -255,8 +256,8 @@ class Drive:
                 timeout_s=120.0,
             )
         self._say(
-            f"phone learned {answer['places']} places, {answer['trips']} trips "
-            f"from {answer['fixes']} fixes of a synthetic life"
+            f"phone learned {count_of(answer['places'], 'place')}, {count_of(answer['trips'], 'trip')} "
+            f"from {count_of(answer['fixes'], 'fix', 'fixes')} of a synthetic life"
         )
 
     async def _replay(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
+from hearthway.records.count import count_of
 from hearthway.records.errors import InputError
 from hearthway.records.household import Role
 from hearthway.records.life import Person
@@ -103,7 +104,7 @@ def _import_recording(
         "fixes": added.added,
         "duplicates": added.duplicates + kept.duplicates,
         "signals": kept.added,
-        "read": f"{read:,} signals read" + left_out(read, kept_here) + dated.words(),
+        "read": f"{count_of(read, 'signal')} read" + left_out(read, kept_here) + dated.words(),
     }
 
 

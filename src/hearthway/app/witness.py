@@ -27,6 +27,7 @@ from hearthway.mesh.trust.keyfiles import write_private
 from hearthway.mesh.trust.signing import public_bytes, signing_key
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.chain import Enrolment
+from hearthway.records.count import count_of
 from hearthway.records.errors import ReceiptError
 from hearthway.records.household import Role
 from hearthway.records.messages import HEAD, HeadShown, HeadWitnessed
@@ -268,7 +269,7 @@ def receipt_lines(receipt: Receipt) -> list[str]:
     refused = (
         ""
         if measured.internet_refused is None
-        else f", {measured.internet_refused} attempts refused"
+        else f", {count_of(measured.internet_refused, 'attempt')} refused"
     )
     lines.append(f"  internet {internet}{refused} ({measured.how})")
     if measured.latency_ms is not None:

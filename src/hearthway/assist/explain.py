@@ -10,6 +10,7 @@ from math import fsum
 
 from msgspec import UNSET
 
+from hearthway.records.count import count_of
 from hearthway.records.localtime import clock
 from hearthway.records.situation import Battery
 from hearthway.records.suggestion import Option, Reason, Suggestion
@@ -133,12 +134,12 @@ def _data(suggestion: Suggestion) -> list[str]:
     routine = next((r for r in situation.routines if r.name == suggestion.need), None)
     if routine is not None:
         lines.append(
-            f"your {routine.name} routine: {routine.days} days of it, "
+            f"your {routine.name} routine: {count_of(routine.days, 'day')} of it, "
             f"{clock(routine.start_s, 0)}-{clock(routine.end_s, 0)}"
         )
     lines.append(
-        f"your history: {situation.places_known} places, {situation.stays_known} stays, "
-        f"{situation.days_known} days"
+        f"your history: {count_of(situation.places_known, 'place')}, {count_of(situation.stays_known, 'stay')}, "
+        f"{count_of(situation.days_known, 'day')}"
     )
     if suggestion.others is not UNSET:
         lines.append(
@@ -153,7 +154,7 @@ def _data(suggestion: Suggestion) -> list[str]:
     if situation.battery is not None:
         lines.append(
             f"battery {situation.battery.soc_pct:.0f} %, {ago(situation.battery.age_s)}; "
-            f"consumption from {situation.battery.trips} trips, {_outside(situation.battery)}"
+            f"consumption from {count_of(situation.battery.trips, 'trip')}, {_outside(situation.battery)}"
         )
     return lines or ["unknown"]
 

@@ -7,6 +7,7 @@ from math import ceil, floor
 
 from msgspec import UNSET
 
+from hearthway.records.count import count_of
 from hearthway.records.life import Place
 from hearthway.records.localtime import DAY_S, clock
 from hearthway.records.poi import OpenState, Poi
@@ -94,7 +95,7 @@ def headline(
 ) -> str:
     """How far before which destination; `p` is of every destination within `AREA_M` where `shared`."""
     within = f" within {metres(AREA_M)}," if shared else ""
-    of = f"(p {p:.2f}{within} of {situation.places_known} places)"
+    of = f"(p {p:.2f}{within} of {count_of(situation.places_known, 'place')})"
     label = heading or plain(place.called)
     if not label:
         return f"heading to your regular place {metres(distance_m)} ahead {of}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hearthway.records.count import count_of
 from hearthway.records.errors import InputError
 
 from .common import data_option, node
@@ -47,7 +48,7 @@ def command(file: Path, phrase_file: Path | None, data: Path | None) -> None:
         made = back_up(
             paths.root, file, entropy, SystemClock().now_s(), recovery.progress_line("backup")
         )
-    held = f"{made.files} files, {recovery.megabytes(made.content_bytes)}"
+    held = f"{count_of(made.files, 'file')}, {recovery.megabytes(made.content_bytes)}"
     click.echo(f"{file}: the node {paths.root.name} ({held}), encrypted")
     if phrase_file is not None:
         click.echo(f"Its recovery phrase stands in {phrase_file}; keep it apart from the backup.")

@@ -11,6 +11,7 @@ from hearthway.app.clock import SystemClock
 from hearthway.app.owner import stored_owner
 from hearthway.app.paths import NodePaths
 from hearthway.mesh.state.store import Store
+from hearthway.records.count import count_of
 from hearthway.records.errors import InputError
 from hearthway.records.life import Person
 
@@ -40,7 +41,7 @@ def command(person: str | None, days: int, data: Path | None, json_to: Path | No
     for line in calendar_lines(found, (0.0, 0.0) if fix is None else (fix.lat, fix.lon)):
         click.echo(line)
     if not found:
-        click.echo(f"nothing in the next {days} days")
+        click.echo(f"nothing in the next {count_of(days, 'day') if days > 1 else 'day'}")
 
 
 def _whose(store: Store, paths: NodePaths, node_id: str, name: str | None) -> Person:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hearthway.app.offline import forget_everywhere, relearn_everywhere, scope_of, still_near
+from hearthway.records.count import count_of
 from hearthway.records.forgetting import ForgetReport
 
 from .common import data_option, json_option, nodes, write_json
@@ -63,7 +64,7 @@ def _tell(reports: dict[str, ForgetReport]) -> None:
             f"{count:,} {kind}" for kind, count in sorted(report.counts.items()) if count
         )
         click.echo(
-            f"{name:8} erased {removed or 'nothing'}; {len(report.erased)} receipts erased by the owner"
+            f"{name:8} erased {removed or 'nothing'}; {count_of(len(report.erased), 'receipt')} erased by the owner"
         )
         if not report.clean:
             click.echo(

@@ -13,6 +13,7 @@ from hearthway.app.control import Control, running
 from hearthway.app.owner import listed_in, stored_owner, stored_roster, to_import_for
 from hearthway.app.personal import import_calendar_offline, import_file
 from hearthway.mesh.state.store import Store
+from hearthway.records.count import count_of
 from hearthway.records.errors import InputError
 
 from .common import data_option, json_option, phone, write_json
@@ -66,14 +67,18 @@ def command(
         click.echo(_calendar_words(found, holidays=holidays))
         return
     click.echo(found["read"])
-    click.echo(f"{found['fixes']:,} fixes are new, {found['duplicates']:,} were there already")
+    click.echo(
+        f"{count_of(found['fixes'], 'fix is', 'fixes are')} new, {found['duplicates']:,} {'was' if found['duplicates'] == 1 else 'were'} there already"
+    )
     if "places" in found:
-        click.echo(f"learned: {found['places']} places, {found['trips']} trips")
+        click.echo(
+            f"learned: {count_of(found['places'], 'place')}, {count_of(found['trips'], 'trip')}"
+        )
 
 
 def _calendar_words(found: dict[str, Any], *, holidays: bool) -> str:
     count = found["entries"]
-    words = f"{count:,} {'entry' if count == 1 else 'entries'} kept"
+    words = f"{count_of(count, 'entry', 'entries')} kept"
     for key, text in (
         ("older", "left as they are: newer here already"),
         ("gone", "no longer in this calendar, and gone"),

@@ -10,6 +10,7 @@ import click
 from hearthway.app.config import load_config
 from hearthway.app.control import Control, running
 from hearthway.app.places import act_offline, place_lines
+from hearthway.records.count import count_of
 from hearthway.records.errors import InputError
 from hearthway.records.household import Role
 
@@ -127,7 +128,11 @@ def merge(
 ) -> None:
     """Make the place ID a part of INTO, which keeps its id; at most 2 km apart."""
     done = _ask(data, {"what": "merge", "id": place_id, "into": into, "person": person})
-    _say(done, json_to, f"{place_id} is a part of {done['id']} now, with {done['visits']} visits")
+    _say(
+        done,
+        json_to,
+        f"{place_id} is a part of {done['id']} now, with {count_of(done['visits'], 'visit')}",
+    )
 
 
 @command.command()

@@ -8,6 +8,7 @@ import click
 
 from hearthway.app.offline import opened, verify_node
 from hearthway.records.chain import ERASED, VerifyReport
+from hearthway.records.count import count_of
 from hearthway.records.errors import ReceiptError
 
 from .common import data_option, json_option, nodes, write_json
@@ -85,7 +86,7 @@ def _tell(report: VerifyReport) -> None:
     erased = f", {report.erased} {ERASED}" if report.erased else ""
     state = "verified" if report.ok else "NOT VERIFIED"
     click.echo(
-        f"{report.node:8} {state}: {report.receipts} receipts{erased}, witnessed up to entry {report.witnessed_to}"
+        f"{report.node:8} {state}: {count_of(report.receipts, 'receipt')}{erased}, witnessed up to entry {report.witnessed_to}"
     )
     if report.ok and report.witnessed_to < report.entries:
         click.echo(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from hearthway.records.count import count_of
+
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -56,6 +58,6 @@ def command(file: Path, data: Path, phrase_file: Path | None, listen: str | None
         found = restore(
             file, data, entropy, check=check, progress=recovery.progress_line("restore")
         )
-    held = f"{found.files} files, {recovery.megabytes(found.content_bytes)}"
+    held = f"{count_of(found.files, 'file')}, {recovery.megabytes(found.content_bytes)}"
     click.echo(f"{data}: the {role} as it was backed up ({held})")
     click.echo(f"Start it: hearthway up --data {data}")

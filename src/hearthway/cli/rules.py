@@ -13,6 +13,7 @@ from hearthway.app.config import load_config
 from hearthway.app.control import Control, running
 from hearthway.app.paths import NodePaths, write_private
 from hearthway.mesh.policy.rules import PURPOSES, TEMPLATES, Rules, read_file, said_by, template
+from hearthway.records.count import count_of
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Role, Rule
 
@@ -97,7 +98,7 @@ def _lines(rules: Rules) -> list[str]:
         f"  {t.id:24} learned from: {', '.join((*t.kinds, *t.keys))}" for t in rules.train or ()
     ]
     lines += [
-        f"  {k.id:24} deleted after {k.days} days: {', '.join((*k.kinds, *k.keys))}"
+        f"  {k.id:24} deleted after {count_of(k.days, 'day')}: {', '.join((*k.kinds, *k.keys))}"
         for k in rules.keep
     ]
     return lines

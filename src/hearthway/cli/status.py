@@ -11,6 +11,7 @@ import click
 from hearthway.app.config import load_config
 from hearthway.app.control import Control
 from hearthway.app.model_words import lines_of as lines_about
+from hearthway.records.count import count_of
 from hearthway.records.errors import ConfigError
 
 from .common import ago, data_option, json_option, nodes, write_json
@@ -96,11 +97,11 @@ def lines_of(state: dict[str, Any]) -> list[str]:
     if position and position.get("lent"):
         lines.append(f"  position lent by {position['source']}, {position['age_s']:.0f} s old")
     lines += [
-        f"  {one['tasks']} tasks computed by {one['node']}, {one['bytes']:,} bytes"
+        f"  {count_of(one['tasks'], 'task')} computed by {one['node']}, {count_of(one['bytes'], 'byte')}"
         for one in state.get("computed_by", [])
     ]
     lines += [
-        f"  computed {one['tasks']} tasks for {one['node']}"
+        f"  computed {count_of(one['tasks'], 'task')} for {one['node']}"
         for one in state.get("computes_for", [])
     ]
     if state.get("computes_why_not"):
@@ -131,7 +132,7 @@ def _line(state: dict[str, Any]) -> str:
         return f"{name}: up, not paired"
     parts = [f"{name}: up", "healthy" if state["healthy"] else "NOT healthy"]
     if state.get("certificate_days") is not None:
-        parts.append(f"certificate {state['certificate_days']:.0f} days")
+        parts.append(f"certificate {count_of(round(state['certificate_days']), 'day')}")
     if state.get("storage"):
         parts.append(f"{state['storage']['database_mb']:.1f} MB kept")
     return ", ".join(parts)

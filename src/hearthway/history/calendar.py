@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hearthway.records.calendar import CalendarEntry
+from hearthway.records.count import count_of
 from hearthway.records.errors import InputError
 from hearthway.records.geo import valid_point
 
@@ -93,7 +94,7 @@ def _off(read: CalendarFile, path: Path, zone: tzinfo) -> CalendarFile:
             others.add(one.uid)  # whatever is held of them stays
     timed = sum(len(one.entries) for one in read.series) - sum(len(one.entries) for one in days)
     if not days:
-        count = f"{timed:,} {'entry' if timed == 1 else 'entries'}"
+        count = count_of(timed, "entry", "entries")
         none = f": of {count} none is a whole day" if timed else ""
         raise InputError(
             f"{path} has no day off in these years{none}.",

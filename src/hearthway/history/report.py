@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from hearthway.records.count import count_of
+
 MISSING = "missing"
 OUT_OF_RANGE = "out of range"
 BAD_TIME = "unparsable time"
@@ -60,14 +62,14 @@ class ReadReport(Struct, kw_only=True):
 
     def words(self) -> str:
         """One line for people."""
-        text = f"{self.kept:,} of {self.rows:,} points read"
+        text = f"{self.kept:,} of {count_of(self.rows, 'point')} read"
         if self.inferred:
             text += f"; {self.inferred:,} of them are the exporter's inference, not measured"
         if self.skipped:
             reasons = ", ".join(f"{self.skipped[k]:,} {k}" for k in sorted(self.skipped))
             text += f"; skipped: {reasons} (first in {self.counted} {self.first_bad_line:,})"
         if self.duplicates:
-            text += f"; {self.duplicates:,} duplicates"
+            text += f"; {count_of(self.duplicates, 'duplicate')}"
         if self.out_of_order:
             text += f"; {self.out_of_order:,} out of order, sorted"
         return "; ".join([text, *self.notes])

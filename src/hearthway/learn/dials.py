@@ -15,6 +15,7 @@ from msgspec import Struct
 from hearthway.assist.explain import BASE, said_at
 from hearthway.assist.otherwise import WORTH
 from hearthway.assist.settings import INTERRUPTION_MIN, LEAST_P, Dial
+from hearthway.records.count import count_of
 from hearthway.records.suggestion import Answer, AnswerKind, Suggestion
 
 from .bootstrap import Interval, mean_interval, share_interval
@@ -83,7 +84,7 @@ def log_lines(log: Sequence[DialLogged]) -> Iterator[str]:
     if not log:
         return
     first = log[0]
-    yield f"  of {first.answered} words said and answered here (an unwanted one at the price of {first.priced_at})"
+    yield f"  of {count_of(first.answered, 'word')} said and answered here (an unwanted one at the price of {first.priced_at})"
     yield "  dial      would have kept   welcome                worth of a word"
     for told in log:
         found = told.welcome

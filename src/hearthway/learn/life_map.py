@@ -11,6 +11,7 @@ from html import escape
 from math import cos, pi, sin, sqrt
 
 from hearthway.assist.moment import plain
+from hearthway.records.count import count_of
 from hearthway.records.page import MapShapes
 
 from .mapped import EndMapped, LifeMap, PlaceMapped
@@ -85,8 +86,12 @@ def life_map(
 
 def told(place: PlaceMapped) -> str:
     """A place's figures as words."""
-    stays = f"{place.stays} stay" + ("" if place.stays == 1 else "s")
-    trips = f", {place.named} of {place.led} trips there named half way" if place.led else ""
+    stays = count_of(place.stays, "stay")
+    trips = (
+        f", {place.named} of {count_of(place.led, 'trip')} there named half way"
+        if place.led
+        else ""
+    )
     return f"{name_of(place) or 'a place'}: {stays}{trips}"
 
 

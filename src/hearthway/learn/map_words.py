@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hearthway.context.flat import gap_m
+from hearthway.records.count import count_of
 from hearthway.records.page import MapShapes
 
 from .life_map import MOST_PLACES, life_map
@@ -64,9 +65,9 @@ def _held(drawn: LifeMap, region: Region) -> str:
     if not held:
         return ""
     stays, all_stays = _stays(held), _stays(drawn.places)
-    which = f"{stays:,} of {all_stays:,} stays" if stays < all_stays else _count(stays, "stay")
+    which = f"{stays:,} of {all_stays:,} stays" if stays < all_stays else count_of(stays, "stay")
     most = f" Drawn are the {MOST_PLACES} with most." if len(held) > MOST_PLACES else ""
-    return f"{_count(len(held), 'place')} with {which}.{most}"
+    return f"{count_of(len(held), 'place')} with {which}.{most}"
 
 
 def _keys(drawn: LifeMap, ways: Sequence[Sequence[Point]]) -> str:
@@ -77,7 +78,7 @@ def _keys(drawn: LifeMap, ways: Sequence[Sequence[Point]]) -> str:
     ]
     if ways:
         older = drawn.ways_older + len(drawn.ways) - len(ways)
-        which = f" of the latest {_count(len(ways), 'trip')}" if older else ""
+        which = f" of the latest {count_of(len(ways), 'trip')}" if older else ""
         keys.append(f'<li><span class="key-way">―</span> recorded ways{which}</li>')
     return f'<ul class="keys">{"".join(keys)}</ul>'
 
@@ -95,7 +96,7 @@ def _outside(drawn: LifeMap) -> str:
     away_m = max(gap_m(most.lat, most.lon, place.lat, place.lon) for place in out)
     lie = "lies" if len(out) == 1 else "lie"
     return (
-        f"{_count(len(out), 'place')} with {_count(_stays(out), 'stay')} {lie} farther off, "
+        f"{count_of(len(out), 'place')} with {count_of(_stays(out), 'stay')} {lie} farther off, "
         f"up to {away_m / 1_000.0:,.0f} km from the largest disc."
     )
 
@@ -112,7 +113,3 @@ def _covered(drawn: LifeMap, region: Region, beneath: MapShapes | None) -> str:
 
 def _stays(places: Sequence[PlaceMapped]) -> int:
     return sum(place.stays for place in places)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")

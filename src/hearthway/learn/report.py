@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from hearthway.assist.moment import plain
+from hearthway.records.count import count_of
 from hearthway.records.life import MODES, TravelMode
 
 from .bootstrap import Interval
@@ -111,18 +112,14 @@ def _mode_lines(by_mode: dict[TravelMode, int]) -> list[str]:
     return [f"  from stay to stay: {', '.join(parts)}"] if parts else []
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
-
-
 def person_lines(person: PersonReport) -> list[str]:
     """One person's part of the report as people read it."""
     who = plain(person.person) or "(no name in the file)"
     out = [
         "",
         (
-            f"person {who}: {_count(person.days, 'day')}, {_count(person.trips, 'trip')} to predict,"
-            f" {_count(person.stays, 'stay')} at {_count(person.places, 'place')}"
+            f"person {who}: {count_of(person.days, 'day')}, {count_of(person.trips, 'trip')} to predict,"
+            f" {count_of(person.stays, 'stay')} at {count_of(person.places, 'place')}"
         ),
     ]
     if person.trips_unrecorded:
@@ -160,7 +157,7 @@ def _map_lines(person: PersonReport) -> list[str]:
     if not on_map:
         return ["  none of these places is on this map: what would have been said needs another"]
     return [
-        f"  {on_map} of these {person.places} places are on this map: beyond it nothing is said"
+        f"  {on_map} of these {person.places} places {'is' if on_map == 1 else 'are'} on this map: beyond it nothing is said"
     ]
 
 

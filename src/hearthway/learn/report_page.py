@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from math import floor, log10
 
+from hearthway.records.count import count_of
 from hearthway.records.page import MapShapes
 
 from .bootstrap import Interval
@@ -137,7 +138,7 @@ def _calibration(person: PersonReport) -> str:
             x=one.confidence,
             y=one.hit_rate,
             size=3.0 + 6.0 * (one.n / most) ** 0.5,
-            words=f"said {one.confidence:.2f}, came true {one.hit_rate:.2f}, {one.n} trips",
+            words=f"said {one.confidence:.2f}, came true {one.hit_rate:.2f}, {count_of(one.n, 'trip')}",
         )
         for one in half.calibration
     )

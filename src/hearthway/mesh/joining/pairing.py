@@ -31,6 +31,7 @@ from hearthway.mesh.trust.certificates import (
 )
 from hearthway.mesh.trust.identity import device_key, keep_device
 from hearthway.mesh.trust.roster import Roster, check_device, open_roster
+from hearthway.records.count import count_of
 from hearthway.records.errors import PairingError, WireError
 
 from .invitation import Invitation
@@ -254,7 +255,11 @@ def _content(frame: Frame) -> bytes:
         left = frame.attempts_left
         raise PairingError(
             "The code does not match: it is mistyped, it belongs to another pairing, or somebody is in between."
-            + (f" {left} attempts are left." if left >= 0 else ""),
+            + (
+                f" {count_of(left, 'attempt')} {'is' if left == 1 else 'are'} left."
+                if left >= 0
+                else ""
+            ),
             "Compare it with what the home shows." if left > 0 else _NEW,
         )
     words, step = {

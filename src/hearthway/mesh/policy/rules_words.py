@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 from msgspec import Struct
 
+from hearthway.records.count import count_of
 from hearthway.records.household import Party, PersonKind, Role
 
 from .consent import ConsentState
@@ -211,7 +212,7 @@ def _sentences(
     said.append(
         "Where it is stored it stays until the owner forgets it."
         if found.kept_days is None
-        else f"Where it is stored it is deleted after {found.kept_days} days ({found.kept_by})."
+        else f"Where it is stored it is deleted after {count_of(found.kept_days, 'day')} ({found.kept_by})."
     )
     if not any(party.person for party in parties):
         said.append("The household lists nobody yet: everything in it counts as one person's.")
@@ -452,7 +453,7 @@ def _days(rules: Rules, key: str, kind: str) -> int:
 
 
 def _kept(days: int) -> str:
-    return "kept until forgotten" if days == _FOR_EVER else f"deleted after {days} days"
+    return "kept until forgotten" if days == _FOR_EVER else f"deleted after {count_of(days, 'day')}"
 
 
 def _names_of_signals(old: Rules, new: Rules, keys: Sequence[str]) -> list[str]:

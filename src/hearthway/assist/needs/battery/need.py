@@ -10,6 +10,7 @@ from hearthway.assist import moment
 from hearthway.assist.driving import not_driving
 from hearthway.assist.options import best, on_foot, utility_of, worth_of
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
+from hearthway.records.count import count_of
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.situation import Battery, Stand, Tomorrow
@@ -220,10 +221,10 @@ def _p_words(battery: Battery, aim: ChargeAim) -> str:
     short = "not on tomorrow's first trip" if aim.tomorrow else "not home from there"
     news, there = "", battery.there
     if isinstance(there, Stand) and there.charged:
-        news = f"charged there anyway {1.0 - news_p(battery):.2f} ({there.charged} of {there.stood} times), "
+        news = f"charged there anyway {1.0 - news_p(battery):.2f} ({there.charged} of {count_of(there.stood, 'time')}), "
     return (
         f" (heading there {aim.p_area:.2f}, {news}{short} {aim.p_short:.2f}: what "
-        f"{battery.trips} trips used, give or take {use_error(battery):.0%})"
+        f"{count_of(battery.trips, 'trip')} used, give or take {use_error(battery):.0%})"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hearthway.records.count import count_of
 from hearthway.records.poi import Poi
 from hearthway.records.situation import Battery, Stand, Tomorrow
 
@@ -12,7 +13,7 @@ from .short import charged_kwh, home_short_p, tomorrow_short_p
 def home_line(battery: Battery) -> str:
     """How probably home is short."""
     reserve = f"below {RESERVE_PCT:.0f} % at home with p {home_short_p(battery):.2f}"
-    return f"charge there: {reserve} ({battery.trips} trips of this car):"
+    return f"charge there: {reserve} ({count_of(battery.trips, 'trip')} of this car):"
 
 
 def tomorrow_line(battery: Battery, tomorrow: Tomorrow) -> str:
@@ -37,9 +38,9 @@ def standing_line(battery: Battery, *, tomorrow: bool) -> str:
     there, home = battery.there, battery.home
     stay = "how long you stay there is not known yet"
     if isinstance(there, Stand) and there.usual_s is not None:
-        stay = f"you usually stay {_long(there.usual_s)} ({there.stays} stays)"
+        stay = f"you usually stay {_long(there.usual_s)} ({count_of(there.stays, 'stay')})"
     if tomorrow and isinstance(home, Stand):
-        stay += f" · at home the car was charged {home.charged} of {home.stood} times"
+        stay += f" · at home the car was charged {home.charged} of {count_of(home.stood, 'time')}"
     return stay
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from hearthway.assist.memory import Meal
 from hearthway.assist.settings import GateSettings
+from hearthway.records.count import count_of
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place, Routine
 from hearthway.records.localtime import local_day, local_second
@@ -225,4 +226,4 @@ def words_of(hunger: Hunger) -> str:
             f"about {hunger.arrivals_here:.0f} arrivals of yours there around this time, "
             f"{hunger.meals_here} of them for {had}"
         )
-    return f"{hunger.routine.days} days of {hunger.name} out, and {none} there around this time yet"
+    return f"{count_of(hunger.routine.days, 'day')} of {hunger.name} out, and {none} there around this time yet"

@@ -8,6 +8,7 @@ from hearthway.assist.moment import wait_minutes
 from hearthway.assist.options import utility_of
 from hearthway.assist.ranker import MOST, OTHERS
 from hearthway.assist.settings import DECIDING_MIN, WALK_MPS
+from hearthway.records.count import count_of
 from hearthway.records.poi import OpenState
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
@@ -24,10 +25,6 @@ OTHERS_MIN = 0.25 * DECIDING_MIN
 # No option is worth more than this beyond a nameless one without a walk or a wait.
 BEST_OPTION_MIN = FAMILIAR_MAX_MIN + CUISINE_MIN + KIND_MIN + VERDICT_MAX_MIN
 BEST_BY_OTHERS_MIN = BEST_OPTION_MIN - KIND_MIN + OTHERS_MIN * MOST  # the same with a ranker
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def reasons_of(candidate: Candidate, wait: Wait, taste: Taste) -> tuple[Reason, ...]:
@@ -53,7 +50,7 @@ def reasons_of(candidate: Candidate, wait: Wait, taste: Taste) -> tuple[Reason, 
         )
     if candidate.opening.state is OpenState.UNKNOWN:
         how = (
-            f"your {_plural(candidate.visits_then, 'meal')} there at this hour"
+            f"your {count_of(candidate.visits_then, 'meal')} there at this hour"
             if candidate.visits_then
             else "the map's other places then"
         )
@@ -71,7 +68,7 @@ def reasons_of(candidate: Candidate, wait: Wait, taste: Taste) -> tuple[Reason, 
     add(
         "familiar",
         min(FAMILIAR_MAX_MIN, FAMILIAR_MIN * log2(1.0 + visits)),
-        f"you have eaten here {_plural(count, 'time')}" if count else "you may have eaten here",
+        f"you have eaten here {count_of(count, 'time')}" if count else "you may have eaten here",
     )
     cuisine, share = taste.favourite(poi)
     add("cuisine", CUISINE_MIN * share, f"{cuisine} is {share:.0%} of what you eat out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hearthway.records.count import count_of
 from hearthway.records.localtime import clock
 
 from .hunger import Hunger
@@ -12,7 +13,7 @@ def routine_line(hunger: Hunger, known_open: int, shown_open: int, unknown: int)
     """When this meal is for this person, how many are known to be open, and what is shown of them."""
     routine = hunger.routine
     unit = "evening" if hunger.name == "dinner" else "day"
-    days = f"{routine.days} {unit}" + ("" if routine.days == 1 else "s")
+    days = count_of(routine.days, unit)
     start, end = clock(routine.start_s, 0), clock(routine.end_s, 0)
     if known_open:
         opened = f"{known_open} open when you arrive"
