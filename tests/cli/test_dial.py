@@ -14,6 +14,7 @@ from tests.app.conftest import MakeNodes, household
 from tests.replay.days import DAY_S, Diary
 
 from hearthway.app.config import Config, MapTable, NodeTable, load_config, save_config
+from hearthway.app.dial import DialDays
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.phone import PhoneNode
 from hearthway.cli import dial as verb
@@ -97,7 +98,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
     paths = made_phone(tmp_path, 0)
     before = paths.config.read_bytes()
     hearthway("dial", "loud", "--data", paths.root).refuses("quiet", "eager")
-    hearthway("dial", "eager", "--data", paths.root).refuses("No life is known", "hearthway import")
+    hearthway("dial", "--data", paths.root).refuses("No life is known", "hearthway import")
     hearthway("dial", "--data", tmp_path / "nowhere").refuses("There is no node")
     hearthway("dial", "--data", made_phone(tmp_path / "car", 0, role=Role.CAR).root).refuses(
         "is a car"
@@ -111,6 +112,27 @@ def test_what_cannot_be_is_refused_and_changes_nothing(
 def test_a_map_that_is_gone_is_named(hearthway: Hearthway, tmp_path: Path) -> None:
     paths = made_phone(tmp_path, 1, atlas=str(tmp_path / "gone.atlas"))
     hearthway("dial", "--data", paths.root).refuses("gone.atlas")
+
+
+@pytest.mark.parametrize(
+    ("days", "atlas", "says"), [(0, "none", "No life is known"), (1, "gone.atlas", "gone.atlas")]
+)
+def test_a_wish_needs_no_past_days(
+    hearthway: Hearthway, tmp_path: Path, days: int, atlas: str, says: str
+) -> None:
+    """Nothing can be measured, which is said, and the setting is another one all the same."""
+    paths = made_phone(tmp_path, days, atlas=atlas if atlas == "none" else str(tmp_path / atlas))
+    done = hearthway("dial", "eager", "--data", paths.root)
+    assert done.code == 0, done.err
+    first, last = done.out.splitlines()
+    assert says in first
+    assert first.endswith("So there is nothing to judge eager by.")
+    assert last == "assist.dial is eager from now on (node.toml)"
+    assert load_config(paths.config).assist.dial == "eager"
+    told = hearthway("dial", "quiet", "--data", paths.root, "--json", "-")
+    assert json.loads(told.out)["measured"] is None
+    assert says in json.loads(told.out)["unknown"]
+    assert load_config(paths.config).assist.dial == "quiet"
 
 
 def test_a_form_that_only_its_owner_can_change_is_left_as_it_is(
@@ -145,3 +167,24 @@ def test_a_running_phone_goes_by_it_at_once(household: MakeNodes) -> None:
             assert phone.brain.settings.dial == "quiet"
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("on_map", "places", "says"),
+    [
+        (0, 1, "  The one place known is not on this phone's map"),
+        (0, 2, "  None of these 2 places is on this phone's map"),
+        (1, 3, "  1 of these 3 places is on this phone's map"),
+        (2, 3, "  2 of these 3 places are on this phone's map"),
+    ],
+)
+def test_how_many_places_a_map_holds_is_said_as_people_say_it(
+    on_map: int, places: int, says: str
+) -> None:
+    found = DialDays(
+        days=1, since_s=None, until_s=None, places=places, places_on_map=on_map, dials=(), log=()
+    )
+    told = verb.Told(person="Ada", setting="normal", wanted=None, enough=False, measured=found)
+    lines = list(verb._lines(told))
+    assert lines[1].startswith("On 1 day,")
+    assert lines[-1].startswith(says)

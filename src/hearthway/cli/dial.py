@@ -22,6 +22,7 @@ from hearthway.app.owner import stored_owner
 from hearthway.app.paths import NodePaths
 from hearthway.assist.moment import plain
 from hearthway.learn.dials import log_lines, shown
+from hearthway.records.count import count_of
 from hearthway.records.errors import ConfigError, HearthwayError, InputError
 
 from .common import DIALS, counted, data_option, json_option, phone, uncounted, write_json
@@ -30,13 +31,17 @@ LEAST_DAYS = 5  # before that nothing is spoken of a habit: a share of such days
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """For a program. `setting`: in force when this was asked; `wanted`: asked for; `enough`: do the days tell anything?"""
+    """For a program. `setting`: in force when this was asked; `wanted`: asked for; `enough`: do the days tell anything?
+
+    `unknown`: why nothing was measured, where another setting was wanted all the same.
+    """
 
     person: str
     setting: str
     wanted: str | None
     enough: bool
-    measured: DialDays
+    measured: DialDays | None
+    unknown: str = ""
 
 
 @click.command("dial")
@@ -46,7 +51,8 @@ class Told(Struct, frozen=True, kw_only=True):
 def command(setting: str | None, data: Path | None, json_to: Path | None) -> None:
     """How readily this phone speaks, and how often, and how rightly, it would have spoken at each setting on its own past days.
 
-    With SETTING that one is in force from then on, once the same has been shown. Nothing leaves this phone, running or not.
+    With SETTING that one is in force from then on, once the same has been shown, as far as anything is known to judge it by.
+    Nothing leaves this phone, running or not.
     """
     paths, config = phone(data)
     if setting is not None and not os.access(paths.root, os.W_OK | os.X_OK):
@@ -54,7 +60,19 @@ def command(setting: str | None, data: Path | None, json_to: Path | None) -> Non
             f"{paths.config} cannot be changed: no permission in {paths.root}.",
             f"`ls -ld {paths.root}` shows who may.",
         )
-    told = _measured(paths, config, setting)
+    try:
+        told = _measured(paths, config, setting)
+    except HearthwayError as why:  # a wish needs no past days
+        if setting is None:
+            raise
+        told = Told(
+            person="",
+            setting=config.assist.dial,
+            wanted=setting,
+            enough=False,
+            measured=None,
+            unknown=why.message,
+        )
     if json_to is not None:
         write_json(told, json_to)
     if str(json_to) != "-":
@@ -71,7 +89,7 @@ def _measured(paths: NodePaths, config: Config, wanted: str | None) -> Told:
         owner = stored_owner(store, paths, config.node.id)
         if owner is None or store.last_fix(owner.person_id) is None:
             raise InputError(
-                f"The dial is at {config.assist.dial}. No life is known on this phone yet, so no setting can be measured.",
+                f"The dial is at {config.assist.dial}. No life is known on this phone yet.",
                 "`hearthway import FILE --person NAME` takes a history in; or use the phone for some weeks.",
             )
         found = replay_dials(store, owner, config, atlas, rules_of(paths), counted())
@@ -87,9 +105,12 @@ def _measured(paths: NodePaths, config: Config, wanted: str | None) -> Told:
 
 def _lines(told: Told) -> Iterator[str]:
     found = told.measured
+    if found is None:
+        yield f"{told.unknown} So there is nothing to judge {told.wanted} by."
+        return
     yield f"The dial of {plain(told.person)}'s phone is at {told.setting}."
     yield (
-        f"On {found.days} day{'s' * (found.days != 1)}{_span(found)}, as far as this phone still holds them; "
+        f"On {count_of(found.days, 'day')}{_span(found)}, as far as this phone still holds them; "
         "each moment knew only what came before it:"
     )
     yield "  dial        times a day   said   came true or accepted"
@@ -104,10 +125,15 @@ def _lines(told: Told) -> Iterator[str]:
     if found.places_on_map is None:
         yield "  This phone has no map, so whatever needs one is never said."
     elif found.places_on_map < found.places:
-        yield (
-            f"  {found.places_on_map} of these {found.places} places are on this phone's map: "
-            "beyond it nothing that needs one is said."
+        are = "is" if found.places_on_map == 1 else "are"
+        some = (
+            f"{found.places_on_map} of these {found.places} places {are}"
+            if found.places_on_map
+            else f"None of these {found.places} places is"
+            if found.places > 1
+            else "The one place known is not"
         )
+        yield f"  {some} on this phone's map: beyond it nothing that needs one is said."
     yield from log_lines(found.log)
 
 
