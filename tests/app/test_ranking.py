@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.assist.student_of_others import file
 
+from hearthway.app.models import Models
 from hearthway.app.phone import PhoneNode
 from hearthway.app.ranking import Ranking
 from hearthway.assist.ranker import TASK
@@ -79,5 +81,37 @@ def test_a_shipped_one_that_was_changed_is_said_and_own_counts_rank(
             assert any(
                 "Your own counts alone rank" in line for line in lines_of(status | {"up": True})
             )
+
+    asyncio.run(asyncio.wait_for(main(), 60.0))
+
+
+def test_of_two_that_are_loaded_at_once_the_one_asked_for_last_ranks(
+    household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is slow to read, as from a disk that is busy."""
+
+    async def main() -> None:
+        async with household(phone="phone") as nodes:
+            phone = nodes["phone"]
+            ranking, reading, read = phone.part(Ranking), threading.Event(), threading.Event()
+            later = file({"sort.takeaway": -1.0})
+            assert later != STUDENT
+
+            def load(_: str) -> tuple[str, bytes]:
+                if reading.is_set():
+                    return hashlib.sha256(later).hexdigest(), later
+                reading.set()
+                assert read.wait(20.0)
+                return IDENTITY, STUDENT
+
+            monkeypatch.setattr(phone.part(Models), "load", load)
+            first = asyncio.ensure_future(ranking._another())
+            await nodes.until(reading.is_set)
+            last = asyncio.ensure_future(ranking._another())
+            await asyncio.wait((last,), timeout=0.5)
+            read.set()
+            await asyncio.gather(first, last)
+            assert ranking.ranker is not None
+            assert ranking.ranker.identity == hashlib.sha256(later).hexdigest()
 
     asyncio.run(asyncio.wait_for(main(), 60.0))

@@ -23,6 +23,7 @@ class Ranking(PhonePart):
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self.ranker: Ranker | None = None
+        self._one = asyncio.Lock()  # who asked last reads last what serves
         self._problem = ""
 
     async def starting(self) -> None:
@@ -38,16 +39,13 @@ class Ranking(PhonePart):
 
     async def _load(self) -> None:
         """Take what serves; one that does not fit is given up and said, and the one before it serves again."""
-        models, problem = self.node.part(Models), ""
-        self.ranker = None
+        models, problem, ranker = self.node.part(Models), "", None
         try:
             found = await asyncio.to_thread(models.load, TASK)
             if found is not None:
                 identity, data = found
                 try:
-                    self.ranker = await asyncio.to_thread(
-                        Ranker, data, f"the ranker {identity[:12]}"
-                    )
+                    ranker = await asyncio.to_thread(Ranker, data, called(identity))
                 except HearthwayError as why:
                     await models.failed(TASK, identity, why.message)
                     raise
@@ -55,8 +53,14 @@ class Ranking(PhonePart):
             problem = f"{why} {OWN_COUNTS}"
         if problem and problem != self._problem:
             self.node.note(problem)
-        self._problem = problem
+        self.ranker, self._problem = ranker, problem
 
     async def _another(self) -> None:
-        await self._load()
+        async with self._one:
+            await self._load()
         await self.phone.in_turn(lambda: self.phone.use_ranker(self.ranker))
+
+
+def called(identity: str) -> str:
+    """What an error names it."""
+    return f"the ranker {identity[:12]}"
