@@ -12,8 +12,9 @@ import pytest
 from tests.assist.student_of_others import file
 
 from hearthway.app.models import Models
+from hearthway.app.paths import NodePaths
 from hearthway.app.phone import PhoneNode
-from hearthway.app.ranking import Ranking
+from hearthway.app.ranking import Ranking, ranker_of
 from hearthway.assist.ranker import TASK
 from hearthway.cli.status import lines_of
 from hearthway.records.life import Person
@@ -29,6 +30,11 @@ IDENTITY = hashlib.sha256(STUDENT).hexdigest()
 async def give(nodes: Any, folder: Path, data: bytes) -> None:
     given = own(folder, "ranker.student", data) | {"task": TASK}
     await nodes.ask("home", "model-add", **given)
+
+
+def _by_files(paths: NodePaths) -> str:
+    ranker = ranker_of(paths)
+    return "" if ranker is None else ranker.identity
 
 
 def test_what_a_household_gives_ranks_and_what_does_not_fit_is_said(
@@ -59,7 +65,14 @@ def test_what_a_household_gives_ranks_and_what_does_not_fit_is_said(
             await nodes.until(lambda: ranking.ranker is not None)
             assert ranking.status()["ranker"] == {"model": IDENTITY, "problem": ""}
             await nodes.until(lambda: brain.ranker is ranking.ranker)
+            assert _by_files(phone.paths) == IDENTITY, "who only reads beside it sees the same"
             await nodes.down("phone")
+            kept = phone.paths.models / f"{IDENTITY}.student"
+            kept.write_bytes(STUDENT[:-9])
+            assert _by_files(phone.paths) == "", "a changed one does not rank"
+            assert kept.exists(), "and whoever only reads mends nothing"
+            kept.write_bytes(STUDENT)
+            assert _by_files(phone.paths) == IDENTITY
             await nodes.up("phone")
             assert nodes["phone"].part(Ranking).status()["ranker"]["model"] == IDENTITY
 

@@ -165,7 +165,7 @@ def test_a_word_is_judged_by_its_answer_then_by_facts_and_else_by_nothing(
     deeds: tuple[Deed, ...], answer: bool | None, expected: float | None
 ) -> None:
     """A stay beside a car park tells nothing of the car."""
-    setting = dialled._Setting(Dial.NORMAL, Person(person_id="ada", name="Ada"), CONFIG, None)
+    setting = dialled._Setting(Dial.NORMAL, Person(person_id="ada", name="Ada"), CONFIG, None, None)
     said = word("parking", 0.0, HOME, "parking")
     setting.words.add(said)
     for time_s in (60.0, 2000.0):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.assist.student_of_others import file
 
 from hearthway.app.config import Config, MapTable, NodeTable, save_config
 from hearthway.app.hindsight import hindsight_lines, look_back, moment_of
@@ -110,6 +112,25 @@ def test_the_verb_tells_it_in_local_time_and_as_json(
     with Store.open(paths.database, node_id="phone") as store:  # it only read
         assert list(store.fixes(store.persons()[0].person_id)) == held
         assert store.generation() == generation
+
+
+def test_what_ranks_on_the_phone_ranks_its_past_as_well(
+    lived_through: tuple[NodePaths, Evening], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if Hearthway brought one along; the control: none is there, and own counts alone rank."""
+    paths, evening = lived_through
+    said_s = evening.suggestions[0].time_s
+
+    def others() -> object:
+        asked = _asked(
+            paths, "--silent", datetime.fromtimestamp(said_s, UTC).isoformat(), "--json", "-"
+        )
+        return json.loads(asked.output)["would"].get("others")
+
+    assert others() is None
+    (tmp_path / "ranker.student").write_bytes(file())
+    monkeypatch.setattr("hearthway.app.models.SHIPPED", tmp_path)
+    assert others() == sha256(file()).hexdigest()
 
 
 @pytest.mark.parametrize(

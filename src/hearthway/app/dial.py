@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from hearthway.assist.deeds import Happened, became
 from hearthway.assist.engine import Assistant
 from hearthway.assist.memory import Memory, first_kind
+from hearthway.assist.ranker import Ranker
 from hearthway.assist.settings import Dial
 from hearthway.atlas.store import Atlas
 from hearthway.context.deeds import by_time, deeds_of, latest
@@ -66,10 +67,15 @@ def replay_dials(
     atlas: Atlas | None,
     rules: Rules,
     progress: Callable[[int], None] | None = None,
+    *,
+    ranker: Ranker | None = None,
 ) -> DialDays:
-    """Every setting over the same days, each with what it would have said itself; `progress` hears of fixes read."""
+    """Every setting over the same days, each with what it would have said itself; `progress` hears of fixes read.
+
+    `ranker`: the one that ranks here now, on all days.
+    """
     log = _Log(store, person, teaches=rules.trains(kind="answer"))
-    walk = _Walk(store, person, config, atlas, log)
+    walk = _Walk(store, person, config, atlas, log, ranker)
     count = 0
     for item in history_of(store, person.person_id):
         walk.until(item.time_s)
@@ -100,13 +106,20 @@ def replay_dials(
 class _Setting:
     """One setting of the dial: what it has said, and what it has learned meanwhile."""
 
-    def __init__(self, dial: Dial, person: Person, config: Config, atlas: Atlas | None) -> None:
+    def __init__(
+        self,
+        dial: Dial,
+        person: Person,
+        config: Config,
+        atlas: Atlas | None,
+        ranker: Ranker | None,
+    ) -> None:
         tools = equipment(config, atlas)
         tools["settings"] = replace(gate_settings(config), dial=dial)
         self.memory = Memory(person=person.person_id)
         self.words = Words()
         self._dial = dial
-        self._assistant = Assistant(person.person_id, **tools)
+        self._assistant = Assistant(person.person_id, **tools, ranker=ranker)
         self._answered: dict[str, bool] = {}
         self._due: list[Answer] = []  # by time, of words that were said
         self._did: dict[Deed, None] = {}  # all days': a life remembers the latest alone
@@ -177,13 +190,19 @@ class _Walk:
     """One life, learned as it went, and the settings that look at it."""
 
     def __init__(
-        self, store: Store, person: Person, config: Config, atlas: Atlas | None, log: _Log
+        self,
+        store: Store,
+        person: Person,
+        config: Config,
+        atlas: Atlas | None,
+        log: _Log,
+        ranker: Ranker | None,
     ) -> None:
         self._store, self._atlas = store, atlas
         off = days_off_of(store, person.person_id)
         self.life = Life(person.person_id, pois=atlas, roads=atlas, days_off=off)
         self.house = HouseHeard()
-        self.settings = [_Setting(dial, person, config, atlas) for dial in Dial]
+        self.settings = [_Setting(dial, person, config, atlas, ranker) for dial in Dial]
         self._log = log
         self._spans = _spans(store, person)
         self._latest = latest(self.life.state.deeds)

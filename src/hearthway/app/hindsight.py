@@ -16,6 +16,7 @@ from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.explain import heading_lines
 from hearthway.assist.moment import STALE_S, ago, metres, plain
 from hearthway.assist.onward import onward_of, when_words
+from hearthway.assist.ranker import Ranker
 from hearthway.atlas.store import Atlas
 from hearthway.context.deeds import deeds_of
 from hearthway.context.life import Life
@@ -76,10 +77,18 @@ def moment_of(text: str, store: Store, person: Person) -> float:
 
 
 def look_back(
-    store: Store, person: Person, config: Config, atlas: Atlas | None, rules: Rules, at_s: float
+    store: Store,
+    person: Person,
+    config: Config,
+    atlas: Atlas | None,
+    rules: Rules,
+    at_s: float,
+    *,
+    ranker: Ranker | None = None,
 ) -> Hindsight:
     """Learn this person's life again up to `at_s`, and ask as the phone asks; InputError where nothing is known of then.
 
+    `ranker`: the one that ranks here now.
     Reads only. A year takes about as long as `hearthway backtest` does.
     """
     until_s = math.nextafter(at_s, math.inf)
@@ -110,7 +119,7 @@ def look_back(
     situation = situation_at(store, life, at_s, memory.said_about())
     situation = with_house(life, house.latest, situation)
     situation = with_things(store, life, house.latest, situation)
-    assistant = Assistant(person.person_id, **equipment(config, atlas))
+    assistant = Assistant(person.person_id, **equipment(config, atlas), ranker=ranker)
     outcome: Proposal | Silence | Suggestion = assistant.propose(situation, memory)
     if isinstance(outcome, Proposal):
         outcome = assistant.decide(outcome, {}, memory)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hearthway.mesh.links.allowance import Allowance
@@ -77,11 +78,7 @@ class OrderBook:
 
     def opened(self, signed: bytes) -> Order:
         """An order of the household that this device's keys belong to; IdentityError or WireError for any other."""
-        try:
-            data = (self._node.paths.keys / "ca.pem").read_bytes()
-        except OSError:
-            raise WireError("This device is in no household.") from None
-        return open_order(signed, load_certificate(data, "The household's root certificate"))
+        return order_in(self._node.paths.keys, signed)
 
     def tell(self) -> None:
         """Ask whoever came, and tell each peer whose orders are known those that it lacks, until it has them."""
@@ -161,6 +158,15 @@ class OrderBook:
         if new:
             self._ordered()
         return new
+
+
+def order_in(keys: Path, signed: bytes) -> Order:
+    """An order of the household that a node with these keys is in; IdentityError or WireError for any other."""
+    try:
+        data = (keys / "ca.pem").read_bytes()
+    except OSError:
+        raise WireError("This device is in no household.") from None
+    return open_order(signed, load_certificate(data, "The household's root certificate"))
 
 
 def _some(orders: tuple[bytes, ...]) -> tuple[bytes, ...]:

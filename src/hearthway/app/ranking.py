@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hearthway.assist.ranker import TASK, Ranker
+from hearthway.mesh.state.shelf import kept
 from hearthway.records.errors import HearthwayError
 
-from .models import Models
+from .model_orders import order_in
+from .models import Models, shipped
 from .part import PhonePart
+from .paths import NodePaths
 
 if TYPE_CHECKING:
     from .node import Node
@@ -59,6 +63,16 @@ class Ranking(PhonePart):
         async with self._one:
             await self._load()
         await self.phone.in_turn(lambda: self.phone.use_ranker(self.ranker))
+
+
+def ranker_of(paths: NodePaths) -> Ranker | None:
+    """What ranks on this phone by its files, whether it runs or not; None where none serves that fits. Reads only."""
+    for identity, data in kept(
+        paths.models, TASK, shipped, lambda signed: order_in(paths.keys, signed)
+    ):
+        with suppress(HearthwayError):  # the phone itself says what is wrong with it
+            return Ranker(data, called(identity))
+    return None
 
 
 def called(identity: str) -> str:

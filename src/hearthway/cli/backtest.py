@@ -13,6 +13,7 @@ from hearthway.app.dial import replay_dials
 from hearthway.app.maps import atlas_for, open_atlas
 from hearthway.app.offline import opened
 from hearthway.app.paths import data_root, write_private
+from hearthway.app.ranking import ranker_of
 from hearthway.app.speaker import each_dial
 from hearthway.assist.settings import Dial
 from hearthway.atlas.store import Atlas
@@ -78,7 +79,7 @@ def command(
                 "This phone holds nobody's history.",
                 "`hearthway import FILE --person NAME` adds one.",
             )
-        rules = rules_of(paths)
+        rules, ranker = rules_of(paths), ranker_of(paths)
         report = backtest(
             {person.name: (lambda one=person.person_id: store.fixes(one)) for person in people},  # type: ignore[misc]  # mypy sees no type for the default
             pois=atlas,
@@ -88,7 +89,7 @@ def command(
                 person.name: (
                     lambda one=person: (
                         replay_dials(  # type: ignore[misc]  # mypy sees no type for the default
-                            store, one, config, atlas, rules, counted()
+                            store, one, config, atlas, rules, counted(), ranker=ranker
                         ).dials
                     )
                 )

@@ -20,6 +20,7 @@ from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened
 from hearthway.app.owner import stored_owner
 from hearthway.app.paths import NodePaths
+from hearthway.app.ranking import ranker_of
 from hearthway.assist.moment import plain
 from hearthway.learn.dials import log_lines, shown
 from hearthway.records.count import count_of
@@ -92,7 +93,9 @@ def _measured(paths: NodePaths, config: Config, wanted: str | None) -> Told:
                 f"The dial is at {config.assist.dial}. No life is known on this phone yet.",
                 "`hearthway import FILE --person NAME` takes a history in; or use the phone for some weeks.",
             )
-        found = replay_dials(store, owner, config, atlas, rules_of(paths), counted())
+        found = replay_dials(
+            store, owner, config, atlas, rules_of(paths), counted(), ranker=ranker_of(paths)
+        )
     uncounted()
     return Told(
         person=owner.name or owner.person_id,

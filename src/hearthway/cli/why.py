@@ -17,6 +17,7 @@ from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened, stored_receipts
 from hearthway.app.owner import stored_owner
 from hearthway.app.paths import NodePaths
+from hearthway.app.ranking import ranker_of
 from hearthway.app.witness import receipt_lines
 from hearthway.assist.deeds import Became
 from hearthway.assist.explain import became_lines, why
@@ -136,7 +137,9 @@ def _silent(when: str, data: Path | None, json_to: Path | None) -> None:
                 "`hearthway import FILE --person NAME` adds one.",
             )
         at_s = moment_of(when, store, owner)
-        seen = look_back(store, owner, config, atlas, rules_of(paths), at_s)
+        seen = look_back(
+            store, owner, config, atlas, rules_of(paths), at_s, ranker=ranker_of(paths)
+        )
     if json_to is not None:
         write_json(seen, json_to)
         return

@@ -54,14 +54,13 @@ class Artefacts:
         """The artefact, hashed now; None where it is not here. ChangedFileError if it is another."""
         path = self._whole(identity)
         try:
-            if path.stat().st_size <= ARTEFACT_MAX_BYTES:
-                data = path.read_bytes()
-                if hashlib.sha256(data).hexdigest() == identity:
-                    return data
+            data = _unchanged(path, identity)
         except FileNotFoundError:
             return None
         except OSError as why:
             raise disk_error(why, path) from None
+        if data is not None:
+            return data
         self._disk.remove(path)
         raise ChangedFileError(
             f"The file of model {identity[:12]} was changed on this disk, so it was not used and is gone.",
@@ -158,6 +157,21 @@ class Artefacts:
 
     def _part(self, identity: str) -> Path:
         return self.folder / f"{_name(identity)}{PART}"
+
+
+def intact(folder: Path, identity: str) -> bytes | None:
+    """The artefact of that name in a folder, for who only reads; None where it is not there, not readable or another."""
+    try:
+        return _unchanged(folder / f"{_name(identity)}{WHOLE}", identity)
+    except (OSError, StoreError):
+        return None
+
+
+def _unchanged(path: Path, identity: str) -> bytes | None:
+    if path.stat().st_size > ARTEFACT_MAX_BYTES:
+        return None
+    data = path.read_bytes()
+    return data if hashlib.sha256(data).hexdigest() == identity else None
 
 
 def _name(identity: str) -> str:

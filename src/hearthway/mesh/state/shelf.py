@@ -7,7 +7,7 @@ leaves an artefact that works: a new one serves only when it was checked, tried 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ from hearthway.records import codec
 from hearthway.records.errors import HearthwayError, StoreError, WireError
 from hearthway.records.releases import TASK, TASKS_MAX, WORDS_MAX, Order, Release
 
-from .artefacts import Artefacts, ChangedFileError
+from .artefacts import Artefacts, ChangedFileError, intact
 from .disk import Disk, disk_error, replace_file
 
 Check = Callable[
@@ -59,6 +59,11 @@ class Standing(Struct, frozen=True, kw_only=True):
         """Why that artefact does not work here; "" where nothing is known against it."""
         return next((one.why for one in self.refused if one.identity == identity), "")
 
+    def in_use(self) -> tuple[str, ...]:
+        """What works on the task, and what does so where that is not here or was changed."""
+        first = self.before if self.tried else self.serves
+        return tuple(dict.fromkeys((first, self.before, "")))
+
 
 class Shelf:
     """Blocking; `settle` by one thread at a time, the rest by any."""
@@ -86,9 +91,7 @@ class Shelf:
 
     def _open(self, path: Path, opened: Callable[[bytes], Order]) -> None:
         try:
-            if path.stat().st_size > STANDING_MAX_BYTES:
-                raise WireError(f"{path} is too long.")
-            standing = codec.unpack(path.read_bytes(), Standing)
+            standing = _standing_in(path)
             self._orders[path.stem] = opened(standing.order)
             self._standing[path.stem] = standing
         except OSError as why:
@@ -121,8 +124,7 @@ class Shelf:
 
     def serving(self, task: str) -> str:
         """The identity of what works on it; "" for the shipped one."""
-        standing = self.standing(task)
-        return standing.before if standing.tried else standing.serves
+        return self.standing(task).in_use()[0]
 
     def wanted(self) -> list[tuple[str, Release]]:
         """By task, the releases that are ordered, not here, and not known to fail here."""
@@ -138,9 +140,7 @@ class Shelf:
 
     def load(self, task: str) -> tuple[str, bytes] | None:
         """What works on the task: (identity, bytes as they were hashed now); None where not even one is shipped."""
-        standing = self.standing(task)
-        first = standing.before if standing.tried else standing.serves
-        for identity in dict.fromkeys((first, standing.before, "")):
+        for identity in self.standing(task).in_use():
             try:
                 data = self.artefacts.read(identity) if identity else self._shipped(task)
             except StoreError:
@@ -298,3 +298,31 @@ class Shelf:
     def _keep(self, task: str, standing: Standing) -> None:
         replace_file(self._disk, self.artefacts.folder / f"{task}{SUFFIX}", codec.pack(standing))
         self._standing[task] = standing
+
+
+def _standing_in(path: Path) -> Standing:
+    """What a file of it says; WireError where that is nothing, OSError where it cannot be read."""
+    if path.stat().st_size > STANDING_MAX_BYTES:
+        raise WireError(f"{path} is too long.")
+    return codec.unpack(path.read_bytes(), Standing)
+
+
+def kept(
+    folder: Path,
+    task: str,
+    shipped: Callable[[str], bytes | None],
+    opened: Callable[[bytes], Order],
+) -> Iterator[tuple[str, bytes]]:
+    """(identity, bytes) of what works on the task, then what does where that is unfit, by the files of a node that may be running.
+
+    As `Shelf.load`, but nothing is mended or removed: the folder is another's.
+    """
+    try:
+        standing = _standing_in(folder / f"{task}{SUFFIX}")
+        opened(standing.order)
+    except (OSError, HearthwayError):
+        standing = Standing()
+    for identity in standing.in_use():
+        data = intact(folder, identity) if identity else shipped(task)
+        if data is not None:
+            yield identity, data
