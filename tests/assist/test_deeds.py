@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hearthway.assist import needs
 from hearthway.assist.deeds import AT_M, FOLLOWED, NOT_FOLLOWED, WITHIN_S, Happened, became
 from hearthway.assist.memory import Meal, Memory, Said
+from hearthway.assist.needs.home_ready.became import SAME_S
 from hearthway.records.deeds import CAME_IN, CHARGED, HEATS, LEFT, PARKED, UNCHARGED, Deed
 from hearthway.records.geo import METRES_PER_DEGREE
 
@@ -47,6 +49,11 @@ def said(need: str, time_s: float = DAY_S) -> Said:
     )
 
 
+def placed(need: str, time_s: float) -> Said:
+    """As `said`, with where it is also of what has no POI."""
+    return replace(said(need, time_s), points=((LAT, LON),))
+
+
 def told(need: str, *deeds: Deed) -> list[tuple[bool, float]]:
     pieces = became(said(need), Happened(deeds=tuple(sorted(deeds))))
     return [(piece.yes, piece.time_s - DAY_S) for piece in pieces]
@@ -78,6 +85,38 @@ def test_leaving_is_in_time_until_the_word_is_over() -> None:
     assert told("home-ready", deed(LEFT, DAY_S + 60.0)) == []
 
 
+def test_leaving_in_time_counts_once_one_has_been_where_the_entry_is() -> None:
+    """Left in time for something else, a word is judged by nothing; the control: of an entry whose place was not kept, as ever."""
+    about = replace(said("leave"), points=((LAT, LON),))
+
+    def told_of(*deeds: Deed) -> list[tuple[bool, float]]:
+        pieces = became(about, Happened(deeds=tuple(sorted(deeds))))
+        return [(piece.yes, piece.time_s - DAY_S) for piece in pieces]
+
+    left = deed(LEFT, DAY_S + 600.0, 5000.0)
+    assert told("leave", left) == [(True, 600.0)]
+    assert told_of(left) == [], "not known yet"
+    assert told_of(left, deed(LEFT, DAY_S + 9000.0, 301.0)) == [], "from elsewhere"
+    assert told_of(left, deed(LEFT, DAY_S + 9000.0, 299.0)) == [(True, 9000.0)]
+    assert told_of(left, deed(PARKED, DAY_S + 3000.0, 299.0)) == [(True, 4200.0)]
+    school = deed(LEFT, DAY_S + 2400.0, 2000.0)
+    assert told_of(left, school, deed(LEFT, DAY_S + 9000.0)) == [(True, 9000.0)]
+    assert told_of(left, deed(LEFT, DAY_S + 14 * 3600.0)) == [], "for something else"
+    assert told_of(deed(LEFT, DAY_S + 1801.0, 5000.0)) == [(False, 1801.0)]
+
+
+def test_heating_just_after_who_came_just_before_the_time_is_up_tells_nothing() -> None:
+    came_s = DAY_S + WITHIN_S - 120.0
+    came = deed(CAME_IN, came_s, None)
+    assert told("home-ready", came) == [(False, WITHIN_S - 120.0 + SAME_S)]
+    assert told("home-ready", came, deed(HEATS, came_s + SAME_S, None)) == []
+    assert told("home-ready", came, deed(HEATS, came_s + SAME_S + 1.0, None)) == [
+        (False, WITHIN_S - 120.0 + SAME_S)
+    ]
+    assert told("home-ready", deed(HEATS, DAY_S + WITHIN_S, None)) == [(True, WITHIN_S)]
+    assert told("home-ready", deed(HEATS, DAY_S + WITHIN_S + 1.0, None)) == []
+
+
 @pytest.mark.parametrize("topic", sorted(NEEDS))
 def test_a_word_whose_facts_are_not_known_is_judged_by_nothing(topic: str) -> None:
     assert became(said(topic), Happened()) in ((), [])
@@ -95,7 +134,10 @@ def test_a_deed_weighs_as_a_meal_does() -> None:
 
 
 words = st.builds(
-    said, st.sampled_from(sorted(NEEDS)), st.integers(0, 60).map(lambda n: n * 1800.0)
+    lambda make, need, time_s: make(need, time_s),
+    st.sampled_from([said, placed]),
+    st.sampled_from(sorted(NEEDS)),
+    st.integers(0, 60).map(lambda n: n * 1800.0),
 )
 deeds = st.builds(
     deed,

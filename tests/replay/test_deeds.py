@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from hearthway.app.brain import Brain
 from hearthway.app.config import save_config
@@ -25,9 +26,10 @@ from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.signing import signing_key
 from hearthway.records.deeds import CHARGED, LEFT, PARKED, UNCHARGED
 from hearthway.records.forgetting import RangeScope
+from hearthway.records.life import Place
 from hearthway.records.poi import Opening, OpenState, Poi
 from hearthway.records.signals import Fix, Signal
-from hearthway.records.situation import Situation
+from hearthway.records.situation import Agenda, Planned, Situation
 from hearthway.records.suggestion import Option, Suggestion
 from hearthway.records.venue import Wait
 from hearthway.sense.catalogue import HEATING, ODOMETER, PRESENCE, SOC, SPEED
@@ -249,6 +251,31 @@ def test_a_word_to_leave_is_judged_by_when_one_left(
     (piece,) = phone.came_of()
     assert piece.yes is yes
     assert (phone.brain.memory.offset(car.now_s, "leave") > 0.0) is yes
+    phone.learned_again()
+
+
+@pytest.mark.parametrize(("at", "known"), [(MALL, True), (FAR, False)])
+def test_a_word_to_leave_counts_as_followed_where_it_led_to_the_entry(
+    phone: Phone, at: Point, known: bool
+) -> None:
+    """Whoever left in time for something else tells nothing."""
+    car = commute(7)
+    phone.take(car.items)
+
+    def said(now_s: float) -> Suggestion:
+        entry = Planned(
+            title="E",
+            start_s=now_s + HOUR_S,
+            end_s=now_s + 2 * HOUR_S,
+            place=Place(place_id="", lat=at[0], lon=at[1], visits=0),
+        )
+        one = word("leave", now_s - 600.0, None, until_s=now_s + 1200.0)
+        agenda = Agenda(planned=(entry,), farthest_m=0.0)
+        return replace(one, about=entry.about, situation=replace(one.situation, agenda=agenda))
+
+    drive_out(phone, car, MALL, said)
+    assert [piece.yes for piece in phone.came_of()] == ([True] if known else [])
+    assert (phone.brain.memory.offset(car.now_s, "leave") > 0.0) is known
     phone.learned_again()
 
 

@@ -65,7 +65,9 @@ class Said(Struct, frozen=True, kw_only=True, order=True):
     )
     kind: str = ""  # of the POI it put first
     about: str = ""  # the one thing it was about; empty where its need speaks of one thing only
-    points: tuple[tuple[float, float], ...] = ()  # where its POIs lie
+    points: tuple[
+        tuple[float, float], ...
+    ] = ()  # where its POIs lie, or the one thing it was about
     until_s: float | None = None  # from then on it was over (Unix s), where its need said so
 
     @property

@@ -10,7 +10,7 @@ from hearthway.records.deeds import Deed
 from hearthway.records.geo import distance_m
 from hearthway.records.localtime import local_day, local_second, utc_offset_s
 from hearthway.records.poi import Poi, PoiIndex
-from hearthway.records.situation import MealVisit
+from hearthway.records.situation import Agenda, MealVisit
 from hearthway.records.suggestion import Answer, Suggestion
 
 NEARNESS_M = (
@@ -95,10 +95,20 @@ def learn_said(memory: Memory, suggestion: Suggestion) -> Memory:
             p_before=suggestion.p_before,
             kind=first_kind(suggestion.options),
             about=suggestion.about if isinstance(suggestion.about, str) else "",
-            points=tuple((o.poi.lat, o.poi.lon) for o in suggestion.options),
+            points=tuple((o.poi.lat, o.poi.lon) for o in suggestion.options)
+            or _entry_points(suggestion),
             until_s=suggestion.until_s if isinstance(suggestion.until_s, float) else None,
         )
     )
+
+
+def _entry_points(suggestion: Suggestion) -> tuple[tuple[float, float], ...]:
+    """Where that lies which stands in the calendar and the word was about."""
+    agenda, about = suggestion.situation.agenda, suggestion.about
+    if not isinstance(agenda, Agenda) or not isinstance(about, str):
+        return ()
+    meant = (one.place for one in agenda.planned if one.about == about and not one.all_day)
+    return tuple((place.lat, place.lon) for place in meant if place is not None)
 
 
 def relearn(
