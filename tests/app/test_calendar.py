@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from hearthway.app.brain import IGNORED_AFTER_S
-from hearthway.app.calendar import calendar_lines, import_calendar
+from hearthway.app.calendar import calendar_lines, coming, import_calendar
 from hearthway.app.handoff import Tasks
 from hearthway.atlas.store import Atlas
 from hearthway.cli.main import main
@@ -65,10 +65,15 @@ def life(labels: tuple[str, ...] = ("Gran",)) -> Life:
 
 
 def taken(
-    store: Store, tmp_path: Path, lived: Life, atlas: Atlas | None, *events: tuple[str, ...]
+    store: Store,
+    tmp_path: Path,
+    lived: Life,
+    atlas: Atlas | None,
+    *events: tuple[str, ...],
+    start: str = "20251110T180000Z",
 ) -> dict[str, Any]:
     file = tmp_path / "a.ics"
-    file.write_bytes(ics(*events))
+    file.write_bytes(ics(*events, start=start))
     return import_calendar(store, file, lived, atlas, Rules(()), NOW_S)
 
 
@@ -292,3 +297,33 @@ def test_a_phone_at_rest_looks_by_itself(household: Any, monkeypatch: pytest.Mon
                 await nodes.ask("phone", "answer", id=said[0].suggestion_id, kind="never-here")
 
     asyncio.run(main())
+
+
+def test_a_whole_day_is_that_day_wherever_one_is(store: Store, tmp_path: Path) -> None:
+    """Read in Helsinki, asked in New York, seven hours behind, and in Auckland, eleven ahead; the control: a time of day stays."""
+    taken(
+        store,
+        tmp_path,
+        life(),
+        None,
+        ("SUMMARY:Fair", "DTEND;VALUE=DATE:20251012"),
+        start="20251010",
+    )
+    call = ics(("SUMMARY:Call",), start="20251010T120000Z").replace(b"UID:0", b"UID:call")
+    (tmp_path / "b.ics").write_bytes(call)
+    import_calendar(store, tmp_path / "b.ics", life(), None, Rules(()), NOW_S)
+    (anna,) = store.persons()
+    for zone, here, hour, line in (
+        ("Europe/Helsinki", CENTRE, -3, "15:00-15:00"),
+        ("America/New_York", (40.7128, -74.006), 4, "08:00-08:00"),
+        ("Pacific/Auckland", (-36.85, 174.76), -13, "01:00-01:00"),
+    ):
+        fair, called = sorted(coming(store, anna, NOW_S, 14, zone), key=lambda one: not one.all_day)
+        begin_s = datetime(2025, 10, 10, tzinfo=UTC).timestamp() + hour * 3600.0
+        assert (fair.start_s, fair.end_s) == (begin_s, begin_s + 2 * 86_400.0)
+        (told,) = calendar_lines([fair], here)
+        assert told.startswith("Fri 10 Oct  all day, until Sat 11 Oct")
+        assert line in calendar_lines([called], here)[0]
+    over_s = datetime(2025, 10, 12, 2, tzinfo=UTC).timestamp()  # the evening of its last day there
+    assert coming(store, anna, over_s, 1, "Europe/Helsinki") == []
+    assert [one.title for one in coming(store, anna, over_s, 1, "America/New_York")] == ["Fair"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -25,6 +26,8 @@ from hearthway.records.localtime import DAY_S, clock, local_day, utc_offset_s, z
 from hearthway.records.situation import Evidence, Situation
 
 CALENDAR_KEY = "Person.Calendar"  # what the owner's rules call it; it is on no wire
+ZONES_S = 26 * 3600.0  # between the first midnight of a day on the earth and the last
+_EPOCH = date(1970, 1, 1)
 AGENDA_S = 12 * 3600.0  # nobody gets ready for what is later
 RECENT_S = 1800.0  # what is over so long may be what one comes from
 PAST_S = 90 * 86_400.0  # how far back what was kept, and how, tells of habits
@@ -146,7 +149,9 @@ def situation_at(
     `words`: when something was said about each entry, by its mark (`Memory.said_about`).
     """
     tomorrow = of_tomorrow(store, life, now_s)
-    recent = entries(store, life.person, now_s - RECENT_S, now_s + AGENDA_S)
+    last = life.state.last
+    zone = None if last is None else zone_at(last.lat, last.lon)
+    recent = entries_in(store, life.person, now_s - RECENT_S, now_s + AGENDA_S, zone)
     used = [entry for entry in recent if entry.end_s > now_s and not entry.cancelled]
     agenda = life.agenda(recent) if used else None
     situation = life.situation(now_s, tomorrow, agenda)
@@ -188,12 +193,47 @@ def of_tomorrow(store: Store, life: Life, now_s: float) -> list[CalendarEntry]:
     return [entry for entry in found if entry.start_s >= begin_s]
 
 
-def coming(
-    store: Store, person: Person, now_s: float, days: int, *, off: bool | None = False
+def entries_in(
+    store: Store,
+    person_id: str,
+    since_s: float,
+    until_s: float,
+    zone: str | None,
+    *,
+    off: bool | None = False,
 ) -> list[CalendarEntry]:
-    """What the calendar has from now on, cancelled entries left out; with days off where `off` is None."""
+    """As `entries`, with whole days from midnight to midnight of this zone; None: of the one where they were read."""
+    if zone is None:
+        return entries(store, person_id, since_s, until_s, off=off)
+    wide = entries(store, person_id, since_s - ZONES_S, until_s + ZONES_S, off=off)
+    found = [_whole_days_in(entry, zone) for entry in wide]
+    inside = (one for one in found if one.end_s > since_s and one.start_s < until_s)
+    return sorted(inside, key=lambda one: (one.start_s, one.uid, one.occurs_s))
+
+
+def _whole_days_in(entry: CalendarEntry, zone: str) -> CalendarEntry:
+    if entry.days is None:
+        return entry
+    there, (first, last) = ZoneInfo(zone), entry.days
+
+    def midnight_s(day: int) -> float:
+        return datetime.combine(_EPOCH + timedelta(days=day), time(), there).timestamp()
+
+    return replace(entry, start_s=midnight_s(first), end_s=midnight_s(last + 1))
+
+
+def coming(
+    store: Store,
+    person: Person,
+    now_s: float,
+    days: int,
+    zone: str | None,
+    *,
+    off: bool | None = False,
+) -> list[CalendarEntry]:
+    """What the calendar has from now on, for who is in this zone; cancelled entries left out; with days off where `off` is None."""
     until_s = now_s + days * 86_400.0
-    found = entries(store, person.person_id, now_s, until_s, off=off)
+    found = entries_in(store, person.person_id, now_s, until_s, zone, off=off)
     return [e for e in found if not e.cancelled]
 
 

@@ -14,6 +14,7 @@ from hearthway.mesh.state.store import Store
 from hearthway.records.count import count_of
 from hearthway.records.errors import InputError
 from hearthway.records.life import Person
+from hearthway.records.localtime import zone_at
 
 from .common import data_option, json_option, phone, write_json
 
@@ -33,8 +34,9 @@ def command(person: str | None, days: int, data: Path | None, json_to: Path | No
     paths, config = phone(data)
     with Store.open(paths.database, node_id=config.node.id) as store:
         whose = _whose(store, paths, config.node.id, person)
-        found = coming(store, whose, SystemClock().now_s(), days, off=None)
         fix = store.last_fix(whose.person_id)
+        zone = None if fix is None else zone_at(fix.lat, fix.lon)
+        found = coming(store, whose, SystemClock().now_s(), days, zone, off=None)
     if json_to is not None:
         write_json(found, json_to)
         return

@@ -79,15 +79,15 @@ def read_calendar(path: Path, *, zone: str, now_s: float, holidays: bool = False
         unreadable=reader.unreadable,
         unread=frozenset(reader.unread),
     )
-    return _off(read, path, ZoneInfo(zone)) if holidays else read
+    return _off(read, path) if holidays else read
 
 
-def _off(read: CalendarFile, path: Path, zone: tzinfo) -> CalendarFile:
+def _off(read: CalendarFile, path: Path) -> CalendarFile:
     """The same as days off, called after its file where it has no name; InputError where it has no day in these years."""
     name = read.name or _words(path.name.removesuffix(SUFFIX))
     days, others = list[Series](), set[str]()
     for one in read.series:
-        found = tuple(_days(one.entries, name, zone))
+        found = tuple(_days(one.entries, name))
         if found:
             days.append(replace(one, entries=found))
         else:
@@ -104,15 +104,12 @@ def _off(read: CalendarFile, path: Path, zone: tzinfo) -> CalendarFile:
     return replace(read, name=name, series=tuple(days), unread=unread, timed=timed)
 
 
-def _days(found: Sequence[CalendarEntry], name: str, zone: tzinfo) -> Iterator[CalendarEntry]:
+def _days(found: Sequence[CalendarEntry], name: str) -> Iterator[CalendarEntry]:
     """Whole days with their numbers; what was called off is none. They are nowhere: nobody gets ready for them."""
     for one in found:
         if not one.all_day:
             continue
-        first = (datetime.fromtimestamp(one.start_s, zone).date() - _EPOCH).days
-        # An end on the day of the beginning is what programs write that do not know it is exclusive.
-        last = first + max(1, round((one.end_s - one.start_s) / 86_400.0)) - 1
-        off = None if one.cancelled else (first, last)
+        off = None if one.cancelled else one.days
         yield replace(one, calendar=name, location="", lat=None, lon=None, place_from="", off=off)
 
 
@@ -201,9 +198,10 @@ class _Reader:
                 length_s = part.entry.end_s - part.entry.start_s
                 for start_s in part.starts:
                     occurs_s = start_s if part.replaces_s is None else part.replaces_s
-                    found[occurs_s] = replace(
+                    one = replace(
                         part.entry, occurs_s=occurs_s, start_s=start_s, end_s=start_s + length_s
                     )
+                    found[occurs_s] = replace(one, days=self._days(one)) if one.all_day else one
             sequence, stamped_s = max(_version(part.entry) for part in parts)
             yield Series(
                 uid=uid,
@@ -212,6 +210,12 @@ class _Reader:
                 sequence=sequence,
                 stamped_s=stamped_s,
             )
+
+    def _days(self, entry: CalendarEntry) -> tuple[int, int]:
+        """The first and the last local day."""
+        first = (datetime.fromtimestamp(entry.start_s, self._zone).date() - _EPOCH).days
+        # An end on the day of the beginning is what programs write that do not know it is exclusive.
+        return first, first + max(1, round((entry.end_s - entry.start_s) / 86_400.0)) - 1
 
     def _shown(self, entry: CalendarEntry) -> bool:
         return entry.end_s >= self._since_s

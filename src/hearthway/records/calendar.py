@@ -25,3 +25,5 @@ class CalendarEntry(Struct, frozen=True, kw_only=True):
     read_s: float = 0.0  # when its file was imported: how old this knowledge is
     # Where it is no appointment, but days of a calendar of holidays: its first and last local day since 1970-01-01.
     off: tuple[int, int] | None = None
+    # Whole days have no zone (RFC 5545 3.3.4): first and last local day, wherever one is; None at a time of day, and in old rows.
+    days: tuple[int, int] | None = None

@@ -266,15 +266,15 @@ class Gatherer:
         asked, today = meaning.slots.get("day", ""), facts.day(self._now_s)
         days = days_meant(asked, today)[1] - today + 2 if asked else DAYS_AHEAD
         store, owner = self._node.store, self._owner
-        off = coming(store, owner, self._now_s, days, off=True) if asked else ()
-        found = coming(store, owner, self._now_s, days)
+        off = coming(store, owner, self._now_s, days, facts.zone, off=True) if asked else ()
+        found = coming(store, owner, self._now_s, days, facts.zone)
         return replace(facts, planned=tuple(found), days_off=tuple(off))
 
     def _days_off(self, facts: Facts, meaning: Meaning) -> Facts:
         if self._owner is None or not self._may(CALENDAR):
             return facts
         store, owner = self._node.store, self._owner
-        off = coming(store, owner, self._now_s, OFF_AHEAD, off=True)
+        off = coming(store, owner, self._now_s, OFF_AHEAD, facts.zone, off=True)
         names = tuple(days_off(store, owner.person_id))
         return replace(facts, days_off=tuple(off), off_calendars=names)
 
