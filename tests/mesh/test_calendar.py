@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from hearthway.mesh.policy.retention import sweep
 from hearthway.mesh.policy.rules import Rules
@@ -350,3 +351,47 @@ def test_export_and_keeping_reach_days_off(store: Store, chain: ReceiptChain) ->
     text = 'version = 2\n[[keep]]\nid = "week"\nkinds = ["calendar"]\ndays = 7\n'
     assert sweep(store, chain, Rules.parse(text, "r"), NOW_S) == {"calendar": 1}
     assert days_off(store, ANNA) == {}
+
+
+def of(calendar: str, *found: CalendarEntry, version: tuple[int, float] = (0, 0.0)) -> Change:
+    """Of the calendar of that name, in which all of it is so called."""
+    named = tuple(replace(one, calendar=calendar) for one in found)
+    return replace(whole(*named, version=version), calendar=calendar)
+
+
+def test_an_event_that_two_calendars_share_counts_once(store: Store) -> None:
+    """The newer version stands, whichever calendar tells it, also where its copy is called otherwise or was moved."""
+    at_s = NOW_S + 3600.0
+    keep(store, ANNA, [of("Work", entry(title="Review"))])
+    keep(store, ANNA, [of("Family", entry(title="Busy"))])
+    assert titles(store) == ["Busy"]
+    keep(store, ANNA, [of("Work", entry(title="Review", start_s=at_s), version=(1, 0.0))])
+    keep(store, ANNA, [of("Family", entry(title="Review", start_s=at_s + 60.0))])  # an old copy
+    assert [(one.title, one.start_s) for one in entries(store, ANNA)] == [("Review", at_s)]
+    moved = of("Family", entry(title="review", start_s=at_s + 7200.0), version=(2, 0.0))
+    keep(store, ANNA, [moved])
+    assert [one.start_s for one in entries(store, ANNA)] == [at_s + 7200.0]
+
+
+def test_two_events_of_one_uid_both_stand(store: Store) -> None:
+    """As programs write them that count from 1: each calendar's is replaced, mirrored and called off by its own file alone."""
+    club = entry("1", NOW_S + 3600.0, title="Training")
+    school = entry("1", NOW_S + 90_000.0, title="Parents' evening")
+    assert keep(store, ANNA, [of("Club", club)], mirrors="Club").entries == 1
+    assert keep(store, ANNA, [of("School", school)], mirrors="School").entries == 1
+    assert titles(store) == ["Training", "Parents' evening"]
+    later = replace(school, start_s=NOW_S + 99_000.0, end_s=NOW_S + 99_900.0)
+    again = keep(store, ANNA, [of("School", later)], mirrors="School", now_s=NOW_S)
+    assert (again.entries, again.gone) == (1, 0)
+    assert [one.start_s for one in entries(store, ANNA)] == [club.start_s, later.start_s]
+    assert keep(store, ANNA, [of("Club", club)], mirrors="Club", now_s=NOW_S).gone == 0
+    assert keep(store, ANNA, [], mirrors="School", unread=["1"], now_s=NOW_S).gone == 0
+    assert keep(store, ANNA, [], mirrors="School", now_s=NOW_S).gone == 1
+    assert titles(store) == ["Training"]
+
+
+def test_a_word_without_a_calendars_name_is_about_the_event_that_is_held(store: Store) -> None:
+    """As a mail's: an event that is moved and renamed by it is one event."""
+    keep(store, ANNA, [of("Work", entry(title="Review"))])
+    keep(store, ANNA, [whole(entry(title="Moved", start_s=NOW_S + 9000.0), version=(1, 0.0))])
+    assert titles(store) == ["Moved"]

@@ -84,6 +84,7 @@ def import_calendar(
             whole=series.whole,
             entries=tuple(_placed(entry, places, here, atlas) for entry in series.entries),
             version=(series.sequence, series.stamped_s),
+            calendar=series.calendar,
         )
         for series in read.series
     ]

@@ -44,6 +44,7 @@ class Series(Struct, frozen=True, kw_only=True):
     entries: tuple[CalendarEntry, ...]
     sequence: int
     stamped_s: float
+    calendar: str  # the name of the calendar it is in
 
 
 class CalendarFile(Struct, frozen=True, kw_only=True):
@@ -89,7 +90,7 @@ def _off(read: CalendarFile, path: Path) -> CalendarFile:
     for one in read.series:
         found = tuple(_days(one.entries, name))
         if found:
-            days.append(replace(one, entries=found))
+            days.append(replace(one, entries=found, calendar=name))
         else:
             others.add(one.uid)  # whatever is held of them stays
     timed = sum(len(one.entries) for one in read.series) - sum(len(one.entries) for one in days)
@@ -209,6 +210,7 @@ class _Reader:
                 entries=tuple(found[key] for key in sorted(found) if self._shown(found[key])),
                 sequence=sequence,
                 stamped_s=stamped_s,
+                calendar=parts[0].entry.calendar,
             )
 
     def _days(self, entry: CalendarEntry) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.codec import pack, unpack
@@ -23,6 +24,7 @@ class Change(Struct, frozen=True, kw_only=True):
     whole: bool
     entries: tuple[CalendarEntry, ...]
     version: Version
+    calendar: str = ""  # whose name it has; empty where it has none
 
 
 class Kept(Struct, frozen=True, kw_only=True):
@@ -52,12 +54,13 @@ def keep(
     the file and were not understood.
     """
     kept = older = gone = 0
-    named = set(unread)
+    named = {one for uid in unread for one in (uid, _own(uid, mirrors))}
     with store.database.transaction() as db:
         number = store.person_no(person_id)
         were_off = days_off(store, person_id)
-        for change in changes:
-            named.add(change.uid)
+        for told in changes:
+            change = _apart(db, number, told)
+            named |= {told.uid, change.uid}
             if not change.whole:
                 done = _single(db, number, change)
                 kept += done
@@ -114,6 +117,42 @@ def _learn_anew(store: Store, db: sqlite3.Connection, number: int) -> None:
     """What was learned went by other days off: nothing of it is kept, by this process or another."""
     db.execute("DELETE FROM models WHERE person_no = ?", (number,))
     store.changed()
+
+
+def _own(uid: str, calendar: str) -> str:
+    """What a UID is kept under that means another event in this calendar than in the one that came first. No UID has a line's end."""
+    return f"{uid}\n{calendar}"
+
+
+def _apart(db: sqlite3.Connection, number: int, change: Change) -> Change:
+    """Under its UID, or under that and its calendar's name where another calendar has another event of that UID.
+
+    A UID is unique on the earth (RFC 5545 3.8.4.7), so an event shared by two calendars counts once, and its newer version stands.
+    Programs that count from 1 break that: of another calendar, neither at one time nor of one title, it is another event.
+    """
+    own = _own(change.uid, change.calendar)
+    rows = db.execute(
+        "SELECT uid, calendar, occurs_s, body FROM calendar WHERE person_no = ? AND uid IN (?, ?)",
+        (number, change.uid, own),
+    ).fetchall()
+    if any(uid == own for uid, *_ in rows):
+        return _under(change, own)
+    others = {calendar for _, calendar, *_ in rows}
+    if not others or change.calendar in others:
+        return change
+    times = {entry.occurs_s for entry in change.entries}
+    titles = {entry.title.casefold() for entry in change.entries} - {""}
+    same = any(
+        occurs_s in times or unpack(body, CalendarEntry).title.casefold() in titles
+        for *_, occurs_s, body in rows
+    )
+    # A file without a name may be a mail's word about any event, such as that it is called off.
+    return change if same or not change.calendar else _under(change, own)
+
+
+def _under(change: Change, uid: str) -> Change:
+    found = tuple(replace(entry, uid=uid) for entry in change.entries)
+    return replace(change, uid=uid, entries=found)
 
 
 def _single(db: sqlite3.Connection, number: int, change: Change) -> int:
