@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.warden import Warden
 
 # How long one example takes is the machine's affair: a busy one would fail whatever it runs. Speed is judged in bench/.
 settings.register_profile("hearthway", deadline=None)
@@ -37,7 +38,14 @@ def _left_open() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def warden() -> Iterator[Warden]:
+    """What is bound to it ends with this run of tests, also where that is killed."""
+    with Warden() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory, warden: Warden) -> Iterator[Any]:
     """Chromium with its driver, logging console and requests; skips, or fails in CI, where there is none."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not browser or not driver:
@@ -47,13 +55,20 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
+    class Bound(Service):
+        """The driver, bound before it starts a browser."""
+
+        def start(self) -> None:
+            super().start()
+            warden.bind(self.process.pid)
+
     options = webdriver.ChromeOptions()
     options.binary_location = browser
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     # The driver is named, so that selenium does not look for one elsewhere.
-    opened = webdriver.Chrome(options=options, service=Service(executable_path=driver))
+    opened = webdriver.Chrome(options=options, service=Bound(executable_path=driver))
     try:
         yield opened
     finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
+from tests.warden import Warden
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-drive.md"
 BLOCK = re.compile(r"^```sh([^\n]*)\n(.*?)^```$|^<!-- expect: (.*?) -->$", re.DOTALL | re.MULTILINE)
@@ -40,7 +41,8 @@ def steps() -> list[Step]:
 class Terminal:
     """What a person's shell keeps from one block to the next: directory, environment and variables."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, warden: Warden) -> None:
+        self.warden = warden
         self.home = home
         self.state = home / ".shell-state"
         self.state.touch()
@@ -51,31 +53,31 @@ class Terminal:
 
     def run(self, step: Step, timeout_s: float) -> tuple[int, str]:
         script = f". {self.state}\nset -eo pipefail\n{step.script}\nset | grep '^ID=' > {self.state} || true"
-        done = subprocess.run(
+        process = self._popen(script)
+        try:
+            said, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        return process.returncode, said.decode()
+
+    def _popen(self, script: str, *, session: bool = False) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
             ["bash", "-c", script],
             cwd=self.home,
             env=self.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=timeout_s,
-            check=False,
+            start_new_session=session,
         )
-        return done.returncode, done.stdout.decode()
+        self.warden.bind(process.pid)
+        return process
 
     def start(self, step: Step) -> None:
         """A second terminal; the node is up when it answers `status`."""
-        self.beside.append(
-            subprocess.Popen(
-                ["bash", "-c", f"exec {step.script}"],
-                cwd=self.home,
-                env=self.env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        )
+        self.beside.append(self._popen(f"exec {step.script}", session=True))
         until = monotonic() + 20.0
         asked = Step("hearthway status", beside=False)
         while "): up" not in (said := self.run(asked, 20.0)[1]):
@@ -101,9 +103,9 @@ class Terminal:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the tutorial is written for bash")
 @pytest.mark.timeout(240)
-def test_the_tutorial_works_as_it_stands(tmp_path: Path) -> None:
+def test_the_tutorial_works_as_it_stands(tmp_path: Path, warden: Warden) -> None:
     shutil.copy(TUTORIAL.with_name("synthetic-weeks.csv"), tmp_path)
-    terminal = Terminal(tmp_path)
+    terminal = Terminal(tmp_path, warden)
     try:
         for step in steps():
             if step.beside:

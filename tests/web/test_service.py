@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import pytest
 from tests.ports import free_port
+from tests.warden import Warden
 
 from hearthway.web.service import NodePage
 
@@ -40,7 +41,7 @@ def history(path: Path) -> Path:
 class Phone:
     """`hearthway up` as a process of its own."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, warden: Warden) -> None:
         self.data, self.port = folder / "phone", port
         self.process = subprocess.Popen(
             [*CLI, "up", "--role", "phone", "--data", self.data, "--web", f"127.0.0.1:{port}"],
@@ -48,6 +49,7 @@ class Phone:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        warden.bind(self.process.pid)
 
     def ask(self, path: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]:
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -76,8 +78,8 @@ class Phone:
 
 
 @pytest.fixture
-def phone(tmp_path: Path) -> Iterator[Phone]:
-    started = Phone(tmp_path, free_port())
+def phone(tmp_path: Path, warden: Warden) -> Iterator[Phone]:
+    started = Phone(tmp_path, free_port(), warden)
     try:
         yield started
     finally:
@@ -126,11 +128,11 @@ def test_a_real_phones_post_reaches_the_page_and_the_node_ends_cleanly(
     line.close()
 
 
-def test_a_page_port_in_use_ends_the_start_with_what_to_do(tmp_path: Path) -> None:
+def test_a_page_port_in_use_ends_the_start_with_what_to_do(tmp_path: Path, warden: Warden) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        phone = Phone(tmp_path, taken.getsockname()[1])
+        phone = Phone(tmp_path, taken.getsockname()[1], warden)
         said, _ = phone.process.communicate(timeout=60)
     assert phone.process.returncode == 2
     assert "is in use." in said
