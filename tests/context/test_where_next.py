@@ -6,21 +6,26 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from tests.context.counted import Counted
 
 from hearthway.context import where_next
+from hearthway.context.day_kind import OWN, DayKinds, alike
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace
-from hearthway.context.prior import Departure, PastTrip, prior_of
+from hearthway.context.prior import HALF_LIFE_DAYS, Departure, PastTrip, prior_of
 from hearthway.context.where_next import (
     DAYS_AHEAD,
+    OTHER_KIND,
+    OTHER_WEEKDAY,
+    SEEN_NIGHTS,
+    Leavings,
     WhereNext,
     calibrated,
     leaving_of,
     likely,
-    likely_wait_s,
 )
 from hearthway.records.geo import offset
 from hearthway.records.localtime import DAY_S
@@ -49,6 +54,10 @@ def leg(day: int, hour: float, origin: int, goal: int, *, new: bool = False) -> 
         length_m=5_000.0,
         duration_s=600.0,
     )
+
+
+def likely_wait_s(here: Departure, trips: Sequence[PastTrip]) -> float:
+    return Leavings(here.origin, trips).likely_wait_s(here)
 
 
 def at(day: int, hour: float, origin: int | None = HOME) -> Departure:
@@ -241,3 +250,80 @@ def test_a_place_that_became_another_is_not_named_by_its_old_number(six_weeks: l
     assert after is not None
     assert gone not in dict(after.places)
     assert sum(p for _, p in after.places) + after.new == pytest.approx(1.0)
+
+
+def through_all(here: Departure, trips: Sequence[PastTrip], kinds: DayKinds) -> list[float]:
+    """The wait as it is defined, going through all legs anew at each moment, and how near to a half it was decided."""
+    stretches = []
+    for before, trip in zip([None, *trips], trips, strict=False):
+        if trip.origin != here.origin:
+            continue
+        nights, came_s = 0, 0.0
+        if before is not None and before.destination == here.origin:
+            stayed_s = max(0.0, trip.depart_s - before.depart_s - before.duration_s)
+            nights = int((stayed_s + DAY_S - trip.local_s) // DAY_S)
+            came_s = trip.local_s - stayed_s + nights * DAY_S
+            if nights > SEEN_NIGHTS:
+                nights, came_s = 0, 0.0
+        for back in range(nights, -1, -1):
+            day = kinds.after(trip.depart_s, trip.local_s, trip.weekday, -back)
+            age = 0.5 ** ((here.time_s - trip.depart_s + back * DAY_S) / DAY_S / HALF_LIFE_DAYS)
+            begin_s = came_s if back == nights else 0.0
+            stretches.append((day, begin_s, DAY_S if back else trip.local_s, not back, age))
+    still, left = 1.0, list[tuple[float, float]]()
+    for later in range(DAYS_AHEAD if stretches else 0):
+        today = kinds.after(here.time_s, here.local_s, here.weekday, later)
+
+        def weight(day: int, age: float, today: int = today) -> float:
+            return age * alike(day, today, OTHER_WEEKDAY, OTHER_KIND)
+
+        for at, (day, _, end_s, went, age) in enumerate(
+            by_end := sorted(stretches, key=lambda one: one[2])
+        ):
+            over = sum(weight(one[0], one[4]) for one in by_end[:at])
+            here_still = sum(weight(o[0], o[4]) for o in stretches if o[1] <= end_s) - over
+            if went and (later or end_s > here.local_s):
+                still *= 1.0 - weight(day, age) / max(weight(day, age), here_still)
+                left.append((later * DAY_S + end_s - here.local_s, still))
+        if still <= 0.5:
+            break
+    half = (1.0 + still) / 2.0 if still > 0.5 else 0.5
+    assume(all(abs(one - half) > 1e-6 for _, one in left))
+    return [wait_s for wait_s, one in left if one <= half][:1] or [0.0]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 60), st.integers(0, 95), st.integers(0, 2), st.integers(0, 2)).map(
+            lambda one: (one[0], one[1] / 4.0, one[2], one[3])
+        ),
+        max_size=25,
+    ),
+    st.lists(st.tuples(st.integers(61, 63), st.integers(0, 95)), min_size=1, max_size=6),
+)
+def test_what_is_put_together_once_for_a_stay_tells_what_going_through_all_legs_tells(
+    told: list[tuple[int, float, int, int]], looks: list[tuple[int, int]]
+) -> None:
+    local_day = int(MONDAY_S // DAY_S)
+    kinds = DayKinds({local_day + 3: 1, local_day + 61: 1}, (OWN,))
+    legs = [leg(*one) for one in sorted(told)]
+    past = Leavings(HOME, legs, kinds)
+    for day, quarter in looks:
+        here = at(day, quarter / 4.0)
+        assert [past.likely_wait_s(here)] == through_all(here, legs, kinds)
+
+
+def test_a_leg_of_years_ago_says_nothing_of_when_one_leaves() -> None:
+    old = [leg(day, 3.0, HOME, WORK) for day in range(500)]
+    late = [leg(day, 10.0, HOME, WORK) for day in range(1_200, 1_228)]
+    assert likely_wait_s(at(1_228, 1.0), [*old, *late]) == likely_wait_s(at(1_228, 1.0), late)
+    assert likely_wait_s(at(1_228, 1.0), late) / 3600.0 == pytest.approx(9.0)
+
+
+def test_legs_are_gone_through_once_in_a_stay() -> None:
+    asked, legs = WhereNext(), Counted(WEEKS)
+    asked.ask(at(28, 6.0), town(), legs, 1)
+    first, legs.seen = legs.seen, 0
+    for quarter in range(1, 8):
+        asked.ask(at(28, 6.0 + quarter / 4.0), town(), legs, 1)
+    assert (first > len(legs), legs.seen) == (True, 0)

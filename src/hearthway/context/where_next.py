@@ -24,6 +24,7 @@ from .prior import (
     PastTrip,
     Prior,
     Weights,
+    heeded,
     prior_of,
 )
 from .settling import Change
@@ -64,6 +65,7 @@ class WhereNext:
 
     def __init__(self) -> None:
         self._asked: tuple[Departure, int, tuple[Change, ...], tuple[int, ...]] | None = None
+        self._stay: tuple[tuple[int | None, int, tuple[int, ...]], Leavings] | None = None
         self._leaving: Departure | None = None
         self._answer = NextPlaces((), 1.0, 0.0)
 
@@ -80,7 +82,7 @@ class WhereNext:
         asked = here, stays, changes, kinds.read
         if self._asked == asked:
             return self._answer
-        leaving = leaving_of(here, trips, kinds)
+        leaving = self._leavings(here, trips, stays, kinds).leaving(here)
         known = self._asked is not None and self._asked[1:] == asked[1:]
         if not known or self._leaving != leaving:
             prior = likely(leaving, places, trips, changes=changes, read=kinds.read)
@@ -88,21 +90,21 @@ class WhereNext:
         self._asked, self._leaving = asked, leaving
         return self._answer
 
+    def _leavings(
+        self, here: Departure, trips: Sequence[PastTrip], stays: int, kinds: DayKinds
+    ) -> Leavings:
+        """The same during a stay: no leg is learned in one."""
+        stay = here.origin, stays, kinds.read
+        if self._stay is None or self._stay[0] != stay:
+            self._stay = stay, Leavings(here.origin, trips, kinds)
+        return self._stay[1]
+
 
 def leaving_of(
     here: Departure, trips: Sequence[PastTrip], kinds: DayKinds = NO_DAYS_OFF
 ) -> Departure:
     """The likely departure of somebody who is at `here.origin` at `here.time_s`, to a slot."""
-    local_s = (here.local_s + likely_wait_s(here, trips, kinds)) // SLOT_S * SLOT_S
-    local_s = max(local_s, here.local_s)
-    later = int(local_s // DAY_S)
-    return Departure(
-        here.origin,
-        here.time_s + local_s - here.local_s,
-        local_s % DAY_S,
-        (here.weekday + later) % 7,
-        kinds.off_after(here.time_s, here.local_s, here.weekday, later),
-    )
+    return Leavings(here.origin, trips, kinds).leaving(here)
 
 
 def likely(
@@ -133,37 +135,6 @@ def ranked(places: Iterable[tuple[int, float]]) -> tuple[tuple[int, float], ...]
     return tuple(sorted(places, key=lambda pair: (-pair[1], pair[0])))
 
 
-def likely_wait_s(
-    here: Departure, trips: Sequence[PastTrip], kinds: DayKinds = NO_DAYS_OFF
-) -> float:
-    """How long until he leaves, seconds: the median of when the first past departure from here comes again.
-
-    Each comes again on each of the next days at its time, as often as on the days on which one was still here then, those
-    without a departure included; all are weighed by age and by kind of day (Kaplan and Meier 1958: a day on which one had
-    left before says nothing of when one leaves who is still here). 0 where nobody ever left from here.
-    """
-    stretches = _stretches(here, trips, kinds)
-    by_begin = sorted(stretches, key=lambda one: one.begin_s)
-    by_end = sorted(stretches, key=lambda one: one.end_s)
-    still, left = 1.0, list[tuple[float, float]]()
-    for later in range(DAYS_AHEAD if stretches else 0):
-        today = kinds.after(here.time_s, here.local_s, here.weekday, later)
-        begun, here_still = 0, 0.0
-        for one in by_end:
-            while begun < len(by_begin) and by_begin[begun].begin_s <= one.end_s:
-                here_still += by_begin[begun].age * _kind(by_begin[begun].day, today)
-                begun += 1
-            weight = one.age * _kind(one.day, today)
-            if one.left and (later or one.end_s > here.local_s):
-                still *= 1.0 - weight / max(weight, here_still)
-                left.append((later * DAY_S + one.end_s - here.local_s, still))
-            here_still -= weight
-        if still <= 0.5:
-            break
-    half = (1.0 + still) / 2.0 if still > 0.5 else 0.5  # of the times at which he leaves at all
-    return next((wait_s for wait_s, stays in left if stays <= half), 0.0)
-
-
 class _Stretch(Struct, frozen=True):
     """A part of a past local day on which one was here, whether he left then, and what it still counts."""
 
@@ -174,14 +145,86 @@ class _Stretch(Struct, frozen=True):
     age: float
 
 
-def _stretches(here: Departure, trips: Sequence[PastTrip], kinds: DayKinds) -> list[_Stretch]:
-    """Between each arrival and the departure after it, day by day; from midnight on where the arrival is not known."""
+class Leavings:
+    """The past stays at a place and how they ended, put together for one stay there: to be asked at any time of it."""
+
+    def __init__(
+        self, origin: int | None, trips: Sequence[PastTrip], kinds: DayKinds = NO_DAYS_OFF
+    ) -> None:
+        """Of the legs that are heeded: older ones would have less than a thousandth of their weight."""
+        self._kinds = kinds
+        stretches = _stretches(origin, trips, kinds)
+        self._by_begin = sorted(stretches, key=lambda one: one.begin_s)
+        self._by_end = sorted(stretches, key=lambda one: one.end_s)
+        self._known: dict[int, list[tuple[float, float]]] = {}
+
+    def leaving(self, here: Departure) -> Departure:
+        """See `leaving_of`."""
+        local_s = (here.local_s + self.likely_wait_s(here)) // SLOT_S * SLOT_S
+        local_s = max(local_s, here.local_s)
+        later = int(local_s // DAY_S)
+        return Departure(
+            here.origin,
+            here.time_s + local_s - here.local_s,
+            local_s % DAY_S,
+            (here.weekday + later) % 7,
+            self._kinds.off_after(here.time_s, here.local_s, here.weekday, later),
+        )
+
+    def likely_wait_s(self, here: Departure) -> float:
+        """How long until he leaves, seconds: the median of when the first past departure from here comes again.
+
+        Each comes again on each of the next days at its time, as often as on the days on which one was still here then, those
+        without a departure included; all are weighed by age and by kind of day (Kaplan and Meier 1958: a day on which one had
+        left before says nothing of when one leaves who is still here). 0 where nobody ever left from here.
+        """
+        still, left = 1.0, list[tuple[float, float]]()
+        for later in range(DAYS_AHEAD if self._by_end else 0):
+            today = self._kinds.after(here.time_s, here.local_s, here.weekday, later)
+            for end_s, stays in self._left(today):
+                if later or end_s > here.local_s:
+                    still *= stays
+                    wait_s = later * DAY_S + end_s - here.local_s
+                    if still <= 0.5:
+                        return wait_s
+                    left.append((wait_s, still))
+        half = (1.0 + still) / 2.0  # of the times at which he leaves at all
+        return next((wait_s for wait_s, stays in left if stays <= half), 0.0)
+
+    def _left(self, today: int) -> list[tuple[float, float]]:
+        """On such a day: when one left, in the order of the day, and what share of those who were still here then stays on."""
+        found = self._known.get(today)
+        if found is None:
+            found = self._known[today] = []
+            begun, here_still = 0, 0.0
+            for one in self._by_end:
+                while begun < len(self._by_begin) and self._by_begin[begun].begin_s <= one.end_s:
+                    here_still += self._by_begin[begun].age * _kind(
+                        self._by_begin[begun].day, today
+                    )
+                    begun += 1
+                weight = one.age * _kind(one.day, today)
+                if one.left:
+                    found.append((one.end_s, 1.0 - weight / max(weight, here_still)))
+                here_still -= weight
+        return found
+
+
+def _stretches(origin: int | None, trips: Sequence[PastTrip], kinds: DayKinds) -> list[_Stretch]:
+    """Between each arrival and the departure after it, day by day; from midnight on where the arrival is not known.
+
+    What one counts is by its age against the latest leg's: against others alone it tells anything.
+    """
     found = list[_Stretch]()
-    for at, trip in enumerate(trips):
-        if here.origin is None or trip.origin != here.origin:
+    if origin is None or not trips:
+        return found
+    latest_s = trips[-1].depart_s
+    for at in range(heeded(trips, latest_s), len(trips)):
+        trip = trips[at]
+        if trip.origin != origin:
             continue
         nights, came_s = 0, 0.0  # local, of the first day
-        if at and trips[at - 1].destination == here.origin:
+        if at and trips[at - 1].destination == origin:
             stayed_s = max(0.0, trip.depart_s - trips[at - 1].depart_s - trips[at - 1].duration_s)
             nights = int((stayed_s + DAY_S - trip.local_s) // DAY_S)
             came_s = trip.local_s - stayed_s + nights * DAY_S
@@ -193,15 +236,13 @@ def _stretches(here: Departure, trips: Sequence[PastTrip], kinds: DayKinds) -> l
                 begin_s=came_s if back == nights else 0.0,
                 end_s=DAY_S if back else trip.local_s,
                 left=not back,
-                age=_age(here, trip.depart_s - back * DAY_S),
+                age=float(
+                    0.5 ** ((latest_s - trip.depart_s + back * DAY_S) / DAY_S / HALF_LIFE_DAYS)
+                ),
             )
             for back in range(nights, -1, -1)
         ]
     return found
-
-
-def _age(here: Departure, time_s: float) -> float:
-    return float(0.5 ** (max(0.0, here.time_s - time_s) / DAY_S / HALF_LIFE_DAYS))
 
 
 def _kind(day: int, other: int) -> float:
