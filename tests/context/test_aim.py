@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hearthway.context.aim import Aim, _Atom, _mass, _Near, best_point
 from hearthway.context.destination import Posterior
 from hearthway.context.life import Life
+from hearthway.context.past import PastLegs
 from hearthway.context.places import KnownPlace
 from hearthway.context.prior import Departure, PastTrip
 from hearthway.context.routes import Track
@@ -40,14 +41,14 @@ def _aim(
     track: Track,
     trips: list[PastTrip] | None = None,
 ) -> Aim:
-    aim = best_point(posterior, places, trips or [], track, LEAVING)
+    aim = best_point(posterior, places, PastLegs(trips or []), track, LEAVING)
     assert aim is not None
     return aim
 
 
 def test_without_a_position_there_is_no_point() -> None:
     posterior = Posterior(((0, 0.5),), 0.5)
-    assert best_point(posterior, [_place(0, 0, 0)], [], Track(), LEAVING) is None
+    assert best_point(posterior, [_place(0, 0, 0)], PastLegs([]), Track(), LEAVING) is None
 
 
 def test_a_life_that_stays_aims_nowhere(six_weeks: list[Fix]) -> None:
@@ -105,7 +106,9 @@ def test_across_the_date_line() -> None:
     for i in range(12):
         track.extend(1e9 + i, 0.0, 179.99 + i * 0.0005)
     goal = KnownPlace(index=0, lat=0.0, lon=-179.97, visits=3)
-    aim = best_point(Posterior(((0, 0.9),), 0.1), [goal], [], track, Departure(None, 1e9, 0.0, 2))
+    aim = best_point(
+        Posterior(((0, 0.9),), 0.1), [goal], PastLegs([]), track, Departure(None, 1e9, 0.0, 2)
+    )
     assert aim is not None
     assert distance_m(aim.lat, aim.lon, goal.lat, goal.lon) < 300.0
 

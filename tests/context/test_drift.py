@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hearthway.context.eaten import eaten_out
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace, PlaceBook
 from hearthway.context.prior import OLD_LIFE_DAYS, Departure, PastTrip, prior_of
 from hearthway.context.routines import Meal, meal_of, routines_of, still_so
 from hearthway.context.settling import Change
-from hearthway.context.view import TOLD_DAYS, eaten_out
+from hearthway.context.view import TOLD_DAYS
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.life import PlaceWord
 from hearthway.records.localtime import DAY_S

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
+from hearthway.context.agenda import OwnWays
 from hearthway.context.battery import BatteryState
 from hearthway.context.heights import Heights, meant, rises
 from hearthway.context.life import Life
@@ -183,10 +184,11 @@ def test_a_short_stop_on_the_way_ends_no_climb(with_goal: bool, with_home: bool)
     state, now_s = life.state, MONDAY_S + 15 * DAY_S
     work = next(place for place in state.places if abs(place.lat - WORK[0]) < 0.01)
     book = life._book if with_home else PlaceBook([])
+    own = OwnWays(state, book, life.model.past)
     goal, at = (work if with_goal else None), offset(*HOME, 4_000.0, 0.0)
     stop = Via(lat=at[0], lon=at[1], seconds=300.0, times=5, of=6)
     told = [
-        _battery(state, book, goal, (Destination(place=life.place(work.index), p=0.9, via=via),), now_s, ())
+        _battery(state, book, own, goal, (Destination(place=life.place(work.index), p=0.9, via=via),), now_s, ())
         for via in (stop, UNSET)
     ]  # fmt: skip
     for one in told:

@@ -10,6 +10,7 @@ from hearthway.records.situation import Agenda, Kept, OwnTrip, Planned
 
 from .flat import gap_m
 from .kept import MAX_KEPT, kept_of
+from .past import PastLegs
 from .places import PlaceBook
 from .state import LifeState
 
@@ -19,9 +20,54 @@ MAX_WAYS = 10  # ways whose latest trip tells how this person's time compares wi
 WAY_MIN_M = 1500.0  # on a shorter way parking is most of the time
 
 
+class OwnWays:
+    """What past legs tell of the ways between places; how far and how long they are is put together once."""
+
+    def __init__(self, state: LifeState, book: PlaceBook, past: PastLegs) -> None:
+        self.past = past
+        self._state, self._book = state, book
+        self._asked: tuple[dict[int, str], int] | None = None
+        self._farthest_m = 0.0
+        self._latest: tuple[OwnTrip, ...] = ()
+
+    @property
+    def farthest_m(self) -> float:
+        """The longest trip so far, by its bee-line."""
+        self._look_up()
+        return self._farthest_m
+
+    @property
+    def latest(self) -> tuple[OwnTrip, ...]:
+        """The latest trip of each of the latest ways."""
+        self._look_up()
+        return self._latest
+
+    def trips_s(self, here: int | None, there: int) -> tuple[float, ...]:
+        """How long own trips from one place to another took."""
+        return tuple([t.duration_s for t in self.past.between(here, there)[-MAX_TRIPS:]])
+
+    def _look_up(self) -> None:
+        """Anew once a leg was learned, or a place is another: then its labels are."""
+        labels, legs = self._book.labels(), len(self.past.trips)
+        if self._asked is not None and self._asked[0] is labels and self._asked[1] == legs:
+            return
+        places, latest, farthest_m = self._state.places, list[OwnTrip](), 0.0
+        for origin, destination, trip in self.past.ways():
+            if min(origin, destination) < 0:
+                continue
+            a, b = places[origin], places[destination]
+            away_m = gap_m(a.lat, a.lon, b.lat, b.lon)
+            farthest_m = max(farthest_m, away_m)
+            if away_m >= WAY_MIN_M and len(latest) < MAX_WAYS:
+                latest.append(OwnTrip(a.lat, a.lon, b.lat, b.lon, trip.duration_s))
+        self._asked = labels, legs
+        self._farthest_m, self._latest = farthest_m, tuple(latest)
+
+
 def agenda_of(
     state: LifeState,
     book: PlaceBook,
+    own: OwnWays,
     entries: Iterable[CalendarEntry],
     past: Iterable[CalendarEntry] = (),
     words: Mapping[str, float] | None = None,
@@ -33,16 +79,16 @@ def agenda_of(
     coming = [entry for entry in entries if not entry.cancelled][:MAX_PLANNED]
     if not coming:
         return None
-    kept = kept_of(state, book, past, words or {})
+    kept = kept_of(own.past, book, past, words or {})
     planned, before = [], None
     for entry in coming:
-        planned.append(_planned(state, book, entry, before, kept))
+        planned.append(_planned(state, book, own, entry, before, kept))
         if entry.lat is not None and not entry.all_day:
             before = entry
     return Agenda(
         planned=tuple(planned),
-        farthest_m=farthest_m(state),
-        own_trips=_own_trips(state),
+        farthest_m=own.farthest_m,
+        own_trips=own.latest,
         kept=tuple(one for _, one in kept[-MAX_KEPT:]),
     )
 
@@ -50,6 +96,7 @@ def agenda_of(
 def _planned(
     state: LifeState,
     book: PlaceBook,
+    own: OwnWays,
     entry: CalendarEntry,
     before: CalendarEntry | None,
     kept: Sequence[tuple[int, Kept]],
@@ -65,8 +112,8 @@ def _planned(
         else:
             place = book.record(known)
             at = state.here if state.here is not None else state.previous_place
-            trips_s = _trips_s(state, at, known.index)
-            from_before_s = _trips_s(state, _index_at(book, before), known.index)
+            trips_s = own.trips_s(at, known.index)
+            from_before_s = own.trips_s(_index_at(book, before), known.index)
             here = tuple([one for index, one in kept if index == known.index][-MAX_KEPT:])
     return Planned(
         title=entry.title,
@@ -87,35 +134,3 @@ def _index_at(book: PlaceBook, entry: CalendarEntry | None) -> int | None:
         return None
     known = book.nearest(entry.lat, entry.lon)
     return None if known is None else known.index
-
-
-def _trips_s(state: LifeState, here: int | None, there: int) -> tuple[float, ...]:
-    """How long own trips from one place to another took."""
-    if here is None:
-        return ()
-    found = [t.duration_s for t in state.trips if t.origin == here and t.destination == there]
-    return tuple(found[-MAX_TRIPS:])
-
-
-def farthest_m(state: LifeState) -> float:
-    """The longest trip so far, by its bee-line."""
-    ends = {(t.origin, t.destination) for t in state.trips if min(t.origin, t.destination) >= 0}
-    places = state.places
-    return max(
-        (gap_m(places[a].lat, places[a].lon, places[b].lat, places[b].lon) for a, b in ends),
-        default=0.0,
-    )
-
-
-def _own_trips(state: LifeState) -> tuple[OwnTrip, ...]:
-    found: dict[tuple[int, int], OwnTrip] = {}
-    for trip in reversed(state.trips):
-        way = trip.origin, trip.destination
-        if min(way) < 0 or way in found:
-            continue
-        a, b = state.places[trip.origin], state.places[trip.destination]
-        if gap_m(a.lat, a.lon, b.lat, b.lon) >= WAY_MIN_M:
-            found[way] = OwnTrip(a.lat, a.lon, b.lat, b.lon, trip.duration_s)
-        if len(found) == MAX_WAYS:
-            break
-    return tuple(found.values())

@@ -15,6 +15,8 @@ average of all; none of these is a person unseen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import islice
 from math import atan2, cos, exp, floor, hypot, log, pi, sin
 
 from msgspec import Struct
@@ -24,11 +26,13 @@ from hearthway.records.life import HIT_RADIUS_M, TRIP_MIN_M
 
 from .destination import Posterior
 from .flat import east_north_m, gap_m
+from .past import PastLegs
 from .places import NOWHERE, KnownPlace
 from .prior import Departure, PastTrip
 from .routes import Track, point_behind
 
 MAX_ENDS = 16  # of past trips to a place, the latest
+LATE_LEGS = 64  # that tell how far from a place and how far from home one ends
 MAX_PLACES = 12
 MIN_P = 0.004
 EDGE_M = 30.0  # how softly the hit radius ends: what is learned of an end is not exact
@@ -70,7 +74,7 @@ class _Atom(Struct, frozen=True):
 def best_point(
     posterior: Posterior,
     places: list[KnownPlace],
-    trips: list[PastTrip],
+    past: PastLegs,
     track: Track,
     departure: Departure,
 ) -> Aim | None:
@@ -79,7 +83,7 @@ def best_point(
         return None
     here = track.last if track.last is not None else track.points[-1]
     lat0, lon0 = here[1], here[2]
-    atoms, goals = _cloud(posterior, places, trips, track, departure, lat0, lon0)
+    atoms, goals = _cloud(posterior, places, past, track, departure, lat0, lon0)
     if not goals:
         return None
     best, most = _densest(atoms, goals)
@@ -91,7 +95,7 @@ def best_point(
 def _cloud(
     posterior: Posterior,
     places: list[KnownPlace],
-    trips: list[PastTrip],
+    past: PastLegs,
     track: Track,
     departure: Departure,
     lat0: float,
@@ -101,17 +105,17 @@ def _cloud(
     shown = [pair for pair in posterior.places[:MAX_PLACES] if pair[1] >= MIN_P]
     atoms: list[_Atom] = []
     goals: list[_Atom] = []
-    ends = _ends(trips, {index for index, _ in shown})
-    aside = _aside(trips, places)
+    late = past.trips[-LATE_LEGS:]
+    aside = _aside(late, places)
     for index, p in shown:
         place = places[index]
-        found = _place_atoms(place, p, ends.get(index, []), departure.origin, aside, lat0, lon0)
+        found = _place_atoms(place, p, _ends(past.to(index)), departure.origin, aside, lat0, lon0)
         atoms += found
         goals.append(_mean(found))
         x, y = east_north_m(lat0, lon0, place.lat, place.lon)
         goals.append(_Atom(x, y, p, index))
         goals += sorted(found[len(RING) * len(aside) :], key=lambda a: -a.weight)[:2]
-    ahead = _ahead(posterior.new, track, places, departure, _lengths(trips, places), lat0, lon0)
+    ahead = _ahead(posterior.new, track, places, departure, _lengths(late, places), lat0, lon0)
     atoms += ahead
     goals += [atom for atom in ahead if hypot(atom.x, atom.y) < 1_500.0]
     return atoms, goals
@@ -169,22 +173,17 @@ def _mass(atoms: list[_Atom], x: float, y: float) -> float:
     return mass
 
 
-def _ends(trips: list[PastTrip], wanted: set[int]) -> dict[int, list[tuple[int, Point]]]:
-    """By place, (origin, last fix) of the latest trips there."""
-    out: dict[int, list[tuple[int, Point]]] = {}
-    for trip in reversed(trips):
-        if trip.end is not None and trip.destination in wanted:
-            ends = out.setdefault(trip.destination, [])
-            if len(ends) < MAX_ENDS:
-                ends.append((trip.origin, trip.end))
-    return out
+def _ends(there: Sequence[PastTrip]) -> list[tuple[int, Point]]:
+    """(origin, last fix) of the latest of the trips to a place."""
+    ends = ((trip.origin, trip.end) for trip in reversed(there) if trip.end is not None)
+    return list(islice(ends, MAX_ENDS))
 
 
-def _aside(trips: list[PastTrip], places: list[KnownPlace]) -> tuple[float, ...]:
+def _aside(trips: Sequence[PastTrip], places: list[KnownPlace]) -> tuple[float, ...]:
     """How far from its place's centre a trip of this person ends: three quantiles."""
     own = [
         gap_m(trip.end[0], trip.end[1], places[trip.destination].lat, places[trip.destination].lon)
-        for trip in trips[-64:]
+        for trip in trips
         if trip.end is not None and trip.destination != NOWHERE
     ]
     own.sort()
@@ -234,10 +233,10 @@ def _mean(atoms: list[_Atom]) -> _Atom:
     )
 
 
-def _lengths(trips: list[PastTrip], places: list[KnownPlace]) -> list[float]:
+def _lengths(trips: Sequence[PastTrip], places: list[KnownPlace]) -> list[float]:
     """How often a trip to somewhere new is as long (bee-line) as each of `LENGTHS_M`."""
     counts = [LENGTH_PRIOR / len(LENGTHS_M)] * len(LENGTHS_M)
-    for trip in trips[-64:]:
+    for trip in trips:
         if trip.end is None or trip.origin == NOWHERE:
             continue
         start = places[trip.origin]

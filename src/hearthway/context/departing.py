@@ -10,7 +10,7 @@ from hearthway.records.calendar import CalendarEntry
 from hearthway.records.life import TRIP_MIN_M
 from hearthway.records.localtime import DAY_S, utc_offset_s
 
-from .agenda import farthest_m
+from .agenda import OwnWays
 from .battery import usual
 from .charging import NIGHT_S, day_of
 from .day_kind import NO_DAYS_OFF, DayKinds
@@ -39,6 +39,7 @@ class Leaves(Struct, frozen=True, kw_only=True):
 def next_leaving(
     state: LifeState,
     book: PlaceBook,
+    own: OwnWays,
     now_s: float,
     entries: Sequence[CalendarEntry],
     kinds: DayKinds = NO_DAYS_OFF,
@@ -48,21 +49,25 @@ def next_leaving(
     at = home if state.car.at is None else state.places[state.car.at]
     if at is None:
         return None
-    found = [_planned(state, at, now_s, entries)]
+    found = [_planned(state, own, at, now_s, entries)]
     if at is home:
         found.append(_usual(state, at, now_s, kinds))
     return min((one for one in found if one is not None), key=lambda one: one.time_s, default=None)
 
 
 def _planned(
-    state: LifeState, at: KnownPlace, now_s: float, entries: Sequence[CalendarEntry]
+    state: LifeState,
+    own: OwnWays,
+    at: KnownPlace,
+    now_s: float,
+    entries: Sequence[CalendarEntry],
 ) -> Leaves | None:
     """For the first entry to which one has to drive, and can: farther off than any trip so far nobody knows how one gets there."""
     for entry in entries:
         if entry.cancelled or entry.all_day or entry.lat is None or entry.lon is None:
             continue
         away_m = gap_m(at.lat, at.lon, entry.lat, entry.lon)
-        if not TRIP_MIN_M < away_m <= farthest_m(state):
+        if not TRIP_MIN_M < away_m <= own.farthest_m:
             continue
         way_m = road_factor(state) * away_m
         time_s = entry.start_s - way_m / usual(way_m).speed_mps

@@ -33,6 +33,7 @@ from .fit import TUNING, ByRoad, RouteFit, Spots, Tuning
 from .flat import gap_m
 from .halts import usual_stop
 from .passing import Passed, Passing
+from .past import PastLegs
 from .places import KnownPlace
 from .prior import MAX_PATHS, Departure, PastTrip, Prior, mixed, prior_of, priors_of
 from .regularity import Regularity
@@ -105,6 +106,7 @@ class DestinationModel:
         self._longest_m = max(map(_driven_m, trips), default=0.0)
         self.where_next = WhereNext()
         self.index = RouteIndex()
+        self.past = PastLegs(trips)
         self._passing = Passing(trips)
         self._followed: list[_Following] = []
         for at, trip in enumerate(trips):
@@ -119,12 +121,14 @@ class DestinationModel:
         other._followed, other._questions = [], []
         if trips is not None:
             other._asked, other._each = {}, {}
+            other.past = PastLegs(other.trips)
         return other
 
     def places_changed(self) -> None:
         """Places were joined, divided or given up, and the trips with them."""
         self._forget_asked()
         self._passing.clear()
+        self.past.clear()
         self.where_next = WhereNext()
 
     def _forget_asked(self) -> None:
@@ -161,6 +165,7 @@ class DestinationModel:
         if len(self.trips) > MAX_TRIPS:
             del self.trips[: MAX_TRIPS // 8]
             self._passing.clear()
+            self.past.clear()
             self.index = RouteIndex()
             for at, past in enumerate(self.trips):
                 self.index.add(at, past.path)
@@ -328,7 +333,9 @@ class DestinationModel:
         if asked not in self._stops:
             while len(self._stops) >= STOPS:
                 del self._stops[next(iter(self._stops))]
-            self._stops[asked] = usual_stop(self.trips, departure, destination, kinds)
+            self._stops[asked] = usual_stop(
+                self.past.between(departure.origin, destination), departure, destination, kinds
+            )
         return self._stops[asked]
 
     def _by_reading(

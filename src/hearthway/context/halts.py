@@ -8,7 +8,7 @@ may have been what one left for, and then another leg began there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice, zip_longest
 
 from msgspec import Struct
@@ -100,7 +100,7 @@ def usual_stop(
 ) -> Via | None:
     """The usual stop on the way to `destination`; None without one."""
     to_there = (trip for trip in reversed(trips) if trip.destination == destination)
-    like = list(islice(_like(list(to_there), departure, kinds), LIKE))
+    like = list(islice(_like(to_there, departure, kinds), LIKE))
     best: list[Stop] = []
     for lat, lon, _ in (stop for trip in like for stop in trip.stops):
         there = [_nearest(trip.stops, lat, lon) for trip in like]
@@ -123,16 +123,18 @@ def to_come(usual: Via | None, made: Sequence[Stop], track: Track) -> Via | None
     return None if gone else usual
 
 
-def _like(trips: Sequence[PastTrip], leaving: Departure, kinds: DayKinds) -> list[PastTrip]:
+def _like(trips: Iterable[PastTrip], leaving: Departure, kinds: DayKinds) -> Iterable[PastTrip]:
     """Those that began likewise. On a day off those of such days tell by themselves, once there are enough of them: who still
     goes to work may fetch no child on the way.
     """
-    about = [trip for trip in trips if _alike(trip, leaving)]
-    such = [trip for trip in about if trip.off == leaving.off] if leaving.off else []
-    if len(such) >= LIKE_MIN:
-        return such
+    about: Iterable[PastTrip] = (trip for trip in trips if _alike(trip, leaving))
+    if leaving.off:
+        about = list(about)
+        such = [trip for trip in about if trip.off == leaving.off]
+        if len(such) >= LIKE_MIN:
+            return such
     today = kinds.of(leaving)
-    return [trip for trip in about if same_kind(kinds.of(trip), today)]
+    return (trip for trip in about if same_kind(kinds.of(trip), today))
 
 
 def _alike(trip: PastTrip, leaving: Departure) -> bool:

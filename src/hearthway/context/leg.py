@@ -28,9 +28,16 @@ class LegUnderWay:
     """What is open of it is in the life's state: `departure`, `track`, `halts`, and `set_out` with `since`."""
 
     def __init__(
-        self, state: LifeState, book: PlaceBook, model: DestinationModel, off: Mapping[int, int]
+        self,
+        state: LifeState,
+        book: PlaceBook,
+        model: DestinationModel,
+        off: Mapping[int, int],
+        *,
+        foretells: bool = True,
     ) -> None:
-        """`off`: days off, local day -> its calendar's number."""
+        """`off`: days off, local day -> its calendar's number; `foretells` as for a life."""
+        self._foretells = foretells
         self._state, self._book, self._model, self._off = state, book, model, off
         self._halts = StayDetector(state.halt, radius_m=HALT_M, min_s=HALT_MIN_S)
         self._way = Way(model.index, state.track)
@@ -129,7 +136,7 @@ class LegUnderWay:
     def foretell(self) -> None:
         """What was expected of the leg that ends here, before its end is known to anything."""
         state = self._state
-        if state.departure is not None:
+        if self._foretells and state.departure is not None:
             self._model.foretell(state.departure, state.places, state.settling.changes)
 
     def way_to(self, stay: Stay) -> tuple[Path, Moment, int]:

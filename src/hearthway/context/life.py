@@ -43,12 +43,13 @@ from hearthway.sense.catalogue import (
 from hearthway.sense.fixes import FixAssembler
 
 from . import house, items
-from .agenda import agenda_of
+from .agenda import OwnWays, agenda_of
 from .aim import Aim, best_point
 from .because import Part
 from .charging import SETTING_OUT_M
 from .departing import Leaves, next_leaving
 from .destination import DestinationModel, Posterior
+from .eaten import EatenOut
 from .events import LifeEvent, MealVisited, StayEnded, StayStarted, TripEnded, TripStarted
 from .flat import gap_m
 from .heading import Shown
@@ -65,7 +66,7 @@ from .routines import MAX_VISITS, MIN_MEAL_S, NEAR_FOOD_M, visit_of
 from .spots import two_of
 from .state import VERSION, LifeState, Moment
 from .stays import StayDetector
-from .view import changes_told, here_m, road_factor, situation_of
+from .view import LookedUp, changes_told, here_m, road_factor, situation_of
 from .where_next import SLOT_S, NextPlaces
 from .words import hear
 
@@ -85,10 +86,12 @@ class Life:
         state: LifeState | None = None,
         judge: Judge = judged,
         days_off: Mapping[int, int] | None = None,
+        foretells: bool = True,
     ) -> None:
         """`judge` says by what a trip went, once it is over (`ModeFilter.trip`: the filter that says it meanwhile).
 
         `days_off`: local day -> number of its calendar of holidays (`day_kind.numbered`); with others all is learned anew.
+        `foretells`: is each leg foretold, so that it is known how regular this life is? Else nobody asks where a leg leads.
         """
         self.state = state if state is not None else LifeState(person=person)
         self.person = person
@@ -104,8 +107,12 @@ class Life:
         self.model = DestinationModel(
             self.state.trips, self.state.regular, roads=roads, off=self._off
         )
-        self._shown = Shown(self.state, self._book, self.model)
-        self._leg = LegUnderWay(self.state, self._book, self.model, self._off)
+        self._looked = LookedUp(
+            Shown(self.state, self._book, self.model),
+            OwnWays(self.state, self._book, self.model.past),
+            EatenOut(self.state, self._book),
+        )
+        self._leg = LegUnderWay(self.state, self._book, self.model, self._off, foretells=foretells)
         self._aimed: tuple[Posterior, tuple[float, float, float] | None, Aim | None] | None = None
         self._assembler = FixAssembler(self.state.streams)
         self._stay_on()
@@ -227,7 +234,7 @@ class Life:
         posterior, ahead = self.posterior(planned), self.next_places(now_s, planned)
         kinds = self.model.kinds(now_s)
         return situation_of(
-            self.state, self._book, posterior, self._shown, ahead, now_s, tomorrow, planned, kinds
+            self.state, self._book, self._looked, posterior, ahead, now_s, tomorrow, planned, kinds
         )
 
     def agenda(
@@ -237,14 +244,15 @@ class Life:
         words: Mapping[str, float] | None = None,
     ) -> Agenda | None:
         """What calendar entries, by start, mean from where this person is, and how past ones were kept; None without any."""
-        return agenda_of(self.state, self._book, entries, past, words)
+        return agenda_of(self.state, self._book, self._looked.ways, entries, past, words)
 
     def leaving(self, now_s: float, entries: Sequence[CalendarEntry]) -> Leaves | None:
         """When the car is next needed, by calendar entries from now on (by start) or its usual first trips.
 
         None where neither tells.
         """
-        return next_leaving(self.state, self._book, now_s, entries, self.model.kinds(now_s))
+        kinds = self.model.kinds(now_s)
+        return next_leaving(self.state, self._book, self._looked.ways, now_s, entries, kinds)
 
     def house_habits(self, at: tuple[float, float], now_s: float) -> HouseHabits:
         """What the house's readings taught, for the next hours; `at` is where it stands."""
@@ -289,7 +297,7 @@ class Life:
             return None
         asked = self._aimed
         if asked is None or asked[0] is not posterior or asked[1] is not state.track.last:
-            aim = best_point(posterior, state.places, state.trips, state.track, departure)
+            aim = best_point(posterior, state.places, self.model.past, state.track, departure)
             self._aimed = asked = posterior, state.track.last, aim
         return asked[2]
 

@@ -79,6 +79,7 @@ class PlaceBook:
         self.places = places if places is not None else []
         self._settler = Settler(settling if settling is not None else Settling(), self.places)
         self._labels: dict[int, str] | None = None
+        self._known = 0
         self._sleeps = NOWHERE  # where the stay that goes on makes a first home
 
     def nearest(self, lat: float, lon: float, within_m: float = STAY_RADIUS_M) -> KnownPlace | None:
@@ -317,10 +318,16 @@ class PlaceBook:
             _settle_at_most_stayed(place, spots)
 
     def labels(self) -> dict[int, str]:
-        """home, work or regular by place index, from habit or from what the owner said."""
+        """home, work or regular by place index, from habit or from what the owner said; others once anything of a place is another."""
         if self._labels is None:
             self._labels = labels_of(self.places, self._settler.kept, self._sleeps)
+            self._known = sum(place.visits > 0 for place in self.places)
         return self._labels
+
+    def known(self) -> int:
+        """How many places were stayed at."""
+        self.labels()
+        return self._known
 
     def home(self) -> KnownPlace | None:
         """Where the nights are spent; None before that is known."""

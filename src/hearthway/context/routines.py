@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 from itertools import accumulate
 from math import exp, log
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -98,23 +96,6 @@ def routines_of(
     meals: list[Meal], days_known: int, changed_s: Sequence[float] = ()
 ) -> tuple[Routine, ...]:
     """One routine a meal that was observed at all, in the order of the day; `changed_s`: since when another home or work."""
-    told = tuple(_Begun(meal.visit.start_s, meal.day, meal.local_s, meal.coffee) for meal in meals)
-    return _routines(told, days_known, tuple(changed_s))
-
-
-class _Begun(NamedTuple):
-    """What a routine knows of a meal."""
-
-    start_s: float
-    day: int
-    local_s: float
-    coffee: bool
-
-
-@lru_cache(maxsize=2)  # asked at every look, and another after a meal or a day
-def _routines(
-    meals: tuple[_Begun, ...], days_known: int, changed_s: tuple[float, ...]
-) -> tuple[Routine, ...]:
     out = []
     for name in ("breakfast", "lunch", "coffee", "dinner"):
         mine = [meal for meal in meals if meal_of(meal.local_s, coffee=meal.coffee) == name]
@@ -123,11 +104,9 @@ def _routines(
     return tuple(out)
 
 
-def _routine(
-    name: str, meals: list[_Begun], days_known: int, changed_s: Sequence[float]
-) -> Routine:
+def _routine(name: str, meals: list[Meal], days_known: int, changed_s: Sequence[float]) -> Routine:
     mass = [0.0] * BINS
-    firsts = {sum(meal.start_s < since_s for meal in meals) for since_s in changed_s}
+    firsts = {sum(meal.visit.start_s < since_s for meal in meals) for since_s in changed_s}
     shares = still_so([meal.local_s for meal in meals], firsts)
     for meal, share in zip(meals, shares, strict=True):
         centre = meal.local_s / BIN_S - 0.5

@@ -17,7 +17,7 @@ from hearthway.records.life import TRIP_MIN_M
 from hearthway.records.localtime import DAY_S, local_second, utc_offset_s
 from hearthway.records.situation import Stand, Tomorrow
 
-from .agenda import farthest_m
+from .agenda import OwnWays
 from .battery import usual
 from .charging import NIGHT_S, FirstTrip, day_of
 from .day_kind import NO_DAYS_OFF, WEEK, DayKinds, free_day, kind_of
@@ -77,6 +77,7 @@ def _charges(places: Sequence[KnownPlace], place: KnownPlace) -> bool | None:
 def tomorrow_of(
     state: LifeState,
     book: PlaceBook,
+    own: OwnWays,
     now_s: float,
     home_by: tuple[Sequence[float], Sequence[float | None]],
     factor: float,
@@ -89,7 +90,7 @@ def tomorrow_of(
         return UNSET
     day = day_of(now_s, utc_offset_s(last.lat, last.lon, now_s)) + 1
     past = usual_days(state.car.firsts, home.index, day, kinds)
-    planned = _planned(state, book, home, factor, entries, past)
+    planned = _planned(state, book, own, home, factor, entries, past)
     if planned == ():
         return UNSET
     legs = planned or _own(state, factor, home, past)
@@ -179,6 +180,7 @@ def _there_and_back(
 def _planned(
     state: LifeState,
     book: PlaceBook,
+    own: OwnWays,
     home: KnownPlace,
     factor: float,
     entries: Sequence[CalendarEntry],
@@ -194,7 +196,7 @@ def _planned(
         way_m = factor * away_m
         if past is not None and not _comes_first(entry, way_m, past):
             return None
-        if away_m > farthest_m(state):
+        if away_m > own.farthest_m:
             return ()
         known = book.nearest(entry.lat, entry.lon)
         there = -1 if known is None else known.index

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import NamedTuple
 
 from msgspec import UNSET
 
@@ -21,9 +22,11 @@ from hearthway.records.situation import (
 )
 from hearthway.sense.catalogue import OUTSIDE, SOC
 
+from .agenda import OwnWays
 from .battery import ROAD_FACTOR
 from .day_kind import NO_DAYS_OFF, DayKinds
 from .destination import Posterior
+from .eaten import EatenOut
 from .flat import gap_m
 from .heading import Shown, goal_of, with_planned
 from .manoeuvre import manoeuvre_of
@@ -31,7 +34,7 @@ from .modes import ModeFilter
 from .motion import SILENT_S, mode_of
 from .places import KnownPlace, PlaceBook
 from .range_model import Forecast
-from .routines import Meal, routines_of
+from .routines import Meal
 from .state import LifeState
 from .tomorrow import stand_of, tomorrow_of
 from .where_next import NextPlaces as Likely
@@ -39,14 +42,21 @@ from .where_next import NextPlaces as Likely
 SHOWN_NEXT = 8  # of where one will go from here
 ENOUGH_TRIPS = 5
 TOLD_DAYS = 90.0  # for so long a change is told where people look
-MOST_A_DAY = 2.0  # meals out: nobody has three on an average day
+
+
+class LookedUp(NamedTuple):
+    """What is put together once of a life, and asked at each look."""
+
+    shown: Shown
+    ways: OwnWays
+    eaten: EatenOut
 
 
 def situation_of(
     state: LifeState,
     book: PlaceBook,
+    looked: LookedUp,
     posterior: Posterior | None,
-    shown: Shown,
     likely: Likely | None,
     now_s: float,
     tomorrow: Sequence[CalendarEntry] = (),
@@ -63,13 +73,12 @@ def situation_of(
     destinations: tuple[Destination, ...] = ()
     p_new = 1.0
     if posterior is not None:
-        destinations = shown.of(posterior, planned, kinds)
+        destinations = looked.shown.of(posterior, planned, kinds)
         p_new = posterior.new
     goal = None if posterior is None else goal_of(state, posterior, planned)
     origin = state.here if staying else state.previous_place
     home = book.home()
     fresh = now_s - last.time_s <= SILENT_S
-    meals = eaten_out(state, book)
     manoeuvre = None if staying else manoeuvre_of(state.recent, now_s)
     mode, mode_p = mode_of(state.recent, ModeFilter(state.modes), staying=staying, now_s=now_s)
     return Situation(
@@ -86,16 +95,14 @@ def situation_of(
         origin=book.record(state.places[origin]) if origin is not None else None,
         destinations=destinations,
         p_new=p_new,
-        places_known=sum(place.visits > 0 for place in state.places),
+        places_known=book.known(),
         stays_known=state.stays,
         days_known=state.days,
-        routines=routines_of(
-            meals, state.days, [change.since_s for change in state.settling.changes]
-        ),
+        routines=looked.eaten.routines(),
         home=book.record(home) if home is not None else None,
-        battery=_battery(state, book, goal, destinations[:1], now_s, tomorrow, kinds),
+        battery=_battery(state, book, looked.ways, goal, destinations[:1], now_s, tomorrow, kinds),
         evidence=_evidence(state, now_s),
-        last_meal_s=_last_meal(state, meals),
+        last_meal_s=_last_meal(state, looked.eaten.meals()),
         manoeuvre=UNSET if manoeuvre is None else manoeuvre,
         next_places=UNSET
         if likely is None
@@ -117,19 +124,6 @@ def _records(
     state: LifeState, book: PlaceBook, ranked: Iterable[tuple[int, float]]
 ) -> tuple[Destination, ...]:
     return tuple(Destination(place=book.record(state.places[index]), p=p) for index, p in ranked)
-
-
-def eaten_out(state: LifeState, book: PlaceBook) -> list[Meal]:
-    """Meal visits that do not stand at home or work, nor where these were: living above a restaurant is no dinner.
-
-    None where there are more than `MOST_A_DAY` on the average day with any: who stops near tables all day, as one
-    does who works in a town's middle, tells nothing of meals by it.
-    """
-    labels = book.labels()
-    lived = {index for index, label in labels.items() if label in ("home", "work")}
-    lived.update(change.before for change in state.settling.changes)
-    meals = [meal for meal in state.meals if meal.place not in lived]
-    return meals if len(meals) <= MOST_A_DAY * len({meal.day for meal in meals}) else []
 
 
 def changes_told(state: LifeState, book: PlaceBook) -> tuple[str, ...]:
@@ -160,6 +154,7 @@ def _last_meal(state: LifeState, meals: list[Meal]) -> float | None:
 def _battery(
     state: LifeState,
     book: PlaceBook,
+    own: OwnWays,
     goal: KnownPlace | None,
     likeliest: tuple[Destination, ...],
     now_s: float,
@@ -203,7 +198,7 @@ def _battery(
         capacity_kwh=battery.range.capacity_kwh or UNSET,
         there=UNSET if goal is None else stand_of(state.places, goal),
         home=UNSET if at is None else at,
-        tomorrow=tomorrow_of(state, book, now_s, (lengths, heights), factor, tomorrow, kinds)
+        tomorrow=tomorrow_of(state, book, own, now_s, (lengths, heights), factor, tomorrow, kinds)
         if uncharged
         else UNSET,
     )
