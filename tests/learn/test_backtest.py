@@ -15,7 +15,15 @@ import pytest
 
 from hearthway.context.life import Life
 from hearthway.learn.backtest import backtest, backtest_file
-from hearthway.learn.baselines import MARKOV, MOST_FREQUENT, SAME_HOUR, Leaving, Went, baselines
+from hearthway.learn.baselines import (
+    MARKOV,
+    MOST_FREQUENT,
+    SAME_HOUR,
+    Leaving,
+    Went,
+    WentBefore,
+    baselines,
+)
 from hearthway.learn.bootstrap import mean_interval
 from hearthway.learn.report import NEEDS_MAP, BacktestReport, report_lines
 from hearthway.learn.trips import Peers, find_trips
@@ -385,9 +393,9 @@ def test_places_that_were_joined_are_one_for_the_peers_too() -> None:
             fix = Fix(time_s=midnight_s + minute * 60.0, lat=lat, lon=lon)
             peers.listen(life.observe(fix), fix)
     assert [(p.blank, p.into) for p in life.state.places] == [(False, -1), (False, -1), (True, 1)]
-    assert {went.destination for went in peers._went} == {1, 2}
+    assert {went.destination for went in peers._past.trips} == {1, 2}
     assert set(peers.named().values()) <= {0, 1}
-    assert {went.destination for went in peers._went} == {1}
+    assert {went.destination for went in peers._past.trips} == {1}
 
 
 def test_baselines_never_name_where_one_is() -> None:
@@ -396,11 +404,11 @@ def test_baselines_never_name_where_one_is() -> None:
         life.observe(fix)
     places = life.state.places
     home = 0
-    named = baselines(Leaving(home, 0.0, 3600.0, 2), places, [])
+    named = baselines(Leaving(home, 0.0, 3600.0, 2), places, WentBefore())
     assert set(named) == {MOST_FREQUENT, MARKOV, SAME_HOUR}
     assert all(index not in (home, None) for index in named.values())
     went = [Went(Leaving(home, float(i), 8 * 3600.0, 2), 2 if i < 5 else 1) for i in range(9)]
-    now = baselines(Leaving(home, 9.0, 8.5 * 3600.0, 2), places, went)
+    now = baselines(Leaving(home, 9.0, 8.5 * 3600.0, 2), places, WentBefore(went))
     assert now[MARKOV] == 2  # five against four
     assert now[SAME_HOUR] == 1  # the latest
 

@@ -20,7 +20,7 @@ from hearthway.records.life import HIT_RADIUS_M, STAY_MIN_S
 from hearthway.records.localtime import local_day, utc_offset_s
 from hearthway.records.signals import Fix
 
-from .baselines import NAMES, Leaving, Went, baselines
+from .baselines import NAMES, Leaving, Went, WentBefore, baselines
 
 FRACTIONS = (0, 25, 50, 75)
 P_FLOOR = 1e-6
@@ -74,7 +74,7 @@ class Found(Struct, frozen=True):
 
 def find_trips(person: str, fixes: Iterable[Fix]) -> Found:
     """Walk a history once and collect what is to be predicted."""
-    life = Life(person)
+    life = Life(person, foretells=False)
     legs: list[Truth] = []
     whole: list[Truth] = []
     unrecorded = 0
@@ -157,22 +157,28 @@ class Peers:
     def __init__(self, life: Life) -> None:
         self._life = life
         self._leaving: Leaving | None = None
-        self._went: list[Went] = []
+        self._past = WentBefore()
+        self._gone: list[
+            tuple[int, int]
+        ] = []  # places that are no more, and what they became a part of
 
     def named(self) -> dict[str, int | None]:
         """The place each baseline names for the leg that has begun; all None before the first stay."""
         if self._leaving is None:
             return dict.fromkeys(NAMES, None)
         places = self._life.state.places
-        if any(place.blank for place in places):
-            self._went = [_today(went, places) for went in self._went]
-        return baselines(self._leaving, places, self._went)
+        gone = [(place.index, place.into) for place in places if place.blank]
+        if gone != self._gone:
+            self._gone = gone
+            self._past = WentBefore(_today(went, places) for went in self._past.trips)
+        return baselines(self._leaving, places, self._past)
 
     def listen(self, events: Iterable[LifeEvent], fix: Fix) -> None:
         """Take what became certain with a fix."""
         for event in events:
             if isinstance(event, LegEnded) and self._leaving is not None:
-                self._went.append(Went(self._leaving, event.destination))
+                went = Went(self._leaving, event.destination)
+                self._past.add(_today(went, self._life.state.places))
         departure = self._life.state.departure
         if departure is not None and departure.time_s == fix.time_s:
             origin = departure.origin
