@@ -17,7 +17,7 @@ from hearthway.records.localtime import local_day, local_second
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import AnswerKind, Reason
 
-from .memory import DAY_S, Memory, fade
+from .memory import DAY_S, Memory, fade, since
 from .settings import DECIDING_MIN, INTERRUPTION_MIN, GateSettings
 
 STEP_S = 30.0  # the wait that is weighed against speaking now
@@ -25,6 +25,7 @@ RESOLVE_S = 300.0  # e-folding time in which the way driven tells the destinatio
 ACT_S = 60.0  # reading a line, deciding and changing lane: what can be acted on e-folds in a minute
 REFUSAL_HALF_LIFE_S = 7 * DAY_S
 SETTING_OFF_S = 60.0
+DAYS_APART_S = 3 * DAY_S  # two moments of one local day, by whatever clocks, lie less apart
 LOAD_SETTING_OFF, LOAD_UNKNOWN = 0.9, 0.5
 FAST_MPS = 40.0  # 144 km/h: full load by speed alone
 TURNING_MPS2 = 1.5  # full load: a corner at 6 m/s has 1.9, and errors leave less of it sure
@@ -92,7 +93,8 @@ def load_before_turn(seconds: float) -> float:
 def said_today(situation: Situation, memory: Memory) -> int:
     """Suggestions made on this local day so far."""
     today = local_day(situation.time_s, situation.utc_offset_s)
-    return sum(n.day == today and n.time_s <= situation.time_s for n in memory.said)
+    lately = since(memory.said, situation.time_s - DAYS_APART_S)
+    return sum(n.day == today and n.time_s <= situation.time_s for n in lately)
 
 
 def refusals(situation: Situation, memory: Memory) -> float:

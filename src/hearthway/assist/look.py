@@ -11,7 +11,7 @@ from hearthway.records.suggestion import AnswerKind, Silence
 from hearthway.records.venue import Wait
 
 from . import gate
-from .memory import first_kind
+from .memory import first_kind, since
 from .settings import ONE_AT_A_TIME_S
 from .shape import Aim, AnyNeed, Offer, Saying, Scene, Unfit
 from .silences import silence
@@ -56,7 +56,8 @@ class Look:
         """Why nothing at all may be said, whatever the need."""
         situation = self.scene.situation
         quieting = {AnswerKind.NOT_NOW: "not-now", AnswerKind.DISMISS: "dismissed"}
-        for note in reversed(self.scene.memory.answers):
+        lately = since(self.scene.memory.answers, situation.time_s - self.settings.not_now_s)
+        for note in reversed(lately):
             recent = 0 <= situation.time_s - note.time_s < self.settings.not_now_s
             if recent and note.kind in quieting:
                 return silence(situation, quieting[note.kind])
@@ -118,7 +119,9 @@ class Look:
         situation = self.scene.situation
         start_s = situation.trip_start_s
         repeat_s = self.settings.repeat_s if need.repeat_s is None else need.repeat_s
-        for note in self.scene.memory.said:
+        first_s = situation.time_s - max(repeat_s, ONE_AT_A_TIME_S)
+        first_s = first_s if start_s is None else min(first_s, start_s)
+        for note in since(self.scene.memory.said, first_s):
             age_s = situation.time_s - note.time_s
             this_trip = start_s is not None and start_s <= note.time_s <= situation.time_s
             same = note.need == word.topic and note.about == word.about

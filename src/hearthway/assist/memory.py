@@ -7,7 +7,8 @@ learned after forgetting equals, byte for byte, what is learned without the forg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -88,10 +89,16 @@ class Answered(Struct, frozen=True, kw_only=True):
 
 
 _N = TypeVar("_N")  # Meal, Said or Answered
+_W = TypeVar("_W")
 
 
 def _key(note: Any) -> tuple[float, bytes]:
     return note.time_s, codec.pack(note)
+
+
+def _time_s(note: Any) -> float:
+    time_s: float = note.time_s
+    return time_s
 
 
 def with_note(notes: tuple[_N, ...], note: _N) -> tuple[_N, ...]:
@@ -101,6 +108,11 @@ def with_note(notes: tuple[_N, ...], note: _N) -> tuple[_N, ...]:
     if not notes or _key(notes[-1]) < _key(note):  # the usual case: it happened last
         return (*notes, note)[-KEEP:]
     return tuple(sorted((*notes, note), key=_key)[-KEEP:])
+
+
+def since(notes: Sequence[_N], time_s: float) -> Sequence[_N]:
+    """Those from then on, of notes in order of time: what was lately is not looked for in years."""
+    return notes[bisect_left(notes, time_s, key=_time_s) :]
 
 
 _NEED, _KIND = "need:", "kind:"
@@ -166,12 +178,15 @@ class Memory(Struct, frozen=True, kw_only=True, dict=True):
     def meals_out(self, now_s: float, living: Sequence[tuple[float, float]]) -> list[Meal]:
         """Meals that were over by `now_s`, without those at the points lived at: who lives above a
         restaurant is not dining out every evening."""
-        return [
-            meal
-            for meal in self.meals
-            if meal.end_s <= now_s
-            and all(distance_m(meal.lat, meal.lon, *point) > LIVING_M for point in living)
-        ]
+
+        def away() -> list[Meal]:
+            return [
+                meal
+                for meal in self.meals
+                if all(distance_m(meal.lat, meal.lon, *point) > LIVING_M for point in living)
+            ]
+
+        return [meal for meal in self.once("away", tuple(living), away) if meal.end_s <= now_s]
 
     def shown(self, suggestion_id: str) -> tuple[str, ...]:
         """The POIs of a suggestion that was made."""
@@ -182,7 +197,23 @@ class Memory(Struct, frozen=True, kw_only=True, dict=True):
 
     def said_about(self) -> dict[str, float]:
         """When something was first said about each one thing (Unix seconds)."""
+        return self._said_about
+
+    @cached_property
+    def _said_about(self) -> dict[str, float]:
         return {note.about: note.time_s for note in reversed(self.said) if note.about}
+
+    def once(self, what: str, asked: object, work: Callable[[], _W]) -> _W:
+        """What `work` makes of these notes: worked out once, until `what` is asked of anything that differs from `asked`."""
+        known = self._worked.get(what)
+        if known is None or known[0] != asked:
+            self._worked[what] = known = asked, work()
+        made: _W = known[1]
+        return made
+
+    @cached_property
+    def _worked(self) -> dict[str, tuple[object, Any]]:
+        return {}
 
     def unwanted(self) -> frozenset[str]:
         """POIs never to be shown again; a "never here" without a POI means the first one shown."""

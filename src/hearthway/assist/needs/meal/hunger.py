@@ -17,7 +17,7 @@ from msgspec import Struct
 from hearthway.assist.memory import Meal
 from hearthway.assist.settings import GateSettings
 from hearthway.records.count import count_of
-from hearthway.records.geo import distance_m
+from hearthway.records.geo import METRES_PER_DEGREE, distance_m
 from hearthway.records.life import Place, Routine
 from hearthway.records.localtime import local_day, local_second
 from hearthway.records.situation import Destination, Situation
@@ -38,6 +38,9 @@ PRIOR_ARRIVALS = (
     1.0  # a place is for meals or it is not: one arrival tells more than the other places do
 )
 MIN_APPETITE = 0.25
+REACH_DEG = (
+    1.01 * PLACE_REACH_M / METRES_PER_DEGREE
+)  # of latitude: what lies farther off is out of reach
 SAME_S = 1.0  # two ends of a stay nearer than this are one
 
 
@@ -130,7 +133,8 @@ def meals_by_place(places: Sequence[Place], meals: Sequence[Meal]) -> dict[str, 
     """
     reached = []
     for at, meal in enumerate(meals):
-        away = sorted((distance_m(meal.lat, meal.lon, p.lat, p.lon), p.place_id) for p in places)
+        near = (p for p in places if abs(p.lat - meal.lat) <= REACH_DEG)  # no other is in reach
+        away = sorted((distance_m(meal.lat, meal.lon, p.lat, p.lon), p.place_id) for p in near)
         within = [place_id for metres, place_id in away if metres <= PLACE_REACH_M]
         if within:
             reached.append((away[0][0], at, within))

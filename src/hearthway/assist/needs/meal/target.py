@@ -82,7 +82,8 @@ def find_target(
     known = {d.place.place_id: d.place for d in situation.destinations}
     known |= {p.place_id: p for p in (home, situation.origin) if p is not None}
     places = list(known.values())
-    meals = meals_by_place(places, out)
+    stand = sorted((p.place_id, p.lat, p.lon, p.visits) for p in places)
+    meals = memory.once("by place", (stand, out), lambda: meals_by_place(places, out))
 
     def wishes(goal: Destination) -> dict[str, Hunger]:
         place_id = goal.place.place_id
