@@ -10,6 +10,8 @@ from collections.abc import Callable
 import pytest
 from tests.context.counted import Counted
 
+from hearthway.context import agenda
+from hearthway.context.flat import gap_m
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace
 from hearthway.context.prior import HEEDED_DAYS, MAX_PATHS, PastTrip
@@ -145,3 +147,20 @@ def test_meals_and_their_hours_are_asked_for_anew_once_one_was_learned() -> None
     life.state.places[3].given = "work"
     life._book.changed()
     assert life.situation(NOW_S + 20.0).routines == ()
+
+
+def test_how_far_own_ways_lead_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    done, life = list[int](), _life(400)
+
+    def counted(*points: float) -> float:
+        done.append(1)
+        return gap_m(*points)
+
+    monkeypatch.setattr(agenda, "gap_m", counted)
+    _staying(life, 0)
+    assert len(done) == 6  # three ways there, three back
+    _staying(life, 1)
+    assert len(done) == 6
+    life.state.trips.append(_leg(1, 400))
+    _staying(life, 2)
+    assert len(done) == 12

@@ -13,11 +13,14 @@ from hearthway.context.destination import MAX_TRIPS as KEPT_LEGS
 from hearthway.context.destination import DestinationModel
 from hearthway.context.flat import gap_m
 from hearthway.context.kept import EARLY_S, LATE_S, _gone_to
+from hearthway.context.life import Life
 from hearthway.context.places import NOWHERE, KnownPlace, PlaceBook
 from hearthway.context.prior import PastTrip
 from hearthway.context.remap import renumber
 from hearthway.context.state import LifeState
 from hearthway.records.geo import offset
+from hearthway.records.life import PlaceWord
+from hearthway.records.signals import Fix
 from hearthway.records.situation import OwnTrip
 
 T = TypeVar("T")
@@ -121,3 +124,28 @@ def test_what_was_gone_to_is_the_last_leg_that_ended_about_then(
         at_s += gap_s / 2.0
     fit = [t for t in trips if start_s - EARLY_S <= t.depart_s + t.duration_s <= start_s + LATE_S]
     assert _gone_to(trips, start_s) is (fit[-1] if fit else None)
+
+
+def test_a_life_keeps_it_in_step_while_places_are_joined_and_divided() -> None:
+    """Two doors of one house become one place by themselves, are divided by the owner, and joined again."""
+    life, became = Life("ada"), set[tuple[int, ...]]()
+    home, way = (60.2, 24.9), (60.21, 24.9)
+    doors = [offset(*home, 3_000.0, east_m) for east_m in (-115.0, 115.0)]
+    at = doors * 2 + [offset(*home, 3_000.0, east_m) for east_m in (-45.0, 45.0)] * 4
+    for day, there in enumerate(at + doors * 2):
+        begin_s = 1_709_510_400.0 + day * 86_400.0
+        for minute in range(0, 121, 5):
+            lat, lon = home if minute < 60 else way if minute == 60 else there
+            life.observe(Fix(time_s=begin_s + minute * 60.0, lat=lat, lon=lon))
+        if day in (12, 14):
+            ends = {"lat": doors[0][0], "lon": doors[0][1]}
+            ends |= {"to_lat": doors[1][0], "to_lon": doors[1][1]}
+            kind = "split" if day == 12 else "merge"
+            life.hear(PlaceWord(time_s=begin_s + 8_000.0, kind=kind, **ends))
+        past, trips = life.model.past, life.trips
+        for place in life.state.places:
+            mine = [trip for trip in trips if trip.destination == place.index]
+            assert _same([*past.to(place.index)], mine)
+        if len(trips) >= 6:
+            became.add(tuple(trip.destination for trip in trips[:6]))
+    assert len(became) > 1  # they were renumbered
