@@ -256,19 +256,37 @@ class _Legs:
     def _counted(
         self, base: Container[int], *, fast: bool
     ) -> tuple[list[float], list[float], list[dict[int, float]]]:
-        seen, fresh = [0.0] * LEVELS, [0.0] * LEVELS
         levels: list[dict[int, float]] = [{} for _ in range(LEVELS)]
+        of_all, of_origin, of_late = levels[ALL], levels[ORIGIN], levels[FAST]
+        all_seen = all_fresh = own_seen = own_fresh = late_seen = late_fresh = 0.0
+        origin = self._origin
         each = zip(self.trips, self.days, self.ages, self.lately, strict=True)
-        for trip, days, age, lately in each:
-            late = 0.5 ** (days / FAST_DAYS) if fast else 0.0
-            place, own = trip.destination, age if trip.origin == self._origin else 0.0
-            for level, weight in ((ALL, age), (ORIGIN, own), (FAST, late)):
-                if weight > 0.0:
-                    seen[level] += weight * lately
-                    fresh[level] += weight * lately * trip.new
-                    if place in base:
-                        levels[level][place] = levels[level].get(place, 0.0) + weight
-        return seen, fresh, levels
+        for (
+            trip,
+            days,
+            age,
+            lately,
+        ) in each:
+            place, weight = trip.destination, age * lately
+            known, same, fresh = place in base, trip.origin == origin, weight * trip.new
+            all_seen += weight
+            all_fresh += fresh
+            if known:
+                of_all[place] = of_all.get(place, 0.0) + age
+            if same:
+                own_seen += weight
+                own_fresh += fresh
+                if known:
+                    of_origin[place] = of_origin.get(place, 0.0) + age
+            if fast:
+                late = 0.5 ** (days / FAST_DAYS)
+                late_seen += late * lately
+                late_fresh += late * lately * trip.new
+                if known:
+                    of_late[place] = of_late.get(place, 0.0) + late
+        seen = [all_seen, own_seen, 0.0, 0.0, late_seen]
+        fresh_by = [all_fresh, own_fresh, 0.0, 0.0, late_fresh]
+        return seen, fresh_by, levels
 
 
 class _Ballot:
