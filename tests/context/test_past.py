@@ -138,10 +138,15 @@ def test_a_life_keeps_it_in_step_while_places_are_joined_and_divided() -> None:
             lat, lon = home if minute < 60 else way if minute == 60 else there
             life.observe(Fix(time_s=begin_s + minute * 60.0, lat=lat, lon=lon))
         if day in (12, 14):
-            ends = {"lat": doors[0][0], "lon": doors[0][1]}
-            ends |= {"to_lat": doors[1][0], "to_lon": doors[1][1]}
-            kind = "split" if day == 12 else "merge"
-            life.hear(PlaceWord(time_s=begin_s + 8_000.0, kind=kind, **ends))
+            said = PlaceWord(
+                kind="split" if day == 12 else "merge",
+                time_s=begin_s + 8_000.0,
+                lat=doors[0][0],
+                lon=doors[0][1],
+                to_lat=doors[1][0],
+                to_lon=doors[1][1],
+            )
+            life.hear(said)
         past, trips = life.model.past, life.trips
         for place in life.state.places:
             mine = [trip for trip in trips if trip.destination == place.index]
