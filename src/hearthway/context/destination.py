@@ -380,17 +380,21 @@ class DestinationModel:
         value: dict[int, float] = {}
         taken: dict[int, float] = {}
         most: dict[int, float] = {}
+
+        def told(share: float) -> tuple[float, float]:
+            part = (share - tune.taken_from) / (tune.taken_to - tune.taken_from)
+            gain = exp(ramp * tune.follow_gain * (share - tune.follow_pivot))
+            return gain, min(1.0, max(0.0, part))
+
+        elsewhere = told(0.0)  # most legs took none of these streets
         for at in range(max(0, len(self.trips) - MAX_PATHS), len(self.trips)):
             trip = self.trips[at]
             if not trip.path or trip.destination not in prior.places:
                 continue
-            place, vote, share = trip.destination, prior.votes[at], follower.share(at)
-            part = (share - tune.taken_from) / (tune.taken_to - tune.taken_from)
-            part = min(1.0, max(0.0, part))
+            place, vote = trip.destination, prior.votes[at]
+            gain, part = told(follower.share(at)) if at in follower.shared_m else elsewhere
             weight[place] = weight.get(place, 0.0) + vote
-            value[place] = value.get(place, 0.0) + vote * exp(
-                ramp * tune.follow_gain * (share - tune.follow_pivot)
-            )
+            value[place] = value.get(place, 0.0) + vote * gain
             taken[place] = taken.get(place, 0.0) + vote * part
             most[place] = max(most.get(place, 0.0), part)
         best = max(most.values(), default=0.0) or 1.0
