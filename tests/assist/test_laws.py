@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hearthway.assist.memory import Answered
 from hearthway.assist.needs.meal.rank import option_of
+from hearthway.assist.needs.meal.settings import EATEN_OFTEN
 from hearthway.assist.needs.meal.taste import taste_of
 from hearthway.assist.options import utility_of
 from hearthway.assist.settings import GateSettings
@@ -54,16 +55,22 @@ def test_more_wait_never_ranks_higher(
 
 @few
 @given(meals=meals, hours=hours)
-def test_closed_at_arrival_is_never_shown_and_unknown_comes_last(
+def test_closed_at_arrival_is_never_shown_and_what_may_be_closed_comes_last(
     world: Any, meals: dict[str, int], hours: dict[str, OpenState]
 ) -> None:
     result = world.assistant(pois=world.town(world.pois, hours)).consider(
         world.drive(), world.dining(meals)
     )
     if isinstance(result, Suggestion):
-        states = [o.opening.state for o in result.options]
-        assert OpenState.CLOSED not in states
-        assert states == sorted(states, key=lambda s: s is OpenState.UNKNOWN)
+        assert OpenState.CLOSED not in [o.opening.state for o in result.options]
+        eaten = {o.poi.osm_id: meals.get(o.poi.osm_id, 0) for o in result.options}
+        last = [
+            o.opening.state is OpenState.UNKNOWN and eaten[o.poi.osm_id] < EATEN_OFTEN
+            for o in result.options
+        ]
+        assert last == sorted(last)
+        rest = [o.utility for o, behind in zip(result.options, last, strict=True) if not behind]
+        assert rest == sorted(rest, reverse=True)
         assert all(o.poi.name for o in result.options)
         assert len(result.options) <= 3
 

@@ -11,6 +11,7 @@ import pytest
 
 from hearthway.assist.explain import p_needed, why
 from hearthway.assist.moment import plain, render
+from hearthway.assist.needs.meal.settings import EATEN_OFTEN
 from hearthway.assist.settings import LEAST_P, Dial
 from hearthway.records import codec
 from hearthway.records.poi import OpenState
@@ -114,7 +115,8 @@ def test_what_is_not_known_reads_unknown(world: Any) -> None:
     text = "\n".join(render(result))
     assert "heading to your regular place 1.4 km ahead (p 0.81 of 214 places)" in text
     assert "battery unknown" in text
-    assert "wait unknown · hours unknown (node/4)" in text
+    often = "hours unknown, you ate here 25 times at this hour"
+    assert f"wait unknown · {often} (node/4)" in text
     battery = msgspec.structs.replace(world.drive().battery, at_home_pct=None)
     result = world.assistant().consider(world.drive(battery=battery), world.dining({"node/1": 20}))
     assert isinstance(result, Suggestion)
@@ -140,6 +142,33 @@ def test_names_from_the_map_cannot_break_the_lines(world: Any) -> None:
     assert len(plain(evil)) <= 40
 
 
+@pytest.mark.parametrize("meals", [EATEN_OFTEN, EATEN_OFTEN - 1])
+def test_the_usual_place_without_hours_is_not_behind_a_stranger_that_is_open(
+    world: Any, meals: int
+) -> None:
+    """The control: fewer meals at this hour do not stand for its hours, and it comes last, as any other without."""
+    hours = {**world.hours, "node/1": OpenState.UNKNOWN}
+    eaten = {"node/1": meals, "node/2": 20 - meals}
+    result = world.assistant(pois=world.town(world.pois, hours)).consider(
+        world.drive(), world.dining(eaten)
+    )
+    assert isinstance(result, Suggestion)
+    own = next(o for o in result.options if o.poi.osm_id == "node/1")
+    assert own.opening.state is OpenState.UNKNOWN
+    line = next(line for line in result.lines if "(node/1)" in line)
+    often = f"hours unknown, you ate here {meals} times at this hour" in line
+    strangers = [o for o in result.options if o.poi.osm_id not in eaten]
+    assert any(o.opening.state is OpenState.OPEN for o in strangers)
+    if meals == EATEN_OFTEN:
+        assert often
+        assert all(result.options.index(own) < result.options.index(o) for o in strangers)
+        assert "hours unknown last" not in result.lines[0]
+    else:
+        assert not often
+        assert result.options[-1] is own
+        assert "hours unknown last" in result.lines[0]
+
+
 def test_unknown_hours_alone_can_carry_a_moment_and_say_so(world: Any) -> None:
     """A map where hardly anybody tags hours: own visits and the prior carry it."""
     town = world.town(world.pois, {})
@@ -147,7 +176,7 @@ def test_unknown_hours_alone_can_carry_a_moment_and_say_so(world: Any) -> None:
     assert isinstance(result, Suggestion)
     assert "0 known to be open; hours unknown:" in result.lines[0]
     assert all(o.opening.state is OpenState.UNKNOWN for o in result.options)
-    assert all("hours unknown (node/" in line for line in result.lines if "wait" in line)
+    assert all("hours unknown" in line for line in result.lines if "wait" in line)
     own = next(o for o in result.options if o.poi.osm_id == "node/1")
     other = next(o for o in result.options if o.poi.osm_id != "node/1")
 

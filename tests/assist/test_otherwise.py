@@ -15,6 +15,7 @@ from hearthway.assist.engine import Assistant, Proposal
 from hearthway.assist.explain import p_needed, why
 from hearthway.assist.memory import Memory
 from hearthway.assist.needs.meal import rank
+from hearthway.assist.needs.meal.settings import EATEN_OFTEN
 from hearthway.assist.otherwise import below
 from hearthway.assist.ranker import Ranker
 from hearthway.records.poi import OpenState
@@ -130,7 +131,7 @@ def carry_out(case: Case, said: Suggestion, line: str) -> str:
         minutes = {shown(said, match[1]).poi.osm_id: 20.0}
         after = case.said(minutes=minutes)
         if isinstance(after, Suggestion):
-            assert after.options[0].opening.state is OpenState.OPEN, line
+            assert not after.options[0].comes_last, line
         return "whatever"
     if match := NO_ONE.fullmatch(line):
         lead, rival = shown(said, match[1]), shown(said, match[2])
@@ -209,12 +210,13 @@ def test_what_others_rather_take_is_named_where_it_decides(world: Any) -> None:
 
 
 def favourite_without_hours(world: Any) -> Case:
-    """Twelve dinners at the place that keeps no hours, and two at another."""
+    """Four dinners at the place that keeps no hours, one fewer than would stand for them, and long waits at the others."""
     hours = {"node/1": OpenState.OPEN, "node/2": OpenState.OPEN, "node/4": OpenState.UNKNOWN}
-    return Case(world, {"node/2": 3, "node/4": 20}, hours, {"node/2": 2})
+    eaten = {"node/1": 8, "node/2": 8, "node/4": EATEN_OFTEN - 1}
+    return Case(world, eaten, hours, {"node/1": 30, "node/2": 25})
 
 
-def test_the_favourite_without_hours_stands_behind_and_is_said_to(world: Any) -> None:
+def test_a_favourite_of_few_meals_without_hours_stands_behind_and_is_said_to(world: Any) -> None:
     case = favourite_without_hours(world)
     said = case.said()
     assert isinstance(said, Suggestion)

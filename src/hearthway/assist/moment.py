@@ -144,9 +144,19 @@ def columns(options: Sequence[Option], facts: Sequence[str]) -> list[str]:
     wide, far = max(map(len, names), default=0), max(map(len, ways), default=0)
     lines = []
     for option, name, way, fact in zip(options, names, ways, facts, strict=True):
-        hours = " · hours unknown" if option.opening.state is OpenState.UNKNOWN else ""
+        hours = hours_unknown(option)
+        hours = f" · {hours}" if hours else ""
         lines.append(f"{name:<{wide}}  {way:<{far}} · {fact}{hours} ({option.poi.osm_id})")
     return lines
+
+
+def hours_unknown(option: Option) -> str:
+    """That its hours are unknown, and where own meals stand for them how many; empty where they are known."""
+    if option.opening.state is not OpenState.UNKNOWN:
+        return ""
+    if option.eaten_then is UNSET:
+        return "hours unknown"
+    return f"hours unknown, you ate here {count_of(option.eaten_then, 'time')} at this hour"
 
 
 BATTERY_FRESH_S = 900.0  # as the catalogue has it for the state of charge

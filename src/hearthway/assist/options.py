@@ -1,4 +1,4 @@
-"""Options of any need: their worth is the sum of their reasons, and those known to be open come first."""
+"""Options of any need: their worth is the sum of their reasons, and those that may be closed come last."""
 
 from __future__ import annotations
 
@@ -22,18 +22,22 @@ def utility_of(reasons: Sequence[Reason]) -> float:
 
 
 def best(options: Sequence[Option], count: int) -> tuple[Option, ...]:
-    """The `count` best by utility, those known to be open before those whose hours are unknown.
+    """The `count` best by utility, those that may be closed behind the others.
+
+    May be closed: hours unknown, and not eaten at often at this hour.
 
     Where any is known to be open, one such is among them, even if the person's favourites keep no hours.
     """
     ranked = sorted(options, key=lambda o: (-o.utility, o.poi.osm_id))
-    top = ranked[:count]
+    top = sorted(ranked[:count], key=_shown_at)
     known = next((o for o in ranked if o.opening.state is OpenState.OPEN), None)
     if known is not None and top and known not in top:
         top[-1] = known
-    return tuple(
-        sorted(top, key=lambda o: (o.opening.state is OpenState.UNKNOWN, -o.utility, o.poi.osm_id))
-    )
+    return tuple(sorted(top, key=_shown_at))
+
+
+def _shown_at(option: Option) -> tuple[bool, float, str]:
+    return option.comes_last, -option.utility, option.poi.osm_id
 
 
 def worth_of(options: Sequence[Option]) -> tuple[float, str]:

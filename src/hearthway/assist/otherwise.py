@@ -31,11 +31,16 @@ def otherwise(suggestion: Suggestion, needed: float | None, useful: str) -> list
     if len(options) > 1:
         first = options[0]
         # Of those that stand before or behind by nothing but their minutes the next one is the best.
-        rival = next((o for o in options[1:] if _unknown(o) is _unknown(first)), None)
+        rival = next((o for o in options[1:] if o.comes_last is first.comes_last), None)
         lines += _known_open(options)
         if rival is None:
+            known = (
+                "where you have eaten often at this hour"
+                if first.opening.state is OpenState.UNKNOWN
+                else "what is known to be open"
+            )
             lines.append(
-                f"Whatever the wait at {called(first.poi)}, what has unknown hours stays behind what is known to be open."
+                f"Whatever the wait at {called(first.poi)}, what has unknown hours stays behind {known}."
             )
         else:
             lines += _alike(first, rival)
@@ -48,10 +53,6 @@ def otherwise(suggestion: Suggestion, needed: float | None, useful: str) -> list
     return lines
 
 
-def _unknown(option: Option) -> bool:
-    return option.opening.state is OpenState.UNKNOWN
-
-
 def _weights(option: Option) -> dict[str, float]:
     return {r.feature: r.weight for r in option.reasons}
 
@@ -59,11 +60,11 @@ def _weights(option: Option) -> dict[str, float]:
 def _known_open(options: Sequence[Option]) -> list[str]:
     """Of which options only the unknown hours stand before their being first."""
     first = options[0]
-    lead = float("-inf") if _unknown(first) else first.utility
+    lead = float("-inf") if first.comes_last else first.utility
     return [
         f"Were {called(o.poi)} known to be open well beyond your coming, it would come first: its hours unknown put it behind."
         for o in options[1:]
-        if _unknown(o) and o.utility - _weights(o).get("open", 0.0) > lead
+        if o.comes_last and o.utility - _weights(o).get("open", 0.0) > lead
     ]
 
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 from msgspec import UNSET, Struct, UnsetType
 
-from .poi import Opening, Poi
+from .poi import Opening, OpenState, Poi
 from .situation import Situation
 from .venue import Wait
 
@@ -30,6 +30,13 @@ class Option(Struct, frozen=True, kw_only=True):
     walk_m: float  # on foot from the destination
     wait: Wait
     reasons: tuple[Reason, ...] = ()
+    # Hours unknown, but so many own meals there at this hour that it is as good as known to be open; else unset.
+    eaten_then: int | UnsetType = UNSET
+
+    @property
+    def comes_last(self) -> bool:
+        """Does it stand behind what is known to be open?"""
+        return self.opening.state is OpenState.UNKNOWN and self.eaten_then is UNSET
 
 
 class Suggestion(Struct, frozen=True, kw_only=True):

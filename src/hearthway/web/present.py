@@ -14,6 +14,7 @@ from hearthway.assist.moment import (
     ago,
     called,
     home_words,
+    hours_unknown,
     plain,
     position_age_s,
     reach,
@@ -225,7 +226,7 @@ def _option(option: Option, number: int, offset_s: int) -> View:
 def _opening(option: Option, offset_s: int) -> View:
     state, until_s = option.opening.state, option.opening.until_s
     if state is OpenState.UNKNOWN:
-        return {"kind": "unknown", "words": "hours unknown"}
+        return {"kind": "unknown", "words": hours_unknown(option)}
     if state is OpenState.CLOSED:
         return {"kind": "closed", "words": "closed when you arrive"}
     if until_s is None:

@@ -175,7 +175,8 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
     sort = sort_of(hunger.name)
     if sort.less_min:
         worth_words += f", less {sort.less_min:.0f} min: nobody searches as long for {sort.had}"
-    unknown = sum(o.opening.state is OpenState.UNKNOWN for o in options)
+    shown_open = sum(o.opening.state is OpenState.OPEN for o in options)
+    last = sum(o.comes_last for o in options)
     return Saying(
         headline=moment.headline(
             scene.situation,
@@ -186,7 +187,7 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
             shared=len(target.area) > 1,
         ),
         lines=(
-            routine_line(hunger, offer.known_open, len(options) - unknown, unknown),
+            routine_line(hunger, offer.known_open, shown_open, last),
             *moment.option_lines(options),
             moment.battery_line(scene.situation.battery),
         ),

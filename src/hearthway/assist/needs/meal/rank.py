@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import log2
 
+from msgspec import UNSET
+
 from hearthway.assist.moment import wait_minutes
 from hearthway.assist.options import utility_of
 from hearthway.assist.ranker import MOST, OTHERS
@@ -14,7 +16,13 @@ from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
 from .candidates import Candidate
-from .settings import CLOSED_DOOR_MIN, LAST_ORDERS_MIN, LAST_ORDERS_S, UNKNOWN_WAIT_MIN
+from .settings import (
+    CLOSED_DOOR_MIN,
+    EATEN_OFTEN,
+    LAST_ORDERS_MIN,
+    LAST_ORDERS_S,
+    UNKNOWN_WAIT_MIN,
+)
 from .taste import Taste
 
 FAMILIAR_MIN, FAMILIAR_MAX_MIN = 3.0, 12.0  # each doubling of own visits is worth this walk
@@ -102,4 +110,10 @@ def option_of(candidate: Candidate, wait: Wait, taste: Taste) -> Option:
         walk_m=candidate.walk_m,
         wait=wait,
         reasons=reasons,
+        eaten_then=candidate.visits_then if _as_good_as_open(candidate) else UNSET,
     )
+
+
+def _as_good_as_open(candidate: Candidate) -> bool:
+    """Hours unknown, and own meals there at this hour stand for them."""
+    return candidate.opening.state is OpenState.UNKNOWN and candidate.visits_then >= EATEN_OFTEN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 UNKNOWN_WAIT_MIN = 10.0  # an unknown wait is charged as this one, and shown as unknown
 CLOSED_DOOR_MIN = 20.0  # standing before a closed door: walk back, choose again
+EATEN_OFTEN = 5  # so many own meals at this hour, as many as make a routine, tell that a table is open then as its hours would
 LAST_ORDERS_S = 45 * 60.0  # a kitchen that closes sooner than this after arrival is half a meal
 LAST_ORDERS_MIN = 10.0
 PLACE_REACH_M = 500.0  # a meal this near a place was eaten "at" that place

@@ -9,8 +9,11 @@ from .hunger import Hunger
 from .sorts import COFFEE
 
 
-def routine_line(hunger: Hunger, known_open: int, shown_open: int, unknown: int) -> str:
-    """When this meal is for this person, how many are known to be open, and what is shown of them."""
+def routine_line(hunger: Hunger, known_open: int, shown_open: int, last: int) -> str:
+    """When this meal is for this person, how many are known to be open, and what is shown of them.
+
+    `last`: how many of those shown may be closed.
+    """
     routine = hunger.routine
     unit = "evening" if hunger.name == "dinner" else "day"
     days = count_of(routine.days, unit)
@@ -19,7 +22,7 @@ def routine_line(hunger: Hunger, known_open: int, shown_open: int, unknown: int)
         opened = f"{known_open} open when you arrive"
         if known_open > shown_open:
             opened += f", {shown_open} shown"
-        if unknown:
+        if last:
             opened += ", hours unknown last"
     else:
         opened = "0 known to be open; hours unknown"
