@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hearthway.assist.memory import Answered
 from hearthway.assist.needs.meal.rank import option_of
 from hearthway.assist.needs.meal.settings import EATEN_OFTEN
-from hearthway.assist.needs.meal.taste import taste_of
 from hearthway.assist.options import utility_of
 from hearthway.assist.settings import GateSettings
+from hearthway.assist.taste import taste_of
 from hearthway.learn.outcome import learn_said
 from hearthway.records.localtime import local_day
 from hearthway.records.poi import OpenState

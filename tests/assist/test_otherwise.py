@@ -18,6 +18,7 @@ from hearthway.assist.needs.meal import rank
 from hearthway.assist.needs.meal.settings import EATEN_OFTEN
 from hearthway.assist.otherwise import below
 from hearthway.assist.ranker import Ranker
+from hearthway.records.company import Companion, TasteTold
 from hearthway.records.poi import OpenState
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Option, Reason, Silence, Suggestion
@@ -50,6 +51,7 @@ class Case:
         hours: dict[str, OpenState],
         minutes: dict[str, float | None],
         asked: Ranker | None = None,
+        company: tuple[Companion, ...] = (),
     ) -> None:
         self.world, self.memory, self.hours, self.minutes = (
             world,
@@ -58,6 +60,7 @@ class Case:
             minutes,
         )
         self.ranker = asked
+        self.company = company
 
     def said(self, *, p: float = 1.0, **changes: Any) -> Suggestion | Silence:
         """The engine's word, and where it says none at once its reason; `p`: of the destinations, times so much."""
@@ -70,6 +73,7 @@ class Case:
         asked: Assistant = self.world.assistant(
             pois=self.world.town(self.world.pois, hours), ranker=self.ranker
         )
+        asked.company = self.company
         memory: Memory = self.memory
         found = asked.propose(drive, memory)
         return asked.decide(found, told, memory) if isinstance(found, Proposal) else found
@@ -92,8 +96,8 @@ def alike(case: Case, lead: Option, rival: Option, feature: str) -> Suggestion |
     weight = next((r.weight for r in lead.reasons if r.feature == feature), 0.0)
     real = rank.reasons_of
 
-    def reasons(candidate: Any, wait: Any, taste: Any) -> tuple[Reason, ...]:
-        found = real(candidate, wait, taste)
+    def reasons(candidate: Any, wait: Any, taste: Any, company: Any = ()) -> tuple[Reason, ...]:
+        found = real(candidate, wait, taste, company)
         if candidate.poi.osm_id != rival.poi.osm_id:
             return found
         others = (r for r in found if r.feature != feature)
@@ -193,6 +197,42 @@ def test_and_so_is_every_one_where_others_answers_rank(
     case = Case(world, eaten, hours, minutes, asked)
     said = case.said()
     if isinstance(said, Suggestion):
+        for line in changes(said):
+            carry_out(case, said, line)
+
+
+likings = st.lists(
+    st.builds(
+        TasteTold,
+        called=st.sampled_from(("Sam", "Kim", "")),
+        meals=st.floats(0.0, 20.0),
+        cuisines=st.dictionaries(
+            st.sampled_from(("finnish", "italian", "thai", "burger")), st.floats(0.0, 1.0)
+        ).map(lambda found: tuple(found.items())),
+        kinds=st.dictionaries(
+            st.sampled_from(("restaurant", "fast_food")), st.floats(0.0, 1.0)
+        ).map(lambda found: tuple(found.items())),
+    ),
+    min_size=1,
+    max_size=3,
+).map(lambda found: tuple(Companion(person=f"p{n}", taste=t) for n, t in enumerate(found)))
+
+
+@some
+@given(eaten=meals, hours=opened, minutes=waits, company=likings)
+def test_and_so_is_every_one_with_others_in_the_car(
+    world: Any,
+    eaten: dict[str, int],
+    hours: dict[str, OpenState],
+    minutes: dict[str, float | None],
+    company: tuple[Companion, ...],
+) -> None:
+    case = Case(world, eaten, hours, minutes, company=company)
+    said = case.said()
+    if isinstance(said, Suggestion):
+        for option in said.options:
+            words = [r.words for r in option.reasons]
+            assert len(words) == len(set(words)), "each sentence names one reason"
         for line in changes(said):
             carry_out(case, said, line)
 

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from hearthway.assist.engine import Proposal
 from hearthway.assist.memory import Memory
 from hearthway.assist.needs.meal.candidates import find
-from hearthway.assist.needs.meal.taste import taste_of
 from hearthway.assist.settings import GateSettings
+from hearthway.assist.taste import taste_of
 from hearthway.assist.way import eta_s, from_stop, via_to
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.poi import Poi, Route

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from hearthway.assist import gate
 from hearthway.assist.memory import KEEP, Answered, Memory, Said, with_note
-from hearthway.assist.needs.meal.taste import taste_of
 from hearthway.assist.settings import GateSettings
+from hearthway.assist.taste import taste_of
 from hearthway.learn.outcome import Event, learn_answer, learn_said, learn_visit, relearn
 from hearthway.records.errors import WireError
 from hearthway.records.poi import Opening, OpenState, Poi

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.records import codec
+from hearthway.records.company import Companion
 from hearthway.records.life import Place
 from hearthway.records.poi import PoiIndex, RoadGraph
 from hearthway.records.situation import Situation
@@ -48,7 +49,7 @@ def _by_calendar(situation: Situation) -> bool:
 
 
 class Assistant:
-    """Decides for one person whether to speak, and what to say. Holds no state between calls; another `ranker` may be set."""
+    """Decides for one person whether to speak, and what to say. Holds no state between calls; another `ranker` may be set, and other `company`."""
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class Assistant:
         self._synthetic = synthetic
         self._because = because
         self.ranker = ranker
+        self.company: tuple[Companion, ...] = ()
         self._needs = tuple(needs.found() if among is None else among)
         if not self._needs:
             raise ValueError("An assistant asks at least one need: `among` is empty.")
@@ -158,6 +160,7 @@ class Assistant:
             roads=self._roads,
             name_of=self._name_of,
             ranker=self.ranker,
+            company=self.company,
         )
 
     def _look(self, situation: Situation, memory: Memory) -> Look:

@@ -131,6 +131,11 @@ def _data(suggestion: Suggestion) -> list[str]:
         f"{e.key} from {e.source or 'unknown'}, {ago(e.age_s)}"
         for e in sorted(situation.evidence, key=lambda e: (e.key, e.source))
     ]
+    lines += [
+        f"{plain(one.called) or one.person[:8]} is with you: told by {one.source} "
+        f"by rule {one.rule} and consent {one.consent}"
+        for one in (() if situation.aboard is UNSET else situation.aboard)
+    ]
     routine = next((r for r in situation.routines if r.name == suggestion.need), None)
     if routine is not None:
         lines.append(

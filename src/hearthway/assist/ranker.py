@@ -16,6 +16,7 @@ from hearthway.records.errors import StudentError
 from hearthway.records.localtime import local_second
 from hearthway.records.situation import Situation
 
+from .company import called_by_ranker
 from .memory import DAY_S, Meal
 
 if TYPE_CHECKING:
@@ -132,13 +133,14 @@ def moments(
     """This moment for each of these kinds of POI that the survey knows; `meals`: this person's out, `label`: of where one heads."""
     air_c = situation.battery.air_c if situation.battery is not None else None
     hour = local_second(situation.time_s, situation.utc_offset_s) / 3600.0
-    visits = visits_month(meals, situation)
+    visits, company = visits_month(meals, situation), called_by_ranker(situation)
     return {
         kind: Moment(
             sort=SORT_OF[kind],
             visits_month=None if visits is None else visits.get(SORT_OF[kind], 0.0),
             hour=hour,
             goal=label if label in GOALS else "elsewhere",
+            company=company,
             air_c=air_c,
         )
         for kind in sorted(kinds)

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
+from hearthway.records.company import Companion
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.poi import PoiIndex, RoadGraph, Route
@@ -44,6 +45,7 @@ class Scene:
         roads: RoadGraph | None = None,
         name_of: NameOf | None = None,
         ranker: Ranker | None = None,
+        company: Sequence[Companion] = (),
     ) -> None:
         self.situation = situation
         self.memory = memory
@@ -52,6 +54,7 @@ class Scene:
         self.roads = roads
         self.name_of = name_of
         self.ranker = ranker
+        self.company = tuple(company)  # who is in the car with a taste that is known
         self._ways: dict[tuple[float, float], tuple[float, Route]] = {}
 
     @property

@@ -192,6 +192,18 @@ class Thing(Struct, frozen=True, kw_only=True):
     planned: Habit | None = None  # by what the calendar has next
 
 
+class Aboard(Struct, frozen=True, kw_only=True):
+    """Somebody whose phone rides along, and by what that may be known here."""
+
+    person: str
+    kind: str  # what the household lists them as: "adult", "child", "guest"
+    called: str = ""  # their name, where they told it with their taste
+    source: str  # the car
+    age_s: float
+    rule: str  # that lets the car tell it
+    consent: str  # id of what both agreed to
+
+
 class NextPlaces(Struct, frozen=True, kw_only=True):
     """Where somebody who stays will likely go from here, the most probable first, and when he will likely leave."""
 
@@ -230,6 +242,9 @@ class Situation(Struct, frozen=True, kw_only=True):
     things: tuple[Thing, ...] | UnsetType = UNSET  # of the first minutes away from home only
     next_places: NextPlaces | UnsetType = (
         UNSET  # while staying; where one is under way, the bytes are as before
+    )
+    aboard: tuple[Aboard, ...] | UnsetType = (
+        UNSET  # by id; who has no phone, or does not let it be told, is unknown: unset is never "alone"
     )
 
     @property

@@ -8,14 +8,13 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.assist.settings import STREET_FACTOR, WALK_MPS, GateSettings
+from hearthway.assist.taste import Taste
 from hearthway.assist.way import Onward, driven_s, from_stop
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
 from hearthway.records.localtime import local_second
 from hearthway.records.poi import MEAL, Detour, Opening, OpenState, Poi, PoiIndex, RoadGraph, Route
 from hearthway.records.situation import Situation
-
-from .taste import Taste
 
 MAX_VIAS = 20
 MAX_DETOUR_S = 600.0

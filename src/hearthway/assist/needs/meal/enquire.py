@@ -6,19 +6,18 @@ from collections.abc import Mapping
 
 from hearthway.assist.options import best
 from hearthway.assist.shape import Enquiry, Known, Scene, Unfit
+from hearthway.assist.taste import living, taste_of
 from hearthway.records.poi import MEAL, Poi
 from hearthway.records.suggestion import Option
 from hearthway.records.venue import Wait
 
 from .candidates import find
-from .hunger import living
 from .rank import option_of
 from .sorts import COFFEE, COFFEE_OUT
-from .taste import taste_of
 
 
 def enquire(scene: Scene, enquiry: Enquiry) -> Known | Unfit:
-    """The tables around the place, without the closed and the unwanted."""
+    """The tables around the place, without the closed and the unwanted. By the own taste alone: nobody in the car agreed to more than suggestions."""
     place, situation = enquiry.place, scene.situation
     if scene.pois is None or place is None:
         return Unfit(code="needs-a-map")

@@ -25,7 +25,6 @@ from hearthway.records.situation import Destination, Situation
 from .settings import HUNGRY_S, PLACE_REACH_M
 from .sorts import COFFEE, sort_of
 
-LIVED = ("home", "work")
 MEALS = ("breakfast", "lunch", COFFEE, "dinner")
 QUARTERS = 96
 BEFORE_Q, AFTER_Q = 1, 5  # a meal "on arrival" begins from 15 min before to 75 min after
@@ -80,14 +79,6 @@ def believed_share(routine: Routine) -> float:
         return 0.0
     possible = routine.days / min(1.0, routine.share_of_days)
     return (routine.days + 0.5) / (possible + 5.0)
-
-
-def living(situation: Situation) -> tuple[tuple[float, float], ...]:
-    """Where this person lives and works, as far as the situation tells."""
-    points = {(d.place.lat, d.place.lon) for d in situation.destinations if d.place.label in LIVED}
-    if situation.home is not None:
-        points.add((situation.home.lat, situation.home.lon))
-    return tuple(sorted(points))
 
 
 def appetite(

@@ -8,11 +8,13 @@ from functools import cache
 import msgspec
 
 from hearthway.assist import moment
+from hearthway.assist.company import unwanted
 from hearthway.assist.driving import not_driving
 from hearthway.assist.memory import Meal
 from hearthway.assist.options import best, worth_of
 from hearthway.assist.settings import DECIDING_MIN
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
+from hearthway.assist.taste import Taste, living, taste_of
 from hearthway.records.localtime import local_day
 from hearthway.records.poi import OpenState
 from hearthway.records.venue import Wait
@@ -20,16 +22,15 @@ from hearthway.records.venue import Wait
 from .became import became
 from .candidates import PRIOR_KNOWN, PRIOR_OPEN, Candidate, find
 from .enquire import enquire
-from .hunger import MEALS, living, usable, words_of
+from .hunger import MEALS, usable, words_of
 from .others import preferred
-from .rank import BEST_BY_OTHERS_MIN, BEST_OPTION_MIN, option_of
+from .rank import best_option_min, option_of
 from .rhythm import Rhythm, days_of, rhythm_of
 from .settings import AT_TABLE_P
 from .silences import SILENCES
 from .sorts import COFFEE, of_topic, sort_of
 from .table import at_table, tables_of
 from .target import Target, find_target
-from .taste import Taste, taste_of
 from .words import routine_line
 
 
@@ -91,7 +92,7 @@ def aim(scene: Scene) -> MealAim | Unfit:
         topic=target.hunger.name,
         p_useful=min(1.0, target.p_useful),
         p_way=min(1.0, target.p_useful / target.hunger.p),
-        at_most_min=(BEST_OPTION_MIN if scene.ranker is None else BEST_BY_OTHERS_MIN)
+        at_most_min=best_option_min(ranked=scene.ranker is not None, company=len(scene.company))
         - sort_of(target.hunger.name).less_min,
         target=target,
     )
@@ -119,7 +120,7 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
         pois=scene.pois,
         roads=scene.roads,
         taste=taste,
-        unwanted=scene.memory.unwanted(),
+        unwanted=unwanted(scene.memory, scene.company),
         settings=scene.settings,
         kinds=sort.tables,
     )
@@ -142,7 +143,7 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
         rhythm=rhythm,
         lead_s=seconds,
         at_best_min=max(
-            option_of(c, Wait(osm_id=c.poi.osm_id, minutes=0.0), taste).utility
+            option_of(c, Wait(osm_id=c.poi.osm_id, minutes=0.0), taste, scene.company).utility
             for c in found.candidates
         )
         - sort.less_min,
@@ -159,12 +160,14 @@ def propose(scene: Scene, aim: MealAim) -> MealOffer | Unfit:
 
 def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying | Unfit:
     """The best options with their waits, in words."""
-    unwanted = scene.memory.unwanted()
+    never = unwanted(scene.memory, scene.company)
     options = best(
         [
-            option_of(c, waits.get(c.poi.osm_id) or Wait(osm_id=c.poi.osm_id), offer.taste)
+            option_of(
+                c, waits.get(c.poi.osm_id) or Wait(osm_id=c.poi.osm_id), offer.taste, scene.company
+            )
             for c in offer.candidates
-            if c.poi.osm_id not in unwanted
+            if c.poi.osm_id not in never
         ],
         scene.settings.max_options,
     )

@@ -6,9 +6,8 @@ from collections.abc import Collection
 
 from hearthway.assist.ranker import moments
 from hearthway.assist.shape import Scene
+from hearthway.assist.taste import living
 from hearthway.records.life import Place
-
-from .hunger import living
 
 
 def preferred(scene: Scene, place: Place, kinds: Collection[str]) -> dict[str, float]:

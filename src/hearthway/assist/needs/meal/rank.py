@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log2
 
 from msgspec import UNSET
 
-from hearthway.assist.moment import wait_minutes
+from hearthway.assist.company import at_most, likes, names, weight_of_each
+from hearthway.assist.moment import plain, wait_minutes
 from hearthway.assist.options import utility_of
 from hearthway.assist.ranker import MOST, OTHERS
 from hearthway.assist.settings import DECIDING_MIN, WALK_MPS
+from hearthway.assist.taste import Taste
+from hearthway.records.company import Companion
 from hearthway.records.count import count_of
-from hearthway.records.poi import OpenState
+from hearthway.records.poi import OpenState, Poi
 from hearthway.records.suggestion import Option, Reason
 from hearthway.records.venue import Wait
 
@@ -23,7 +27,6 @@ from .settings import (
     LAST_ORDERS_S,
     UNKNOWN_WAIT_MIN,
 )
-from .taste import Taste
 
 FAMILIAR_MIN, FAMILIAR_MAX_MIN = 3.0, 12.0  # each doubling of own visits is worth this walk
 CUISINE_MIN, KIND_MIN = 10.0, 4.0  # a cuisine that is all one eats; the same for the kind of house
@@ -35,8 +38,17 @@ BEST_OPTION_MIN = FAMILIAR_MAX_MIN + CUISINE_MIN + KIND_MIN + VERDICT_MAX_MIN
 BEST_BY_OTHERS_MIN = BEST_OPTION_MIN - KIND_MIN + OTHERS_MIN * MOST  # the same with a ranker
 
 
-def reasons_of(candidate: Candidate, wait: Wait, taste: Taste) -> tuple[Reason, ...]:
-    """Every contribution to this option's utility, the constant ones left out."""
+def best_option_min(*, ranked: bool, company: int) -> float:
+    """No option is worth more with so many passengers whose taste is known, with a ranker or without."""
+    return (BEST_BY_OTHERS_MIN if ranked else BEST_OPTION_MIN) + at_most(
+        company, CUISINE_MIN + KIND_MIN
+    )
+
+
+def reasons_of(
+    candidate: Candidate, wait: Wait, taste: Taste, company: Sequence[Companion] = ()
+) -> tuple[Reason, ...]:
+    """Every contribution to this option's utility, the constant ones left out. `company`: who is in the car with a taste that is known."""
     poi = candidate.poi
     found: list[Reason] = []
 
@@ -95,12 +107,38 @@ def reasons_of(candidate: Candidate, wait: Wait, taste: Taste) -> tuple[Reason, 
         -VERDICT_MAX_MIN, min(VERDICT_MAX_MIN, VERDICT_MIN * taste.verdicts.get(poi.osm_id, 0.0))
     )
     add("answers", verdict, "you took it before" if verdict > 0 else "you turned it down before")
+    for one, name in zip(company, names(company), strict=True):
+        for reason in _liked_by(one, name, poi, weight_of_each(len(company))):
+            add(reason.feature, reason.weight, reason.words)
     return tuple(found)
 
 
-def option_of(candidate: Candidate, wait: Wait, taste: Taste) -> Option:
+def _liked_by(one: Companion, name: str, poi: Poi, weight: float) -> tuple[Reason, Reason]:
+    """What this POI is worth by the taste of somebody in the car, of which `weight` counts."""
+    (cuisine, share), of_kind = likes(one, poi)
+    who, kind = f"{plain(name)}, who is with you,", poi.kind.replace("_", " ")
+    most = max((s for _, s in one.taste.cuisines), default=0.0)
+    much = "most" if dict(one.taste.cuisines).get(cuisine, 0.0) >= most else "as well"
+    often = "most" if dict(one.taste.kinds).get(poi.kind, 0.0) > 0.5 else "some"
+    return (
+        Reason(
+            feature=f"cuisine for {one.person}",
+            weight=weight * CUISINE_MIN * share,
+            words=f"{who} eats {cuisine} {much}",
+        ),
+        Reason(
+            feature=f"kind for {one.person}",
+            weight=weight * KIND_MIN * of_kind,
+            words=f"{kind}: where {who} has {often} meals out",
+        ),
+    )
+
+
+def option_of(
+    candidate: Candidate, wait: Wait, taste: Taste, company: Sequence[Companion] = ()
+) -> Option:
     """The candidate with its wait, its reasons and its utility in minutes."""
-    reasons = reasons_of(candidate, wait, taste)
+    reasons = reasons_of(candidate, wait, taste, company)
     return Option(
         poi=candidate.poi,
         utility=utility_of(reasons),

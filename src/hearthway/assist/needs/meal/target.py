@@ -11,6 +11,7 @@ from msgspec import Struct
 from hearthway.assist.memory import Meal, Memory
 from hearthway.assist.settings import AREA_M, GateSettings
 from hearthway.assist.shape import Unfit
+from hearthway.assist.taste import living
 from hearthway.assist.way import eta_s
 from hearthway.records.geo import distance_m
 from hearthway.records.life import Place
@@ -21,7 +22,6 @@ from .hunger import (
     Hunger,
     appetite,
     hunger_at,
-    living,
     meals_by_place,
     slots_at,
     together,

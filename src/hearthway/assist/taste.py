@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from hearthway.assist.memory import DAY_S, Memory, fade
+from hearthway.records.life import LIVED
 from hearthway.records.poi import Poi
+from hearthway.records.situation import Situation
 from hearthway.records.suggestion import AnswerKind
+
+from .memory import DAY_S, Memory, fade
 
 TAG_HALF_LIFE_S = 180 * DAY_S
 POI_HALF_LIFE_S = 120 * DAY_S
@@ -54,6 +57,14 @@ class Taste(Struct, frozen=True, kw_only=True):
         """Own meals at this POI begun within `reach` quarter hours of this local quarter."""
         seen = self.quarters.get(osm_id, {})
         return sum(seen.get((quarter + d) % 96, 0) for d in range(-reach, reach + 1))
+
+
+def living(situation: Situation) -> tuple[tuple[float, float], ...]:
+    """Where this person lives and works, as far as the situation tells."""
+    points = {(d.place.lat, d.place.lon) for d in situation.destinations if d.place.label in LIVED}
+    if situation.home is not None:
+        points.add((situation.home.lat, situation.home.lon))
+    return tuple(sorted(points))
 
 
 def taste_of(memory: Memory, now_s: float, living: Sequence[tuple[float, float]] = ()) -> Taste:
