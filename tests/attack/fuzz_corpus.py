@@ -36,6 +36,7 @@ from hearthway.mesh.wire.envelope import Head
 from hearthway.records import codec, messages
 from hearthway.records.chain import Countersign, Enrolment
 from hearthway.records.chain import Head as ChainHead
+from hearthway.records.company import ASK_TASTE, TASTE, TasteAsked, TasteTold
 from hearthway.records.forgetting import ForgetOrder, SignedForget, Span
 from hearthway.records.household import Consent
 from hearthway.records.signals import Signal
@@ -47,6 +48,7 @@ from hearthway.records.tasks import (
     Task,
     WaitingSuggestion,
 )
+from hearthway.sense.catalogue import WITH_CAR
 
 VICTIM = "anna"  # whose data nobody else may touch
 PURPOSES = (
@@ -188,6 +190,8 @@ def vocabulary(me: DeviceIdentity, target: str) -> list[Spoken]:
         (MESSAGE, words, "household", "", True),
         (HANDED, Handed(token=b"hwg\x01" + bytes(200)), "household", "", True),
         (AT_WHEEL, msgspec.msgpack.decode(b"\x80"), "anticipate", VICTIM, True),
+        (ASK_TASTE, TasteAsked(), "anticipate", "", True),
+        (TASTE, TasteTold(meals=9.0, cuisines=(("sushi", 1.0),)), "anticipate", person, False),
         (TASK_OFFER, task(way, VICTIM), "handoff", VICTIM, True),
         (TASK_OFFER, task(WaitingSuggestion(surface=surface), person), "handoff", person, True),
         (TASK_STATE, task(way, VICTIM), "handoff", VICTIM, False),
@@ -211,6 +215,8 @@ def vocabulary(me: DeviceIdentity, target: str) -> list[Spoken]:
     spoken = [Spoken(k, r, p, a, asked, type(r)) for k, r, p, a, asked in lines]
     for purpose in ("anticipate", "borrow"):
         spoken.append(Spoken("", signals, purpose, "", asked=False, kind=None))
+    along = Signal(key=WITH_CAR, value=True, time_s=NOW_S, source=own, person=VICTIM)
+    spoken.append(Spoken("", [along], "anticipate", "", asked=False, kind=None))
     return spoken
 
 

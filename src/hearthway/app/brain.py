@@ -33,6 +33,7 @@ from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.place_words import place_words, rename, say, unsay
 from hearthway.mesh.state.store import Store
 from hearthway.records.codec import digest
+from hearthway.records.company import Companion
 from hearthway.records.errors import HearthwayError
 from hearthway.records.life import LIVED, Person, Place, PlaceWord
 from hearthway.records.poi import PoiIndex, Roads
@@ -480,6 +481,10 @@ class Brain:
     def use_ranker(self, ranker: Ranker | None) -> None:
         """Rank by this student of others' answers from now on; None: by own counts alone."""
         self._assistant.ranker = ranker
+
+    def use_company(self, company: Sequence[Companion]) -> None:
+        """From now on what is said of a meal goes by these as well, who are in the car; none: by the driver alone."""
+        self._assistant.company = tuple(company)
 
     def propose(self, situation: Situation) -> Proposal | Silence:
         """What could be said, before any wait is asked for."""

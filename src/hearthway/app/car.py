@@ -21,6 +21,7 @@ from hearthway.records.signals import Signal
 from hearthway.records.situation import Evidence
 from hearthway.sense.catalogue import normalise
 
+from .aboard import RidesAlong
 from .clock import EventClock
 from .collecting import collected
 from .handoff import Tasks
@@ -88,6 +89,8 @@ class CarNode(Member):
         plain = [normalise(signal) for signal in signals]
         for part in self.parts:
             part.sensed(plain)
+        if self._conductor is not None:  # a replay tells who rides along in its own order
+            await self.part(RidesAlong).looked()
         if self.mesh is not None:
             for signal in signals:
                 self.latest[signal.key] = signal

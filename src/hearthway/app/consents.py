@@ -29,6 +29,7 @@ from hearthway.mesh.policy.consent import (
     verify_word,
 )
 from hearthway.mesh.policy.consent_table import OF_DEVICE_MAX, ConsentTable, is_over
+from hearthway.mesh.policy.rules_file import compile_pattern
 from hearthway.mesh.state.hlc import HlcClock
 from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.roster import Roster
@@ -120,6 +121,20 @@ class Consenting(Part):
             return []
         now_s, roster = self.node.wall.now_s(), mesh.identity.roster
         return states(self._words, roster, now_s, self._ended)
+
+    def between(self, giver: str, receiver: str, key: str, purpose: str) -> str:
+        """The id of a consent in force by which the receiver may have that key of the giver's; "" where there is none."""
+        return next(
+            (
+                one.consent_id
+                for one in self.found()
+                if one.state == "in force"
+                and (one.consent.giver, one.consent.receiver) == (giver, receiver)
+                and one.consent.purpose == purpose
+                and any(compile_pattern(pattern).fullmatch(key) for pattern in one.consent.keys)
+            ),
+            "",
+        )
 
     # words come and go ------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from hearthway.sense.fixes import FixAssembler
 from .borrow import position_signals
 from .clock import EventClock
 from .collecting import collected, collected_fixes
+from .company import without_company
 from .control import ControlServer
 from .looking import Looking
 from .part import PhonePart
@@ -55,7 +56,8 @@ class Hearing(PhonePart):
         if turns.full:  # a car that talks faster than we learn: the newest waits
             log.warning("signals dropped", extra={"fields": {"count": len(signals)}})
             return
-        taken = collected(self.node.part(Ruling).rules, self.node.config.node.role, signals)
+        rules, role = self.node.part(Ruling).rules, self.node.config.node.role
+        taken = collected(rules, role, without_company(signals))
         if taken:
             since = time.monotonic()
             turns.add("signals of the car", lambda: self._take_heard(taken, since))

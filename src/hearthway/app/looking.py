@@ -12,6 +12,7 @@ from hearthway.records.messages import Tick
 from hearthway.records.suggestion import Silence, Suggestion
 
 from .clock import EventClock
+from .company import Company
 from .part import PhonePart
 from .speaking import Speaking
 
@@ -47,6 +48,7 @@ class Looking(PhonePart):
             return
         started, speaking = self.since, self.node.part(Speaking)
         situation = await asyncio.to_thread(brain.look, now_s)
+        situation = await self.node.part(Company).with_aboard(situation)
         phone.situation = situation
         await speaking.withdraw(now_s)
         phone.control.emit(

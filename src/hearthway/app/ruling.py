@@ -28,6 +28,7 @@ class Ruling(Part):
         self._rules: Rules | None = None
         self._mesh: MeshNode | None = None
         self._watchers: list[Callable[[Rules, Rules], None]] = []
+        self._agreed: list[Callable[[], None]] = []
 
     @property
     def rules(self) -> Rules:
@@ -40,11 +41,17 @@ class Ruling(Part):
         """`told(before, after)` is called when other rules come into force."""
         self._watchers.append(told)
 
+    def watch_consents(self, told: Callable[[], None]) -> None:
+        """`told()` is called when other consents may be in force."""
+        self._agreed.append(told)
+
     def agreed(self, found: Sequence[ConsentState]) -> None:
         """From now on these consents count; what was decided before is asked anew, at once."""
         self.consents.use(found)
         if self._mesh is not None:
             self._mesh.use_rules(self.rules)
+        for told in self._agreed:
+            told()
 
     async def starting(self) -> None:
         await asyncio.to_thread(lambda: self.rules)

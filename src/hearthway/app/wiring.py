@@ -66,6 +66,8 @@ PARTS: dict[Role, tuple[type[Part] | str, ...]] = {
         Granting,  # what the rules do not give, for a time
         Tasks,  # what goes along: navigation target, conversation, a suggestion that waits
         SayDriver,  # "I drive", in a shared car
+        "company.Company",  # who rides along, and what they like to eat
+        "tells_taste.TellsTaste",  # the same, for whoever drives its person
         Lender,  # its position, to a car that lost its own
         Lending,  # its processor, to the car
         Parking,  # a longer lease at rest
@@ -89,6 +91,7 @@ PARTS: dict[Role, tuple[type[Part] | str, ...]] = {
         Pairing,
         Granting,
         AtWheel,  # whose drive it is
+        "aboard.RidesAlong",  # and who else is in it
         Tasks,
         Borrower,
         "offload.Offloading",  # lets the phone compute where that is sooner

@@ -236,7 +236,9 @@ def receipt_lines(receipt: Receipt) -> list[str]:
             if field.age_s < 120
             else _age(field.age_s)
         )
-        lines.append(f"  used     {field.key}  from {field.source}, {age}")
+        other = field.person not in ("", receipt.person)
+        about = f" about {field.person}" if other else ""
+        lines.append(f"  used     {field.key}{about}  from {field.source}, {age}")
     for crossing in receipt.crossings:
         allowed = f"rule {crossing.rule}" if crossing.rule else "REFUSED: no rule"
         lines.append(

@@ -93,6 +93,8 @@ def lines_of(state: dict[str, Any]) -> list[str]:
     if retention and retention["deleted"]:
         gone = ", ".join(f"{count:,} {kind}" for kind, count in retention["deleted"].items())
         lines.append(f"  deleted since its start, as the rules keep it no longer: {gone}")
+    if state.get("aboard"):
+        lines.append(f"  riding along: {', '.join(state['aboard'])}")
     position = state.get("position")
     if position and position.get("lent"):
         lines.append(f"  position lent by {position['source']}, {position['age_s']:.0f} s old")

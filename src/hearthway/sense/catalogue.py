@@ -70,6 +70,7 @@ ALTITUDE = f"{CAR_POSITION}.Altitude"
 PHONE_POSITION = "Person.Location"
 PHONE_BATTERY = "Person.Phone.Battery"
 PRESENCE = "Home.Presence.Occupied"
+WITH_CAR = "Person.WithCar"
 HOUSE = "Home."  # the stem of every key that tells of the house
 PRICE = "Home.Energy.Price"
 ROOM = "Home.Climate.Temperature"
@@ -145,6 +146,12 @@ _ROWS = (
     ),
     _b("Home.Items.*.Present", 900, "is that thing at home: its tag is seen there", personal=True),
     _b("Person.Items.*.WithPhone", 900, "does the phone see that thing's tag", personal=True),
+    _b(
+        WITH_CAR,
+        120,
+        "does this person's phone ride along: still with the car after 500 m",
+        personal=True,
+    ),
     _b("Home.Light.OnOff", 86400, "is a light on", personal=True),
     _b(
         LIGHT,
