@@ -1,4 +1,4 @@
-"""Four real nodes on one link, two of them phones in one car: the driver's word is another because of who rides along."""
+"""Real nodes on one link, two of them phones in one car: the driver's word is another because of who rides along."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from typing import Any
 
 import pytest
 
-from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, ReplayTable, save_config
-from hearthway.app.drive import MESH_PORT, PAIR_PORT
+from hearthway.app.config import (
+    Config,
+    MapTable,
+    MeshTable,
+    NodeTable,
+    ReplayTable,
+    VenueTable,
+    save_config,
+)
+from hearthway.app.drive import MESH_PORT, PAIR_PORT, VENUE_PORT
 from hearthway.app.launch import NodeProcess, stop_all
 from hearthway.app.maps import open_atlas
 from hearthway.app.namespaces import Lan
@@ -23,10 +31,11 @@ from hearthway.mesh.state.store import Store
 from hearthway.records.household import Role
 from hearthway.records.signals import Fix, Signal
 from hearthway.synthetic.drives import DrivePool
-from hearthway.synthetic.household import SyntheticHousehold, generate
+from hearthway.synthetic.household import SyntheticHousehold, VenueWait, generate
 from hearthway.synthetic.settings import Settings
 
 NODES = {"home": Role.HOME, "car": Role.CAR, "first": Role.PHONE, "second": Role.PHONE}
+VENUE = "venue"  # as in `driven`: of no household
 SAM = "5a3b5a3b5a3b5a3b"
 TOSCANINI, LIVES = (60.1661734, 24.942749), (60.1585, 24.9215)  # italian on the bundled map
 LIMIT_S = 100.0
@@ -53,25 +62,37 @@ def a_household() -> SyntheticHousehold:
 
 
 class Trip:
-    """The same drive as `driven`'s, without a venue, and with Sam's phone in the car."""
+    """The same drive as `driven`'s, with Sam's phone in the car as well."""
 
-    def __init__(self, lan: Lan, path: Path) -> None:
+    def __init__(self, lan: Lan, path: Path, venue: VenueWait) -> None:
         self.nodes: dict[str, NodeProcess] = {}
         self.events: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
-        for name, role in NODES.items():
+        for name, role in {**NODES, VENUE: Role.VENUE}.items():
             paths = NodePaths(private_dir(path / name))
             save_config(
                 paths,
                 Config(
                     node=NodeTable(id=name, role=role),
                     mesh=MeshTable(listen=f"{lan.address(name)}:{MESH_PORT}"),
-                    map=MapTable(atlas="bundled" if role is not Role.HOME else "none"),
+                    map=MapTable(atlas="bundled" if role in (Role.PHONE, Role.CAR) else "none"),
+                    venue=VenueTable(
+                        osm_id=venue.osm_id,
+                        name=venue.name,
+                        listen=f"{lan.address(name)}:{VENUE_PORT}",
+                    )
+                    if role is Role.VENUE
+                    else VenueTable(),
                     replay=ReplayTable(clock=True, synthetic=True),
                 ),
             )
             paths.rules.write_text(template("open"))
             paths.rules.chmod(0o600)
             self.nodes[name] = NodeProcess(name, paths, lan.command)
+
+    async def follow(self, wait_min: float, at_s: float) -> None:
+        code = (await self.nodes[VENUE].ask("code"))["code"]
+        await self.nodes["first"].ask("follow", code=code)
+        await self.nodes[VENUE].ask("wait", minutes=wait_min, at_s=at_s)
 
     async def pair(self) -> None:
         for name in ("first", "car", "second"):
@@ -145,14 +166,14 @@ def test_the_word_is_another_with_sam_in_the_car(
     isolated: None, driven: Any, tmp_path: Path
 ) -> None:
     household = a_household()
-    driver = household.person(household.driver_id)
+    driver, venue = household.person(household.driver_id), household.venues[0]
     history = [s for fix in driver.fixes for s in fix_signals(fix, driver.person_id, "first")]
     start_s = household.drive.ticks[0][0]
     sams = [s for fix in dinners(start_s - 2 * 3600.0) for s in fix_signals(fix, SAM, "second")]
 
     async def main() -> tuple[str, list[dict[str, Any]], dict[str, Any], dict[str, Any]]:
-        with Lan.create(tuple(NODES)) as lan:
-            trip = Trip(lan, tmp_path)
+        with Lan.create((*NODES, VENUE)) as lan:
+            trip = Trip(lan, tmp_path, venue)
             try:
                 for node in trip.nodes.values():
                     node.start()
@@ -163,6 +184,7 @@ def test_the_word_is_another_with_sam_in_the_car(
                 )
                 await trip.live("second", SAM, "Sam", sams)
                 await trip.people(driver.person_id)
+                await trip.follow(venue.wait_min, household.drive.start_s)
                 consent = await trip.agree(driver.person_id)
                 await trip.nodes["first"].ask("wheel")
                 said = await trip.drive(household.drive.ticks)
@@ -189,8 +211,9 @@ def test_the_word_is_another_with_sam_in_the_car(
         return math.fsum(r["weight"] for r in option["reasons"] if SAM not in r["feature"])
 
     shown = {o["poi"]["osm_id"]: o for o in said["options"]}
-    known = [o for o in shown.values() if o["opening"]["state"] == "open"]
-    assert max(known, key=without)["poi"]["osm_id"] == before["poi"]["osm_id"], "Sam alone did it"
+    usual = shown[before["poi"]["osm_id"]]
+    assert usual["utility"] < first["utility"]
+    assert without(usual) > without(first), "Sam alone put it first"
     # what is told of it, and by what
     [sam] = said["situation"]["aboard"]
     assert (sam["person"], sam["kind"], sam["called"], sam["source"]) == (
