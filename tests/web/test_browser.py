@@ -312,6 +312,13 @@ def test_nothing_overflows_sideways(browser: Any, page: Any, moment_state: Any, 
         page.push(moment_state, "moment")
         until(browser, lambda: browser.find_elements(By.ID, "answer-accept"))
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        cut = browser.execute_script(
+            "const fact = document.querySelector('.fact');"
+            "fact.textContent = 'hours unknown, you ate here 12 times at this hour';"
+            "const edge = (one) => one.getBoundingClientRect().right;"
+            "return edge(fact) - edge(fact.closest('.what'));"
+        )
+        assert cut <= 1.0, "a long fact is broken, and not cut off"
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
