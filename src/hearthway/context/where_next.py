@@ -24,7 +24,6 @@ from .prior import (
     PastTrip,
     Prior,
     Weights,
-    heeded,
     prior_of,
 )
 from .settling import Change
@@ -151,7 +150,7 @@ class Leavings:
     def __init__(
         self, origin: int | None, trips: Sequence[PastTrip], kinds: DayKinds = NO_DAYS_OFF
     ) -> None:
-        """Of the legs that are heeded: older ones would have less than a thousandth of their weight."""
+        """All legs that a life keeps: a place where one was but years ago is known by nothing else."""
         self._kinds = kinds
         stretches = _stretches(origin, trips, kinds)
         self._by_begin = sorted(stretches, key=lambda one: one.begin_s)
@@ -219,13 +218,14 @@ def _stretches(origin: int | None, trips: Sequence[PastTrip], kinds: DayKinds) -
     if origin is None or not trips:
         return found
     latest_s = trips[-1].depart_s
-    for at in range(heeded(trips, latest_s), len(trips)):
-        trip = trips[at]
+    before: PastTrip | None = None
+    for trip in trips:
+        last, before = before, trip
         if trip.origin != origin:
             continue
         nights, came_s = 0, 0.0  # local, of the first day
-        if at and trips[at - 1].destination == origin:
-            stayed_s = max(0.0, trip.depart_s - trips[at - 1].depart_s - trips[at - 1].duration_s)
+        if last is not None and last.destination == origin:
+            stayed_s = max(0.0, trip.depart_s - last.depart_s - last.duration_s)
             nights = int((stayed_s + DAY_S - trip.local_s) // DAY_S)
             came_s = trip.local_s - stayed_s + nights * DAY_S
             if nights > SEEN_NIGHTS:
