@@ -21,7 +21,8 @@ that is worth it, and drops a whim for which there is no time left. People are l
 
 All are ill for some days now and then (of the carpool's it is a child), have a week of holiday at home, with late mornings and odd errands, and keep
 Good Friday, Easter Monday and May Day. On *quiet* days nobody eats out: who went there goes home or stays at work. Food that is fetched
-and eaten at home is no meal out, and a meal at a friend's is none. Spring 2026, from the second of March, with the change to summer time and Easter.
+and eaten at home is no meal out, and a meal at a friend's is none. But nobody here parks at the door, so where one has been once or
+twice in those months it is a question where to park (`parks_anew`), on quiet days as well. Spring 2026, from the second of March, with the change to summer time and Easter.
 Where they go and what their phones tell: `_fourth_town.py`.
 """
 
@@ -38,10 +39,10 @@ from hearthway.records.geo import distance_m
 
 if TYPE_CHECKING:
     from bench._fourth_town import Place, Sparing, Streets
-    from bench._lives import HOUR_S, Lived, Stop
+    from bench._lives import ALONE_M, HOUR_S, Leg, Lived, Stop
 else:
     from _fourth_town import Place, Sparing, Streets
-    from _lives import HOUR_S, Lived, Stop
+    from _lives import ALONE_M, HOUR_S, Leg, Lived, Stop
 
 EPOCH = date(1970, 1, 1)
 FIRST_DAY = (date(2026, 3, 2) - EPOCH).days  # a Monday
@@ -51,6 +52,7 @@ SPAN_DAYS = 200  # for which illness is drawn
 MON, TUE, WED, THU, FRI, SAT, SUN = range(7)
 MINUTE_S = 60.0
 WORTH_S = 36 * MINUTE_S  # at home between two hours one is due at
+HARDLY = 2  # so often one may have been thereabouts and not know where to park
 Plan = Callable[[Lived, bool], list[Stop]]
 
 
@@ -397,6 +399,16 @@ MAKERS = {
     "salon": (_salon, "25", False),
     "agent": (_agent, "60", False),
 }
+
+
+def parks_anew(life: Lived, from_s: float) -> list[Leg]:
+    """The drives since then to where one has been once or twice."""
+    found = []
+    for at, leg in enumerate(life.legs):
+        been = sum(distance_m(*past.to, *leg.to) < ALONE_M for past in life.legs[:at])
+        if leg.start_s >= from_s and 1 <= been <= HARDLY:
+            found.append(leg)
+    return found
 
 
 def begun(kind: str, atlas: Atlas, seed: int) -> Lived:

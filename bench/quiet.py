@@ -11,7 +11,8 @@ written without reading the code that judges it. By the last two nothing was cho
 A phone of the person (`hearthway.app.brain`, its settings as installed; venues told no waits) has kept 60 days. Then it lives
 the next days as they come, fix by fix, looking every five seconds, until 30 days without a need are over. What is without need
 the generator says, not the gate: nobody ate out that day, the charge brings the car home, and it stands where it always
-does. Every word on such a day is a false interruption. The peer, in the same looks, is the rule that a hand would write: at
+does. Every word on such a day is a false interruption, but for one of parking on a drive of the fourth to where one has been once or
+twice: there nobody parks at the door, and such drives have a row of their own. The peer, in the same looks, is the rule that a hand would write: at
 mealtimes, on a drive that leads to a place near which one can eat, say so once a meal (on the same days).
 
 Then every installed need has days of its own in lives of the other generators (and dinner the household's last drive, whose
@@ -84,6 +85,7 @@ MEALTIMES_S = ((11 * 3600, 13.5 * 3600), (17 * 3600, 20 * 3600))
 PEER_REACH_M = 400.0
 PEER_REPEAT_S = 2 * 3600.0
 FALSE = "false interruptions"
+PARKING, PARKED = "parking", "where to park, on the second or third drive to somewhere"
 NO_ROOM = "no room on the map"
 TOLD, WRONG = "told once, calmly, in time", "told twice, under load or too late"
 EARLY_S = 300.0  # between arriving and what stands in the calendar
@@ -193,6 +195,13 @@ class Life:
     lived: list[Item]
     quiet: set[int]
     offset: Callable[[float], int]  # local day of a time
+    # drives on which where to park is a question, whatever day it is: began and ended
+    parks: list[tuple[float, float]] = field(default_factory=list)
+
+    def false(self, said: Suggestion) -> bool:
+        """Was this one said on a day that holds nothing it could be about?"""
+        asked = any(begun_s <= said.time_s <= over_s for begun_s, over_s in self.parks)
+        return self.offset(said.time_s) in self.quiet and not (said.need == PARKING and asked)
 
 
 @dataclass
@@ -300,6 +309,9 @@ def described(name: str, kinds: Iterable[str], atlas: Atlas, seed: int) -> Itera
             list(life.items(middle_s, life.now_s)),
             set(range(first, life.day + 1)),
             day_of(life),
+            [(leg.start_s, leg.end_s) for leg in _fourth.parks_anew(life, middle_s)]
+            if kind in _fourth.KINDS
+            else [],
         )
 
 
@@ -552,13 +564,16 @@ def quiet_rows(
             yield no_room_row(name, life)
             continue
         heard = hear(path, atlas, life.learned, life.lived)
-        false = [s for s in heard.said if life.offset(s.time_s) in life.quiet]
+        false = [s for s in heard.said if life.false(s)]
         for said in false:
             print(f"false: {name}, {life.name}: {said.need}: {said.headline}", file=sys.stderr)
         peer = sum(life.offset(time_s) in life.quiet for time_s in heard.peer_s)
         case = f"{name}, {life.name}: {QUIET_DAYS} quiet days, {heard.looks} looks"
         print(f"{case}: false {len(false)}, the hand's rule {peer}", flush=True)
         yield row(case, FALSE, "words", len(false), "hand rule", peer)
+        if life.parks:
+            parked = sum(s.need == PARKING and not life.false(s) for s in heard.said)
+            yield row(case, PARKED, "words", parked, "such drives", len(life.parks))
 
 
 def need_rows(name: str, atlas: Atlas, seeds: range, path: Path) -> Iterator[dict[str, Any]]:

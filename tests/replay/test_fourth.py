@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,6 +50,32 @@ def lives(quiet: ModuleType, atlas: Atlas) -> dict[str, Any]:
         found[kind] = life = quiet.begun(kind, atlas, 2)
         life.live(DAYS, quiet=False)
     return found
+
+
+def test_where_to_park_is_a_question_where_one_has_been_once_or_twice(
+    quiet: ModuleType, lives: dict[str, Any]
+) -> None:
+    for kind, life in lives.items():
+        from_s = life.legs[len(life.legs) // 2].start_s
+        asked = quiet._fourth.parks_anew(life, from_s)
+        for leg in life.legs:
+            before = [past for past in life.legs if past.end_s < leg.end_s]
+            been = sum(distance_m(*past.to, *leg.to) < quiet._lives.ALONE_M for past in before)
+            assert (leg in asked) is (leg.start_s >= from_s and been in (1, 2)), kind
+
+
+def test_of_words_on_quiet_days_those_of_parking_are_none_too_many_on_such_drives_alone(
+    quiet: ModuleType,
+) -> None:
+    life = quiet.Life("x", [], [], {1}, lambda time_s: int(time_s // 100), [(110.0, 120.0)])
+
+    def word(need: str, time_s: float) -> Any:
+        return SimpleNamespace(need=need, time_s=time_s)
+
+    assert not life.false(word("parking", 115.0))
+    assert life.false(word("parking", 125.0))
+    assert life.false(word("dinner", 115.0))
+    assert not life.false(word("dinner", 215.0)), "no quiet day"
 
 
 def test_a_kind_names_its_description(quiet: ModuleType) -> None:
