@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import log
+from math import exp, log
+from random import Random
 from typing import Any
 
 import msgspec
@@ -233,6 +234,24 @@ def test_who_comes_whenever_there_is_time_has_an_errand_and_no_table() -> None:
         )
     ]
     assert by_the_clock(errand) < 0.5
+
+
+@pytest.mark.parametrize("count", [200, 1_000])
+@pytest.mark.parametrize("scatter", [0.0, 0.1, 1.0, 8.0])
+def test_hundreds_of_stays_are_weighed_as_well(count: int, scatter: float) -> None:
+    """A courier fetches from one kitchen several times a day: no likelihood of so many is a number above 0."""
+    rng = Random(count)
+    many = [
+        alter(
+            stay(0, 0, day, 60.0, 50),
+            15.0 * scatter * rng.gauss(0, 1),
+            exp(0.3 * scatter * rng.gauss(0, 0.5)),
+        )
+        for day in range(count)
+    ]
+    told = by_the_clock(many)
+    assert 0.0 < told <= 1.0
+    assert scatter == 1.0 or told < 0.05
 
 
 def test_a_lunch_and_a_dinner_are_two_habits() -> None:

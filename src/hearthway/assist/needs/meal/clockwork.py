@@ -12,13 +12,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from math import exp, log, pi, prod, sqrt
+from math import exp, fsum, log, pi, prod, sqrt
 from statistics import NormalDist, median
 
 from hearthway.assist.memory import Meal
 from hearthway.context.routines import MAX_MEAL_S, MIN_MEAL_S, meal_of
 
-from .settings import CLOCK_H, CLOCK_LOG, MEAL_SCATTER, ODD_STAY, OTHER_SCATTER, SCATTER_SPREAD
+from .settings import (
+    CLOCK_H,
+    CLOCK_LOG,
+    LIKE_OTHERS,
+    MEAL_SCATTER,
+    ODD_STAY,
+    OTHER_SCATTER,
+    SCATTER_SPREAD,
+)
 
 QUARTER_S = 900.0
 LEAST = 3  # two stays tell next to nothing of how much they scatter
@@ -43,31 +51,39 @@ def by_the_clock(meals: Sequence[Meal]) -> float:
         for hours, logs in habits.values()
         if len(hours) >= LEAST
     ]
-    return min(1.0, prod(told))
+    return prod(told)
 
 
 @lru_cache(maxsize=64)  # a spot is asked about at every moment of a drive
 def _ratio(habit: Habit) -> float:
-    others = sum(share * _likely(habit, scatter) for share, *scatter in OTHER_SCATTER)
-    return _likely(habit, MEAL_SCATTER) / others
+    others = _sum([log(share) + _likely(habit, scatter) for share, *scatter in OTHER_SCATTER])
+    told = min(0.0, _likely(habit, MEAL_SCATTER) - others)
+    return LIKE_OTHERS + (1.0 - LIKE_OTHERS) * exp(told)
 
 
 def _likely(habit: Habit, scatter: Sequence[float]) -> float:
+    """The logarithm of how likely such stays are."""
     hours, logs = habit
     usual_h, usual_log = scatter
-    return _alike(hours, usual_h, CLOCK_H, HOURS) * _alike(logs, usual_log, CLOCK_LOG, LOGS)
+    return _alike(hours, usual_h, CLOCK_H, HOURS) + _alike(logs, usual_log, CLOCK_LOG, LOGS)
 
 
 def _alike(values: Sequence[float], usual: float, read: float, width: float) -> float:
-    """The likelihood of these values about their median, the scatter of the habit unknown; `read`: that of the phone's own clock."""
+    """That of these values about their median, the scatter of the habit unknown; `read`: that of the phone's own clock."""
     middle, count = median(values), len(values)
-    whole = 0.0
+    told = []
     for step in _STEPS:
         spread = sqrt((usual * exp(SCATTER_SPREAD * step)) ** 2 + read**2)
         bell = (1.0 - ODD_STAY) / (spread * sqrt(2.0 * pi))
-        told = sum(
-            log(bell * exp(-0.5 * ((each - middle) / spread) ** 2) + ODD_STAY / width)
-            for each in values
-        )
-        whole += exp(told * (count - 1) / count)  # the median is one of them
-    return whole / len(_STEPS)
+        each = [
+            log(bell * exp(-0.5 * ((value - middle) / spread) ** 2) + ODD_STAY / width)
+            for value in values
+        ]
+        told.append(fsum(each) * (count - 1) / count)  # the median is one of them
+    return _sum(told) - log(len(_STEPS))
+
+
+def _sum(logs: Sequence[float]) -> float:
+    """The logarithm of the sum of what these are the logarithms of: of hundreds of stays that is none a float could hold."""
+    most = max(logs)
+    return most + log(fsum(exp(one - most) for one in logs))

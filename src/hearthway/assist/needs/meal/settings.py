@@ -31,6 +31,7 @@ MEAL_SCATTER = (0.25, 0.3)
 OTHER_SCATTER = ((0.5, 0.08, 0.1), (0.5, 1.25, 0.5))
 SCATTER_SPREAD = 0.6
 CLOCK_H, CLOCK_LOG = 2.0 / 60.0, 0.03
+LIKE_OTHERS = 0.02  # of habits of eating out one in fifty scatters as what is none: a table kept for seven each Friday
 TABLE_REACH_M = 60.0  # no farther from a table does a stay count as one near food at all
 TABLES = 6  # of the nearest the first that was not closed half-way through is the one
 # What stands for where else one stops thereabouts, and for what no map tells: the nearest shops, and one without a table near.
