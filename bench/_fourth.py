@@ -5,8 +5,8 @@ The description. Five people with days that are full of what others want of them
 by whim. A day is a list of hours at which one is due somewhere; one leaves for each in time, more or less, goes home between two if
 that is worth it, and drops a whim for which there is no time left. People are late oftener and by more than they are early.
 
-- *carpool*: a father of three with the work of two cars: school and nursery in the morning, fetched one after the other, a lesson each
-  afternoon (music, swimming, football, and a speech therapist next door to a table), waited for or not; somebody at the station, the
+- *carpool*: a father of three with the work of two cars: school and nursery in the morning, fetched one after the other, a lesson on four
+  afternoons (music, swimming, football, and a speech therapist next door to a table), waited for or not; somebody at the station, the
   shop at any hour, the recycling yard; a match on most Saturdays, each at an hour of its own, and lunch out after three of four;
 - *teacher*: lessons that begin and end at other hours each weekday, a choir on Tuesday, physiotherapy next door to a table at five
   on Mondays, for eight weeks; the car is the couple's, and on some evenings the other one has it; friends at the weekend over a meal,
@@ -220,7 +220,7 @@ def _teacher(life: Lived) -> Plan:
 
     def evening(day: int, weekday: int, quiet: bool) -> list[Due]:
         dues = list[Due]()
-        if weekday == MON and 0 <= (day - FIRST_DAY) // 7 - series < 8:
+        if weekday == MON and day not in FEASTS and 0 <= (day - FIRST_DAY) // 7 - series < 8:
             dues.append(Due(17.0 - abs(_late(rng, 4)), physio, rng.uniform(28, 42)))
         if weekday == TUE and day not in FEASTS:
             dues.append(Due(19.0 + _late(rng, 6), choir, rng.uniform(110, 165)))
@@ -299,7 +299,7 @@ def _clerk(life: Lived) -> Plan:
         if weekday == WED and life.day not in FEASTS and rng.random() < 0.9:
             dues.append(Due(15.5 + _late(rng, 4), lesson, rng.uniform(2, 6)))
             dues.append(Due(16.5 + _late(rng, 4), lesson, rng.uniform(3, 10)))
-        if weekday == MON and rng.random() < 0.8:
+        if weekday == MON and life.day not in FEASTS and rng.random() < 0.8:
             dues.append(Due(18.5 + _late(rng, 10), club, rng.uniform(120, 240)))
         if rng.random() < 0.3:
             hour = rng.choice((rng.uniform(16.8, 20.5), rng.uniform(9.0, 13.0)))
@@ -336,7 +336,7 @@ def _salon(life: Lived) -> Plan:
                 dues.append(Due(end + 0.2, shop, rng.uniform(8, 35)))
         if weekday == WED and rng.random() < 0.8:
             dues.append(Due(19.6 + _late(rng, 8), hall, rng.uniform(80, 150)))
-        if weekday == MON:
+        if weekday == MON and day not in FEASTS:
             errand = rng.choice((trade, bank, shop))
             dues.append(Due(rng.uniform(9.5, 16.0), errand, rng.uniform(10, 70)))
         if weekday == SUN and rng.random() < 0.75:

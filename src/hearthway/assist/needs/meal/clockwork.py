@@ -31,7 +31,9 @@ from .settings import (
 QUARTER_S = 900.0
 LEAST = 3  # two stays tell next to nothing of how much they scatter
 HOURS, LOGS = 8.0, log(MAX_MEAL_S / MIN_MEAL_S)  # where a stay that is anything may lie
-_STEPS = tuple(NormalDist().inv_cdf((i + 0.5) / 9) for i in range(9))
+# What so many stays tell of the scatter is about as wide as these steps of it lie apart; with more of either, it would fall between two.
+NEWEST, STEPS = 60, 33
+_STEPS = tuple(NormalDist().inv_cdf((i + 0.5) / STEPS) for i in range(STEPS))
 Habit = tuple[tuple[float, ...], tuple[float, ...]]  # hours of the local day, logarithms of seconds
 
 
@@ -47,14 +49,14 @@ def by_the_clock(meals: Sequence[Meal]) -> float:
         hours.append(second / 3600.0)
         logs.append(log(max(meal.end_s - meal.time_s, 1.0)))
     told = [
-        _ratio((tuple(hours), tuple(logs)))
+        _ratio((tuple(hours[-NEWEST:]), tuple(logs[-NEWEST:])))
         for hours, logs in habits.values()
         if len(hours) >= LEAST
     ]
     return prod(told)
 
 
-@lru_cache(maxsize=64)  # a spot is asked about at every moment of a drive
+@lru_cache(maxsize=256)  # a spot is asked about at every moment of a drive
 def _ratio(habit: Habit) -> float:
     others = _sum([log(share) + _likely(habit, scatter) for share, *scatter in OTHER_SCATTER])
     told = min(0.0, _likely(habit, MEAL_SCATTER) - others)
