@@ -73,6 +73,13 @@ class Ride:
         await self.nodes.until(lambda: not along._looking and not along._due)
         await asyncio.sleep(0.05)
 
+    async def look(self, tastes: int = 1) -> None:
+        """The driver's phone knows so many tastes, and looks: a look goes by what was known when it began."""
+        phone = self.nodes["anna-phone"]
+        await self.nodes.until(lambda: len(phone.part(Company)._tastes) == tastes)
+        await phone.part(Company).with_aboard(now(self.time_s))
+        assert len(phone.brain.company) == tastes
+
     def words(self, name: str = "anna-phone") -> list[tuple[str, Any]]:
         """What a phone was told of who rides along since the last time it was asked."""
         found = [(s.person, s.value) for s in self.heard[name] if s.key == WITH_CAR]
@@ -264,12 +271,14 @@ def test_who_rides_along_is_told_to_the_driver_with_what_they_like(
             await ride.on(200.0)
             assert ride.words() == [("ben", True)]
             assert ride.words("ben-phone") == [], "the driver's phone alone"
-            await nodes.until(lambda: brain.company != ())
+            part = nodes["anna-phone"].part(Company)
+            await nodes.until(lambda: part._tastes)
+            assert brain.company == (), "the look that it came in began without it"
+            await ride.look()
             [ben] = brain.company
             assert (ben.person, ben.called) == ("ben", "Ben")
             assert dict(ben.taste.cuisines) == {"sushi": 1.0}
             assert ben.taste.never == ("node/5",)
-            part = nodes["anna-phone"].part(Company)
             found = await part.with_aboard(now(ride.time_s + 5.0))
             [one] = found.aboard
             assert (one.person, one.kind, one.called, one.source) == ("ben", "adult", "Ben", "car")
@@ -345,7 +354,7 @@ def test_who_gets_out_is_taken_back(household: Any, tmp_path: Path) -> None:
             await agree(nodes)
             await away(ride)
             brain = nodes["anna-phone"].brain
-            await nodes.until(lambda: brain.company != ())
+            await ride.look()
             ride.words()
             nodes.hub.far.add(frozenset(("ben-phone", "car")))
             await ride.on(200.0)
@@ -367,7 +376,7 @@ def test_what_is_held_ends_with_the_drive(household: Any, tmp_path: Path) -> Non
             await agree(nodes)
             await away(ride)
             brain, part = nodes["anna-phone"].brain, nodes["anna-phone"].part(Company)
-            await nodes.until(lambda: brain.company != ())
+            await ride.look()
             ride.words()
             for _ in range(16):
                 await ride.on(0.0)
@@ -380,7 +389,7 @@ def test_what_is_held_ends_with_the_drive(household: Any, tmp_path: Path) -> Non
             assert ride.words() == []
             await ride.on(200.0)
             assert ride.words() == [("ben", True)]
-            await nodes.until(lambda: brain.company != ())
+            await ride.look()
             on_foot = now(ride.time_s + 9.0, mode="walking")
             assert await part.with_aboard(on_foot) == on_foot, "only a drive has passengers"
 
@@ -397,7 +406,7 @@ def test_a_car_that_falls_silent_is_believed_for_two_minutes(
             await agree(nodes)
             await away(ride)
             brain, part = nodes["anna-phone"].brain, nodes["anna-phone"].part(Company)
-            await nodes.until(lambda: brain.company != ())
+            await ride.look()
             assert (await part.with_aboard(now(ride.time_s + 120.0))).aboard is not msgspec.UNSET
             assert brain.company != ()
             assert (await part.with_aboard(now(ride.time_s + 121.0))).aboard is msgspec.UNSET
@@ -431,7 +440,7 @@ def test_revoked_on_the_way_it_is_gone_at_once(household: Any, tmp_path: Path, w
             consent = await agree(nodes)
             await away(ride)
             brain, part = nodes["anna-phone"].brain, nodes["anna-phone"].part(Company)
-            await nodes.until(lambda: brain.company != ())
+            await ride.look()
             ride.words()
             await nodes.ask(who, "consent-revoke", id=consent)
             await nodes.until(lambda: brain.company == ())  # and no signal came in between
@@ -453,7 +462,7 @@ def test_a_taste_alone_may_be_taken_back(household: Any, tmp_path: Path) -> None
             taste = await agree(nodes, ("Taste.*",))
             await away(ride)
             brain, part = nodes["anna-phone"].brain, nodes["anna-phone"].part(Company)
-            await nodes.until(lambda: brain.company != ())
+            await ride.look()
             await nodes.ask("ben-phone", "consent-revoke", id=taste)
             await nodes.until(lambda: brain.company == ())
             assert ride.aboard() == ["ben"]
@@ -472,7 +481,7 @@ def test_other_rules_of_the_driver_let_go_at_once(household: Any, tmp_path: Path
             await agree(nodes)
             await away(ride)
             brain, part = nodes["anna-phone"].brain, nodes["anna-phone"].part(Company)
-            await nodes.until(lambda: brain.company != ())
+            await ride.look()
             ride.words()
             (tmp_path / "anna-phone" / "rules.toml").write_text(default_rules())
             await nodes.ask("anna-phone", "use-rules")
@@ -575,8 +584,8 @@ def test_a_childs_phone_by_the_word_of_an_adult_and_a_guests_by_their_own(
             car = nodes["car"].part(Consenting)
             await nodes.until(lambda: [c.state for c in car.found()] == ["in force"] * 2)
             await away(ride)
-            brain, part = nodes["anna-phone"].brain, nodes["anna-phone"].part(Company)
-            await nodes.until(lambda: len(brain.company) == 2)
+            part = nodes["anna-phone"].part(Company)
+            await ride.look(2)
             found = await part.with_aboard(now(ride.time_s))
             assert {a.person: a.kind for a in found.aboard} == {"ben": "child", "gus": "guest"}
 
@@ -670,6 +679,28 @@ def test_a_phone_that_does_not_answer_is_asked_three_times_at_most(
                 await asyncio.sleep(0.1)
             assert len(asked) == TRIES_MAX
             assert ride.aboard() == ["ben"]
+
+    asyncio.run(main())
+
+
+def test_who_is_taken_back_before_they_were_asked_is_not_asked(
+    household: Any, tmp_path: Path
+) -> None:
+    """A phone that was stalled hears that Ben rides along, and that he does no more, in one turn."""
+    ruled(tmp_path, template("open"))
+
+    async def main() -> None:
+        async with riding(household) as (nodes, ride):
+            await agree(nodes)
+            part = nodes["anna-phone"].part(Company)
+            notes: list[str] = []
+            part.node.note = notes.append
+            part._with["ben"] = Signal(key=WITH_CAR, value=True, time_s=ride.time_s, source="car")
+            part._ask_soon("ben")
+            part._drop(["ben"])
+            await asyncio.sleep(0.2)
+            assert (part._asked, part._tastes, notes) == ({}, {}, [])
+            assert not [c for c in nodes["ben-phone"].mesh.crossings() if c.key == ASK_TASTE]
 
     asyncio.run(main())
 

@@ -86,3 +86,23 @@ def test_a_queue_that_is_full_says_so() -> None:
         assert turns.full
 
     asyncio.run(main())
+
+
+def test_whoever_waits_no_more_spoils_nothing() -> None:
+    done: list[str] = []
+
+    async def main(turns: Turns, told: list[str]) -> None:
+        begun = asyncio.Event()
+
+        async def slow() -> None:
+            begun.set()
+            await asyncio.sleep(0.01)
+            done.append("done")
+
+        asked = asyncio.ensure_future(turns.wait("slow", slow))
+        await begun.wait()
+        asked.cancel()
+        await turns.wait("next", nothing)
+
+    assert worked(main) == []
+    assert done == ["done"]

@@ -173,6 +173,20 @@ def test_an_invitation_changes_one_and_mirrors_nothing(read: Any) -> None:
     assert entries(called_off)[0].cancelled
 
 
+def test_two_calendars_in_one_file_are_not_one_by_their_uids(read: Any) -> None:
+    """Programs that count from 1 write the same in each."""
+    parts = [
+        calendar(
+            event("DTSTART:20251112T180000Z", f"SUMMARY:{title}", uid="1"),
+            head=(f"X-WR-CALNAME:{name}",),
+        )
+        for name, title in (("Anna", "Dentist"), ("Ben", "Football"))
+    ]
+    found = read(b"".join(parts)).series
+    told = [(one.uid, one.calendar, [e.title for e in one.entries]) for one in found]
+    assert told == [("1", "Anna", ["Dentist"]), ("1", "Ben", ["Football"])]
+
+
 @pytest.mark.parametrize(
     "lines",
     [

@@ -373,6 +373,20 @@ def test_an_event_that_two_calendars_share_counts_once(store: Store) -> None:
     assert [one.start_s for one in entries(store, ANNA)] == [at_s + 7200.0]
 
 
+def test_an_event_that_was_moved_and_renamed_is_one_again_once_both_calendars_say_so(
+    store: Store,
+) -> None:
+    """Of one calendar first, so that it looks like another event; and again wherever either is imported."""
+    before = entry(title="Dinner", start_s=NOW_S + 3600.0)
+    after = entry(title="Dinner at Joe's", start_s=NOW_S + 90_000.0)
+    for name in ("Anna", "Ben"):
+        keep(store, ANNA, [of(name, before)], mirrors=name)
+    for name in ("Anna", "Ben", "Anna", "Ben"):
+        keep(store, ANNA, [of(name, after, version=(1, 0.0))], mirrors=name, now_s=NOW_S)
+    assert titles(store) == ["Dinner at Joe's"]
+    assert [one.uid for one in entries(store, ANNA)] == [after.uid]
+
+
 def test_two_events_of_one_uid_both_stand(store: Store) -> None:
     """As programs write them that count from 1: each calendar's is replaced, mirrored and called off by its own file alone."""
     club = entry("1", NOW_S + 3600.0, title="Training")

@@ -61,6 +61,7 @@ class Company(PhonePart):
         self._mesh: MeshNode | None = None
         self._with: dict[str, Signal] = {}  # by person: the car's last word
         self._tastes: dict[str, _Told] = {}
+        self._used: tuple[Companion, ...] = ()  # what the look of now goes by
         self._asked: dict[str, asyncio.Future[None]] = {}  # by person: until it is told
         self._tries: dict[str, int] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -80,6 +81,8 @@ class Company(PhonePart):
         return {"aboard": aboard} if aboard else {}
 
     async def stopping(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._drop(list(self._with))
 
     async def forgotten(self) -> None:
@@ -166,14 +169,20 @@ class Company(PhonePart):
         theirs = (
             m.device_id for m in mesh.identity.roster.by_role(Role.PHONE) if m.person == person
         )
-        device = next((d for d in theirs if mesh.ready(d) and self._rule(TASTE, d, person)), "")
+        able = [d for d in theirs if mesh.ready(d) and self._rule(TASTE, d, person)]
+        device = (
+            able[tries % len(able)] if able else ""
+        )  # the other phone may be the one in the car
         if device and mesh.lets((ASK_TASTE,), device, PURPOSE):
             self._tries[person] = tries + 1
-            self._asked[person] = asyncio.get_running_loop().create_future()
-            self.node.spawn(self._ask(mesh, person, device), "asking for a taste")
+            asked = self._asked[person] = asyncio.get_running_loop().create_future()
+            self.node.spawn(self._ask(mesh, person, device, asked), "asking for a taste")
 
-    async def _ask(self, mesh: MeshNode, person: str, device: str) -> None:
-        asked = self._asked[person]
+    async def _ask(
+        self, mesh: MeshNode, person: str, device: str, asked: asyncio.Future[None]
+    ) -> None:
+        if asked.done():  # the car took its word back before this began: nothing is asked
+            return
         try:
             await mesh.request(device, ASK_TASTE, TasteAsked(), PURPOSE, type(None), ANSWER_S)
             async with asyncio.timeout(ANSWER_S):
@@ -202,10 +211,13 @@ class Company(PhonePart):
             if person in self._with
         )
 
-    def _use(self) -> None:
+    def _use(self, *, anew: bool = False) -> None:
+        """In the middle of a look somebody may be let go of, and nobody added: its situation says by what each is known."""
+        held = self._companions()
+        self._used = held if anew else tuple(one for one in held if one in self._used)
         brain = self.phone.brain
         if brain is not None:
-            brain.use_company(self._companions())
+            brain.use_company(self._used)
 
     # the situation ------------------------------------------------------------------------------------------------
 
@@ -216,6 +228,7 @@ class Company(PhonePart):
         ):  # a replay goes on once everybody has said what there is to say
             await asyncio.wait(list(self._asked.values()), timeout=2 * ANSWER_S)
         self._weigh(situation.time_s)
+        self._use(anew=True)
         mesh = self._mesh
         if not self._with or mesh is None or situation.mode != "driving":
             return situation

@@ -128,7 +128,8 @@ class Hearing(PhonePart):
             part.sensed([s for f in fixes for s in position_signals(f, "", "")])
         useful = [fix for fix in fixes if abs(fix.time_s - self._car_s) > CAR_FRESH_S]
         await asyncio.to_thread(brain.observe, useful, signals, "owntracks")
-        stored.set_result(None)
+        if not stored.done():  # whoever told it may wait no more: it is stored, and looked at
+            stored.set_result(None)
         latest = max((fix.time_s for fix in useful), default=float("-inf"))
         if latest > self._own_s:
             self._own_s = latest

@@ -34,7 +34,8 @@ class Ranking(PhonePart):
         self.node.part(Models).watch(
             TASK, lambda: self.node.spawn(self._another(), "another ranker")
         )
-        await self._load()
+        async with self._one:
+            await self._load()
 
     def status(self) -> dict[str, Any]:
         """Which student ranks; `problem` where one should and does not."""

@@ -50,7 +50,11 @@ class Turns:
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
         async def turn() -> None:
-            done.set_result(await work())
+            result = await work()
+            if (
+                not done.done()
+            ):  # whoever waited may have gone: what was asked for is done all the same
+                done.set_result(result)
 
         self.add(name, turn, done)
         return await done

@@ -12,12 +12,13 @@ import msgspec
 from msgspec import Struct
 
 from hearthway.records import codec
-from hearthway.records.company import Companion
+from hearthway.records.company import TASTE, Companion
 from hearthway.records.life import Place
 from hearthway.records.poi import PoiIndex, RoadGraph
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Option, Reason, Silence, Suggestion
 from hearthway.records.venue import Wait
+from hearthway.sense.catalogue import WITH_CAR
 
 from . import moment, needs
 from .look import Look, Refusal, Weighed, furthest
@@ -41,6 +42,12 @@ class Proposal(Struct, frozen=True, kw_only=True):
 
 Because = Callable[[Situation, Sequence[Place]], tuple[Reason, ...]]
 PROBABLE_P = 0.05  # no word names a place that is less probable: `LEAST_P` asks for far more
+
+
+def _without_company(situation: Situation) -> Situation:
+    """The same without who rides along: a word that does not go by them keeps nothing of them."""
+    used = tuple(one for one in situation.evidence if one.key not in (WITH_CAR, TASTE))
+    return msgspec.structs.replace(situation, aboard=msgspec.UNSET, evidence=used)
 
 
 def _by_calendar(situation: Situation) -> bool:
@@ -168,6 +175,8 @@ class Assistant:
 
     def _suggestion(self, situation: Situation, best: Weighed) -> Suggestion:
         saying, verdict = best.saying, best.verdict
+        if not best.need.by_company:
+            situation = _without_company(situation)
         heading: tuple[Reason, ...] = ()
         if self._because is not None and saying.heading:
             heading = self._because(situation, saying.heading)

@@ -202,6 +202,7 @@ class Need(Struct, Generic[AimT, OfferT], frozen=True, kw_only=True):
     became: Callable[[Said, Happened], Sequence[Became]] | None = (
         None  # what facts tell of what became of a word of it
     )
+    by_company: bool = False  # does it go by who rides along?
     repeat_s: float | None = (
         None  # the same topic (about the same thing) again after so long; None: as the gate has it
     )

@@ -37,7 +37,7 @@ _BOUNDS = re.compile(rb"^(BEGIN|END):VCALENDAR[ \t]*\r?$", re.IGNORECASE | re.MU
 
 
 class Series(Struct, frozen=True, kw_only=True):
-    """All that a file says of one UID. Not `whole`: it changes single occurrences and leaves the others."""
+    """All that a calendar of a file says of one UID. Not `whole`: it changes single occurrences and leaves the others."""
 
     uid: str
     whole: bool
@@ -167,7 +167,7 @@ class _Reader:
         past_s, ahead_s = (OFF_PAST_S, OFF_AHEAD_S) if holidays else (PAST_S, AHEAD_S)
         self._since_s, self._until_s = now_s - past_s, now_s + ahead_s
         self._steps = Steps()
-        self._parts: dict[str, list[_Part]] = {}
+        self._parts: dict[tuple[str, str], list[_Part]] = {}  # by UID and calendar
         self._count = 0
         self.unreadable = 0
         self.unread: set[str] = set()
@@ -189,11 +189,11 @@ class _Reader:
                     f"This calendar has more than {MAX_ENTRIES:,} entries.",
                     "Export a shorter time of it.",
                 )
-            self._parts.setdefault(part.entry.uid, []).append(part)
+            self._parts.setdefault((part.entry.uid, part.entry.calendar), []).append(part)
 
     def series(self) -> Iterator[Series]:
-        """By UID; an occurrence that was changed by itself replaces that of its series."""
-        for uid, parts in sorted(self._parts.items()):
+        """By UID and calendar; an occurrence that was changed by itself replaces that of its series."""
+        for (uid, calendar), parts in sorted(self._parts.items()):
             found: dict[float, CalendarEntry] = {}
             for part in sorted(parts, key=lambda p: (p.replaces_s is not None, _version(p.entry))):
                 length_s = part.entry.end_s - part.entry.start_s
@@ -210,7 +210,7 @@ class _Reader:
                 entries=tuple(found[key] for key in sorted(found) if self._shown(found[key])),
                 sequence=sequence,
                 stamped_s=stamped_s,
-                calendar=parts[0].entry.calendar,
+                calendar=calendar,
             )
 
     def _days(self, entry: CalendarEntry) -> tuple[int, int]:

@@ -9,10 +9,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from hearthway.assist.explain import why
 from hearthway.assist.memory import Answered, Memory
 from hearthway.assist.moment import render
+from hearthway.assist.needs import found
 from hearthway.assist.needs.battery.need import NEED
 from hearthway.assist.needs.battery.settings import RESERVE_PCT
 from hearthway.assist.needs.battery.short import (
@@ -26,10 +28,12 @@ from hearthway.assist.needs.battery.short import (
 )
 from hearthway.atlas.store import Atlas
 from hearthway.learn.outcome import learn_said
+from hearthway.records.company import TASTE
 from hearthway.records.geo import offset
 from hearthway.records.poi import OpenState, Poi
-from hearthway.records.situation import Battery, Destination, Stand, Tomorrow
+from hearthway.records.situation import Aboard, Battery, Destination, Evidence, Stand, Tomorrow
 from hearthway.records.suggestion import AnswerKind, Silence, Suggestion
+from hearthway.sense.catalogue import WITH_CAR
 
 LOW = Battery(
     soc_pct=22.0, age_s=2.0, at_arrival_pct=19.0, at_home_pct=2.0, pct_per_km=0.2, trips=38
@@ -58,6 +62,21 @@ def consider(world: Any, memory: Memory | None = None, **changes: Any) -> Any:
 def code_of(result: Any) -> str:
     assert isinstance(result, Silence), "it spoke"
     return result.code
+
+
+def test_a_word_that_goes_by_nobody_else_keeps_nothing_of_who_rides_along(world: Any) -> None:
+    sam = Aboard(
+        person="sam", kind="adult", called="Sam", source="car", age_s=3.0, rule="r", consent="c"
+    )
+    plain = world.drive().evidence
+    used = tuple(
+        Evidence(key=key, source="car", age_s=3.0, person="sam") for key in (WITH_CAR, TASTE)
+    )
+    said = consider(world, aboard=(sam,), evidence=(*plain, *used))
+    assert isinstance(said, Suggestion), said
+    assert said.situation.aboard is UNSET
+    assert said.situation.evidence == plain
+    assert [need.name for need in found() if need.by_company] == ["meal"]
 
 
 def test_the_words(world: Any) -> None:

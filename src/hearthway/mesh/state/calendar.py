@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -136,7 +136,10 @@ def _apart(db: sqlite3.Connection, number: int, change: Change) -> Change:
         (number, change.uid, own),
     ).fetchall()
     if any(uid == own for uid, *_ in rows):
-        return _under(change, own)
+        if not _one_again(change, rows):
+            return _under(change, own)
+        db.execute("DELETE FROM calendar WHERE person_no = ? AND uid = ?", (number, own))
+        return change
     others = {calendar for _, calendar, *_ in rows}
     if not others or change.calendar in others:
         return change
@@ -148,6 +151,17 @@ def _apart(db: sqlite3.Connection, number: int, change: Change) -> Change:
     )
     # A file without a name may be a mail's word about any event, such as that it is called off.
     return change if same or not change.calendar else _under(change, own)
+
+
+def _one_again(change: Change, rows: Sequence[tuple[str, str, float, bytes]]) -> bool:
+    """Was it kept apart, and is at one time and of one title now? An event that was moved and renamed reaches one calendar before the other."""
+    mine = {(entry.occurs_s, entry.title.casefold()) for entry in change.entries}
+    theirs = {
+        (occurs_s, unpack(body, CalendarEntry).title.casefold())
+        for uid, _, occurs_s, body in rows
+        if uid == change.uid
+    }
+    return bool(mine & theirs)
 
 
 def _under(change: Change, uid: str) -> Change:

@@ -232,4 +232,5 @@ NEED = Need[MealAim, MealOffer](
     decide=decide,
     enquire=enquire,
     became=became,
+    by_company=True,
 )
