@@ -446,7 +446,7 @@ def test_a_real_person_is_foreseen_better_than_by_any_baseline() -> None:
     ("north", "on_map", "says"),
     [
         (90.0, 2, ""),
-        (HOME[0] + 0.01, 1, "1 of these 2 places are on this map"),
+        (HOME[0] + 0.01, 1, "1 of these 2 places is on this map"),
         (-90.0, 0, "none of these places is on this map"),
     ],
 )

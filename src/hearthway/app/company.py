@@ -213,10 +213,10 @@ class Company(PhonePart):
 
     def _use(self, *, anew: bool = False) -> None:
         """In the middle of a look somebody may be let go of, and nobody added: its situation says by what each is known."""
-        held = self._companions()
-        self._used = held if anew else tuple(one for one in held if one in self._used)
+        held, before = self._companions(), self._used
+        self._used = held if anew else tuple(one for one in held if one in before)
         brain = self.phone.brain
-        if brain is not None:
+        if brain is not None and (before or self._used):
             brain.use_company(self._used)
 
     # the situation ------------------------------------------------------------------------------------------------
