@@ -201,6 +201,7 @@ def test_a_heating_that_begins_by_its_programme_in_time_needs_no_word(world: Any
         ({"mode": "moving"}, "mode-unclear"),
         ({"home": None}, "home-unknown"),
         ({"p": 0.2}, "not-heading-home"),
+        ({"trip_distance_m": 180.0}, "no-trip-yet"),
         ({"p": 0.5}, "not-worth-interrupting"),
         ({"house": msgspec.UNSET}, "house-unknown"),
         ({"away_m": 600.0}, "not-worth-interrupting"),
@@ -212,6 +213,17 @@ def test_moments_that_differ_in_one_fact_are_silent(
     world: Any, changes: dict[str, Any], code: str
 ) -> None:
     assert code_of(look(world, way_home(world, **changes))) == code
+
+
+def test_who_is_still_near_where_he_left_from_may_be_on_no_trip_at_all(world: Any) -> None:
+    """From the doctor's two streets on to work: no trip, so of all that is one nothing but the way home was left, with p 0.97."""
+    for gone_m, code in ((300.0, "no-trip-yet"), (700.0, "")):
+        moment = way_home(world, p=0.96)
+        lat, lon = offset(moment.lat, moment.lon, -gone_m, 0.0)
+        left = msgspec.structs.replace(world.mall, place_id="p13", label="", lat=lat, lon=lon)
+        result = look(world, msgspec.structs.replace(moment, origin=left))
+        assert (code_of(result) if code else "") == code
+        assert isinstance(result, Suggestion) is not bool(code)
 
 
 def test_nearer_to_the_usual_it_is_worth_less(world: Any) -> None:
@@ -242,6 +254,6 @@ def test_how_long_a_degree_takes(minutes: tuple[float, ...], want: float | None)
 
 def test_every_silence_can_be_met() -> None:
     met = {code for _, code in WARM_DAYS} | {"too-early", "too-far", "too-late", "said-already"}
-    met |= {"home-unknown", "not-heading-home"}
+    met |= {"home-unknown", "not-heading-home", "no-trip-yet"}
     assert met == set(NEED.silences)
     assert settings.MIN_WARMINGS > 1

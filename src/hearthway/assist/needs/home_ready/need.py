@@ -8,7 +8,7 @@ from hearthway.assist import gate, moment
 from hearthway.assist.driving import not_driving
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
 from hearthway.records.geo import distance_m
-from hearthway.records.life import HIT_RADIUS_M, Place
+from hearthway.records.life import HIT_RADIUS_M, TRIP_MIN_M, Place
 from hearthway.records.localtime import clock_at
 from hearthway.records.situation import House, HouseHabits, Told, Usual
 from hearthway.records.venue import Wait
@@ -82,7 +82,15 @@ def could_matter(scene: Scene) -> Unfit | None:
         return Unfit(code="home-unknown")
     if _p_home(scene) < scene.settings.min_destination_p:
         return Unfit(code="not-heading-home")
-    return None
+    return Unfit(code="no-trip-yet") if _gone_m(scene) < TRIP_MIN_M else None
+
+
+def _gone_m(scene: Scene) -> float:
+    """From where one left. What ends nearer than a trip's least length is none, so of it the destination's probability knows nothing."""
+    here, origin = scene.situation, scene.situation.origin
+    if origin is None:
+        return here.trip_distance_m
+    return distance_m(here.lat, here.lon, origin.lat, origin.lon)
 
 
 def _told(scene: Scene, what: str) -> Told | None:

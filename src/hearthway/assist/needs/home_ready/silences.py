@@ -4,6 +4,7 @@ from __future__ import annotations
 
 SILENCES = {
     "not-heading-home": "You are not known to be heading home.",
+    "no-trip-yet": "You are still near where you left from.",
     "home-unknown": "It is not known yet where your home is.",
     "house-unknown": "How warm the house is was not told lately.",
     "presence-unknown": "It is not known whether somebody is at home.",
