@@ -1,5 +1,4 @@
-"""Lives from a fourth description, again synthetic, written without reading the code that judges them, and used for nothing but the
-last figure.
+"""Lives from a fourth description, again synthetic, written without reading the code that judges them.
 
 The description. Five people with days that are full of what others want of them at fixed hours, and holes between that are filled
 by whim. A day is a list of hours at which one is due somewhere; one leaves for each in time, more or less, goes home between two if

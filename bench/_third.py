@@ -1,5 +1,5 @@
 """Lives from a third description, again synthetic, written before anything was chosen by it. Its couple's choir next door to a table,
-told of as dinner, is why the scatter of hours is weighed: since then it is one to choose by, and `_fourth` the one to judge by.
+told of as dinner, is why the scatter of hours is weighed: since then it is one to choose by, and `_fourth` came after.
 
 The description. Four people who stand about a town differently from those of `_lives`: at doors of shops (not somewhere
 near one), and at houses anywhere on the map.

@@ -7,7 +7,7 @@ generators make lives that nobody lived: `hearthway.synthetic` ("household": bot
 another description and sharing none of its code ("other": shift, pensioner, parent, technician, commuter,
 homeworker, reader), `bench/_third.py` ("third": courier, student, couple, nights), which drives as `_lives` does but has places,
 weeks and phones of its own, and `bench/_fourth.py` ("fourth": carpool, teacher, clerk, salon, agent), likewise with its own, and
-written without reading the code that judges it. By the last nothing was chosen.
+written without reading the code that judges it. What each of these two has found since was mended (decisions 0032 and 0037).
 A phone of the person (`hearthway.app.brain`, its settings as installed; venues told no waits) has kept 60 days. Then it lives
 the next days as they come, fix by fix, looking every five seconds, until 30 days without a need are over. What is without need
 the generator says, not the gate: nobody ate out that day, the charge brings the car home, and it stands where it always
