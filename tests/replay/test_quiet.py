@@ -19,7 +19,7 @@ from hearthway.assist import needs
 from hearthway.assist.needs.meal import need as meal
 from hearthway.assist.needs.meal.table import AtTable
 from hearthway.atlas.store import Atlas
-from hearthway.context import view
+from hearthway.context import eaten
 from hearthway.records.errors import InputError
 from hearthway.records.geo import distance_m
 
@@ -66,7 +66,7 @@ def test_without_what_is_asked_of_a_table_it_would_be_told_of_breakfast(
     quiet: ModuleType, technician: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above: the same days, every stay beside a table taken for a meal."""
-    monkeypatch.setattr(view, "MOST_A_DAY", 1e9)
+    monkeypatch.setattr(eaten, "MOST_A_DAY", 1e9)
     monkeypatch.setattr(meal, "at_table", lambda *_: AtTable(p=1.0, sure=1.0))
     monkeypatch.setattr(meal, "tables_of", lambda *_: {})
     learned, lived, atlas = technician
