@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -23,6 +26,19 @@ from hearthway.sense.fixes import FixAssembler
 from hearthway.synthetic.drives import DrivePool
 from hearthway.synthetic.household import SyntheticHousehold, generate
 from hearthway.synthetic.settings import Settings
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[ModuleType]:
+    """bench/quiet.py as a module."""
+    sys.path.insert(0, str(BENCH))
+    module = import_module("quiet")
+    yield module
+    sys.path.remove(str(BENCH))
+    for name in ("quiet", "_lives", "_third", "_fourth", "_fourth_town"):
+        sys.modules.pop(name, None)
 
 
 @dataclass

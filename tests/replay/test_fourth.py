@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
-from importlib import import_module
 from itertools import pairwise
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -19,20 +16,8 @@ from hearthway.records.geo import distance_m
 from hearthway.records.localtime import utc_offset_s
 from hearthway.records.poi import MEAL
 
-BENCH = Path(__file__).parents[2] / "bench"
 DAYS, QUIET_DAYS = 35, 14
 NEVER_OUT, WITHOUT_HABIT = "salon", "agent"
-
-
-@pytest.fixture(scope="module")
-def quiet() -> Iterator[ModuleType]:
-    """The script as a module."""
-    sys.path.insert(0, str(BENCH))
-    module = import_module("quiet")
-    yield module
-    sys.path.remove(str(BENCH))
-    for name in ("quiet", "_lives", "_third", "_fourth", "_fourth_town"):
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from contextlib import closing
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -23,19 +20,7 @@ from hearthway.context import eaten
 from hearthway.records.errors import InputError
 from hearthway.records.geo import distance_m
 
-BENCH = Path(__file__).parents[2] / "bench"
 DAYS, QUIET_DAYS = 21, 7
-
-
-@pytest.fixture(scope="module")
-def quiet() -> Iterator[ModuleType]:
-    """The script as a module."""
-    sys.path.insert(0, str(BENCH))
-    module = import_module("quiet")
-    yield module
-    sys.path.remove(str(BENCH))
-    for name in ("quiet", "_lives", "_third", "_fourth", "_fourth_town"):
-        del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
