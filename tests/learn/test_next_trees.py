@@ -6,10 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hearthway.context.next_blend import LEAD_MOST, LIKELY, Stacked, Trees, of_scores
 from hearthway.context.next_place import Floats, Question, Rows
 from hearthway.context.next_score import Scorer, each_softmax
+from hearthway.learn import next_trees
 from hearthway.learn.next_trees import Numbers, TreeSettings, grow
 
 WIDTH = 4
@@ -70,6 +73,25 @@ def test_from_noise_they_learn_next_to_nothing() -> None:
     trees = grow(noise, start, truth, flat(), seed=1, settings=cautious)
     after = stacked(trees, rows, start, flat())
     assert loss(after, start, truth) < np.log(4.0) + 0.02
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from((0.0, 0.1, 0.5, 0.9, 1.0)), st.integers(0, 3))
+def test_what_is_left_of_a_level_is_the_half_that_was_not_summed(
+    seed: int, share: float, level: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    some, rows, nodes = 3, 50, 1 << level
+    binned = rng.integers(0, next_trees.PARTS, (some, rows)).astype(np.uint8)
+    node = rng.integers(0, nodes, rows)
+    above = rng.random(rows) < share
+    slope, bend = rng.normal(size=rows), rng.random(rows)
+    before = next_trees._sums(binned, node, slope, bend, nodes)
+    part = next_trees._Part(binned, slope, bend)
+    half = next_trees._halved(part, binned, node, above, before)
+    after = node + (above.astype(np.int64) << level)
+    whole = next_trees._sums(binned, after, slope, bend, 2 * nodes)
+    assert half.shape == whole.shape == (2, 2 * nodes, some, next_trees.PARTS)
+    np.testing.assert_allclose(half, whole, rtol=0.0, atol=1e-12)
 
 
 def test_the_same_seed_gives_the_same_trees_and_another_does_not() -> None:

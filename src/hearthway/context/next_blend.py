@@ -66,7 +66,11 @@ class Blend(Struct, frozen=True):
 
     def weigh(self, questions: Sequence[Question]) -> list[Floats]:
         """One unnormalised log-probability a candidate, an array a question."""
-        told = self.first.weigh(questions)
+        return self.joined(questions, self.first.weigh(questions))
+
+    def joined(self, questions: Sequence[Question], first: Sequence[Floats]) -> list[Floats]:
+        """The same, where it is known what the first says."""
+        told = [*first]
         later = [at for at, one in enumerate(questions) if share(one.visits) > 0.0]
         if not later:
             return told

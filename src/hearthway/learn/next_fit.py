@@ -38,6 +38,7 @@ RATE = 0.004
 DECAY = 5e-4
 FURTHER_HIDDEN, FURTHER_PASSES, FURTHER_DECAY = 96, 8, 2e-3  # of the network that sees all columns
 LINEAR_PASSES = 6
+SQUARED = 8  # columns
 TEMPERATURES = tuple(round(0.8 + 0.02 * step, 2) for step in range(31))
 B1, B2, TINY = 0.9, 0.999, 1e-8
 
@@ -71,6 +72,19 @@ def pack(asked: Sequence[Asked], *, seed: int) -> Packed:
     return Packed(rows, start, start[:-1] + np.array([one.truth for one in drawn]))
 
 
+class _Scaled(Struct, frozen=True):
+    """Packed rows with mean 0 and spread 1 in each column, and what they had."""
+
+    packed: Packed
+    centre: Array
+    spread: Array
+
+    def first(self, columns: int) -> _Scaled:
+        """The same of the first columns: views, for a copy would cost more than a pass of the network."""
+        rows = Packed(self.packed.rows[:, :columns], self.packed.start, self.packed.truth)
+        return _Scaled(rows, self.centre[:columns], self.spread[:columns])
+
+
 def fit(
     packed: Packed,
     *,
@@ -81,31 +95,19 @@ def fit(
     columns: int | None = None,
 ) -> Scorer:
     """The scorer of least log-loss, by the first `columns` (None: by all); `decay` pulls the weights towards 0."""
-    rows = packed.rows[:, :columns].copy()
-    centre = rows.mean(axis=0)
-    spread = rows.std(axis=0)
-    spread[spread < 1e-6] = 1.0
-    rows -= centre
-    rows /= spread
-    scaled = Packed(rows, packed.start, packed.truth)
-    weights = _descend(scaled, seed=seed, hidden=hidden, passes=passes, decay=decay)
-    linear, inner, bias, outer = (w.astype(np.float64) for w in weights)
-    return Scorer(
-        centre=centre.astype(np.float64),
-        spread=spread.astype(np.float64),
-        linear=linear,
-        inner=inner,
-        bias=bias,
-        outer=outer,
-    )
+    seen = Packed(packed.rows[:, :columns], packed.start, packed.truth)
+    return _fit(_scaled(seen), seed=seed, hidden=hidden, passes=passes, decay=decay)
 
 
 def fit_blend(asked: Sequence[Asked], *, seed: int) -> Blend:
     """The network that anybody is scored with, and beside it, for who is known longer, one that sees all columns, and trees."""
     packed = pack(asked, seed=seed)
-    linear = fit(packed, seed=seed, hidden=0, passes=LINEAR_PASSES)
+    scaled = _scaled(packed)
+    linear = _fit(scaled, seed=seed, hidden=0, passes=LINEAR_PASSES)
+    first = _fit(scaled.first(FIRST), seed=seed)
+    del scaled  # as large as what it was made of
     return Blend(
-        first=fit(packed, seed=seed, columns=FIRST),
+        first=first,
         further=fit(
             _contested(packed, linear),
             seed=seed,
@@ -114,6 +116,42 @@ def fit_blend(asked: Sequence[Asked], *, seed: int) -> Blend:
             decay=FURTHER_DECAY,
         ),
         stacked=Stacked(linear, grow(packed.rows, packed.start, packed.truth, linear, seed=seed)),
+    )
+
+
+def _scaled(packed: Packed) -> _Scaled:
+    """Squares are taken a few columns at a time: all at once are another copy, and to take such memory costs more than the squares."""
+    centre = packed.rows.mean(axis=0)
+    rows = packed.rows - centre
+    spread = np.concatenate(
+        [
+            np.square(rows[:, at : at + SQUARED]).mean(axis=0)
+            for at in range(0, len(centre), SQUARED)
+        ]
+    )
+    np.sqrt(spread, out=spread)
+    spread[spread < 1e-6] = 1.0
+    rows /= spread
+    return _Scaled(Packed(rows, packed.start, packed.truth), centre, spread)
+
+
+def _fit(
+    scaled: _Scaled,
+    *,
+    seed: int,
+    hidden: int = HIDDEN,
+    passes: int = PASSES,
+    decay: float = DECAY,
+) -> Scorer:
+    weights = _descend(scaled.packed, seed=seed, hidden=hidden, passes=passes, decay=decay)
+    linear, inner, bias, outer = (w.astype(np.float64) for w in weights)
+    return Scorer(
+        centre=scaled.centre.astype(np.float64),
+        spread=scaled.spread.astype(np.float64),
+        linear=linear,
+        inner=inner,
+        bias=bias,
+        outer=outer,
     )
 
 
@@ -126,8 +164,13 @@ def _contested(packed: Packed, linear: Scorer) -> Packed:
 
 def calibrate_blend(blend: Blend, walks: Sequence[Validation]) -> tuple[Blend, Told]:
     """Both temperatures, the first network's alone and then that of all together; and what is then told."""
-    first, _ = calibrate(blend.first, walks)
-    return calibrate(msgspec.structs.replace(blend, first=first), walks)
+    first = [weighed(blend.first, asked) for asked, _ in walks]
+    cooled, _ = _calibrated(blend.first, walks, first)
+    joined = [
+        blend.joined([one.question for one in asked], told)
+        for (asked, _), told in zip(walks, first, strict=True)
+    ]
+    return _calibrated(msgspec.structs.replace(blend, first=cooled), walks, joined)
 
 
 def calibrate(model: Fitted, walks: Sequence[Validation]) -> tuple[Fitted, Told]:
@@ -135,10 +178,17 @@ def calibrate(model: Fitted, walks: Sequence[Validation]) -> tuple[Fitted, Told]
 
     A walk is one person's questions in order, and from which of them on they count.
     """
+    return _calibrated(model, walks, [weighed(model, asked) for asked, _ in walks])
+
+
+def _calibrated(
+    model: Fitted, walks: Sequence[Validation], weights: Sequence[Sequence[Floats]]
+) -> tuple[Fitted, Told]:
+    """As `calibrate`, with what the model says of each question of each walk."""
     counted: list[tuple[Asked, Floats]] = []
-    for asked, begin in walks:
+    for (asked, begin), told_of in zip(walks, weights, strict=True):
         person = Predictor(model)
-        for at, (one, scores) in enumerate(zip(asked, weighed(model, asked), strict=True)):
+        for at, (one, scores) in enumerate(zip(asked, told_of, strict=True)):
             if at >= begin:
                 counted.append((one, person.logits(one.question, scores)))
             if one.truth >= 0:
@@ -185,11 +235,15 @@ def _descend(packed: Packed, *, seed: int, hidden: int, passes: int, decay: floa
     mean = [np.zeros_like(w) for w in weights]
     questions = len(packed.truth)
     batches = np.arange(0, questions, BATCH)
+    ends = np.minimum(batches + BATCH, questions)
+    most = int((packed.start[ends] - packed.start[batches]).max())
+    # Memory that is taken and given back at each step costs more than what is computed in it.
+    room = np.empty((2, most, hidden), dtype=np.float32)
     step, averaged = 0, 0
     total = passes * len(batches)
     for _ in range(passes):
         for at in rng.permutation(batches):
-            slopes = _slopes(packed, weights, int(at), min(int(at) + BATCH, questions))
+            slopes = _slopes(packed, weights, int(at), min(int(at) + BATCH, questions), room)
             step += 1
             rate = RATE * (1.0 - 0.9 * step / total)
             for w, g, m, v in zip(weights, slopes, first, second, strict=True):
@@ -204,19 +258,25 @@ def _descend(packed: Packed, *, seed: int, hidden: int, passes: int, decay: floa
     return mean
 
 
-def _slopes(packed: Packed, weights: list[Array], low: int, high: int) -> list[Array]:
-    """Gradient of the mean log-loss of questions low..high."""
+def _slopes(packed: Packed, weights: list[Array], low: int, high: int, room: Array) -> list[Array]:
+    """Gradient of the mean log-loss of questions low..high; `room` [2, rows, hidden] is overwritten."""
     linear, inner, bias, outer = weights
     begin, end = packed.start[low], packed.start[high]
     rows = packed.rows[begin:end]
     start = packed.start[low:high] - begin
     sizes = np.diff(packed.start[low : high + 1])
-    hidden = np.tanh(rows @ inner + bias)
+    hidden, back = room[:, : len(rows)]
+    np.matmul(rows, inner, out=hidden)
+    hidden += bias
+    np.tanh(hidden, out=hidden)
     scores = rows @ linear + hidden @ outer
     scores -= np.repeat(np.maximum.reduceat(scores, start), sizes)
     p = np.exp(scores)
     p /= np.repeat(np.add.reduceat(p, start), sizes)
     p[packed.truth[low:high] - begin] -= 1.0
     p /= high - low
-    back = p[:, None] * (1.0 - hidden * hidden) * outer
+    np.multiply(hidden, hidden, out=back)
+    np.subtract(1.0, back, out=back)
+    back *= p[:, None]
+    back *= outer
     return [p @ rows, rows.T @ back, back.sum(axis=0), p @ hidden]

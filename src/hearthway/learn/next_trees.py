@@ -125,27 +125,53 @@ def _tree(
     part: _Part, columns: Numbers, cuts: Numbers, settings: TreeSettings
 ) -> tuple[list[tuple[int, int]], Floats]:
     """(column and cut of each level, value of each leaf)."""
-    some = len(columns)
+    binned = part.binned[columns]
     node = np.zeros(len(part.slope), dtype=np.int64)
-    cells = part.binned[columns] + (np.arange(some) * PARTS)[:, None]
-    slopes, bends = np.tile(part.slope, some), np.tile(part.bend, some)
     beyond = np.arange(PARTS) >= cuts[columns][:, None]
     splits: list[tuple[int, int]] = []
+    sums = _sums(binned, node, part.slope, part.bend, 1)
     for level in range(settings.depth):
-        shape = (1 << level, some, PARTS)
-        cell = (cells + node * (some * PARTS)).ravel()
-        slope = np.bincount(cell, slopes, shape[0] * some * PARTS).reshape(shape)
-        bend = np.bincount(cell, bends, shape[0] * some * PARTS).reshape(shape)
-        gain = _gain(slope.cumsum(axis=2), bend.cumsum(axis=2), settings)
+        gain = _gain(sums[0].cumsum(axis=2), sums[1].cumsum(axis=2), settings)
         gain[beyond] = -1.0
         at, cut = divmod(int(gain.argmax()), PARTS)
         if gain[at, cut] < 0.0:
             break
         splits.append((int(columns[at]), cut))
-        node += (part.binned[columns[at]] > cut).astype(np.int64) << level
+        above = binned[at] > cut
+        if level + 1 < settings.depth:
+            sums = _halved(part, binned, node, above, sums)
+        node += above.astype(np.int64) << level
     slope = np.bincount(node, part.slope, 1 << len(splits))
     bend = np.bincount(node, part.bend, 1 << len(splits))
     return splits, -settings.rate * slope / (bend + settings.ridge)
+
+
+def _sums(
+    binned: NDArray[np.uint8], node: Numbers, slope: Floats, bend: Floats, nodes: int
+) -> Floats:
+    """[slope and bend, node, column, part]: what the rows in each have together."""
+    some = len(binned)
+    cell = (binned + (np.arange(some) * PARTS)[:, None] + node * (some * PARTS)).ravel()
+    each = [
+        np.bincount(cell, np.tile(one, some), nodes * some * PARTS).reshape(nodes, some, PARTS)
+        for one in (slope, bend)
+    ]
+    return np.stack(each)
+
+
+def _halved(
+    part: _Part,
+    binned: NDArray[np.uint8],
+    node: Numbers,
+    above: NDArray[np.bool_],
+    sums: Floats,
+) -> Floats:
+    """The sums of the next level's nodes, those with `above` last: the smaller half is summed, the other is what is left of `sums`."""
+    more = 2 * int(above.sum()) > len(above)
+    rows = np.flatnonzero(above != more)
+    few = _sums(binned[:, rows], node[rows], part.slope[rows], part.bend[rows], sums.shape[1])
+    rest = sums - few
+    return np.concatenate((few, rest) if more else (rest, few), axis=1)
 
 
 def _gain(slope: Floats, bend: Floats, settings: TreeSettings) -> Floats:
