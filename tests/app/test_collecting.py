@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hearthway.app.brain import LIFE_MODEL, Brain
+from hearthway.app.brain import Brain
 from hearthway.app.collecting import collected_fixes
 from hearthway.app.keeping import Keeping
 from hearthway.app.personal import import_file
@@ -22,6 +22,7 @@ from hearthway.mesh.policy.rules import Rules, template
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.household import Role
+from hearthway.records.life import LIFE_MODEL
 from hearthway.records.signals import Fix, Signal
 from hearthway.sense.catalogue import ALTITUDE, CAPACITY, OUTSIDE
 

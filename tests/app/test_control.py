@@ -20,12 +20,12 @@ from tests.waiting import until
 from hearthway.app.control import (
     LINE_LIMIT,
     Control,
-    ControlServer,
     held,
     open_control,
     refuse_running,
     running,
 )
+from hearthway.app.control_server import ControlServer
 from hearthway.app.paths import NodePaths
 from hearthway.records.errors import ConfigError, HearthwayError, InputError
 

@@ -19,6 +19,7 @@ from hearthway.app.paths import NodePaths, private_dir
 from hearthway.app.phone import PhoneNode
 from hearthway.mesh.state.store import Store
 from hearthway.records.household import Role
+from hearthway.records.life import LIFE_MODEL
 from hearthway.records.signals import Fix
 
 MONDAY_S = 1_709_510_400.0
@@ -129,7 +130,7 @@ def test_what_was_half_learned_is_never_kept(
                 brain.rebuild()
             with pytest.raises(EndedError):
                 brain.snapshot()
-        assert store.model("anna", brains.LIFE_MODEL) is None
+        assert store.model("anna", LIFE_MODEL) is None
         ended = False
         brain.snapshot()
         assert brain.model_digest() != wanted

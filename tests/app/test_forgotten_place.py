@@ -12,7 +12,6 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from hearthway.app.brain import LIFE_MODEL
 from hearthway.app.config import Config, MapTable, MeshTable, NodeTable, save_config
 from hearthway.app.offline import relearn_everywhere
 from hearthway.app.paths import NodePaths, private_dir
@@ -21,6 +20,7 @@ from hearthway.context.life import Life
 from hearthway.mesh.state.store import Store
 from hearthway.records.geo import distance_m, offset
 from hearthway.records.household import Role
+from hearthway.records.life import LIFE_MODEL
 from hearthway.records.signals import Fix
 
 HOME, MONDAY_S = (60.20, 24.90), 1_709_510_400.0

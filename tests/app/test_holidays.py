@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hearthway.app.brain import LIFE_MODEL, feed
+from hearthway.app.brain import feed
 from hearthway.app.calendar import CALENDAR_KEY, days_off_of
 from hearthway.app.config import Config, NodeTable
 from hearthway.app.equipment import brain_for
@@ -20,6 +20,7 @@ from hearthway.context.life import Life
 from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.state.store import Store
 from hearthway.records.household import Role
+from hearthway.records.life import LIFE_MODEL
 from hearthway.records.signals import Fix
 
 HOME, WORK = (60.17, 24.94), (60.21, 24.94)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from tests.context.test_tomorrow import DAY_S, HOUR_S, MONDAY_S, WORK, Driver, feed
 
-from hearthway.app.brain import LIFE_MODEL
 from hearthway.app.config import ChargingTable, Config, NodeTable, save_config
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.context.life import Life
@@ -18,6 +17,7 @@ from hearthway.mesh.state.calendar import Change, keep
 from hearthway.mesh.state.store import Store
 from hearthway.records.calendar import CalendarEntry
 from hearthway.records.household import Role
+from hearthway.records.life import LIFE_MODEL
 from hearthway.records.signals import Signal
 from hearthway.sense.catalogue import CAPACITY, SOC
 

@@ -45,6 +45,55 @@ def test_help_loads_nothing_heavy() -> None:
     assert not [name for name in loaded if name.startswith("hearthway.cli.") and name[14:] in VERBS]
 
 
+ASKS = [
+    "ask",
+    "status",
+    "stops",
+    "wheel",
+    "handoff",
+    "compute",
+    "consent",
+    "grant",
+    "people",
+    "revoke",
+    "venue",
+    "models",
+    "rules",
+    "pair",
+]
+READS = ["receipts", "answer", "export", "forget"]
+
+
+@pytest.mark.parametrize(
+    ("verbs", "spared"),
+    [
+        (
+            ASKS,
+            ("asyncio", "ssl", "sqlite3", "cryptography", "zenoh", "numpy", "hearthway.context"),
+        ),
+        (
+            READS,
+            ("asyncio", "ssl", "cryptography.x509", "zenoh", "numpy", "hearthway.assist.engine"),
+        ),
+        (["why"], ("asyncio", "ssl", "cryptography.x509", "zenoh", "numpy")),
+    ],
+    ids=["asks a node", "reads a store", "why"],
+)
+def test_a_verb_loads_what_it_works_with(verbs: list[str], spared: tuple[str, ...]) -> None:
+    """One that asks a node needs a socket; one that reads a store no network, no certificate and no thinking."""
+    code = (
+        "import importlib, sys\n"
+        "for verb in sys.argv[1:]: importlib.import_module(f'hearthway.cli.{verb}')\n"
+        "print('\\n'.join(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *verbs], capture_output=True, text=True, check=True, timeout=30
+    )
+    loaded = done.stdout.split()
+    assert "click" in loaded
+    assert not [name for name in spared if name in loaded]
+
+
 def test_help_needs_at_most_six_times_bare_python() -> None:
     """CPU of both, side by side, as medians: a busy machine slows both."""
     compileall.compile_dir(str(Path(package.__file__).parent), quiet=2)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from hearthway.app.brain import LIFE_MODEL
 from hearthway.app.config import Config, MapTable, NodeTable, save_config
 from hearthway.app.offline import opened
 from hearthway.app.paths import NodePaths, private_dir
@@ -16,6 +15,7 @@ from hearthway.cli.why import command
 from hearthway.context.life import Life
 from hearthway.records.errors import InputError
 from hearthway.records.household import Role
+from hearthway.records.life import LIFE_MODEL
 from hearthway.records.receipts import Receipt
 from hearthway.records.situation import Situation
 from hearthway.records.suggestion import Suggestion

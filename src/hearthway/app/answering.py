@@ -11,7 +11,7 @@ from hearthway.records.messages import ANSWER, AnswerGiven
 from hearthway.records.suggestion import Answer, AnswerKind, Suggestion
 from hearthway.records.tasks import NavigationTarget
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .handoff import Tasks
 from .member import answer_kind
 from .part import PhonePart

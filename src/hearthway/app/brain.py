@@ -35,7 +35,7 @@ from hearthway.mesh.state.store import Store
 from hearthway.records.codec import digest
 from hearthway.records.company import Companion
 from hearthway.records.errors import HearthwayError
-from hearthway.records.life import LIVED, Person, Place, PlaceWord
+from hearthway.records.life import LIFE_MODEL, LIVED, Person, Place, PlaceWord
 from hearthway.records.poi import PoiIndex, Roads
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
@@ -58,7 +58,6 @@ from .house import HouseHeard, of_house, with_house
 from .own_battery import OwnBattery
 from .things import with_things
 
-LIFE_MODEL = "life"
 LAST_DAYS_S = 30 * 86_400.0
 CONSIDER_EVERY_S = 5.0  # event time between two looks at the situation: a driver moves about 70 m
 IGNORED_AFTER_S = STANDS_S

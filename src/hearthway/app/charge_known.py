@@ -10,11 +10,12 @@ from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.calendar import entries
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError
+from hearthway.records.life import LIFE_MODEL
 from hearthway.records.localtime import DAY_S, zone_at
 from hearthway.records.signals import Signal
 from hearthway.sense.catalogue import PRICE, is_fresh
 
-from .brain import LIFE_MODEL, feed, history_of
+from .brain import feed, history_of
 from .calendar import days_off_of
 from .collecting import rules_of
 from .config import Config

@@ -22,7 +22,7 @@ from hearthway.sense.catalogue import CHARGING, PLUGGED, PRICE
 from .charge_known import CarKnown, known_of, need
 from .clock import EventClock
 from .config import ChargingTable
-from .control import ControlServer
+from .control_server import ControlServer
 from .part import PhonePart
 from .paths import NodePaths
 

@@ -38,7 +38,7 @@ from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import ConfigError, HearthwayError, InputError, WireError
 from hearthway.records.household import Consent, ConsentWord
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .part import Part
 from .ruling import Ruling
 

@@ -14,7 +14,7 @@ from hearthway.mesh.offload.function import PREFIX, no_runtime, runs_functions
 from hearthway.records.errors import InputError
 from hearthway.records.offload import INPUT_MAX_BYTES, KEYS_MAX, WITHIN_MAX_S, Job
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .models import Models
 from .offload import Offloading
 from .offload_jobs import FUNCTION

@@ -31,7 +31,7 @@ from hearthway.records.errors import HearthwayError, InputError, WireError
 from hearthway.records.household import Role
 from hearthway.records.signals import Signal
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .keys import keys_of
 from .part import Part
 from .ruling import Ruling

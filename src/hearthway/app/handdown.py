@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Role
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .membership import HAND_DOWN, PURPOSE, HandDown, said_by_home
 from .part import Part
 from .wiping import mark_handed_down

@@ -38,7 +38,7 @@ from hearthway.records.tasks import (
 )
 from hearthway.sense.catalogue import SPEED
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .part import Part
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from .borrow import position_signals
 from .clock import EventClock
 from .collecting import collected, collected_fixes
 from .company import without_company
-from .control import ControlServer
+from .control_server import ControlServer
 from .looking import Looking
 from .part import PhonePart
 from .personal import AHEAD_MAX_S

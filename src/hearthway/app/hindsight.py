@@ -25,13 +25,13 @@ from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import InputError, StoreError
 from hearthway.records.geo import distance_m
-from hearthway.records.life import Person
+from hearthway.records.life import LIFE_MODEL, Person
 from hearthway.records.localtime import utc_offset_s
 from hearthway.records.signals import Signal
 from hearthway.records.situation import Destination, Situation
 from hearthway.records.suggestion import Reason, Silence, Suggestion
 
-from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, LIFE_MODEL, because, feed, history_of
+from .brain import CONSIDER_EVERY_S, IGNORED_AFTER_S, because, feed, history_of
 from .calendar import days_off_of, situation_at
 from .config import Config
 from .equipment import equipment

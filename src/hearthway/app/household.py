@@ -23,7 +23,7 @@ from hearthway.records.household import PersonKind, Role
 
 from .addresses import reachable
 from .config import Config
-from .control import ControlServer
+from .control_server import ControlServer
 from .granting import Granting
 from .membership import (
     CLAIM,

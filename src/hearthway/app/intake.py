@@ -10,7 +10,7 @@ from hearthway.mesh.policy.rules import Rules
 from hearthway.records.errors import InputError
 
 from .calendar import import_calendar, is_calendar, owner_of_calendar
-from .control import ControlServer
+from .control_server import ControlServer
 from .heap import give_back
 from .importing import import_apart
 from .owner import listed_in, to_import_for

@@ -20,7 +20,7 @@ from hearthway.mesh.trust.roster import Member
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.signals import Signal
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .household import Household
 from .part import Part
 

@@ -22,7 +22,7 @@ from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.errors import HearthwayError, IdentityError
 from hearthway.records.forgetting import PersonScope
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .member import Member
 from .part import Part
 

@@ -30,7 +30,7 @@ from hearthway.records.releases import (
     Staged,
 )
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .model_check import ChildCheck
 from .model_fetch import PIECE_TIMEOUT_S, Fetcher
 from .model_orders import OrderBook

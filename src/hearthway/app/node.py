@@ -25,7 +25,8 @@ from hearthway.records.errors import ConfigError, HearthwayError, IdentityError,
 
 from .clock import Clock, EventClock, SystemClock
 from .config import Config, load_config
-from .control import ControlServer, held, refuse_running, running
+from .control import held, refuse_running, running
+from .control_server import ControlServer
 from .counters import InternetWatch
 from .granting import grant_book
 from .logs import start_log, stop_log

@@ -10,8 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 from hearthway.context.flat import gap_m
-from hearthway.context.life import Life
-from hearthway.context.places import spots_of
 from hearthway.mesh.state.database import FullError
 from hearthway.mesh.state.export import write_export
 from hearthway.mesh.state.forget import acknowledge, apply, forget, pending
@@ -23,13 +21,12 @@ from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.forgetting import ForgetReport, PersonScope, PlaceScope, RangeScope, Scope
 from hearthway.records.geo import valid_point
 from hearthway.records.household import Role
-from hearthway.records.life import LIVED, STAY_RADIUS_M
+from hearthway.records.life import LIFE_MODEL, LIVED, STAY_RADIUS_M
 from hearthway.records.localtime import zone_at
 from hearthway.records.messages import AnswerGiven
 from hearthway.records.receipts import Receipt
 from hearthway.records.suggestion import AnswerKind
 
-from .brain import LIFE_MODEL
 from .clock import SystemClock
 from .collecting import rules_of
 from .config import Config, load_config
@@ -164,6 +161,9 @@ def _place(
     found: Sequence[NodePaths], what: str, person_id: str | None, radius_m: float
 ) -> tuple[float, float] | None:
     """Where it is; InputError where stays at it lie outside the radius: half of a place would be left."""
+    from hearthway.context.life import Life
+    from hearthway.context.places import spots_of
+
     for paths in members(found):
         with opened(paths) as (store, _):
             for person in store.persons():
@@ -284,6 +284,8 @@ def still_near(found: Sequence[NodePaths], scope: Scope) -> list[str]:
     """
     if not isinstance(scope, PlaceScope):
         return []
+    from hearthway.context.life import Life
+
     lines = []
     for paths in members(found):
         with opened(paths) as (store, _):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hearthway.mesh.state.store import Store
-from hearthway.mesh.trust.identity import DeviceIdentity
-from hearthway.mesh.trust.roster import Roster
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.life import Person
 
 from .clock import SystemClock
 from .paths import NodePaths
+
+if TYPE_CHECKING:
+    from hearthway.mesh.trust.roster import Roster
 
 
 def owner_in(store: Store, roster: Roster | None, node_id: str) -> Person | None:
@@ -34,6 +37,8 @@ def stored_owner(store: Store, paths: NodePaths, node_id: str) -> Person | None:
 
 def stored_roster(paths: NodePaths) -> Roster | None:
     """The household's list as this node has it; None where it is in no household."""
+    from hearthway.mesh.trust.identity import DeviceIdentity  # certificates: most verbs read none
+
     try:
         return DeviceIdentity.load(paths.keys, SystemClock().now_s()).roster
     except HearthwayError:

@@ -24,7 +24,7 @@ from hearthway.records.household import PersonKind, Role
 
 from .addresses import own_addresses, reachable
 from .config import split_address
-from .control import ControlServer
+from .control_server import ControlServer
 from .membership import owner_of
 from .part import Part
 from .paths import private_dir

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from hearthway.mesh.wire.node import MeshNode
     from hearthway.records.signals import Signal
 
-    from .control import ControlServer
+    from .control_server import ControlServer
     from .node import Node
     from .phone import PhoneNode
 

@@ -36,7 +36,7 @@ from hearthway.records.releases import (
 )
 
 from .config import load_config
-from .control import ControlServer
+from .control_server import ControlServer
 from .model_check import ChildCheck
 from .model_words import SHORT
 from .models import Models

@@ -11,7 +11,7 @@ from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.household import Role
 
 from .addresses import reachable
-from .control import ControlServer
+from .control_server import ControlServer
 from .membership import (
     CLAIM,
     LEAVE,

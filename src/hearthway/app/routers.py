@@ -18,7 +18,7 @@ from hearthway.mesh.trust.routers import Router, check_router
 from hearthway.records.errors import InputError
 
 from .config import split_address
-from .control import ControlServer
+from .control_server import ControlServer
 from .household import Household
 from .part import Part
 from .paths import private_dir, write_private

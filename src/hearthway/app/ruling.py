@@ -12,7 +12,7 @@ from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.codec import digest
 
 from .collecting import rules_of
-from .control import ControlServer
+from .control_server import ControlServer
 from .part import Part
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from hearthway.records.errors import HearthwayError, InputError, StoreError, Wir
 from hearthway.records.signals import Value
 
 from .config import Config
-from .control import ControlServer
+from .control_server import ControlServer
 from .part import Part
 from .paths import NodePaths
 from .ruling import Ruling

@@ -13,7 +13,7 @@ from hearthway.records.tasks import NavigationTarget
 from hearthway.sense.catalogue import CAR_POSITION, PHONE_POSITION
 
 from .borrow import Borrower
-from .control import ControlServer
+from .control_server import ControlServer
 from .handoff import Tasks
 from .offload import Done, Offloading
 from .offload_jobs import DETOURS, Point, detours_asked, detours_of

@@ -19,7 +19,7 @@ from hearthway.records.household import PersonKind, Role
 from hearthway.records.signals import Signal
 from hearthway.sense.catalogue import row_of
 
-from .control import ControlServer
+from .control_server import ControlServer
 from .part import Part
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hearthway.mesh.state.receipts import (
     ReceiptChain,
@@ -25,7 +26,6 @@ from hearthway.mesh.state.receipts import (
 from hearthway.mesh.state.store import Store
 from hearthway.mesh.trust.keyfiles import write_private
 from hearthway.mesh.trust.signing import public_bytes, signing_key
-from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.chain import Enrolment
 from hearthway.records.count import count_of
 from hearthway.records.errors import ReceiptError
@@ -35,6 +35,9 @@ from hearthway.records.receipts import Computation, Crossing, Disclosure, Measur
 from hearthway.records.situation import Evidence
 
 from .counters import InternetWatch
+
+if TYPE_CHECKING:
+    from hearthway.mesh.wire.node import MeshNode
 
 HEADS_AT_ONCE, HEADS_A_S = 2000, 1.0  # of one node; a life has some tens a day, a replay more
 _KEY_BYTES, _HASH_BYTES, _SUGGESTION_ID_MAX = 32, 32, 100

@@ -9,7 +9,6 @@ from typing import Any
 import click
 import msgspec
 
-from hearthway.app.brain import LIFE_MODEL
 from hearthway.app.collecting import rules_of
 from hearthway.app.config import load_config
 from hearthway.app.hindsight import came_of, hindsight_lines, look_back, moment_of
@@ -17,7 +16,6 @@ from hearthway.app.maps import open_atlas
 from hearthway.app.offline import opened, stored_receipts
 from hearthway.app.owner import stored_owner
 from hearthway.app.paths import NodePaths
-from hearthway.app.ranking import ranker_of
 from hearthway.app.witness import receipt_lines
 from hearthway.assist.deeds import Became
 from hearthway.assist.explain import became_lines, why
@@ -25,6 +23,7 @@ from hearthway.assist.moment import render
 from hearthway.records.ask import ASKED
 from hearthway.records.errors import HearthwayError, InputError, MapError
 from hearthway.records.household import Role
+from hearthway.records.life import LIFE_MODEL
 from hearthway.records.receipts import Receipt
 from hearthway.records.suggestion import Suggestion
 
@@ -127,6 +126,8 @@ def _list(listed: list[Suggestion], json_to: Path | None) -> None:
 
 
 def _silent(when: str, data: Path | None, json_to: Path | None) -> None:
+    from hearthway.app.ranking import ranker_of
+
     paths, config = phone(data)
     atlas = open_atlas(config.map)
     with closing(atlas) if atlas else nullcontext(), opened(paths) as (store, _):

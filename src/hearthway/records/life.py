@@ -11,6 +11,7 @@ STAY_RADIUS_M = 200.0
 TRIP_MIN_M = 500.0
 HIT_RADIUS_M = 300.0
 LIVED = ("home", "work")
+LIFE_MODEL = "life"  # the name of what was learned of a person, among a node's models
 WordKind = Literal["name", "home", "work", "merge", "split"]
 
 # transit: bus, train, aeroplane

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from hearthway.app.control import ControlServer
+from hearthway.app.control_server import ControlServer
 from hearthway.app.part import Part
 from hearthway.assist.ask.intents import COMMAND_HEATING, COMMAND_LIGHT
 from hearthway.mesh.wire.node import MeshNode

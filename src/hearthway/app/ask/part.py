@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from hearthway.app.control import ControlServer
+from hearthway.app.control_server import ControlServer
 from hearthway.app.member import Member
 from hearthway.app.part import Part
 from hearthway.app.ruling import Ruling
