@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hearthway.app.brain import Brain
-from hearthway.app.collecting import collected_fixes
+from hearthway.app.collecting import collected_fixes, may_collect
 from hearthway.app.keeping import Keeping
 from hearthway.app.personal import import_file
 from hearthway.app.recording import fix_signals, write_recording
@@ -24,7 +24,7 @@ from hearthway.records.errors import HearthwayError, InputError, StoreError
 from hearthway.records.household import Role
 from hearthway.records.life import LIFE_MODEL
 from hearthway.records.signals import Fix, Signal
-from hearthway.sense.catalogue import ALTITUDE, CAPACITY, OUTSIDE
+from hearthway.sense.catalogue import ALTITUDE, CAPACITY, OUTSIDE, normalise
 
 ANNA = {"phone": ("anna", "adult")}
 ODOMETER = "Vehicle.TraveledDistance"
@@ -360,6 +360,34 @@ def test_a_recording_keeps_what_was_told_beside_each_position(tmp_path: Path) ->
     with Store.open(tmp_path / "node.db", node_id="phone") as store:
         found = import_file(store, file, "Anna", None, Rules.parse(FAMILY, "test"))
         assert list(store.fixes(found["person_id"])) == fixes
+
+
+def test_a_recording_is_taken_in_without_asking_again_for_every_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules once a key each time it is read; each reading is put in order when it is looked at and when it is kept."""
+    fixes = [Fix(time_s=1e9 + 60.0 * i, lat=60.1 + i / 1e3, lon=24.9) for i in range(40)]
+    sold = Signal(key=ODOMETER, value=PLANTED, time_s=1e9, unit="m", source="car")
+    file = tmp_path / "day.jsonl"
+    count = write_recording(file, [sold, *(s for f in fixes for s in fix_signals(f, "", "phone"))])
+    asked: list[str] = []
+    ordered: list[str] = []
+
+    def ask(rules: Rules, role: Role, key: str) -> bool:
+        asked.append(key)
+        return may_collect(rules, role, key)
+
+    def order(signal: Signal) -> Signal:
+        ordered.append(signal.key)
+        return normalise(signal)
+
+    monkeypatch.setattr("hearthway.app.personal.may_collect", ask)
+    monkeypatch.setattr("hearthway.app.personal.normalise", order)
+    with Store.open(tmp_path / "node.db", node_id="phone") as store:
+        found = import_file(store, file, "Anna", None, Rules.parse(FAMILY, "test"))
+        assert (found["fixes"], found["signals"]) == (40, 1)
+    assert len(asked) == 2 * len(set(asked)) == 6
+    assert len(ordered) == 2 * count
 
 
 def test_heights_are_kept_sparsely_where_they_may_be_learned_from(tmp_path: Path) -> None:

@@ -41,7 +41,25 @@ def test_units_become_the_catalogues(key: str, value: Value, unit: str, want: fl
 
 def test_normalising_twice_changes_nothing() -> None:
     once = normalise(_signal(SPEED, 10.0, "m/s"))
-    assert normalise(once) == once
+    assert normalise(once) is once
+    whole = _signal(SPEED, 10, "km/h")
+    assert type(normalise(whole).value) is float
+    assert normalise(_signal(SPEED, 10.0)).unit == "km/h"
+
+
+def test_a_reading_of_another_kind_becomes_a_signal() -> None:
+    """A line of a recording has the same fields, and is none."""
+
+    class Line(Signal, frozen=True, kw_only=True):
+        pass
+
+    line = Line(key=SPEED, value=10.0, time_s=1.0, unit="km/h", source="car")
+    assert type(normalise(line)) is Signal
+
+
+def test_a_row_of_many_keys_is_not_the_row_of_its_own() -> None:
+    for key, row in CATALOGUE.items():
+        assert row_of(key) is (None if "*" in key else row)
 
 
 @pytest.mark.parametrize(

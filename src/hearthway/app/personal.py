@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from .recording import read_recording
 
 RECORDING_SUFFIXES = (".jsonl", ".jsonl.gz")
 AHEAD_MAX_S = 86_400.0  # a fix dated later would make everything that really comes next look old
+KEYS = 256  # whose permission is remembered at a time: keys are words of a file, and may be long
 
 
 def is_recording(path: Path) -> bool:
@@ -87,18 +89,19 @@ def _import_recording(
 ) -> dict[str, Any]:
     read = kept_here = 0
     # Every line first, so that of a file that ends badly nothing is kept; never all of them at once.
+    may = _may(rules)
     for signal in read_recording(path):
         read += 1
-        if may_collect(rules, Role.PHONE, signal.key):
+        if may(signal.key):
             kept_here += 1
             normalise(signal)
     person = _person(store, name, person_id, generation)
     prefix = PHONE_POSITION + "."
-    located = (s for s in _collected(rules, read_recording(path)) if s.key.startswith(prefix))
-    others = (s for s in _collected(rules, read_recording(path)) if not s.key.startswith(prefix))
-    dated = _Dated(_fixes(located))
+    located = (one for one in read_recording(path) if one.key.startswith(prefix))
+    others = (one for one in read_recording(path) if not one.key.startswith(prefix))
+    dated = _Dated(_fixes(_collected(rules, located)))
     added = store.add_fixes(person.person_id, dated, "recording", generation=generation)
-    kept = store.add_signals(person.person_id, others, generation=generation)
+    kept = store.add_signals(person.person_id, _collected(rules, others), generation=generation)
     return {
         "person_id": person.person_id,
         "fixes": added.added,
@@ -115,7 +118,13 @@ def _person(store: Store, name: str, person_id: str | None, generation: int) -> 
 
 
 def _collected(rules: Rules, signals: Iterable[Signal]) -> Iterator[Signal]:
-    return (normalise(one) for one in signals if may_collect(rules, Role.PHONE, one.key))
+    may = _may(rules)
+    return (normalise(one) for one in signals if may(one.key))
+
+
+def _may(rules: Rules) -> Callable[[str], bool]:
+    """`may_collect` of a phone under these rules; a life has a dozen keys and a million readings."""
+    return lru_cache(KEYS)(lambda key: may_collect(rules, Role.PHONE, key))
 
 
 def import_calendar_offline(

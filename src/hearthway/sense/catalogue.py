@@ -202,12 +202,13 @@ def light_key(name: str) -> str:
 
 def row_of(key: str) -> SignalKind | None:
     """The row of a key, that of a thing included; None for an unknown one."""
+    row = CATALOGUE.get(key)
+    if row is not None:  # nearly always: an import asks this for every reading of a life
+        return None if "*" in key else row
     found = _ITEM.fullmatch(key)
     if found is not None:
         return CATALOGUE.get(_family(found))
-    if light_of(key):
-        return CATALOGUE[LIGHT]
-    return None if "*" in key else CATALOGUE.get(key)
+    return CATALOGUE[LIGHT] if light_of(key) else None
 
 
 def _family(found: re.Match[str]) -> str:
@@ -231,6 +232,8 @@ def normalise(signal: Signal) -> Signal:
     if not isfinite(signal.time_s):
         raise InputError(f"{signal.key} has no time.", "Send Unix seconds with every signal.")
     value = _value(row, signal.value, signal.unit)
+    if value is signal.value and signal.unit == row.unit and type(signal) is Signal:
+        return signal  # frozen, and in order as it came
     return Signal(
         key=signal.key,
         value=value,
