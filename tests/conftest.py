@@ -30,6 +30,12 @@ FLAGS = (
 )
 
 
+def pytest_collection_finish() -> None:
+    """What collecting made stays to the end: frozen, it is not looked through again whenever garbage is collected."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _left_open() -> Iterator[None]:
     """A socket left open warns when it is collected: here, and not in whichever test comes next."""
