@@ -10,6 +10,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from tests.waiting import until
 from hearthway.mesh.links.link import Health
 from hearthway.mesh.links.probe import probe, probe_context
 from hearthway.mesh.links.zenoh_link import ZenohLink
+from hearthway.mesh.links.zenoh_session import ZenohSession
 from hearthway.mesh.policy.rules import Rules, default_rules
 from hearthway.mesh.trust.certificates import new_key, request
 from hearthway.mesh.trust.identity import DeviceIdentity, HouseholdRoot, keep_device
@@ -301,10 +303,19 @@ def test_a_revoked_device_is_shut_out_by_name(make_household: Any) -> None:
     asyncio.run(scenario())
 
 
-def test_a_new_roster_is_used_whole_even_if_its_bringer_is_cancelled(make_household: Any) -> None:
+def test_a_new_roster_is_used_whole_even_if_its_bringer_is_cancelled(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     household = make_household(phone="phone", home="home")
     before = household.identity("phone")
     household.add("car", "car")
+
+    begun, start = threading.Event(), ZenohSession._start
+
+    def slow(self: ZenohSession, generation: int, config: dict[str, Any]) -> Any:
+        begun.set()
+        time.sleep(0.2)
+        return start(self, generation, config)
 
     async def scenario() -> None:
         async with _up(before, household.identity("car")) as (phone, car):
@@ -314,10 +325,13 @@ def test_a_new_roster_is_used_whole_even_if_its_bringer_is_cancelled(make_househ
             await until(lambda: phone.peers().get("car") is not None)
             await until(lambda: phone.peers()["car"].alive and car.peers()["phone"].alive)
         closing = ZenohLink(before, listen=before.address, now_s=time.time())
-        opening = asyncio.create_task(closing.open())
-        await asyncio.sleep(0.05)
-        opening.cancel()
-        await asyncio.gather(opening, return_exceptions=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(ZenohSession, "_start", slow)
+            opening = asyncio.create_task(closing.open())
+            await until(begun.is_set)
+            opening.cancel()
+            [ended] = await asyncio.gather(opening, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError)
         async with _up(household.identity("phone")):  # the port is free: nothing was left open
             pass
 
@@ -449,3 +463,22 @@ def test_a_stopped_node_is_noticed_by_the_lease_and_comes_back(make_household: A
                 await asyncio.to_thread(home.kill)
 
     asyncio.run(scenario())
+
+
+def test_whoever_is_away_keeps_nobody_from_starting(make_household: Any) -> None:
+    """Zenoh would wait half a second for those on the list; the quickest of four, so that a busy machine is not judged."""
+
+    async def quickest_s(identity: DeviceIdentity) -> float:
+        took = []
+        for _ in range(4):
+            link = ZenohLink(identity, listen=identity.address, now_s=time.time())
+            since_s = time.monotonic()
+            await link.open()
+            took.append(time.monotonic() - since_s)
+            await link.close()
+        return min(took)
+
+    alone = asyncio.run(quickest_s(make_household(phone="phone").identity("phone")))
+    both = make_household(phone="phone", home="home")
+    missed = asyncio.run(quickest_s(both.identity("phone")))
+    assert missed - alone < 0.3

@@ -58,6 +58,9 @@ def zenoh_config(
             },
         },
         "scouting": {"multicast": {"enabled": False}, "gossip": {"enabled": True}},
+        # Else opening waits half a second for whoever is listed and away, and a node is up so much later. Who comes
+        # shows by its token, as whoever comes later does.
+        "open": {"return_conditions": {"connect_scouted": False}},
         "transport": {
             "shared_memory": {"enabled": False},  # it drops messages silently in places
             "unicast": {"open_timeout": open_ms},
