@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.assist.memory import Meal
+from hearthway.assist.memory import Meal, Memory
 from hearthway.assist.needs.meal.hunger import (
+    ONE_ARRIVAL,
+    STANDS_FOR,
     Hunger,
     appetite,
     believed_share,
     beta,
+    firmness,
     hazard,
     hunger_at,
     mass,
@@ -23,6 +26,7 @@ from hearthway.assist.needs.meal.hunger import (
     together,
     usable,
 )
+from hearthway.assist.needs.meal.target import Target, find_target
 from hearthway.assist.settings import GateSettings
 from hearthway.records.life import Routine
 from hearthway.records.situation import Destination
@@ -48,13 +52,21 @@ def meal(world: Any, hour: float, day: int = 50) -> Meal:
     )
 
 
-def need(world: Any, meals: list[Meal], place: Any = None, hour: float = 18.5, **more: Any) -> Any:
+def need(
+    world: Any,
+    meals: list[Meal],
+    place: Any = None,
+    hour: float = 18.5,
+    firm: Any = ONE_ARRIVAL,
+    **more: Any,
+) -> Any:
     return hunger_at(
         world.drive(),
         world.routine("dinner", 18.5),
         Destination(place=place or world.mall, p=1.0, **more),
         meals,
         arrive_s=world.at(hour),
+        firm=firm,
     )
 
 
@@ -162,6 +174,65 @@ def test_few_meals_are_no_certainty(world: Any) -> None:
 
     three, nine = after(3), after(9)
     assert three < 0.75 < 0.85 < nine
+
+
+def arrivals(firm: Any) -> float:
+    """How many arrivals the hour stands for, on the average."""
+    return float(sum(each * share for each, share in firm))
+
+
+def test_places_that_are_for_meals_or_are_not_let_one_arrival_say_much(world: Any) -> None:
+    """Who eats wherever he ate before, and nowhere else, eats there again; where meals and errands share their places one meal says little."""
+    each_its_own = firmness([(3, 0.0), (2, 0.0), (4, 0.0), (0, 40.0), (0, 6.0)], 0.1)
+    shared = firmness([(3, 3.0), (2, 4.0), (4, 5.0), (3, 6.0), (0, 6.0)], 0.1)
+    assert arrivals(each_its_own) < 0.5 < 1.5 < arrivals(shared)
+    place = type(world.mall)(place_id="x", lat=0.1, lon=0.1, visits=3)
+    dinners = [meal(world, 18.5, d) for d in range(3)]
+    clear, plain, unclear = (
+        need(world, dinners, place, firm=firm) for firm in (each_its_own, ONE_ARRIVAL, shared)
+    )
+    assert unclear.p < plain.p < 0.75 < clear.p < clear.mean
+    nine = type(world.mall)(place_id="x", lat=0.1, lon=0.1, visits=9)
+    often = need(world, [meal(world, 18.5, d) for d in range(9)], nine, firm=each_its_own)
+    assert clear.p < often.p, "few meals are no certainty, whoever has them"
+    assert need(world, [], world.home, firm=each_its_own).p < 0.05
+
+
+@quick
+@given(
+    counts=st.lists(st.tuples(st.integers(0, 40), st.floats(0, 400)), max_size=24),
+    chance=st.floats(0, 1),
+)
+def test_how_firmly_the_hour_stands_is_always_a_distribution(
+    counts: list[tuple[int, float]], chance: float
+) -> None:
+    firm = firmness(counts, chance)
+    assert sum(share for _, share in firm) == pytest.approx(1.0)
+    assert {each for each, _ in firm} <= set(STANDS_FOR)
+    if not any(sum(each) for each in counts):
+        assert firm == ONE_ARRIVAL
+
+
+def test_no_hour_is_called_by_another_meal_however_sure_the_place_is(world: Any) -> None:
+    """Lunches at noon at a place for nothing else: dinner has hardly a chance then, and no place lends it one."""
+    where = type(world.mall)(place_id="x", lat=world.mall.lat, lon=world.mall.lon, visits=9)
+    noon = [meal(world, 12.0, day) for day in range(80, 89)]
+    memory = Memory(person="anna", meals=tuple(noon))
+    goals = (
+        Destination(place=where, p=0.9, came=((48, 9),)),
+        Destination(place=world.home, p=0.05, came=((72, 160),)),
+    )
+    drive = world.drive(
+        time_s=world.at(11.8),
+        destinations=goals,
+        routines=(world.routine("lunch", 12.0), world.routine("dinner", 18.5)),
+    )
+    found = find_target(drive, memory, GateSettings(), lambda _topic, _meal: 1.0)
+    assert isinstance(found, Target)
+    assert found.hunger.name == "lunch"
+    assert found.hunger.p > need(world, noon, where, hour=12.0).p, (
+        "the home says: a place is for meals or it is not"
+    )
 
 
 def test_the_hazard_follows_the_routine(world: Any) -> None:

@@ -3,14 +3,15 @@
 Two sources are joined. The routine gives a hazard: the chance that a meal out begins around the arrival,
 given that none has begun before. The place gives a count: of the arrivals there around this time, how many
 were for a meal. When stays there began is known of most; the others count like those, and like one spread over the
-day. The hazard stands for `PRIOR_ARRIVALS` arrivals, so that a place without history says what
-the routine says, and a home with 150 arrivals and no meal out says no.
+day. A place without history says what the routine says, and a home with 150 arrivals and no meal out says no.
+How many arrivals the hazard stands for, this person's places tell (a beta-binomial, empirical Bayes): where each is for meals
+at that hour or is not, one arrival says nearly all; where meals and errands share their places, it takes many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from math import sqrt
+from collections.abc import Callable, Collection, Iterable, Sequence
+from math import exp, fsum, lgamma, sqrt
 
 from msgspec import Struct
 
@@ -33,9 +34,11 @@ WAKING_Q = 64  # arrivals of which nobody knows when: taken as even over 16 waki
 AROUND_Q = (
     2  # how late one is differs: arrivals up to half an hour earlier are "around this time" too
 )
-PRIOR_ARRIVALS = (
-    1.0  # a place is for meals or it is not: one arrival tells more than the other places do
-)
+# How many arrivals the hazard may stand for, all as likely before any place was seen; and as long as none tells.
+STANDS_FOR = (0.125, 0.25, 0.5, 1.0, 2.0)
+Firmness = tuple[tuple[float, float], ...]  # arrivals, and their probability
+ONE_ARRIVAL: Firmness = ((1.0, 1.0),)
+LEAST_CHANCE = 0.001  # a routine that says never, or always, would know what no place could tell it
 MIN_APPETITE = 0.25
 REACH_DEG = (
     1.01 * PLACE_REACH_M / METRES_PER_DEGREE
@@ -156,6 +159,38 @@ def beta(yes: float, no: float) -> tuple[float, float]:
     return mean, sqrt(mean * (1.0 - mean) / (total + 1.0))
 
 
+def firmness(counts: Iterable[tuple[int, float]], chance: float) -> Firmness:
+    """How many arrivals a hazard of `chance` stands for, by (for a meal, for something else) of each of this person's places."""
+    told = [each for each in counts if sum(each) > 0.0]
+    if not told:
+        return ONE_ARRIVAL
+    chance = min(1.0 - LEAST_CHANCE, max(LEAST_CHANCE, chance))
+
+    def likely(stands_for: float) -> float:
+        yes, no = stands_for * chance, stands_for * (1.0 - chance)
+        before = _log_beta(yes, no)
+        return fsum(_log_beta(yes + meals, no + others) - before for meals, others in told)
+
+    logs = [likely(each) for each in STANDS_FOR]
+    shares = [exp(each - max(logs)) for each in logs]
+    total = fsum(shares)
+    return tuple((each, share / total) for each, share in zip(STANDS_FOR, shares, strict=True))
+
+
+def _log_beta(yes: float, no: float) -> float:
+    return lgamma(yes) + lgamma(no) - lgamma(yes + no)
+
+
+def wanted(meals: float, others: float, chance: float, firm: Firmness) -> tuple[float, float]:
+    """(mean, standard deviation) of the share of arrivals for a meal, of a place with these counts."""
+    parts = [
+        (share, *beta(meals + arrivals * chance, others + arrivals * (1.0 - chance)))
+        for arrivals, share in firm
+    ]
+    mean = fsum(share * m for share, m, _ in parts)
+    return mean, sqrt(fsum(share * (d**2 + (m - mean) ** 2) for share, m, d in parts))
+
+
 def other_arrivals(goal: Destination, meals: Sequence[Meal], slots: Collection[int]) -> float:
     """How many stays at `goal`, where these meals were had, began in these quarter hours and were for none of them."""
     came = goal.came if isinstance(goal.came, tuple) else ()
@@ -191,13 +226,14 @@ def hunger_at(
     *,
     arrive_s: float,
     hungry: float = 1.0,
+    firm: Firmness = ONE_ARRIVAL,
 ) -> Hunger:
-    """How probably the person wants this meal on arriving at `goal`, where they had `meals` before."""
+    """How probably the person wants this meal on arriving at `goal`, where they had `meals` before; `firm` as `firmness` has it."""
     chance, window = hazard(routine, quarter_of(situation, arrive_s))
     slots = slots_at(situation, arrive_s)
     here = sum(m.quarter in slots for m in meals)
     other = other_arrivals(goal, meals, slots)
-    mean, doubt = beta(here + PRIOR_ARRIVALS * chance, other + PRIOR_ARRIVALS * (1.0 - chance))
+    mean, doubt = wanted(here, other, chance, firm)
     return Hunger(
         name=routine.name,
         routine=routine,

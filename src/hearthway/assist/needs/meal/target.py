@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -14,15 +14,20 @@ from hearthway.assist.shape import Unfit
 from hearthway.assist.taste import living
 from hearthway.assist.way import eta_s
 from hearthway.records.geo import distance_m
-from hearthway.records.life import Place
+from hearthway.records.life import Place, Routine
 from hearthway.records.situation import Destination, Situation
 
 from .hunger import (
     MIN_APPETITE,
+    Firmness,
     Hunger,
     appetite,
+    firmness,
+    hazard,
     hunger_at,
     meals_by_place,
+    other_arrivals,
+    quarter_of,
     slots_at,
     together,
     usable,
@@ -47,6 +52,22 @@ class Target(Struct, frozen=True, kw_only=True):
 
 def _apart_m(a: Place, b: Place) -> float:
     return distance_m(a.lat, a.lon, b.lat, b.lon)
+
+
+def _firm(
+    situation: Situation,
+    routines: Sequence[Routine],
+    around_s: float,
+    meals: Mapping[str, Sequence[Meal]],
+) -> Firmness:
+    """How firmly the hour stands against what each place tells, by all places that one may be heading to."""
+    slots, quarter = slots_at(situation, around_s), quarter_of(situation, around_s)
+    counts = []
+    for goal in situation.destinations:
+        here = meals.get(goal.place.place_id, ())
+        count = sum(meal.quarter in slots for meal in here)
+        counts.append((count, other_arrivals(goal, here, slots)))
+    return firmness(counts, max(hazard(routine, quarter)[0] for routine in routines))
 
 
 def find_target(
@@ -84,6 +105,13 @@ def find_target(
     places = list(known.values())
     stand = sorted((p.place_id, p.lat, p.lon, p.visits) for p in places)
     meals = memory.once("by place", (stand, out), lambda: meals_by_place(places, out))
+    # One firmness for all topics, or the same arrivals would speak for a dinner at noon.
+    around_s = arrivals[top.place_id]
+    firm = memory.once(
+        "firm",
+        (quarter_of(situation, around_s), stand, out),
+        lambda: _firm(situation, routines, around_s, meals),
+    )
 
     def wishes(goal: Destination) -> dict[str, Hunger]:
         place_id = goal.place.place_id
@@ -96,6 +124,7 @@ def find_target(
                 of_topic(r.name, here),
                 arrive_s=arrive_s,
                 hungry=hungry[r.name],
+                firm=firm,
             )
             for r in routines
         }
