@@ -18,7 +18,8 @@ mealtimes, on a drive that leads to a place near which one can eat, say so once 
 Then every installed need has days of its own in lives of the other generators (and dinner the household's last drive, whose
 driver has a choice of tables): what it speaks of is true then. Counted are the
 days on which it is said exactly once, at a calm moment (driving load within the gate's bound), before it is too late, and those
-on which it is said otherwise; the rest are silent. A need without such a day is an error.
+on which it is said otherwise; the rest are silent. A need without such a day is an error. Drives that are over before any word may
+be said, the minute of setting off and the time that acting on a word takes, count among these days and have a row beside.
 A life for which a map has no room (no road leads next door to a table, say) is a row of its own and counts nowhere else.
 Returns 1 where anything false was said, or anything badly, or where a need was told on none of its days. The last line is JSON for scripts/bench.
 """
@@ -44,7 +45,7 @@ from hearthway.app.equipment import brain_for, gate_settings
 from hearthway.app.looking import CALENDAR_LOOK_S
 from hearthway.assist import needs
 from hearthway.assist.engine import Proposal
-from hearthway.assist.gate import driving_load
+from hearthway.assist.gate import SETTING_OFF_S, driving_load
 from hearthway.assist.settings import GateSettings
 from hearthway.assist.shape import AnyNeed
 from hearthway.atlas.store import Atlas
@@ -88,6 +89,7 @@ FALSE = "false interruptions"
 PARKING, PARKED = "parking", "where to park, on the second or third drive to somewhere"
 NO_ROOM = "no room on the map"
 TOLD, WRONG = "told once, calmly, in time", "told twice, under load or too late"
+SHORT = "drives over before any word may be said"
 EARLY_S = 300.0  # between arriving and what stands in the calendar
 Item = Fix | Signal
 
@@ -475,6 +477,13 @@ class OwnDay:
     others: int
     load: float = 1.0
     lead_s: float = 0.0
+    drive_s: float = float(
+        "inf"
+    )  # how long the drive truly lasted; without end where the word comes before it
+
+    def too_short(self, settings: GateSettings) -> bool:
+        """Was it over before a calm moment at which a word can still be acted on?"""
+        return self.drive_s < SETTING_OFF_S + settings.min_lead_s
 
     def fits(self, settings: GateSettings) -> bool:
         """Once, calm, and not too late?"""
@@ -505,13 +514,15 @@ def own_day(need: AnyNeed, kind: str, atlas: Atlas, seed: int, path: Path) -> Ow
         raise InputError(f"The day of {need.name} holds no such need.", "Mend bench/quiet.py.")
     learned, lived = life.items(begin_s, middle_s), life.items(middle_s, life.now_s)
     heard = hear(path, atlas, learned, lived, in_calendar(leg), life.now_s)
-    return judged(need, heard, leg.start_s if leg.planned else leg.end_s)
+    if leg.planned:
+        return judged(need, heard, leg.start_s)
+    return judged(need, heard, leg.end_s, leg.end_s - leg.start_s)
 
 
-def judged(need: AnyNeed, heard: Heard, until_s: float) -> OwnDay:
-    """How a need did on a day on which one leaves, or is there, at `until_s`."""
+def judged(need: AnyNeed, heard: Heard, until_s: float, drive_s: float = float("inf")) -> OwnDay:
+    """How a need did on a day on which one leaves, or is there after `drive_s`, at `until_s`."""
     mine = [s for s in heard.said if s.need in need.topics]
-    found = OwnDay(len(mine), len(heard.said) - len(mine))
+    found = OwnDay(len(mine), len(heard.said) - len(mine), drive_s=drive_s)
     if mine:
         found.load = driving_load(mine[0].situation)
         found.lead_s = until_s - mine[0].time_s
@@ -529,7 +540,7 @@ def evening_out(need: AnyNeed, atlas: Atlas, seed: int, path: Path) -> OwnDay:
         lived += [located.fix for located in assembler.feed_all(plain)]
     learned: list[Item] = [*member.fixes, *(normalise(s) for s in member.car_signals)]
     heard = hear(path, atlas, learned, lived)
-    return judged(need, heard, lived[-1].time_s)
+    return judged(need, heard, lived[-1].time_s, lived[-1].time_s - lived[0].time_s)
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
@@ -600,13 +611,16 @@ def need_rows(name: str, atlas: Atlas, seeds: range, path: Path) -> Iterator[dic
             days.append(day)
             print(
                 f"{case}: {kind}, seed {seed}: {day.words} words (others: {day.others}), load {day.load:.2f}, "
-                f"{day.lead_s:.0f} s before it is too late",
+                f"{day.lead_s:.0f} s before it is too late"
+                + (f"; the drive lasted {day.drive_s:.0f} s" if day.too_short(settings) else ""),
                 flush=True,
             )
         right = [day for day in days if day.fits(settings)]
         wrong = [day for day in days if day.words and not day.fits(settings)]
         yield row(case, TOLD, "days", len(right), "days", len(days))
         yield row(case, WRONG, "days", len(wrong), "asked", 0)
+        short = sum(day.too_short(settings) for day in days)
+        yield row(case, SHORT, "days", short, "days", len(days))
         if right:
             load = max(day.load for day in right)
             lead_s = min(day.lead_s for day in right)

@@ -120,6 +120,34 @@ def test_the_usual_coffee_is_told_once_calmly_in_time(quiet: ModuleType, tmp_pat
     assert day.fits(gate_settings(quiet.CONFIG)), day
 
 
+def test_a_drive_that_is_over_before_any_word_may_be_said_has_a_row_of_its_own(
+    quiet: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It stays a day on which nothing was told; a minute of setting off and 40 s to act on a word are what a drive must have."""
+    meal = next(need for need in needs.found() if need.name == "meal")
+    lasts_s = iter((21.0, 99.0, 100.0, float("inf")))
+
+    def silent(*_: Any) -> Any:
+        return quiet.OwnDay(0, 0, drive_s=next(lasts_s))
+
+    monkeypatch.setattr(quiet, "own_day", silent)
+    monkeypatch.setattr(quiet, "EVENINGS", ())
+    monkeypatch.setattr(quiet, "days_of", lambda _: ("eats", {"shift": None, "parent": None}))
+    monkeypatch.setattr(quiet.needs, "found", lambda: [meal])
+    with closing(Atlas.bundled()) as atlas:
+        rows = {r["metric"]: r for r in quiet.need_rows("a map", atlas, range(2, 4), tmp_path)}
+    assert (rows[quiet.SHORT]["ours"], rows[quiet.SHORT]["theirs"]) == (2, 4)
+    assert (rows[quiet.TOLD]["ours"], rows[quiet.TOLD]["theirs"]) == (0, 4)
+
+
+def test_how_long_the_drive_of_an_own_day_lasted_is_the_generators_word(quiet: ModuleType) -> None:
+    meal = next(need for need in needs.found() if need.name == "meal")
+    heard = quiet.Heard()
+    assert quiet.judged(meal, heard, 1_000.0, 74.0).drive_s == 74.0
+    planned = quiet.judged(meal, heard, 1_000.0)
+    assert not planned.too_short(gate_settings(quiet.CONFIG)), "what is said before one leaves"
+
+
 def test_lives_are_reproducible(quiet: ModuleType) -> None:
     atlas = Atlas.bundled()
     fixes = []
