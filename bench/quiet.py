@@ -2,12 +2,14 @@
 
     python bench/quiet.py --data ../shared/data
 
-Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map four
+Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map five
 generators make lives that nobody lived: `hearthway.synthetic` ("household": both adults), `bench/_lives.py`, written from
 another description and sharing none of its code ("other": shift, pensioner, parent, technician, commuter,
 homeworker, reader), `bench/_third.py` ("third": courier, student, couple, nights), which drives as `_lives` does but has places,
-weeks and phones of its own, and `bench/_fourth.py` ("fourth": carpool, teacher, clerk, salon, agent), likewise with its own, and
-written without reading the code that judges it. What each of these two has found since was mended (decisions 0032 and 0037).
+weeks and phones of its own, `bench/_fourth.py` ("fourth": carpool, teacher, clerk, salon, agent), likewise with its own, and
+written without reading the code that judges it, and `bench/_fifth.py` ("fifth": cook, supplier, volunteer, medic, father, fiancee),
+written so as well, which moves in its own way, also by bus, bicycle and on foot, and keeps calendars on its quiet days. What the third
+and the fourth have found since was mended (decisions 0032 and 0037); nothing was tuned on the fifth.
 A phone of the person (`hearthway.app.brain`, its settings as installed; venues told no waits) has kept 60 days. Then it lives
 the next days as they come, fix by fix, looking every five seconds, until 30 days without a need are over. What is without need
 the generator says, not the gate: nobody ate out that day, the charge brings the car home, and it stands where it always
@@ -21,6 +23,7 @@ days on which it is said exactly once, at a calm moment (driving load within the
 on which it is said otherwise; the rest are silent. A need without such a day is an error. Drives that are over before any word may
 be said, the minute of setting off and the time that acting on a word takes, count among these days and have a row beside.
 A life for which a map has no room (no road leads next door to a table, say) is a row of its own and counts nowhere else.
+With --lives NAME only the lives of one description, or of one kind of person, are heard, on their quiet days and days of needs.
 Returns 1 where anything false was said, or anything badly, or where a need was told on none of its days. The last line is JSON for scripts/bench.
 """
 
@@ -67,10 +70,12 @@ from hearthway.synthetic.household import generate
 from hearthway.synthetic.settings import Settings
 
 if TYPE_CHECKING:
-    from bench import _fourth, _house, _lives, _third
+    from bench import _fifth, _fifth_days, _fourth, _house, _lives, _third
     from bench._given import maps_under
     from bench._lives import Leg, Lived
 else:  # run as a script, its own folder is on the path
+    import _fifth
+    import _fifth_days
     import _fourth
     import _house
     import _lives
@@ -135,8 +140,8 @@ def hear(
 ) -> Heard:
     """A phone that has kept `learned` takes in `lived` as it comes, and says what it says.
 
-    With a `calendar` (an .ics file's text, imported before `lived`) it also looks every minute while nothing comes, and
-    after the last that comes until `until_s`: for where it is it may sleep, and not for the time.
+    With a `calendar` (an .ics file's text, imported before `lived`) it also looks every minute while an entry is near and
+    nothing comes, and after the last that comes until `until_s`: for where it is it may sleep, and not for the time.
     """
     heard, peer, settings = Heard(), Peer(atlas), gate_settings(CONFIG)
     with Store.open(path, node_id="phone") as store:
@@ -166,7 +171,8 @@ def hear(
             nonlocal looked_s
             while calendar and looked_s + CALENDAR_LOOK_S < before_s:
                 looked_s += CALENDAR_LOOK_S
-                look(looked_s)
+                if brain.expects(looked_s):
+                    look(looked_s)
 
         for item in lived:
             look_meanwhile(item.time_s)
@@ -197,6 +203,7 @@ class Life:
     lived: list[Item]
     quiet: set[int]
     offset: Callable[[float], int]  # local day of a time
+    calendar: str = ""  # of what comes, as a file
     # drives on which where to park is a question, whatever day it is: began and ended
     parks: list[tuple[float, float]] = field(default_factory=list)
 
@@ -278,6 +285,8 @@ def begun(kind: str, atlas: Atlas, seed: int) -> Lived:
         return _third.begun(kind, atlas, seed)
     if kind in _fourth.KINDS:
         return _fourth.begun(kind, atlas, seed)
+    if kind in _fifth.KINDS:
+        return _fifth.begun(kind, atlas, seed)
     return _lives.begun(kind, atlas, seed)
 
 
@@ -311,6 +320,7 @@ def described(name: str, kinds: Iterable[str], atlas: Atlas, seed: int) -> Itera
             list(life.items(middle_s, life.now_s)),
             set(range(first, life.day + 1)),
             day_of(life),
+            life.calendar(first, QUIET_DAYS) if isinstance(life, _fifth_days.Days) else "",
             [(leg.start_s, leg.end_s) for leg in _fourth.parks_anew(life, middle_s)]
             if kind in _fourth.KINDS
             else [],
@@ -443,6 +453,12 @@ NEEDS_OF_MAP = {
     "parking": "parking",
 }  # of a map without these nobody can be told
 HOUSEHOLD, EVENINGS = "household", ("meal",)  # needs of which its last drive is a day as well
+DESCRIPTIONS: dict[str, tuple[str, ...]] = {
+    "other": (*_lives.KINDS, *_lives.WITH_COFFEE),
+    "third": _third.KINDS,
+    "fourth": _fourth.KINDS,
+    "fifth": _fifth.KINDS,
+}
 OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
     "meal": (
         "eats",
@@ -451,6 +467,7 @@ OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
                 *("shift", "pensioner", "parent", "reader"),
                 *("student", "couple", "nights"),
                 *("carpool", "teacher", "clerk"),
+                *("cook", "supplier", "medic", "father", "fiancee"),
             ),
             usual_meal,
         ),
@@ -458,11 +475,20 @@ OWN_DAYS: dict[str, tuple[str, dict[str, Callable[[Lived], Leg]]]] = {
     "battery": ("low", {"parent": to_the_pool, "commuter": before_monday, "nights": to_the_pool}),
     "parking": (
         "new",
-        {"parent": to_the_fair, "student": partial(to_the_fair, spot="hall", hour=20.0)},
+        {
+            "parent": to_the_fair,
+            "student": partial(to_the_fair, spot="hall", hour=20.0),
+            "father": partial(to_the_fair, spot="arena"),
+        },
     ),
     "leave_now": (
         "planned",
-        {"parent": to_an_appointment, "couple": partial(to_an_appointment, spot="doctor")},
+        {
+            "parent": to_an_appointment,
+            "couple": partial(to_an_appointment, spot="doctor"),
+            "medic": partial(to_an_appointment, spot="physio"),
+            "father": partial(to_an_appointment, spot="ground"),
+        },
     ),
     "home_ready": ("cold", {"parent": to_a_cold_house}),
     "forgotten": ("left", {"parent": without_the_bag}),
@@ -574,7 +600,7 @@ def quiet_rows(
         if isinstance(life, NoRoom):
             yield no_room_row(name, life)
             continue
-        heard = hear(path, atlas, life.learned, life.lived)
+        heard = hear(path, atlas, life.learned, life.lived, life.calendar)
         false = [s for s in heard.said if life.false(s)]
         for said in false:
             print(f"false: {name}, {life.name}: {said.need}: {said.headline}", file=sys.stderr)
@@ -587,18 +613,21 @@ def quiet_rows(
             yield row(case, PARKED, "words", parked, "such drives", len(life.parks))
 
 
-def need_rows(name: str, atlas: Atlas, seeds: range, path: Path) -> Iterator[dict[str, Any]]:
-    """Each need's own days on this map."""
+def need_rows(
+    name: str, atlas: Atlas, seeds: range, path: Path, only: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Each need's own days on this map, in the lives of `only`."""
     settings = gate_settings(CONFIG)
     for need in needs.found():
-        kinds = days_of(need)[1]
+        kinds, evening = asked(need, only)
+        if not (kinds or evening):
+            continue
         kind_of_poi = NEEDS_OF_MAP.get(need.name)
         if kind_of_poi is not None and not atlas.near(*middle(atlas), 1e6, (kind_of_poi,)):
             print(f"{name}: no day of {need.name}: the map has no {kind_of_poi}", flush=True)
             continue
         case = f"{name}, days of {need.name}"
         days: list[OwnDay] = []
-        evening = (HOUSEHOLD,) if need.name in EVENINGS else ()
         for kind, seed in product((*kinds, *evening), seeds):
             day = (
                 evening_out(need, atlas, seed, path)
@@ -628,32 +657,50 @@ def need_rows(name: str, atlas: Atlas, seeds: range, path: Path) -> Iterator[dic
             yield row(case, "least time left", "s", lead_s, "bound", settings.min_lead_s)
 
 
-def on_map(name: str, atlas: Atlas, seeds: range, folder: Path) -> Iterator[dict[str, Any]]:
-    """All rows of one map."""
+def within(only: str, description: str, kinds: Iterable[str]) -> tuple[str, ...]:
+    """Of these kinds those that `only` names: all ("", or their description), one of them, or none."""
+    return tuple(kind for kind in kinds if only in ("", description, kind))
+
+
+def asked(need: AnyNeed, only: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Whose days of a need `only` names, and whether the household's drive is one of them."""
+    days = days_of(need)[1]
+    kinds = [k for name, of in DESCRIPTIONS.items() for k in within(only, name, of)]
+    evening = need.name in EVENINGS and only in ("", HOUSEHOLD)
+    return tuple(k for k in days if k in kinds), (HOUSEHOLD,) if evening else ()
+
+
+def on_map(
+    name: str, atlas: Atlas, seeds: range, folder: Path, only: str = ""
+) -> Iterator[dict[str, Any]]:
+    """All rows of one map, or those of `only`."""
     path = folder / "quiet.db"
     for seed in seeds:
-        for lives in (
-            households(atlas, seed),
-            described("other", (*_lives.KINDS, *_lives.WITH_COFFEE), atlas, seed),
-            described("third", _third.KINDS, atlas, seed),
-            described("fourth", _fourth.KINDS, atlas, seed),
-        ):
+        if only in ("", HOUSEHOLD):
+            yield from quiet_rows(f"{name}, seed {seed}", households(atlas, seed), atlas, path)
+        for told, kinds in DESCRIPTIONS.items():
+            lives = described(told, within(only, told, kinds), atlas, seed)
             yield from quiet_rows(f"{name}, seed {seed}", lives, atlas, path)
-    yield from need_rows(name, atlas, seeds, path)
+    yield from need_rows(name, atlas, seeds, path, only)
 
 
-def measured(data: Path, split: str, seeds: range) -> list[dict[str, Any]]:
-    """All rows."""
+def measured(data: Path, split: str, seeds: range, only: str = "") -> list[dict[str, Any]]:
+    """All rows, or those of `only`; InputError where nobody is called so."""
+    known = {"", HOUSEHOLD, *DESCRIPTIONS, *(k for kinds in DESCRIPTIONS.values() for k in kinds)}
+    if only not in known:
+        raise InputError(
+            f"There are no lives called {only}.", f"Take one of {', '.join(sorted(known)[1:])}."
+        )
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, atlas in maps_under(data, split, "bundled"):
-            rows += on_map(name, atlas, seeds, Path(scratch))
+            rows += on_map(name, atlas, seeds, Path(scratch), only)
     return rows
 
 
-def failed(rows: list[dict[str, Any]]) -> bool:
-    """Was anything false said, or badly, or was a need told on none of its days?"""
-    told = {need.name: 0 for need in needs.found()}
+def failed(rows: list[dict[str, Any]], only: str = "") -> bool:
+    """Was anything false said, or badly, or was a need told on none of its days (of those asked for)?"""
+    told = {need.name: 0 for need in needs.found() if any(asked(need, only))}
     for each in rows:
         if each["metric"] == TOLD:
             told[each["case"].rsplit(" ", 1)[1]] += each["ours"]
@@ -667,16 +714,17 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", default="")
     parser.add_argument("--seeds", type=int, default=1, help="of each generator, on each map")
+    parser.add_argument("--lives", default="", help="only of this description, or this kind")
     given = parser.parse_args()
     try:
         if given.seeds < 1:
             raise InputError("No life was asked for.", "Give --seeds 1 or more.")
-        rows = measured(given.data, given.split, range(1, given.seeds + 1))
+        rows = measured(given.data, given.split, range(1, given.seeds + 1), given.lives)
     except HearthwayError as why:
         print(why, file=sys.stderr)
         return 2
     print(json.dumps({"bench": "quiet", "rows": rows}))
-    return 1 if failed(rows) else 0
+    return 1 if failed(rows, given.lives) else 0
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def quiet() -> Iterator[ModuleType]:
     module = import_module("quiet")
     yield module
     sys.path.remove(str(BENCH))
-    for name in ("quiet", "_lives", "_third", "_fourth", "_fourth_town"):
+    fifth = ("_fifth", "_fifth_days", "_fifth_town")
+    for name in ("quiet", "_lives", "_third", "_fourth", "_fourth_town", *fifth):
         sys.modules.pop(name, None)
 
 
