@@ -18,6 +18,7 @@ from hearthway.records.life import (
     LIVED,
     MODES,
     STAY_MIN_S,
+    STAY_RADIUS_M,
     TRIP_MIN_M,
     Place,
     PlaceWord,
@@ -122,9 +123,12 @@ class Life:
     def observe(
         self, fix: Fix, *, source: str = "history", prefix: str = PHONE_POSITION
     ) -> list[LifeEvent]:
-        """Take the next fix of this person; what became certain with it. Fixes not newer than the last are dropped."""
+        """Take the next fix of this person; what became certain with it.
+
+        Fixes not newer than the last are dropped, and those which by their own accuracy may lie where one was before.
+        """
         state = self.state
-        if state.last is not None and fix.time_s <= state.last.time_s:
+        if state.last is not None and (fix.time_s <= state.last.time_s or self._vague(fix)):
             state.dropped += 1
             return []
         if state.first_s is None:
@@ -367,6 +371,19 @@ class Life:
         return cls(state.person, pois=pois, roads=roads, state=state, days_off=days_off)
 
     # --- steps
+
+    def _vague(self, fix: Fix) -> bool:
+        """Is it told less surely than a stay is wide, and may it lie where one stays, or else where one was last?
+
+        A phone that rests asks the network where it is now and then: one such answer, 700 m off and told within 800 m, is no trip.
+        """
+        sure_m, last = fix.accuracy_m, self.state.last
+        if sure_m is None or sure_m <= STAY_RADIUS_M or last is None:
+            return False
+        stay = self._stays.current()
+        if stay is None:
+            return gap_m(last.lat, last.lon, fix.lat, fix.lon) <= sure_m
+        return gap_m(stay.lat, stay.lon, fix.lat, fix.lon) <= STAY_RADIUS_M + sure_m
 
     def _sense(self, fix: Fix, source: str, prefix: str) -> None:
         state = self.state
