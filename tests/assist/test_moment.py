@@ -163,10 +163,12 @@ def test_the_usual_place_without_hours_is_not_behind_a_stranger_that_is_open(
         assert often
         assert all(result.options.index(own) < result.options.index(o) for o in strangers)
         assert "hours unknown last" not in result.lines[0]
+        assert result.lines[0].endswith(", 1 of unknown hours:")
     else:
         assert not often
         assert result.options[-1] is own
         assert "hours unknown last" in result.lines[0]
+        assert "of unknown hours" not in result.lines[0]
 
 
 def test_unknown_hours_alone_can_carry_a_moment_and_say_so(world: Any) -> None:

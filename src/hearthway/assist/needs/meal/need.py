@@ -190,7 +190,13 @@ def decide(scene: Scene, offer: MealOffer, waits: Mapping[str, Wait]) -> Saying 
             shared=len(target.area) > 1,
         ),
         lines=(
-            routine_line(hunger, offer.known_open, shown_open, last),
+            routine_line(
+                hunger,
+                offer.known_open,
+                shown_open,
+                unsure=len(options) - shown_open - last,
+                last=last,
+            ),
             *moment.option_lines(options),
             moment.battery_line(scene.situation.battery),
         ),

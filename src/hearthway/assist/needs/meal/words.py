@@ -9,10 +9,12 @@ from .hunger import Hunger
 from .sorts import COFFEE
 
 
-def routine_line(hunger: Hunger, known_open: int, shown_open: int, last: int) -> str:
+def routine_line(
+    hunger: Hunger, known_open: int, shown_open: int, *, unsure: int = 0, last: int = 0
+) -> str:
     """When this meal is for this person, how many are known to be open, and what is shown of them.
 
-    `last`: how many of those shown may be closed.
+    Of those shown `unsure` keep no hours and stand among the others all the same, and `last` stand behind them.
     """
     routine = hunger.routine
     unit = "evening" if hunger.name == "dinner" else "day"
@@ -22,6 +24,8 @@ def routine_line(hunger: Hunger, known_open: int, shown_open: int, last: int) ->
         opened = f"{known_open} open when you arrive"
         if known_open > shown_open:
             opened += f", {shown_open} shown"
+        if unsure:
+            opened += f", {unsure} of unknown hours"
         if last:
             opened += ", hours unknown last"
     else:
