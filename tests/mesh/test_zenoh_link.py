@@ -319,9 +319,15 @@ def test_a_new_roster_is_used_whole_even_if_its_bringer_is_cancelled(
 
     async def scenario() -> None:
         async with _up(before, household.identity("car")) as (phone, car):
-            bringer = asyncio.create_task(phone.update_roster(household.root.roster))
-            await asyncio.sleep(0.05)
-            bringer.cancel()
+            with monkeypatch.context() as patch:
+                patch.setattr(ZenohSession, "_start", slow)
+                bringer = asyncio.create_task(phone.update_roster(household.root.roster))
+                await until(begun.is_set)
+                bringer.cancel()
+                [ended] = await asyncio.gather(bringer, return_exceptions=True)
+            assert isinstance(ended, asyncio.CancelledError)
+            begun.clear()
+            await until(lambda: phone._zenoh is not None and phone._zenoh.is_open)
             await until(lambda: phone.peers().get("car") is not None)
             await until(lambda: phone.peers()["car"].alive and car.peers()["phone"].alive)
         closing = ZenohLink(before, listen=before.address, now_s=time.time())

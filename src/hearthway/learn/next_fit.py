@@ -38,7 +38,7 @@ RATE = 0.004
 DECAY = 5e-4
 FURTHER_HIDDEN, FURTHER_PASSES, FURTHER_DECAY = 96, 8, 2e-3  # of the network that sees all columns
 LINEAR_PASSES = 6
-SQUARED = 8  # columns
+SQUARED = 8  # columns at once; numpy adds those of a single one in another order
 TEMPERATURES = tuple(round(0.8 + 0.02 * step, 2) for step in range(31))
 B1, B2, TINY = 0.9, 0.999, 1e-8
 
