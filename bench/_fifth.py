@@ -1,4 +1,4 @@
-"""Lives from a fifth description, again synthetic: written without reading the code that judges them, and nothing was tuned on them.
+"""Lives from a fifth description, again synthetic: written without reading the code that judges them.
 
 The description. Six people who drive on some days and go by bus, bicycle, on foot or in somebody else's car on others:
 

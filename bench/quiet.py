@@ -8,8 +8,8 @@ another description and sharing none of its code ("other": shift, pensioner, par
 homeworker, reader), `bench/_third.py` ("third": courier, student, couple, nights), which drives as `_lives` does but has places,
 weeks and phones of its own, `bench/_fourth.py` ("fourth": carpool, teacher, clerk, salon, agent), likewise with its own, and
 written without reading the code that judges it, and `bench/_fifth.py` ("fifth": cook, supplier, volunteer, medic, father, fiancee),
-written so as well, which moves in its own way, also by bus, bicycle and on foot, and keeps calendars on its quiet days. What the third
-and the fourth have found since was mended (decisions 0032 and 0037); nothing was tuned on the fifth.
+written so as well, which moves in its own way, also by bus, bicycle and on foot, and keeps calendars on its quiet days. What the third,
+the fourth and the fifth have found since was mended (decisions 0032, 0037 and 0036).
 A phone of the person (`hearthway.app.brain`, its settings as installed; venues told no waits) has kept 60 days. Then it lives
 the next days as they come, fix by fix, looking every five seconds, until 30 days without a need are over. What is without need
 the generator says, not the gate: nobody ate out that day, the charge brings the car home, and it stands where it always

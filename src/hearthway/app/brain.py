@@ -95,7 +95,9 @@ def feed(life: Life, item: Item, rules: Rules) -> list[LifeEvent]:
     if not (rules.trains(kind="fix") if isinstance(item, Fix) else rules.trains(key=item.key)):
         return []
     events = life.observe(item) if isinstance(item, Fix) else life.observe_signal(item)
-    note(life.state, item, events)
+    last = life.state.last
+    if isinstance(item, Signal) or (last is not None and last.time_s == item.time_s):
+        note(life.state, item, events)  # a fix that the life dropped tells of no deed
     return events
 
 

@@ -72,6 +72,10 @@ from .where_next import SLOT_S, NextPlaces
 from .words import hear
 
 _STATE = msgspec.msgpack.Decoder(LifeState)
+WITHIN = 1.6  # a phone's accuracy is the radius of 68 %: 95 % lie within so many of it; a car tells that of 95 %
+SURE_LATELY_S = (
+    12 * 3_600.0
+)  # a night and more: who has told nothing surer since is where the unsure say
 CREEPS_MPS = 1.0  # slower, a car's word does not say that it moves
 
 
@@ -128,8 +132,12 @@ class Life:
         Fixes not newer than the last are dropped, and those which by their own accuracy may lie where one was before.
         """
         state = self.state
-        if state.last is not None and (fix.time_s <= state.last.time_s or self._vague(fix)):
+        if state.last is not None and fix.time_s <= state.last.time_s:
             state.dropped += 1
+            return []
+        if self._vague(fix, prefix):
+            state.dropped += 1
+            state.unsure_s = fix.time_s
             return []
         if state.first_s is None:
             state.first_s = fix.time_s
@@ -144,7 +152,7 @@ class Life:
             state.here is None
             and outcome.started is None
             and before is not None
-            and fix.time_s - before.time_s >= STAY_MIN_S
+            and fix.time_s - max(before.time_s, state.unsure_s or 0.0) >= STAY_MIN_S
         ):
             events += self._presume(before, fix)
         if state.here is None:
@@ -372,18 +380,22 @@ class Life:
 
     # --- steps
 
-    def _vague(self, fix: Fix) -> bool:
+    def _vague(self, fix: Fix, prefix: str) -> bool:
         """Is it told less surely than a stay is wide, and may it lie where one stays, or else where one was last?
 
         A phone that rests asks the network where it is now and then: one such answer, 700 m off and told within 800 m, is no trip.
+        Of a phone that tells nothing surer, or has not for half a day, such an answer is all that is known.
         """
-        sure_m, last = fix.accuracy_m, self.state.last
-        if sure_m is None or sure_m <= STAY_RADIUS_M or last is None:
+        last = self.state.last
+        if last is None or not _unsure(fix.accuracy_m):
             return False
+        if _unsure(last.accuracy_m) or fix.time_s - last.time_s > SURE_LATELY_S:
+            return False
+        reach_m = (fix.accuracy_m or 0.0) * (1.0 if prefix == CAR_POSITION else WITHIN)
         stay = self._stays.current()
         if stay is None:
-            return gap_m(last.lat, last.lon, fix.lat, fix.lon) <= sure_m
-        return gap_m(stay.lat, stay.lon, fix.lat, fix.lon) <= STAY_RADIUS_M + sure_m
+            return gap_m(last.lat, last.lon, fix.lat, fix.lon) <= reach_m
+        return gap_m(stay.lat, stay.lon, fix.lat, fix.lon) <= STAY_RADIUS_M + reach_m
 
     def _sense(self, fix: Fix, source: str, prefix: str) -> None:
         state = self.state
@@ -662,3 +674,8 @@ class Life:
         self.state.meals.append(meal)
         del self.state.meals[:-MAX_VISITS]
         return meal.visit
+
+
+def _unsure(accuracy_m: float | None) -> bool:
+    """Is it told less surely than a stay is wide?"""
+    return accuracy_m is not None and accuracy_m > STAY_RADIUS_M

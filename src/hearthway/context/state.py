@@ -22,7 +22,7 @@ from .routines import Meal
 from .settling import Settling
 from .stays import Window
 
-VERSION = 10
+VERSION = 11
 
 
 class Moment(Struct, frozen=True, array_like=True):
@@ -48,7 +48,8 @@ class LifeState(Struct, kw_only=True):
     prefix: str = ""
     accuracy_m: float | None = None
     had_speed: bool = False
-    dropped: int = 0  # fixes not newer than the one before
+    dropped: int = 0  # fixes not newer than the one before, or too unsure to tell of another place
+    unsure_s: float | None = None  # the latest of the latter
     last_day: int = -1
     days: int = 0
     stays: int = 0

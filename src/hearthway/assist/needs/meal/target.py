@@ -56,6 +56,7 @@ def _apart_m(a: Place, b: Place) -> float:
 
 def _firm(
     situation: Situation,
+    memory: Memory,
     routines: Sequence[Routine],
     around_s: float,
     meals: Mapping[str, Sequence[Meal]],
@@ -67,7 +68,9 @@ def _firm(
         here = meals.get(goal.place.place_id, ())
         count = sum(meal.quarter in slots for meal in here)
         counts.append((count, other_arrivals(goal, here, slots)))
-    return firmness(counts, max(hazard(routine, quarter)[0] for routine in routines))
+    counts.sort()
+    chance = max(hazard(routine, quarter)[0] for routine in routines)
+    return memory.once("firm", (counts, chance), lambda: firmness(counts, chance))
 
 
 def find_target(
@@ -107,11 +110,7 @@ def find_target(
     meals = memory.once("by place", (stand, out), lambda: meals_by_place(places, out))
     # One firmness for all topics, or the same arrivals would speak for a dinner at noon.
     around_s = arrivals[top.place_id]
-    firm = memory.once(
-        "firm",
-        (quarter_of(situation, around_s), stand, out),
-        lambda: _firm(situation, routines, around_s, meals),
-    )
+    firm = _firm(situation, memory, routines, around_s, meals)
 
     def wishes(goal: Destination) -> dict[str, Hunger]:
         place_id = goal.place.place_id
