@@ -52,7 +52,7 @@ def test_where_to_park_is_a_question_where_one_has_been_once_or_twice(
 def test_of_words_on_quiet_days_those_of_parking_are_none_too_many_on_such_drives_alone(
     quiet: ModuleType,
 ) -> None:
-    life = quiet.Life("x", [], [], {1}, lambda time_s: int(time_s // 100), [(110.0, 120.0)])
+    life = quiet.Life("x", [], [], {1}, lambda time_s: int(time_s // 100), parks=[(110.0, 120.0)])
 
     def word(need: str, time_s: float) -> Any:
         return SimpleNamespace(need=need, time_s=time_s)

@@ -6,13 +6,15 @@ import json
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 from tests.assist.student_of_others import file
 
-from hearthway.app.config import Config, MapTable, NodeTable, save_config
+from hearthway.app.config import AssistTable, Config, MapTable, NodeTable, save_config
 from hearthway.app.hindsight import hindsight_lines, look_back, moment_of
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.assist.explain import heading_lines, why
@@ -117,9 +119,15 @@ def test_the_verb_tells_it_in_local_time_and_as_json(
 def test_what_ranks_on_the_phone_ranks_its_past_as_well(
     lived_through: tuple[NodePaths, Evening], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if Hearthway brought one along; the control: none is there, and own counts alone rank."""
-    paths, evening = lived_through
+    """As if Hearthway brought one along; the control: none is there, and own counts alone rank.
+
+    The dial is at eager, for the word was said once it was just worth it, and which table is best weighs in that.
+    """
+    lived, evening = lived_through
     said_s = evening.suggestions[0].time_s
+    paths = NodePaths(tmp_path / "phone")
+    copytree(lived.root, paths.root)
+    save_config(paths, replace(CONFIG, assist=AssistTable(dial="eager")))
 
     def others() -> object:
         asked = _asked(
@@ -128,8 +136,9 @@ def test_what_ranks_on_the_phone_ranks_its_past_as_well(
         return json.loads(asked.output)["would"].get("others")
 
     assert others() is None
-    (tmp_path / "ranker.student").write_bytes(file())
-    monkeypatch.setattr("hearthway.app.models.SHIPPED", tmp_path)
+    shipped = private_dir(tmp_path / "shipped")
+    (shipped / "ranker.student").write_bytes(file())
+    monkeypatch.setattr("hearthway.app.models.SHIPPED", shipped)
     assert others() == sha256(file()).hexdigest()
 
 
