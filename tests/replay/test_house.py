@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,19 +13,7 @@ from hearthway.assist import needs
 from hearthway.atlas.store import Atlas
 from hearthway.records.signals import Signal
 
-BENCH = Path(__file__).parents[2] / "bench"
 DAYS = 32  # from a Monday on: the next is a Friday
-
-
-@pytest.fixture(scope="module")
-def quiet() -> Iterator[ModuleType]:
-    """The script as a module."""
-    sys.path.insert(0, str(BENCH))
-    module = import_module("quiet")
-    yield module
-    sys.path.remove(str(BENCH))
-    for name in ("quiet", "_lives", "_house"):
-        del sys.modules[name]
 
 
 def day(quiet: ModuleType, folder: Path, topic: str) -> Any:
