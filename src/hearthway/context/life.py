@@ -72,10 +72,9 @@ from .where_next import SLOT_S, NextPlaces
 from .words import hear
 
 _STATE = msgspec.msgpack.Decoder(LifeState)
-WITHIN = 1.6  # a phone's accuracy is the radius of 68 %: 95 % lie within so many of it; a car tells that of 95 %
-SURE_LATELY_S = (
-    12 * 3_600.0
-)  # a night and more: who has told nothing surer since is where the unsure say
+WITHIN = 1.6  # a phone's accuracy is the radius of 68 %: 95 % lie within so many of it
+# A night and more: who has told nothing surer since is where the unsure say.
+SURE_LATELY_S = 12 * 3_600.0
 CREEPS_MPS = 1.0  # slower, a car's word does not say that it moves
 
 
@@ -135,7 +134,7 @@ class Life:
         if state.last is not None and fix.time_s <= state.last.time_s:
             state.dropped += 1
             return []
-        if self._vague(fix, prefix):
+        if self._vague(fix):
             state.dropped += 1
             state.unsure_s = fix.time_s
             return []
@@ -380,7 +379,7 @@ class Life:
 
     # --- steps
 
-    def _vague(self, fix: Fix, prefix: str) -> bool:
+    def _vague(self, fix: Fix) -> bool:
         """Is it told less surely than a stay is wide, and may it lie where one stays, or else where one was last?
 
         A phone that rests asks the network where it is now and then: one such answer, 700 m off and told within 800 m, is no trip.
@@ -391,7 +390,7 @@ class Life:
             return False
         if _unsure(last.accuracy_m) or fix.time_s - last.time_s > SURE_LATELY_S:
             return False
-        reach_m = (fix.accuracy_m or 0.0) * (1.0 if prefix == CAR_POSITION else WITHIN)
+        reach_m = WITHIN * (fix.accuracy_m or 0.0)
         stay = self._stays.current()
         if stay is None:
             return gap_m(last.lat, last.lon, fix.lat, fix.lon) <= reach_m
