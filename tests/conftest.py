@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.warden import Warden
 settings.register_profile("hearthway", deadline=None)
 settings.load_profile("hearthway")
 
+TESTS = Path(__file__).parent
 INSTALL = "apt-get install chromium chromium-driver"
 FLAGS = (
     "--headless",
@@ -28,6 +30,21 @@ FLAGS = (
     "--disable-sync",
     "--window-size=390,844",
 )
+
+
+# What starts nodes, servers and browsers runs one after the other, beside all else: two of them at once would wait for each other.
+ONE_BY_ONE = {"adapters", "app", "attack", "cli", "docs", "e2e", "mesh", "netns", "web"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Who runs with whom in one process, where there are several: all that starts nodes, and else each file."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        inside = item.path.relative_to(TESTS)
+        group = "nodes" if inside.parts[0] in ONE_BY_ONE else str(inside)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_finish() -> None:

@@ -14,7 +14,10 @@ STEP = (
     4  # a node takes the next one for its streams; the two after it are free for what a test adds
 )
 FROM, SPAN = 20_000, 12_000
-NEXT = itertools.count(os.getpid() * 16, STEP)
+# Processes of one run of tests begin far apart: what one has given away and nobody listens on yet, another would find free.
+BESIDE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+OF = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+NEXT = itertools.count(os.getpid() * 16 + SPAN // OF // STEP * STEP * BESIDE, STEP)
 
 
 def free_port() -> int:
