@@ -85,7 +85,11 @@ def test_two_sealings_of_one_key_look_nothing_alike() -> None:
     assert all(a.sealed != b.sealed for a, b in zip(once.keys, again.keys, strict=True))
 
 
-@pytest.mark.parametrize("public", [b"", b"\0" * 91, spki(OUTSIDER.public_key())[:-1]])
+@pytest.mark.parametrize(
+    "public",
+    [b"", b"\0" * 91, spki(OUTSIDER.public_key())[:-1]],
+    ids=["empty", "zeros", "cut short"],
+)
 def test_a_key_that_is_none_is_refused(public: bytes) -> None:
     member = Member(device_id="tv", role="home", address="", public_key=public)
     with pytest.raises(IdentityError, match="P-256"):
