@@ -44,7 +44,7 @@ from hearthway.records.errors import InputError
 from hearthway.records.localtime import DAY_S
 
 CASES = ("geolife", "foursquare")
-FOLDS = 5
+FOLDS = 3
 CALIBRATE_ON = 100  # people of the other folds, at most
 SEED = 1
 MIX_HIDDEN = 1  # the fitter's smallest network: a little more than the linear mix of the records
@@ -119,9 +119,8 @@ def _as_shipped(
 
 
 def _as_sure(one: Outcome, early: Sure, late: Sure) -> Outcome:
-    if one.visit <= EARLY:
-        return replace(one, early=early(one.visit, one.confidence))
-    return replace(one, confidence=late(one.visit, one.confidence))
+    sure = early if one.visit <= EARLY else late
+    return replace(one, confidence=sure(one.visit, one.confidence))
 
 
 def _fitted(others: list[Walk]) -> tuple[Blend, Sure, Sure]:

@@ -6,7 +6,7 @@ they gain on it until all count the same. The mean is of log-probabilities.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import log
 
 import numpy as np
@@ -33,11 +33,17 @@ class Trees(Struct, frozen=True):
         by_column = np.ascontiguousarray(rows.T)
         total = np.zeros(len(rows))
         for columns, above, leaves in zip(self.columns, self.above, self.leaves, strict=True):
-            leaf = np.zeros(len(rows), dtype=np.int64)
-            for level, (column, least) in enumerate(zip(columns, above, strict=True)):
-                leaf += (by_column[column] > least).astype(np.int64) << level
-            total += leaves[leaf]
+            high = (by_column[column] > least for column, least in zip(columns, above, strict=True))
+            total += leaves[leaf_of(high, len(rows))]
         return total
+
+
+def leaf_of(high: Iterable[NDArray[np.bool_]], rows: int) -> NDArray[np.uint8]:
+    """The leaf of each row, from which rows are high at each level, the first level first; at most 8 levels."""
+    leaf = np.zeros(rows, dtype=np.uint8)
+    for level, above in enumerate(high):
+        leaf |= above.view(np.uint8) << np.uint8(level)
+    return leaf
 
 
 class Stacked(Struct, frozen=True):

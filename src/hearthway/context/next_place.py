@@ -52,7 +52,8 @@ LEVELS = (
     ("two places back", 9),
     ("two places back, hour", 10),
 )
-PLAIN = (2, 4, 9, 10)
+AGES_DAYS = np.array((65.0, 14.0, 4.0, 43.0, 130.0))[:, None]  # of the levels' memories
+PLAIN = [2, 4, 9, 10]
 RATES = (1, 3, 4, 9, 10)  # levels whose rate of new places speaks for somewhere new
 OTHERS = 14
 CONTEXT = 11
@@ -85,7 +86,7 @@ class Question(Struct, frozen=True):
 
 
 class _Said(Struct, frozen=True):
-    """The votes as the last visit ends: by transition, and by place and level."""
+    """The votes as the last visit ends: a row a level, by transition or by place."""
 
     moves: Floats
     weights: Floats
@@ -132,7 +133,7 @@ class Habits:
         place = self._place(visit)
         if self._recent:
             if not new:
-                self._trust.came(self._levels().smooth[place])
+                self._trust.came(self._levels().smooth[:, place])
             self._move(place, new)
         self._said = None
         self._count_day(place, visit.start_s // DAY_S)
@@ -187,13 +188,13 @@ class Habits:
         if not self._recent:
             raise InputError("Nothing is known of this person yet.", "Learn a visit first.")
         said = self._levels()
-        keep = np.arange(len(said.smooth))
+        keep = np.arange(len(self._names))
         if len(keep) > CANDIDATES:
-            plain = np.log(said.smooth[:, PLAIN]).sum(axis=1)
+            plain = np.log(said.smooth[PLAIN]).sum(axis=0)
             keep = np.sort(np.argsort(-plain, kind="stable")[:CANDIDATES])
         levels = len(LEVELS)
         rows = np.zeros((len(keep) + 1, FEATURES), dtype=np.float32)
-        rows[:-1, :levels] = said.beyond[keep]
+        rows[:-1, :levels] = said.beyond[:, keep].T
         rows[:-1, levels : levels + OTHERS] = self._others(keep, said)
         at = levels + OTHERS
         rows[-1, at : at + len(RATES)] = self._rates(said)
@@ -211,10 +212,10 @@ class Habits:
             moves = self._moves[max(0, self._made - MAX_VISITS) : self._made]
             day_gap_s, week_gap_s = self._gaps(moves)
             weights = self._weights(moves, day_gap_s, week_gap_s)
-            cell = (moves[:, 2].astype(np.int64)[:, None] * levels + np.arange(levels)).ravel()
-            votes = np.bincount(cell, weights.ravel(), known * levels).astype(np.float64)
-            mass = weights.sum(axis=0)
-            smooth, beyond = self._smooth(votes.reshape(known, levels), mass)
+            cell = (np.arange(levels)[:, None] * known + moves[:, 2].astype(np.int64)).ravel()
+            votes = np.bincount(cell, weights.ravel(), levels * known).astype(np.float64)
+            mass = weights.sum(axis=1)
+            smooth, beyond = self._smooth(votes.reshape(levels, known), mass)
             self._said = _Said(moves, weights, mass, day_gap_s, week_gap_s, smooth, beyond)
         return self._said
 
@@ -234,47 +235,47 @@ class Habits:
         hour = np.exp(-0.5 * (day_s / 3_600.0) ** 2)
         wide = np.exp(-0.5 * (day_s / 7_200.0) ** 2)
         of_week = np.exp(-0.5 * (week_s / 3_000.0) ** 2)
-        e45, e10, e3, e30, e90 = (np.exp(-age / days) for days in (65.0, 14.0, 4.0, 43.0, 130.0))
+        e45, e10, e3, e30, e90 = np.exp(-age / AGES_DAYS)
         same = (moves[:, 0] == self._origin()).astype(np.float64)
         both = same * (moves[:, 1] == self._before())
-        hour_kind = hour * kind
+        hour_kind_e90, wide_e30, both_e90 = hour * kind * e90, wide * e30, both * e90
         return np.stack(
             (
                 np.ones_like(age),
                 e45,
                 e10,
                 e3,
-                hour_kind * e90,
-                wide * e30,
+                hour_kind_e90,
+                wide_e30,
                 of_week,
-                hour_kind * e3,
+                hour * kind * e3,
                 same,
                 same * e30,
-                same * hour_kind * e90,
-                same * wide * e30,
+                same * hour_kind_e90,
+                same * wide_e30,
                 same * of_week,
-                both * e90,
-                both * wide * kind * e90,
-            ),
-            axis=1,
+                both_e90,
+                both_e90 * wide * kind,
+            )
         )
 
     def _smooth(self, votes: Floats, mass: Floats) -> tuple[Floats, Floats]:
-        """(probability by place and level, what each level says beyond the one it backs off into)."""
-        known = len(votes)
-        smooth = np.empty_like(votes)
-        said = np.empty_like(votes)
+        """(probability a row a level, and what each level says beyond the one it backs off into)."""
+        known = votes.shape[1]
+        smooth, base = np.empty_like(votes), np.empty_like(votes)
         for level, (_, under) in enumerate(LEVELS):
             if under == -1:
-                base = (self._counts[:known] + 0.3) / (self.visits + 0.3 * known)
+                base[level] = (self._counts[:known] + 0.3) / (self.visits + 0.3 * known)
             elif under == -2:
-                product = smooth[:, 9] * smooth[:, 4] / smooth[:, 1]
-                base = product / product.sum()
+                product = smooth[9] * smooth[4] / smooth[1]
+                base[level] = product / product.sum()
             else:
-                base = smooth[:, under]
-            smooth[:, level] = (votes[:, level] + BACKOFF * base) / (mass[level] + BACKOFF)
-            said[:, level] = np.log(smooth[:, level]) - (np.log(base) if level else 0.0)
-        return smooth, said
+                base[level] = smooth[under]
+            np.multiply(base[level], BACKOFF, out=smooth[level])
+            smooth[level] += votes[level]
+            smooth[level] /= mass[level] + BACKOFF
+        base[0] = 1.0  # the plainest is told as it is
+        return smooth, np.log(smooth) - np.log(base)
 
     def _others(self, keep: NDArray[np.int64], said: _Said) -> Floats:
         """What else speaks for a place: recency, rhythm, the last time here and at this hour, distance."""
@@ -309,7 +310,7 @@ class Habits:
 
     def _rates(self, said: _Said) -> Floats:
         """Log-odds of somewhere new at the levels of `RATES`."""
-        fresh, mass = said.moves[:, 5] @ said.weights, said.mass
+        fresh, mass = said.weights @ said.moves[:, 5], said.mass
         under = (fresh[0] + 1.0) / (mass[0] + 2.0)
         out = np.empty(len(RATES))
         for at, level in enumerate(RATES):
@@ -319,7 +320,7 @@ class Habits:
 
     def _context(self, said: _Said) -> Floats:
         """The circumstances, the same for every candidate; what they change is for `next_score` to say."""
-        last, mass, spread = self._recent[-1], said.mass, said.smooth[:, 10]
+        last, mass, spread = self._recent[-1], said.mass, said.smooth[10]
         angle = last.depart_s % DAY_S / DAY_S * 2 * pi
         days = max(0.0, last.depart_s - self._first_s[0]) / DAY_S
         today = last.depart_s // DAY_S
@@ -341,7 +342,7 @@ class Habits:
 
     def _further(self, rows: Rows, keep: NDArray[np.int64], said: _Said) -> None:
         """Fills the columns after the first ones."""
-        last, smooth = self._recent[-1], said.smooth[keep]
+        last, smooth = self._recent[-1], said.smooth[:, keep].T
         mixed = np.log(self._trust.mixed(smooth))
         here = np.log(smooth[:, RANKED[0]])
         moves, origin = said.moves, self._origin()
@@ -354,10 +355,10 @@ class Habits:
         marks[:, at:-NEAR] = np.stack((*of_mixture, *self._days_of(keep)), axis=1)
         around = np.zeros(NEAR_HERE)
         if last.at is not None:
-            known = len(said.smooth)
-            levels = said.smooth[:, (PLAINEST, 4, 9, 10)].T
+            known = len(self._names)
+            levels = (said.smooth[level] for level in (PLAINEST, 4, 9, 10))
             whole = Around(self._at[:known], self._counts[:known], *levels)
-            alike = said.weights[:, 4]
+            alike = said.weights[4]
             marks[:, -NEAR:], around = near_by(whole, keep, origin, moves, last.depart_s, alike)
         age = (last.depart_s - moves[:, 3]) / DAY_S
         lately = [log1p(1.0 + int((age < days).sum())) for days in LATELY_DAYS]

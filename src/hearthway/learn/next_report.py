@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
 
 from hearthway.records.errors import InputError
@@ -17,7 +16,7 @@ from .next_walk import Outcome
 SEED = 2
 BINS = 10
 SETTLED = 50
-SURE = (0.65, 0.70, 0.75)
+SURE = (0.64, 0.70, 0.75)
 TOP = 3
 Row = dict[str, object]
 
@@ -59,27 +58,6 @@ def cold_rows(case: str, found: list[Outcome], lines: list[str]) -> list[Row]:
         ece = _ece([one.confidence for one in some], [one.ours == 1 for one in some])
         lines.append(f"{case}: {name}: ECE {ece:.4f} over {len(some)} stays")
         rows.append(_row(case, f"{name}: calibration error", "probability", ece))
-    return rows + _early_rows(case, cold, lines)
-
-
-def _early_rows(case: str, cold: list[Outcome], lines: list[str]) -> list[Row]:
-    """The same first stays by the confidence that was calibrated by their count, where there is one."""
-    some = [(one, one.early) for one in cold if one.early is not None]
-    if not some:
-        return []
-    name = f"first {COLD} stays, calibrated by count"
-    told = [msgspec.structs.replace(one, confidence=early) for one, early in some]
-    rows: list[Row] = []
-    for part, these in (
-        ("", told),
-        (", half A", [one for one in told if one.who % 2 == 0]),
-        (", half B", [one for one in told if one.who % 2]),
-    ):
-        for least in SURE if these else ():
-            rows += _sure(case, f"{name}{part}", these, least, lambda one: one.confidence, 1, lines)
-    ece = _ece([one.confidence for one in told], [one.ours == 1 for one in told])
-    lines.append(f"{case}: {name}: ECE {ece:.4f} over {len(told)} stays")
-    rows.append(_row(case, f"{name}: calibration error", "probability", ece))
     return rows
 
 

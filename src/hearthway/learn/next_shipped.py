@@ -87,7 +87,6 @@ def with_shipped(found: list[Outcome], people: Sequence[Person]) -> list[Outcome
                 ours=ours,
                 confidence=confidence,
                 shortlist=shortlist,
-                early=None,
                 peers={**one.peers, FITTED: one.ours},
             )
         )

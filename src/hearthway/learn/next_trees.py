@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from hearthway.context.next_blend import LIKELY, Trees, of_scores
+from hearthway.context.next_blend import LIKELY, Trees, leaf_of, of_scores
 from hearthway.context.next_place import Floats, Rows
 from hearthway.context.next_score import Scorer, each_softmax
 
@@ -25,9 +25,9 @@ Numbers = NDArray[np.int64]
 class TreeSettings(Struct, frozen=True, kw_only=True):
     """How trees are grown. `ridge` and `least` are in units of the loss's second derivative (at most a quarter a row)."""
 
-    trees: int = 200
+    trees: int = 100
     depth: int = 5
-    rate: float = 0.08
+    rate: float = 0.14
     ridge: float = 20.0
     least: float = 5.0  # on either side, in one node at least
     questions_share: float = 0.25  # of the questions, drawn anew for each tree
@@ -111,13 +111,11 @@ def _boost(
         part = _Part(binned[:, rows], p, bend)
         columns = rng.choice(width, some, replace=False)
         splits, values = _tree(part, columns, highest, settings)
-        leaf = np.zeros(len(scores), dtype=np.int64)
         for level, (column, at) in enumerate(splits):
             asked[tree, level] = column
             above[tree, level] = cuts[column][at]
-            leaf += (binned[column] > at).astype(np.int64) << level
         leaves[tree, : len(values)] = values
-        scores += values[leaf]
+        scores += values[leaf_of((binned[column] > at for column, at in splits), len(scores))]
     return Trees(asked, above, leaves)
 
 

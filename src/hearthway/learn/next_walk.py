@@ -39,7 +39,6 @@ class Outcome(Struct, frozen=True, kw_only=True):
     shortlist: float
     peers: dict[str, int]
     mix_confidence: float
-    early: float | None = None  # confidence in the first, calibrated by how many stays are known
 
 
 class Walk:
