@@ -1,6 +1,6 @@
 """Atlas: build time, route + 20 detours, memory; beside a plain rustworkx Dijkstra per detour in the same run.
 
-    python bench/atlas.py --data ../shared/data
+    python bench/atlas.py --data ../shared/data [--split NAME]
 
 Each map is built and queried in a process of its own, so that its peak memory is its own. Times are CPU
 seconds: they hold on a busy machine. The peer runs
@@ -12,20 +12,26 @@ is recorded from an earlier machine, not measured here.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import random
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rustworkx
 
 from hearthway.atlas.store import Atlas
+from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.poi import FOOD
+
+if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
+    from bench._given import extracts_under
+else:  # run as a script, its own folder is on the path
+    from _ends import finish, refused, started
+    from _given import extracts_under
 
 ROUNDS = 30
 VIAS = 20
@@ -43,7 +49,11 @@ def _built(pbf: str, out: str, pipe: Any) -> None:
     from hearthway.atlas.build import build
 
     started = time.process_time()
-    report = build(Path(pbf), Path(out))
+    try:
+        report = build(Path(pbf), Path(out))
+    except HearthwayError as why:
+        pipe.send(why)
+        return
     spent_s = time.process_time() - started
     rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     pipe.send({"build_s": spent_s, "build_rss_mb": rss_mb, "road_km": report.road_km})
@@ -55,6 +65,8 @@ def _cases(atlas: Atlas) -> list[tuple[Point, Point, list[Point]]]:
     kinds = (*FOOD, "parking", "shop", "supermarket")
     pois = atlas.near((south + north) / 2, (west + east) / 2, 500_000, kinds)
     points = [(p.lat, p.lon) for p in pois if atlas.roads.covers(p.lat, p.lon)]
+    if not points:
+        return []  # nowhere to drive from and to
     pick = random.Random(1)
     return [
         (pick.choice(points), pick.choice(points), [pick.choice(points) for _ in range(VIAS)])
@@ -72,8 +84,15 @@ def _queried(path: str, pipe: Any) -> None:
         atlas.route(a, b)
         atlas.detours(a, b, vias)
         spent.append(time.process_time() - started)
+    pipe.send(_spent(spent))
+
+
+def _spent(spent: list[float]) -> dict[str, float]:
+    """Times and this process's memory; nothing where there was nothing to ask."""
+    if not spent:
+        return {}
     rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    pipe.send({"p50_s": quantile(spent, 0.5), "p95_s": quantile(spent, 0.95), "rss_mb": rss_mb})
+    return {"p50_s": quantile(spent, 0.5), "p95_s": quantile(spent, 0.95), "rss_mb": rss_mb}
 
 
 def _peer(path: str, pipe: Any) -> None:
@@ -106,8 +125,7 @@ def _peer(path: str, pipe: Any) -> None:
             stop = nearest(via)
             max(0.0, leg(start, stop) + leg(stop, goal) - base)
         spent.append(time.process_time() - started)
-    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    pipe.send({"p50_s": quantile(spent, 0.5), "p95_s": quantile(spent, 0.95), "rss_mb": rss_mb})
+    pipe.send(_spent(spent))
 
 
 def alone(target: Any, *args: str) -> dict[str, float]:
@@ -118,10 +136,14 @@ def alone(target: Any, *args: str) -> dict[str, float]:
     process.start()
     theirs.close()
     try:
-        answer: dict[str, float] = ours.recv()
+        answer: dict[str, float] | HearthwayError = ours.recv()
     except EOFError:
-        raise SystemExit(f"{target.__name__} failed on {args[0]}") from None
+        raise InputError(
+            f"{target.__name__.strip('_')} failed on {args[0]}.", "Read the message above."
+        ) from None
     process.join()
+    if isinstance(answer, HearthwayError):
+        raise answer
     return answer
 
 
@@ -129,7 +151,7 @@ def row(
     case: str, metric: str, unit: str, ours: float, peer: str, theirs: float | None
 ) -> dict[str, Any]:
     """One figure beside its peer's; ratio = theirs / ours (above 1: ours is smaller)."""
-    ratio = None if theirs is None else round(theirs / ours, 2)
+    ratio = None if theirs is None or not ours else round(theirs / ours, 2)
     known = None if theirs is None else round(theirs, 4)
     return {
         "case": case,
@@ -146,21 +168,48 @@ def main() -> int:
     """Measures every map and prints the rows; 2 where there is no map."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--split", default="", help="a part of a map's name")
     given = parser.parse_args()
-    maps = sorted((given.data / "maps").glob("*.osm.pbf"))
+    try:
+        rows = measured(given.data, given.split)
+    except HearthwayError as why:
+        return refused(why)
+    for each in rows:
+        print(
+            each["case"],
+            each["metric"],
+            each["ours"],
+            each["unit"],
+            "|",
+            each["peer"],
+            each["theirs"],
+        )
+    finish("atlas", rows)
+    return 0
+
+
+def measured(data: Path, split: str) -> list[dict[str, Any]]:
+    """Rows of every map; InputError where there is none."""
+    maps = [path for path in extracts_under(data, split) if path.parent in (data, data / "maps")]
     if not maps:
-        print(f"There are no maps in {given.data / 'maps'}; give --data.", file=sys.stderr)
-        return 2
-    rows = []
+        raise InputError(
+            f"There are no maps in {data} or {data / 'maps'}.",
+            "Give --data a folder with *.osm.pbf.",
+        )
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for pbf in maps:
             case, path = pbf.name.removesuffix(".osm.pbf"), str(Path(folder) / "bench.atlas")
             built = alone(_built, str(pbf), path)
-            queried, peer = alone(_queried, path), alone(_peer, path)
+            rows.append(row(case, "build", "CPU-s", built["build_s"], "", None))
+            rows.append(row(case, "build peak memory", "MB", built["build_rss_mb"], "", None))
+            queried = alone(_queried, path)
+            if not queried:
+                print(f"{case}: no shop, table or car park at its roads: nothing is asked of it")
+                continue
+            peer = alone(_peer, path)
             plain = "rustworkx, a search per leg"
             rows += [
-                row(case, "build", "CPU-s", built["build_s"], "", None),
-                row(case, "build peak memory", "MB", built["build_rss_mb"], "", None),
                 row(
                     case, "route + 20 detours p50", "CPU-s", queried["p50_s"], plain, peer["p50_s"]
                 ),
@@ -173,19 +222,8 @@ def main() -> int:
                 valhalla = "Valhalla 20+20 detours (recorded)"
                 p50 = queried["p50_s"]
                 rows.append(row(case, "detours p50", "CPU-s", p50, valhalla, RECORDED_VALHALLA_S))
-    for each in rows:
-        print(
-            each["case"],
-            each["metric"],
-            each["ours"],
-            each["unit"],
-            "|",
-            each["peer"],
-            each["theirs"],
-        )
-    print(json.dumps({"bench": "atlas", "rows": rows}))
-    return 0
+    return rows
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

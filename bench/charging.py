@@ -15,9 +15,7 @@ with replacement. --part cuts the year at 60 %: constants were chosen on the fir
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -37,8 +35,10 @@ from hearthway.records.charging import Car, Plan, Slot
 from hearthway.records.errors import HearthwayError, InputError
 
 if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
     from bench._energy import SLOT_S, House, found, house_of
 else:  # run as a script, its own folder is on the path
+    from _ends import finish, refused, started
     from _energy import SLOT_S, House, found, house_of
 
 SEED = 34
@@ -349,11 +349,10 @@ def main() -> int:
         houses = [house_of(path, options.zone) for path in found(options.data, options.split)]
         rows = [each for house in houses for each in measured(house, options.part)]
     except HearthwayError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(json.dumps({"bench": "charging", "rows": rows}))
+        return refused(error)
+    finish("charging", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

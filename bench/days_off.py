@@ -17,8 +17,6 @@ The last line is JSON for scripts/bench.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from math import log
@@ -36,10 +34,12 @@ from hearthway.records.localtime import DAY_S, utc_offset_s
 from hearthway.records.signals import Fix
 
 if TYPE_CHECKING:
-    from bench._given import maps_under
+    from bench._ends import finish, refused, started
+    from bench._given import maps_under, no_room_row
     from bench._lives import FIRST_DAY, HOUR_S, KINDS, Lived, Point, Stop, begun
 else:  # run as a script, its own folder is on the path
-    from _given import maps_under
+    from _ends import finish, refused, started
+    from _given import maps_under, no_room_row
     from _lives import FIRST_DAY, HOUR_S, KINDS, Lived, Point, Stop, begun
 
 DAYS, ASKED_FROM = 150, 28
@@ -161,9 +161,9 @@ class Asking:
         self.told.said[what].append((day, -log(max(P_FLOOR, known.get(end, new)))))
 
 
-def both(kind: str, atlas: Atlas, seed: int) -> tuple[Told, Told]:
+def both(life: Lived, seed: int) -> tuple[Told, Told]:
     """One life with both calendars known, and with none."""
-    life = lived(kind, atlas, seed)
+    kind = life.kind
     summer = {day for day in SUMMER if day % 7 < 5}
     calendars = {"public": public_holidays(kind, seed), "school": no_school() | summer}
     days = numbered({n: [FIRST_DAY + day for day in days] for n, days in calendars.items()})
@@ -191,7 +191,12 @@ def rows_of(name: str, kind: str, atlas: Atlas, seeds: range) -> Iterator[dict[s
     """One sort of life on one map."""
     found: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
     for seed in seeds:
-        for at, told in enumerate(both(kind, atlas, seed)):
+        try:
+            life = lived(kind, atlas, seed)
+        except InputError as why:
+            yield no_room_row(f"synthetic, {name}, {kind}, seed {seed}", why.message)
+            continue
+        for at, told in enumerate(both(life, seed)):
             for what, said in told.said.items():
                 for day, loss in said:
                     if day >= ASKED_FROM:
@@ -240,11 +245,10 @@ def main() -> int:
         seeds = range(given.first, given.first + given.seeds)
         rows = measured(given.data, given.split, tuple(given.kinds), seeds)
     except HearthwayError as why:
-        print(why, file=sys.stderr)
-        return 2
-    print(json.dumps({"bench": "days_off", "rows": rows}))
+        return refused(why)
+    finish("days_off", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -12,7 +12,6 @@ places. Intervals are 95 %, days drawn with replacement. The last line is JSON f
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -20,8 +19,6 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from hearthway.context.life import Life
-from hearthway.history.ordered import OrderedFixes
-from hearthway.history.reader import open_history
 from hearthway.learn.backtest import backtest_file
 from hearthway.learn.foreseen import AtFraction, Foreseen
 from hearthway.learn.report import PersonReport, report_lines
@@ -29,10 +26,12 @@ from hearthway.records.errors import InputError
 from hearthway.records.localtime import DAY_S
 
 if TYPE_CHECKING:
-    from bench._given import find_histories
+    from bench._ends import finish, refused, started
+    from bench._given import collected, find_histories
     from bench._reliability import reliability_svg
 else:  # run as a script, its own folder is on the path
-    from _given import find_histories
+    from _ends import finish, refused, started
+    from _given import collected, find_histories
     from _reliability import reliability_svg
 
 Row = dict[str, Any]
@@ -118,7 +117,7 @@ def calibration_lines(fractions: tuple[AtFraction, ...]) -> list[str]:
 
 def cost_rows(case: str, path: Path) -> list[Row]:
     """What a node pays for each person: time of one signal with the question asked, and what is kept in a year."""
-    fixes = OrderedFixes.collect(open_history(path))
+    fixes = collected(path)
     rows: list[Row] = []
     for uid in fixes.people():
         life, spent_s, asked_s = Life(uid), list[float](), list[float]()
@@ -186,14 +185,13 @@ def main() -> int:
         if options.plot is not None:
             options.plot.write_text(plot_page(pictures), encoding="utf-8")
     except InputError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+        return refused(error)
     except OSError as error:
         print(f"{error.filename} cannot be written ({error.strerror}).", file=sys.stderr)
         return 1
-    print(json.dumps({"bench": "destination", "rows": rows}))
+    finish("destination", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -16,8 +16,6 @@ The last line is JSON for scripts/bench.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import log
@@ -37,11 +35,13 @@ from hearthway.records.localtime import DAY_S, utc_offset_s, weekday
 from hearthway.records.signals import Fix
 
 if TYPE_CHECKING:
-    from bench._given import maps_under
+    from bench._ends import finish, refused, started
+    from bench._given import maps_under, no_room_row
     from bench._lives import FIRST_DAY, HOUR_S, Point
     from bench._moves import CHANGE_DAY, DAYS, KINDS, Truth, lived, span_s
 else:  # run as a script, its own folder is on the path
-    from _given import maps_under
+    from _ends import finish, refused, started
+    from _given import maps_under, no_room_row
     from _lives import FIRST_DAY, HOUR_S, Point
     from _moves import CHANGE_DAY, DAYS, KINDS, Truth, lived, span_s
 
@@ -262,9 +262,14 @@ def leg_rows(case: str, seen: Sequence[Seen]) -> Iterator[dict[str, Any]]:
 
 
 def rows_of(name: str, kind: str, atlas: Atlas, seeds: range) -> Iterator[dict[str, Any]]:
-    """One sort of life on one map, the mean over seeds."""
-    seen = [Watch(kind, atlas, seed).through() for seed in seeds]
+    """One sort of life on one map, the mean over seeds; a row that says so where the map has no room for one of them."""
     case = f"synthetic, {name}, {kind}"
+    try:
+        watches = [Watch(kind, atlas, seed) for seed in seeds]
+    except InputError as why:
+        yield no_room_row(case, why.message)
+        return
+    seen = [watch.through() for watch in watches]
     yield from label_rows(case, kind, seen)
     yield from leg_rows(case, seen)
     if kind == "new job":
@@ -299,11 +304,10 @@ def main() -> int:
             raise InputError("No life was asked for.", "Give --seeds 1 or more.")
         rows = measured(given.data, given.split, range(given.first, given.first + given.seeds))
     except HearthwayError as why:
-        print(why, file=sys.stderr)
-        return 2
-    print(json.dumps({"bench": "drift", "rows": rows}))
+        return refused(why)
+    finish("drift", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -15,14 +15,12 @@ The last line is JSON for scripts/bench.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 import tracemalloc
 from calendar import timegm
 from collections import Counter, deque
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
@@ -31,6 +29,11 @@ from msgspec import Struct, field
 from hearthway.context.happenings import Happening, HomeState
 from hearthway.context.next_event import NextEvent
 from hearthway.records.errors import HearthwayError, InputError
+
+if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
+else:  # run as a script, its own folder is on the path
+    from _ends import finish, refused, started
 
 TEST_SHARE = 0.3
 BAD_LINES = 0.01  # more than this share of a file is not a log of this form
@@ -159,7 +162,8 @@ def methods(reading: str) -> dict[str, Method]:
 
 def log_of(path: Path) -> list[Event]:
     """Events in order of their start; InputError where the file is no such log."""
-    lines = [line.split() for line in path.read_text(encoding="latin-1").splitlines()]
+    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    lines = [line.split() for line in text.splitlines()]
     lines = [line for line in lines if line and line[0][0].isdigit()]
     read = _van_kasteren if path.suffix == ".sensors" else _ordonez
     events = [event for event in map(read, lines) if event is not None]
@@ -338,8 +342,7 @@ def main() -> int:
     try:
         logs = {path: log_of(path) for path in found(options.data, options.split)}
     except HearthwayError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+        return refused(error)
     rows: list[dict[str, Any]] = []
     every: list[Home] = []
     for reading in (CHANGES, LOGGED):
@@ -352,9 +355,9 @@ def main() -> int:
         rows += report(f"all, {reading}", homes)
         every += homes
     rows += kept(every)
-    print(json.dumps({"bench": "home", "rows": rows}))
+    finish("home", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

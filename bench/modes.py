@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import json
 import sys
 from bisect import bisect_right
 from collections import Counter
@@ -43,7 +42,6 @@ from hearthway.context.life import Life
 from hearthway.context.mode_judge import judged
 from hearthway.context.modes import Judge, ModeFilter
 from hearthway.context.motion import mode_of
-from hearthway.history.ordered import OrderedFixes
 from hearthway.history.reader import open_history
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.geo import distance_m
@@ -55,9 +53,13 @@ from hearthway.synthetic.household import generate
 from hearthway.synthetic.settings import Settings
 
 if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
+    from bench._given import collected, is_history
     from bench._lives import KINDS, begun
     from bench._modes import CLASS, STYLES, Mixed, Went
 else:  # run as a script, its own folder is on the path
+    from _ends import finish, refused, started
+    from _given import collected, is_history
     from _lives import KINDS, begun
     from _modes import CLASS, STYLES, Mixed, Went
 
@@ -413,8 +415,8 @@ def label_rows(data: Path, split: str) -> list[Row]:
 def raw_rows(data: Path, split: str) -> list[Row]:
     """How the trips of histories without labels are shared out."""
     rows = []
-    for path in sorted(p for p in data.glob("**/*raw*.csv*") if split in p.name):
-        fixes = OrderedFixes.collect(open_history(path))
+    for path in sorted(p for p in data.glob("**/*raw*.csv*") if is_history(p, split)):
+        fixes = collected(path)
         for uid in fixes.people():
             walk = Walk()
             for fix in fixes.of(uid):
@@ -479,13 +481,12 @@ def main() -> int:
     try:
         rows = measured(given.data, given.split, given.people, given.days, given.seed)
     except HearthwayError as why:
-        print(why, file=sys.stderr)
-        return 2
+        return refused(why)
     for each in rows:
         print(*(str(each[key]) for key in each if each[key] not in (None, "")), sep="  ")
-    print(json.dumps({"bench": "modes", "rows": rows}))
+    finish("modes", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -13,8 +13,6 @@ alone, those with the most trips right are best. The figures are those of the sh
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
@@ -25,15 +23,17 @@ from msgspec import Struct
 from hearthway.atlas.store import Atlas
 from hearthway.context import mode_judge
 from hearthway.context.modes import ModeFilter
-from hearthway.records.errors import HearthwayError
+from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.geo import distance_m
 from hearthway.records.life import TravelMode
 from hearthway.student.plain import PlainStudent
 
 if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
     from bench._modes import STYLES, Mixed
     from bench.modes import Item, Walk, drivers, household, rarely, truth_of
 else:  # run as a script, its own folder is on the path
+    from _ends import finish, refused, started
     from _modes import STYLES, Mixed
     from modes import Item, Walk, drivers, household, rarely, truth_of
 
@@ -148,9 +148,14 @@ def main() -> int:
     given = parser.parse_args()
     try:
         one = mode_judge.fitting(given.student.read_bytes(), str(given.student))
-    except (HearthwayError, OSError) as why:
-        print(why, file=sys.stderr)
-        return 2
+    except HearthwayError as why:
+        return refused(why)
+    except OSError as why:
+        return refused(
+            InputError(
+                f"{given.student} cannot be read.", f"{why.strerror}: name a student's file."
+            )
+        )
     atlas = Atlas.bundled()
     mixes = {
         f"{style} phone": list(mixed(one, style, given.people, given.days, given.seed))
@@ -167,9 +172,9 @@ def main() -> int:
     found = [*rows(mixes | drives, shipped)]
     for each in found:
         print(*(str(value) for value in each.values() if value not in (None, "")), sep="  ")
-    print(json.dumps({"bench": "modes_gate", "rows": found}))
+    finish("modes_gate", found)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -13,8 +13,6 @@ held against those of the full recording. The last line is JSON for scripts/benc
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -26,18 +24,18 @@ from typing import TYPE_CHECKING, Any
 from hearthway.context.events import StayEnded
 from hearthway.context.life import Life
 from hearthway.context.places import KnownPlace
-from hearthway.history.ordered import OrderedFixes
-from hearthway.history.reader import open_history
 from hearthway.records.errors import HearthwayError
 from hearthway.records.geo import distance_m
 from hearthway.records.life import STAY_RADIUS_M, Stay
 from hearthway.records.signals import Fix
 
 if TYPE_CHECKING:
-    from bench._given import find_histories
+    from bench._ends import finish, refused, started
+    from bench._given import collected, find_histories
     from bench._place_lives import Phone, TrueStay, recorded, true_stays
 else:  # run as a script, its own folder is on the path
-    from _given import find_histories
+    from _ends import finish, refused, started
+    from _given import collected, find_histories
     from _place_lives import Phone, TrueStay, recorded, true_stays
 
 DAYS = 42
@@ -207,7 +205,7 @@ def synthetic_rows() -> list[Row]:
 def real_rows(path: Path) -> list[Row]:
     """Places of a real history, thinned, held against those of the full recording with two stays or more."""
     rows: list[Row] = []
-    ordered = OrderedFixes.collect(open_history(path))
+    ordered = collected(path)
     for uid in ordered.people():
         whole = Life(uid)
         for fix in ordered.of(uid):
@@ -272,15 +270,15 @@ def main() -> int:
     options = parser.parse_args()
     try:
         histories = find_histories(options.data, options.split)
-        rows = synthetic_rows()
-        for path in histories:
-            rows += real_rows(path)
+        real = [
+            row for path in histories for row in real_rows(path)
+        ]  # what is damaged is told first
+        rows = synthetic_rows() + real
     except HearthwayError as why:
-        print(f"{why.message} {why.next_step}", file=sys.stderr)
-        return 1
-    print(json.dumps({"bench": "places", "rows": rows}))
+        return refused(why)
+    finish("places", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

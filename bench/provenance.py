@@ -14,7 +14,6 @@ of synthetic households living on that map: each option's object, its hours, and
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import re
 import sys
@@ -24,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import osmium
 
@@ -42,6 +41,13 @@ from hearthway.sense.catalogue import normalise
 from hearthway.sense.fixes import FixAssembler
 from hearthway.synthetic.household import generate
 from hearthway.synthetic.settings import Settings
+
+if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
+    from bench._given import extracts_under
+else:  # run as a script, its own folder is on the path
+    from _ends import finish, refused, started
+    from _given import extracts_under
 
 KINDS = (*FOOD, *SHOPPING, "charger", "parking")
 ROUTES = 200
@@ -314,30 +320,33 @@ def main() -> int:
     parser.add_argument("--split", default="")
     parser.add_argument("--seeds", type=int, default=3, help="households on each map")
     given = parser.parse_args()
-    extracts = sorted(p for p in given.data.glob("**/*.osm.pbf") if given.split in p.name)
-    if not extracts:
-        print(
-            f"There is no *.osm.pbf under {given.data}: give a directory with extracts.",
-            file=sys.stderr,
-        )
-        return 2
     rows: list[dict[str, Any]] = []
     wrong: list[str] = []
-    for pbf in extracts:
-        try:
+    try:
+        extracts = extracts_under(given.data, given.split)
+        if not extracts:
+            raise InputError(
+                f"There is no *.osm.pbf under {given.data}.", "Give a directory with extracts."
+            )
+        for pbf in extracts:
             more, untraced = traced(pbf, given.seeds)
-        except HearthwayError as why:
-            print(f"{pbf.name}: {why}", file=sys.stderr)
-            return 2
-        rows += more
-        wrong += untraced
+            rows += more
+            wrong += untraced
+        if not rows:
+            names = ", ".join(pbf.name for pbf in extracts)
+            raise InputError(
+                f"Nothing in {names} can be shown, so nothing was traced.",
+                "Give an extract with shops or places to eat.",
+            )
+    except HearthwayError as why:
+        return refused(why)
     for words in wrong[:20]:
         print(f"untraced: {words}")
     for each in rows:
         print(each["case"], "untraced:", each["ours"])
-    print(json.dumps({"bench": "provenance", "rows": rows}))
+    finish("provenance", rows)
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

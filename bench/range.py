@@ -24,8 +24,6 @@ The last line is JSON for scripts/bench.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +40,7 @@ from hearthway.records.errors import HearthwayError, InputError
 
 try:
     from bench._electric import CARS, SEASONS_C, Drive, Driver, Emptied, driven, emptied, needed
+    from bench._ends import finish, refused, started
 except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
     from _electric import (  # type: ignore[no-redef, import-not-found, unused-ignore]
         CARS,
@@ -52,6 +51,11 @@ except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
         driven,
         emptied,
         needed,
+    )
+    from _ends import (  # type: ignore[no-redef, import-not-found, unused-ignore]
+        finish,
+        refused,
+        started,
     )
 
 PEOPLE, TRIPS = 12, 24
@@ -316,11 +320,16 @@ def judged(extract: Path, split: str) -> list[dict[str, object]]:
     random = Random(f"range/{split}/{name}/people")
     people = [Driver.drawn(number, random) for number in range(PEOPLE)]
     hilly = driven(extract, people, TRIPS, split)
-    if not hilly:
+    few = [drive for drive in hilly if drive.driver < len(CARS)]
+    if not few:
         raise InputError(f"Nobody could drive on {extract.name}.", "Take a larger extract.")
     flat = [replace(drive, climb_m=(0.0,) * len(drive.climb_m)) for drive in hilly]
     told, learners = walked(people, flat, split)
     trips = sum(one.trips for one in learners)
+    if not trips:
+        raise InputError(
+            f"No trip on {extract.name} could be driven on its charge.", "Take another extract."
+        )
     kept = [t for t in told if t.at == 0.0]
     print(
         f"{name}: {len(hilly)} of {PEOPLE * TRIPS} trips driven by SUMO to their end, {trips} by FASTSim; "
@@ -330,11 +339,11 @@ def judged(extract: Path, split: str) -> list[dict[str, object]]:
         f"{'':<44} {'told':>5} {'ours':>6} {'constant':>9} {'rated':>7} {'of trips':>9} {'inside':>7} {'width':>6}"
     )
     rows = rows_of(name, told)
-    few = [drive for drive in hilly if drive.driver < len(CARS)]
     for heights in Known:
         of_hills, drivers = walked(people, few, split, heights)
         print(f"{sum(one.trips for one in drivers)} of {len(few)} trips driven by FASTSim:")
-        rows.append(row(f"{name}, hills, {heights}", of_hills))
+        if of_hills:
+            rows.append(row(f"{name}, hills, {heights}", of_hills))
     spent = sum(one.spent_s for one in learners)
     per_s = 1e6 * spent / sum(one.steps for one in learners)
     print(f"{per_s:.0f} us CPU a second of driving, forecasts included")
@@ -360,11 +369,10 @@ def main() -> int:
             for one in judged(extract, options.split)
         ]
     except HearthwayError as why:
-        print(why, file=sys.stderr)
-        return why.exit_code
-    print(json.dumps({"bench": "range", "rows": rows}))
+        return refused(why)
+    finish("range", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import json
 import math
 import sys
 import time
@@ -31,9 +30,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from hearthway.learn.queue_ahead import AHEAD_MIN, forecast
 from hearthway.records.venue import Ahead, Party
+
+if TYPE_CHECKING:
+    from bench._ends import finish, started
+else:  # run as a script, its own folder is on the path
+    from _ends import finish, started
 
 DAY = 86_400.0
 HOUSES, DAYS, ASKED_DAYS = 8, 21, 5
@@ -313,9 +318,12 @@ def main() -> int:
     print("case             asked  mean wait    ours  last told  that hour  coverage")
     rows = [_row(f"in {h} min", [t for t in told if t.horizon == h]) for h in AHEAD_MIN]
     rows.append(_row("all", told))
-    rows.append(_row("busy hours", [t for t in told if t.mean >= BUSY_MIN]))
-    rows.append(_row("in doubt", [t for t in told if t.ours.high_min > 0]))
-    rows.append(_row("had to wait", [t for t in told if t.truth >= BUSY_MIN]))
+    for case, some in (
+        ("busy hours", [t for t in told if t.mean >= BUSY_MIN]),
+        ("in doubt", [t for t in told if t.ours.high_min > 0]),
+        ("had to wait", [t for t in told if t.truth >= BUSY_MIN]),
+    ):
+        rows += [_row(case, some)] if some else []
     questions = silent + len(told) // len(AHEAD_MIN)
     print(f"unknown {silent} of {questions}; {1000 * spent / questions:.0f} ms CPU a forecast")
     for metric, unit, ours in (
@@ -326,9 +334,9 @@ def main() -> int:
             {"case": "all", "metric": metric, "unit": unit, "ours": round(ours, 3)}
             | {"peer": None, "theirs": None, "ratio": None}
         )
-    print(json.dumps({"bench": "waits", "rows": rows}))
+    finish("waits", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -36,8 +36,6 @@ from hearthway.app.equipment import brain_for
 from hearthway.app.launch import NodeProcess
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.atlas.store import Atlas
-from hearthway.history.ordered import OrderedFixes
-from hearthway.history.reader import open_history
 from hearthway.learn.backtest import backtest
 from hearthway.mesh.state.store import Store
 from hearthway.records.errors import HearthwayError, InputError
@@ -50,8 +48,12 @@ from hearthway.synthetic.household import generate
 from hearthway.synthetic.settings import Settings
 
 if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
+    from bench._given import collected, is_history
     from bench._lives import begun
 else:  # run as a script, its own folder is on the path
+    from _ends import finish, refused, started
+    from _given import collected, is_history
     from _lives import begun
 
 NODE = "phone"
@@ -261,7 +263,7 @@ def rows_of_backtests(scratch: Path, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def started(folder: Path) -> float:
+def when_started(folder: Path) -> float:
     """Resident MB of a real phone that starts on what `folder` keeps."""
     config = Config(
         node=NodeTable(id=NODE, role=Role.PHONE),
@@ -329,7 +331,7 @@ def grown(case: str, readings: list[dict[str, float]]) -> list[dict[str, Any]]:
 def measured(data: Path, split: str, seed: int) -> list[dict[str, Any]]:
     """All rows; InputError where there is no raw life."""
     rows: list[dict[str, Any]] = []
-    raw = sorted(p for p in data.glob("**/*raw*.csv.gz") if split in p.name)
+    raw = sorted(p for p in data.glob("**/*raw*.csv*") if is_history(p, split))
     if not raw:
         raise InputError(
             f"No *raw*.csv.gz with {split!r} in its name is under {data}.",
@@ -338,11 +340,11 @@ def measured(data: Path, split: str, seed: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as scratch:
         items = Path(scratch) / "items"
         for path in raw:
-            fixes = OrderedFixes.collect(open_history(path))
+            fixes = collected(path)
             for uid in fixes.people():
                 write_items(items, first_days(fixes.of(uid), DAYS))
                 folder = private_dir(Path(scratch) / f"raw-{len(rows)}")
-                case = f"raw {path.name.removesuffix('.csv.gz')}/{uid}"
+                case = f"raw {path.name.split('.csv')[0]}/{uid}"
                 rows += rows_of(case, in_a_process(folder, items, "raw", 1))
         rows += rows_of_backtests(Path(scratch), seed)
         folder = private_dir(Path(scratch) / "year")
@@ -353,7 +355,7 @@ def measured(data: Path, split: str, seed: int) -> list[dict[str, Any]]:
                 "synthetic, a phone started on the year",
                 "resident",
                 "MB",
-                started(folder),
+                when_started(folder),
                 "limit",
                 LIMITS["resident"],
             )
@@ -378,13 +380,12 @@ def main() -> int:
     try:
         rows = measured(given.data, given.split, given.seed)
     except HearthwayError as why:
-        print(why, file=sys.stderr)
-        return 2
+        return refused(why)
     for each in rows:
         print(*(str(each[key]) for key in each if each[key] not in (None, "")), sep="  ")
-    print(json.dumps({"bench": "year", "rows": rows}))
+    finish("year", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

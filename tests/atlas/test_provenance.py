@@ -36,7 +36,11 @@ def provenance() -> Iterator[ModuleType]:
     assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules["provenance"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(SCRIPT.parent))  # as when it is run as a script
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(SCRIPT.parent))
     yield module
     del sys.modules["provenance"]
 
@@ -102,3 +106,18 @@ def test_a_route_against_a_one_way_street_is_found(
     assert tracer.wrong["route segments"] == []
     tracer.route([b, a], "against it")
     assert len(tracer.wrong["route segments"]) == 1
+
+
+def test_where_nothing_can_be_shown_nothing_was_traced(
+    provenance: ModuleType,
+    write_map: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    road = write_map(nodes=[(1, 60.0, 24.0, {}), (2, 60.0, 24.01, {})], ways=[(11, [1, 2], STREET)])
+    words = ["provenance.py", "--data", str(road.parent), "--seeds", "1"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert provenance.main() == 2
+    told = capsys.readouterr()
+    assert "so nothing was traced." in told.err
+    assert told.out == ""

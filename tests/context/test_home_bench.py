@@ -22,7 +22,11 @@ def home() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["bench_home"] = module
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(BENCH.parent))  # as when it is run as a script
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(BENCH.parent))
     return module
 
 

@@ -74,7 +74,7 @@ def test_a_missing_history_is_said(tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Give --data the folder" in done.stderr
     assert "Traceback" not in done.stderr
 
