@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +11,19 @@ from numpy.typing import NDArray
 from hearthway.distill.tabular.others import SEED, Others
 from hearthway.distill.tabular.survey import Codes, Row, likeness
 from hearthway.learn.kernel import UNKNOWN
-
-if TYPE_CHECKING:
-    from bench._coupon import DataError
-else:  # run beside a script, its own folder is on the path
-    from _coupon import DataError
+from hearthway.records.errors import InputError
 
 Floats = NDArray[np.float64]
 
 
 def lightgbm(codes: Codes, train: list[Row], yes: Floats) -> Callable[[list[Row]], Floats]:
-    """The peer, on the same answers as numbers (missing ones left to it); DataError where it is not installed."""
+    """The peer, on the same answers as numbers (missing ones left to it); InputError where it is not installed."""
     try:
         peers = import_module("lightgbm")  # untyped, and a peer that most do not have
     except ImportError:
-        raise DataError(
-            "LightGBM is not installed here: `pip install lightgbm scikit-learn`, or leave out --lightgbm"
+        raise InputError(
+            "LightGBM is not installed here.",
+            "Run `pip install lightgbm scikit-learn`, or leave out --lightgbm.",
         ) from None
     many = [k for k, steps in enumerate(likeness().ordered) if not steps]
     peer = peers.LGBMClassifier(

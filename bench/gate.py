@@ -16,8 +16,6 @@ day: what a node's own offset (assist/willing.py) makes of a changed life. The l
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,15 +30,18 @@ from hearthway.distill.tabular.others import SEED
 from hearthway.distill.tabular.survey import HABIT, MOMENT, OFTEN, Columns, Row
 from hearthway.learn.acceptance import Ahead, Belief, choose, utility
 from hearthway.learn.offpolicy import Logged, estimate
+from hearthway.records.errors import HearthwayError, InputError
 
 if TYPE_CHECKING:
-    from bench._coupon import DataError, parts_of, refuse_shared
+    from bench._coupon import case_of, parts_of, refuse_shared
     from bench._coupon_drift import by_answers, by_others, by_steps, losses, words_of
     from bench._coupon_models import fit
+    from bench._ends import finish, refused, started
 else:  # run as a script, its own folder is on the path
-    from _coupon import DataError, parts_of, refuse_shared
+    from _coupon import case_of, parts_of, refuse_shared
     from _coupon_drift import by_answers, by_others, by_steps, losses, words_of
     from _coupon_models import fit
+    from _ends import finish, refused, started
 
 Floats = NDArray[np.float64]
 COSTS = (2.0, 4.0)
@@ -110,7 +111,7 @@ def own_columns(rows: list[Row], variances: dict[str, float]) -> tuple[Floats, F
 
 
 def part_of(train: list[Row], judged: list[Row], *, peer: bool = False) -> Part:
-    """Fit on `train` and score `judged`; DataError where a respondent is in both."""
+    """Fit on `train` and score `judged`; InputError where a respondent is in both."""
     refuse_shared(train, judged)
     scores = fit(train, peer=peer)
     rng = np.random.default_rng(SEED)
@@ -127,12 +128,10 @@ def part_of(train: list[Row], judged: list[Row], *, peer: bool = False) -> Part:
         yes = [row["Y"] == "1" for row in rows]
         people.append(Judged(rows, yes, both[: len(rows)], both[len(rows) :]))
     if not people:
-        raise DataError(
-            f"no respondent to judge has {LEAST} moments: take fewer folds, or another file"
+        raise InputError(
+            f"No respondent to judge has {LEAST} moments.", "Take fewer folds, or another file."
         )
     answers = np.array([float(row["Y"]) for row in judged])
-    if not 0.0 < float(answers.mean()) < 1.0:
-        raise DataError("all answers to be judged are the same: an AUC needs both kinds")
     return Part(people, contexts, answers, scores(judged))
 
 
@@ -413,11 +412,10 @@ def main() -> int:
             part_of(*n, peer=options.lightgbm)
             for n in parts_of(options.data, options.split, options.folds, options.seed)
         ]
-    except DataError as error:
-        print(f"gate: {error}", file=sys.stderr)
-        return 2
+    except HearthwayError as error:
+        return refused(error)
     drawn = "" if options.seed == SEED else f", seed {options.seed}"
-    case = f"coupon/{options.split or f'{options.folds} folds by respondent{drawn}'}"
+    case = case_of(options.data, options.split, options.folds, drawn)
     rows = [
         *auc_rows(case, parts),
         *policy_rows(case, parts, options.orders),
@@ -427,9 +425,9 @@ def main() -> int:
     rows.append(
         row(case, "cost of the whole run", "CPU s", time.process_time() - started, "", None)
     )
-    print(json.dumps({"bench": "gate", "rows": rows}))
+    finish("gate", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -18,8 +18,6 @@ Intervals are 95 % over respondents. The last line is JSON for scripts/bench.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable, Sequence
 from itertools import combinations
@@ -57,9 +55,11 @@ from hearthway.records.errors import HearthwayError
 from hearthway.student.header import About
 
 if TYPE_CHECKING:
-    from bench._coupon import DataError, parts_of, refuse_shared
+    from bench._coupon import case_of, parts_of, refuse_shared
+    from bench._ends import finish, refused, started
 else:  # run as a script, its own folder is on the path
-    from _coupon import DataError, parts_of, refuse_shared
+    from _coupon import case_of, parts_of, refuse_shared
+    from _ends import finish, refused, started
 
 SEED = 1
 COSTS = (2.0, 4.0)
@@ -112,7 +112,7 @@ def distilled(
 def judged(
     taught_on: list[Row], asked: list[Row], recipe: Recipe, seed: int
 ) -> tuple[Judged, Ranker]:
-    """One fold; DataError where a respondent is on both sides."""
+    """One fold; InputError where a respondent is on both sides."""
     refuse_shared(taught_on, asked)
     both = taught_on + asked
     part = np.array([TRAIN] * len(taught_on) + [TEST] * len(asked), dtype=np.int64)
@@ -267,9 +267,12 @@ def belief_rows(case: str, parts: list[Judged]) -> list[dict[str, Any]]:
 
 def order_rows(case: str, parts: list[Judged]) -> list[dict[str, Any]]:
     """What a node uses: the order of kinds at one moment."""
-    found = []
+    found: list[dict[str, Any]] = []
     told: dict[str, tuple[Floats, Floats]] = {}
     known = [f"{INT8}, {words}" for words in UNKNOWN]
+    if not any(pairs(part, TODAY)[1].sum() for part in parts):
+        print("order of kinds: nobody was asked of two kinds at one moment and took one of them")
+        return found
     for name in (VISITS, TODAY, *known, INT8, TEACHER):
         each = [pairs(part, name) for part in parts]
         told[name] = np.concatenate([a for a, _ in each]), np.concatenate([b for _, b in each])
@@ -345,11 +348,11 @@ def main() -> int:
         for taught_on, asked in parts_of(options.data, options.split, options.folds, options.seed):
             one, ranker = judged(taught_on, asked, recipe, options.seed)
             parts.append(one)
-    except (DataError, HearthwayError) as error:
-        print(f"ranker: {error}", file=sys.stderr)
-        return 2
+    except HearthwayError as error:
+        return refused(error)
     assert ranker is not None  # there are at least two folds, or one split
-    case = f"coupon/{options.split or f'{options.folds} folds by respondent, seed {options.seed}'}"
+    drawn = f", seed {options.seed}"
+    case = case_of(options.data, options.split, options.folds, drawn)
     rows = [
         *belief_rows(case, parts),
         *order_rows(case, parts),
@@ -357,9 +360,9 @@ def main() -> int:
         *speed_rows(case, ranker, parts[0].rows),
     ]
     rows.append(entry(case, "cost of the whole run", "CPU s", time.process_time() - started, "", None))  # fmt: skip
-    print(json.dumps({"bench": "ranker", "rows": rows}))
+    finish("ranker", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

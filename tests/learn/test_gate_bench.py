@@ -117,3 +117,34 @@ def test_a_peer_that_is_not_installed_is_named(tmp_path: Path) -> None:
     done = run(tmp_path, "--lightgbm")
     assert done.returncode == 2
     assert "LightGBM is not installed here" in done.stderr
+
+
+def test_who_a_respondent_is_is_known_without_the_column(tmp_path: Path) -> None:
+    """By the answers about himself, as the digest of a file that has the column: nobody is fitted on and judged."""
+    survey(tmp_path / "coupon.csv", range(60))
+    survey(tmp_path / "coupon_test.csv", range(100, 130))
+    for name, ages in (("coupon", ("21", "26", "31")), ("coupon_test", ("36", "41", "46"))):
+        path = tmp_path / f"{name}.csv"
+        with path.open(newline="") as told:
+            rows = list(csv.DictReader(told))
+        for at, row in enumerate(rows):
+            row["Age"] = ages[at // 12 % 3]
+        rows = [{n: v for n, v in row.items() if n != "respondent"} for row in rows]
+        with path.open("w", newline="", encoding="utf-8-sig") as out:
+            writer = csv.DictWriter(out, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    done = run(tmp_path, "--split", "test", "--orders", "1")
+    assert done.returncode == 0, done.stderr
+    same = (tmp_path / "coupon.csv").read_bytes()
+    (tmp_path / "coupon_same.csv").write_bytes(same)
+    done = run(tmp_path, "--split", "same")
+    assert done.returncode == 2
+    assert "6 respondents are in both parts" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_a_part_called_valid_is_judged_where_there_is_one(tmp_path: Path) -> None:
+    survey(tmp_path / "coupon.csv", range(30))
+    survey(tmp_path / "coupon_valid.csv", range(29, 60))
+    assert "are in both parts" in run(tmp_path, "--split", "valid").stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -73,20 +74,27 @@ ASKED = (*MOMENT, *PERSON, "habit")
 NEEDED = ("respondent", *MOMENT, *PERSON, "Y")
 
 
-_PUBLISHED = "Take the survey as it is published, with a column `respondent` that is the same for the same person."
+_PUBLISHED = "Take the survey as it is published; a column `respondent`, if there is one, is the same for the same person."
 
 
 def load(path: Path) -> list[Row]:
-    """The moments in the order of the file; InputError where it is not the survey."""
+    """The moments in the order of the file; InputError where it is not the survey.
+
+    Without a column `respondent`, a person is who gives the same answers about himself.
+    """
     try:
-        with path.open(newline="", encoding="utf-8") as lines:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
             reader = csv.DictReader(lines)
-            missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+            named = "respondent" in (reader.fieldnames or ())
+            needed = NEEDED if named else NEEDED[1:]
+            missing = [name for name in needed if name not in (reader.fieldnames or ())]
             if missing:
                 raise InputError(f"{path} lacks the columns {', '.join(missing)}.", _PUBLISHED)
-            rows = [{name: row[name] or "" for name in NEEDED} for row in reader]
+            rows = [{name: row[name] or "" for name in needed} for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV: {error}.", _PUBLISHED) from None
+    if not named:
+        rows = [{"respondent": respondent_of(row), **row} for row in rows]
     for number, row in enumerate(rows, 2):
         if row["Y"] not in ("0", "1") or not row["respondent"] or row["Coupon"] not in HABIT:
             raise InputError(
@@ -96,6 +104,11 @@ def load(path: Path) -> list[Row]:
     if not rows:
         raise InputError(f"{path} holds no moments.", _PUBLISHED)
     return rows
+
+
+def respondent_of(row: Row) -> str:
+    """The person of a moment by the answers about himself: the digest that a column `respondent` of these files holds."""
+    return sha256("|".join(row[name] for name in PERSON).encode()).hexdigest()[:12]
 
 
 class Columns:
