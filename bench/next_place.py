@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import sys
 import time
 from collections import defaultdict
+from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -43,12 +44,18 @@ from hearthway.learn.next_walk import (
 from hearthway.records.errors import InputError
 from hearthway.records.localtime import DAY_S
 
+if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
+else:  # run as a script, its own folder is on the path
+    from _ends import finish, refused, started
+
 CASES = ("geolife", "foursquare")
 FOLDS = 3
 CALIBRATE_ON = 100  # people of the other folds, at most
 SEED = 1
 MIX_HIDDEN = 1  # the fitter's smallest network: a little more than the linear mix of the records
 MINUTE_S = 60.0
+AS_PUBLISHED = "A visit has user_id, location_id, start_day, start_min and weekday."
 KM_A_UNIT = 24.0  # the coordinates are scaled to -1..1 over New York, about 24 km a unit
 
 
@@ -134,7 +141,7 @@ def _fitted(others: list[Walk]) -> tuple[Blend, Sure, Sure]:
 
 
 def read_people(data: Path, case: str, split: str) -> list[Person]:
-    """Everybody with a visit in the training part; the targets are the part `split`."""
+    """Everybody with a visit in the training part; the targets are the part `split`. InputError where nobody has one."""
     if split == "train":
         raise InputError("The training part is what is learned from.", "Ask for --split valid.")
     names = {"train": TRAIN, "valid": VALID}
@@ -143,10 +150,23 @@ def read_people(data: Path, case: str, split: str) -> list[Person]:
     rows: dict[str, list[tuple[int, dict[str, str]]]] = defaultdict(list)
     for name, part in names.items():
         path = _find(data, f"{case}_{name}.csv")
-        with path.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines):
-                rows[row.get("user_id") or ""].append((part, row))
-    return [_person(case, user, mine) for user, mine in rows.items() if mine[0][0] == TRAIN]
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                for row in csv.DictReader(lines):
+                    rows[row.get("user_id") or ""].append((part, row))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path} cannot be read as CSV ({error}).", AS_PUBLISHED) from None
+    known = {user: mine for user, mine in rows.items() if mine[0][0] == TRAIN}
+    asked = names[split]
+    if not any(part == asked for mine in known.values() for part, _ in mine):
+        raise InputError(
+            f"Nobody of {case}'s training part has a visit in its part {split}.",
+            "Give a part of the same people: user_id says who it is.",
+        )
+    if len(known) < len(rows):
+        left = f"{len(rows) - len(known)} people without a training part are left out"
+        print(f"{case}: {left}", file=sys.stderr)
+    return [_person(case, user, mine) for user, mine in known.items()]
 
 
 def _find(data: Path, name: str) -> Path:
@@ -166,8 +186,7 @@ def _person(case: str, user: str, rows: list[tuple[int, dict[str, str]]]) -> Per
         visits = [_visit(row, monday) for _, row in rows]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"A visit of person {user!r} in {case} cannot be read ({error}).",
-            "A visit has user_id, location_id, start_day, start_min and weekday.",
+            f"A visit of person {user!r} in {case} cannot be read ({error}).", AS_PUBLISHED
         ) from None
     return Person(visits, [part for part, _ in rows])
 
@@ -181,6 +200,8 @@ def _visit(row: dict[str, str], monday: int) -> Visit:
     at = None
     if "latitude" in row:
         at = (float(row["latitude"]) * KM_A_UNIT, float(row["longitude"]) * KM_A_UNIT)
+        if not all(map(isfinite, at)):
+            raise ValueError("a place that is nowhere")
     return Visit(place=int(row["location_id"]), start_s=start_s, depart_s=depart_s, at=at)
 
 
@@ -196,11 +217,10 @@ def main() -> int:
         for case, people in cases.items():
             rows += run(case, people)
     except InputError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(json.dumps({"bench": "next_place", "rows": rows}))
+        return refused(error)
+    finish("next_place", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -85,3 +85,36 @@ def test_a_missing_part_and_a_damaged_row_are_said(data: Path) -> None:
     assert damaged.returncode == 2
     assert "cannot be read" in damaged.stderr
     assert "Traceback" not in damaged.stderr
+
+
+def test_a_part_with_a_byte_order_mark_is_the_one_that_is_judged(data: Path) -> None:
+    plain = bench(data, "held")
+    for case in ("geolife", "foursquare"):
+        path = data / "mobility" / f"{case}_held.csv"
+        text = path.read_text(encoding="utf-8").removeprefix("id,")
+        text = "\n".join(line.removeprefix("0,") for line in text.split("\n"))
+        path.write_bytes(text.replace("\n", "\r\n").encode("utf-8-sig"))
+    marked = bench(data, "held")
+    assert marked.returncode == 0, marked.stderr
+    shares = [
+        [
+            row["ours"]
+            for row in json.loads(done.stdout.splitlines()[-1])["rows"]
+            if row["unit"] != "CPU s"
+        ]
+        for done in (plain, marked)
+    ]
+    assert shares[0] == shares[1]
+
+
+def test_a_part_of_other_people_is_no_part(data: Path) -> None:
+    """Else the validation part would be judged, and called by the name of the other."""
+    for case in ("geolife", "foursquare"):
+        path = data / "mobility" / f"{case}_held.csv"
+        head, *rows = path.read_text(encoding="utf-8").splitlines()
+        moved = [f"0,9{row.removeprefix('0,')}" for row in rows]
+        path.write_text("\n".join([head, *moved]) + "\n", encoding="utf-8")
+    done = bench(data, "held")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Nobody of geolife's training part has a visit in its part held." in done.stderr
+    assert len(done.stderr.splitlines()) == 2
