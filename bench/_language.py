@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -82,20 +83,27 @@ def student_scope(student: Student, rows: Sequence[Utterance]) -> tuple[measure.
     return measure.scope(logits, scores, truth, outside, head.threshold), differ
 
 
+def teacher_at_hand(path: Path) -> None:
+    """InputError where a teacher cannot be read, before anything else is measured."""
+    if not path.is_file():
+        raise InputError(
+            f"There is no teacher {path}.", "Name a teacher.pt, or leave out --teacher."
+        )
+    if find_spec("torch") is None:
+        raise InputError(
+            "torch is not installed here, and a teacher needs it.",
+            "Run `scripts/setup distill`, then this with .venv-distill/bin/python; or leave out --teacher.",
+        )
+
+
 def teacher_scope(
     path: Path, folder: Path, rows: Sequence[Utterance], kept: float
 ) -> measure.Scope:
     """The teacher's figures at a threshold chosen on the validation part, which accepts `kept` of what is right.
 
-    Its score is how high the best label stands above the mean of all, as students are taught it. InputError without torch.
+    Its score is how high the best label stands above the mean of all, as students are taught it. `teacher_at_hand` was asked.
     """
-    try:
-        from hearthway.distill.language import teacher as teachers
-    except ModuleNotFoundError as missing:
-        raise InputError(
-            f"{missing.name} is not installed here, and a teacher needs it.",
-            "Run `scripts/setup distill`, then this with .venv-distill/bin/python; or leave out --teacher.",
-        ) from None
+    from hearthway.distill.language import teacher as teachers
 
     teacher = teachers.load_teacher(path)
     outside = teacher.labels.index(datasets.OUT_OF_SCOPE)
@@ -123,7 +131,11 @@ class Commands(Struct, frozen=True):
 
 
 def commands(student: Student, rows: Sequence[Utterance]) -> Commands:
-    """The student on gold text."""
+    """The student on gold text; InputError without any."""
+    if not rows:
+        raise InputError(
+            "No row of this SLURP part is left: all stand in the pool.", "Give another part."
+        )
     answerer = Answerer(student, cpu.Runtime(student))
     said = [answerer.understand(one.text) for one in rows]
     right = sum(one.intent == row.label for one, row in zip(said, rows, strict=True))
@@ -142,19 +154,33 @@ def gold(row: Utterance) -> list[tuple[str, str]]:
 def published_commands(
     folder: Path, name: str, rows: Sequence[tuple[str, Utterance]]
 ) -> Commands | None:
-    """A published system's predictions on gold text, scored by the same code; None where they are not at hand."""
+    """A published system's predictions on gold text, scored by the same code; None where none is at hand for these rows."""
     path = folder / "slurp" / f"gold_{name}_predictions.jsonl"
     if not path.is_file():
         return None
     lines = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line)
     said = {str(row["slurp_id"]): row for row in lines}
     both = [(said[number], row) for number, row in rows if number in said]
+    if not both:
+        print(f"{name}: no prediction for any of these rows")
+        return None
     right = sum(f"{one['scenario']}_{one['action']}" == row.label for one, row in both)
     entities = measure.entity_f1(
         [[(e["type"], e["filler"].lower()) for e in one["entities"]] for one, _ in both],
         [gold(row) for _, row in both],
     )
     return Commands(f"{name} (published predictions)", right / len(both), entities, len(both))
+
+
+def needed(folder: Path, split: str) -> None:
+    """InputError where a set is missing from which a pool is made anew, or the part is one that was learned from."""
+    if split.endswith("train"):
+        raise InputError(
+            f"CLINC150's part {split} is what was learned from.", "Ask for --split val, or test."
+        )
+    datasets.clinc(folder, split)
+    home.evaluation_keys(folder, shipped=True)
+    datasets.hwu64(folder), datasets.slurp(folder, "devel"), datasets.snips(folder)
 
 
 def ask_pools(folder: Path, student: Student) -> list[Corpus]:

@@ -4,19 +4,18 @@
 
 `DIR`, or its folder `language`, holds `ha_intents/tests/en` (Home Assistant's tests), `slurp/SPLIT.jsonl` and
 `clinc150/data_full.json`. The peer in the same run is hassil alone with Home Assistant's sentences. The students that
-ship, or those of `--student`, come after the sentences, as on a node; SLURP's devel part is in what one of them learned
-from, its test parts are not. The last line is JSON. An accept is any reading that would answer or do something.
+ship, or those of `--student`, come after the sentences, as on a node; SLURP's devel part and HWU64, of which SLURP was made,
+are in what one of them learned from: of a test part that was not kept out of these, the rows that stand there are left out. The last line is JSON. An accept is any reading that would answer or do something.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -26,9 +25,16 @@ from hearthway.app.ask.student import StudentReader
 from hearthway.assist.ask.cascade import understand
 from hearthway.assist.ask.intents import ELSEWHERE
 from hearthway.assist.ask.labels import SLURP, from_home_assistant
-from hearthway.distill.language.datasets import language_folder
+from hearthway.distill.language.datasets import clinc_parts, hwu64, language_folder, slurp, snips
+from hearthway.distill.language.home import PUBLIC_PARTS
+from hearthway.distill.language.texts import keys, normalised
 from hearthway.records.ask import Meaning, Names, Understander
-from hearthway.records.errors import HearthwayError
+from hearthway.records.errors import HearthwayError, InputError
+
+if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
+else:  # run as a script, its own folder is on the path
+    from _ends import finish, refused, started
 
 SHIPPED = Path(__file__).resolve().parent.parent / "src" / "hearthway" / "student" / "data"
 FALSE_MAX = 0.01  # asked of what is out of scope
@@ -164,14 +170,54 @@ def _called(meaning: Meaning) -> str:
 
 
 def slurp_rows(file: Path) -> list[dict[str, str]]:
-    """(text, label) of SLURP's rows; a clear end where the file is missing."""
+    """(text, label) of SLURP's rows; InputError where the file is missing, empty or none of SLURP's."""
     if not file.is_file():
-        raise SystemExit(f"{file} is missing: --split names a file of DIR/slurp.")
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    return [
-        {"text": r["sentence"], "label": r.get("intent") or f"{r['scenario']}_{r['action']}"}
-        for r in rows
-    ]
+        there = ", ".join(sorted(path.stem for path in file.parent.glob("*.jsonl"))) or "none"
+        raise InputError(
+            f"There is no {file}; there: {there}.", "--split names a file of DIR/slurp."
+        )
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+        found = [
+            {"text": r["sentence"], "label": r.get("intent") or f"{r['scenario']}_{r['action']}"}
+            for r in rows
+        ]
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{file} holds a row that is none of SLURP's: {error!r}.",
+            "Give the set as it is published.",
+        ) from None
+    if not found:
+        raise InputError(f"{file} holds no row.", "Give the set as it is published.")
+    return found
+
+
+def learned_from(folder: Path) -> frozenset[str]:
+    """Texts of the sets at hand that the students that ship were made from, less what was kept out of them."""
+    base = folder / "clinc150"
+    parts = clinc_parts(folder) if base.is_dir() else {}
+    texts = [text for part, found in parts.items() if part.endswith("train") for text in found]
+    if (folder / "slurp" / "devel.jsonl").is_file():
+        devel = [one.text for one in slurp(folder, "devel")]
+        texts += [*devel, *(text.replace(" n't", "n't") for text in devel)]  # as it was said
+    if (folder / "hwu64" / "hwu64.jsonl").is_file():
+        texts += [one.text for one in hwu64(folder)]
+    texts += [one.text for one in snips(folder)] if (folder / "snips").is_dir() else []
+    return keys(texts)
+
+
+def out_of_clinc(folder: Path, split: str) -> tuple[str, list[str]]:
+    """CLINC150's out-of-scope part of that name, else the one of "test" for a part of the test, else of validation."""
+    parts = clinc_parts(folder)
+    names = [f"oos_{split}", *(["oos_test"] if split.startswith("test") else []), "oos_val"]
+    for name in names:
+        if parts.get(name):
+            return name, parts[name]
+    raise InputError(
+        f"{folder / 'clinc150'} has none of the parts {', '.join(names)}.",
+        f"Parts there: {', '.join(sorted(parts))}.",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -180,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--split",
         default="test_public_half",
-        help="a file of DIR/slurp, and oos_SPLIT of CLINC150",
+        help="a file of DIR/slurp; of CLINC150 oos_SPLIT, or oos_test for a part of the test, or oos_val",
     )
     parser.add_argument(
         "--student", type=Path, action="append", default=[], help="a student's file"
@@ -188,36 +234,62 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         folder = language_folder(args.data)
+        if args.split in ("devel", "train"):
+            raise InputError(
+                f"SLURP's part {args.split} is what a student learns from.",
+                "Name a part of the test.",
+            )
+        rows = slurp_rows(folder / "slurp" / f"{args.split}.jsonl")
+        part, outside = out_of_clinc(folder, args.split)
+        learned = learned_from(folder)
+        if args.split not in PUBLIC_PARTS:  # their texts were kept out
+            known = len(rows)
+            rows = [row for row in rows if normalised(row["text"]) not in learned]
+            print(
+                f"{known - len(rows)} of {known} rows of {args.split} are left out: the students learned from their texts"
+            )
+        if part != "oos_val":
+            outside = [text for text in outside if normalised(text) not in learned]
+        if not rows:
+            raise InputError(
+                f"The students learned from every text of {args.split}.", "Name a part of the test."
+            )
+        tests = folder / "ha_intents/tests/en"
+        if not (tests / "_fixtures.yaml").is_file():
+            raise InputError(
+                f"There is no {tests / '_fixtures.yaml'}.", "Put Home Assistant's tests there."
+            )
+        files = args.student or [SHIPPED / f"{task}.student" for task in TASKS]
+        students: list[Understander] = [
+            StudentReader(file.read_bytes(), HOUSEHOLD) for file in files
+        ]
     except HearthwayError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    rows = slurp_rows(folder / "slurp" / f"{args.split}.jsonl")
-    files = args.student or [SHIPPED / f"{task}.student" for task in TASKS]
-    students: list[Understander] = [StudentReader(file.read_bytes(), HOUSEHOLD) for file in files]
-    clinc = json.loads((folder / "clinc150/data_full.json").read_text(encoding="utf-8"))
-    part = f"oos_{args.split}" if f"oos_{args.split}" in clinc else "oos_val"
+        return refused(error)
+    except OSError as error:
+        return refused(InputError(f"{error.filename} cannot be read.", "Name a student's file."))
     readers: list[Understander] = [Sentences(HOUSEHOLD), *students]
     began_s = time.process_time()
-    theirs = home_assistant(folder / "ha_intents/tests/en")
+    theirs = home_assistant(tests)
     print(f"Home Assistant's sentences: {theirs}", flush=True)
     told = [
         _row("Home Assistant's sentences", "right", theirs["right"], "all", theirs["sentences"])
     ]
     other = [row["text"] for row in rows if row["label"] not in (*SLURP, *ANSWERED)]
     for case, texts in (
-        (f"CLINC150 {part}", [text for text, _ in clinc[part]]),
+        (f"CLINC150 {part}", outside),
         (f"SLURP {args.split}, what is answered here left out", other),
     ):
         found = out_of_scope(texts, readers)
         print(f"{case}: {found}", flush=True)
-        told.append(_row(case, "read as ours", found["share"] or 0.0, "limit", FALSE_MAX))
+        if found["share"] is not None:
+            told.append(_row(case, "read as ours", found["share"], "limit", FALSE_MAX))
     said = paraphrases(rows, students)
     print(f"paraphrases of SLURP {args.split}: {said}; {time.process_time() - began_s:.0f} CPU s")
     if said["texts"]:
         for name in ("sentences", "cascade"):
             case = f"SLURP {args.split}, commands for a home"
             told.append(_row(case, f"right, {name}", said[name], "hassil", said["hassil"]))
-    print(json.dumps({"bench": "ask", "rows": told}))
+    finish("ask", told)
     return 0
 
 
@@ -229,4 +301,4 @@ def _row(case: str, metric: str, ours: float, peer: str, theirs: float) -> dict[
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -13,9 +13,7 @@ something was not reached.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -29,6 +27,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is loaded
 import msgspec
 import numpy as np
 
+from hearthway.distill.language.datasets import clinc, clinc_parts
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.student import header as h
 from hearthway.student import reference
@@ -38,9 +37,11 @@ from hearthway.student.legal import INT32_MAX
 from hearthway.student.tokens import Tokenizer
 
 if TYPE_CHECKING:
+    from bench._ends import finish, refused, started
     from bench._runtimes import RUNTIMES, CutsTexts, Job, Outputs, Runs, by_reference
     from bench._students import random_input, random_student
 else:  # its own folder is on the path
+    from _ends import finish, refused, started
     from _runtimes import RUNTIMES, CutsTexts, Job, Outputs, Runs, by_reference
     from _students import random_input, random_student
 
@@ -186,22 +187,20 @@ def planted(models: int, seed: int, runtimes: dict[str, Runs]) -> dict[str, int]
 
 def utterances(data: Path, split: str) -> list[str]:
     """The texts of CLINC150's parts that are there, or of one with its out-of-scope ones; InputError where it is absent."""
-    file = next((f for f in data.rglob("clinc150/data_full.json")), None)
+    file = next(iter(sorted(data.rglob("clinc150/data_full.json"))), None)
     if file is None:
         raise InputError(f"There is no clinc150/data_full.json in {data}.", "Give its folder.")
-    whole = json.loads(file.read_text(encoding="utf-8"))
+    folder = file.parent.parent
     if split:
-        beside = file.with_name(f"{split}.json")
-        if beside.is_file():
-            whole |= json.loads(beside.read_text(encoding="utf-8"))
-        lacking = [name for name in (split, f"oos_{split}") if name not in whole]
-        if lacking:
-            raise InputError(
-                f"{file} has no part {lacking[0]}, and {beside} does not give it.",
-                f"Parts there: {', '.join(sorted(whole))}.",
-            )
-        whole = {name: whole[name] for name in (split, f"oos_{split}")}
-    return [row[0] for part in whole.values() for row in part]
+        return [one.text for one in clinc(folder, split)]
+    return [text for part in clinc_parts(folder).values() for text in part]
+
+
+def as_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as all benches write it: the reference differs in nothing from itself."""
+    case = f"{row['case']}, {row['runtime']}"
+    told = {"case": case, "metric": "bytes that differ", "unit": "bytes", "ours": row["differing"]}
+    return row | told | {"peer": "reference", "theirs": 0, "ratio": None}
 
 
 def texts_through(
@@ -268,8 +267,7 @@ def main() -> int:
     try:
         return _run(options, names)
     except HearthwayError as error:
-        print(f"bits: {error}", file=sys.stderr)
-        return 2
+        return refused(error)
 
 
 def _run(options: argparse.Namespace, names: Sequence[str]) -> int:
@@ -291,10 +289,10 @@ def _run(options: argparse.Namespace, names: Sequence[str]) -> int:
     missed = [name for name in (*ALL_FORMS, *EDGES) if not touched[name]]
     for name in (*ALL_FORMS, *EDGES):
         print(f"  reached in {touched[name]:6} runs: {name}")
-    print(json.dumps({"bench": "bits", "rows": rows, "noticed": noticed, "missed": missed}))
+    finish("bits", [as_row(row) for row in rows], noticed=noticed, missed=missed)
     wrong = any(row["differing"] for row in rows) or not all(noticed.values()) or missed
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

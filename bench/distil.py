@@ -13,8 +13,6 @@ drawn with replacement, over the mean of the seeds. The last line is JSON for sc
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearthway.distill.language import clinc, datasets, measure
-from hearthway.distill.language.texts import Corpus, Utterance
+from hearthway.distill.language.texts import Corpus, Utterance, digest
 from hearthway.records.errors import HearthwayError, InputError
+
+try:
+    from bench._ends import finish, refused, started
+except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
+    from _ends import (  # type: ignore[no-redef, import-not-found, unused-ignore]
+        finish,
+        refused,
+        started,
+    )
 
 KEPT = 0.985  # of what is right without rejection, what the threshold accepts
 DRAWS = 1000
@@ -53,13 +60,15 @@ def compared(
     torch.set_num_threads(1)
     corpus = clinc.corpus(folder, variants=VARIANTS, seed=1, per_label=labels)
     rows = list(datasets.clinc(folder, split))
+    # What was trained before on another pool may have seen these rows: each pool has a place of its own.
+    work = work / f"labels-{labels}-{digest(corpus.pool)[:12]}"
     recipe = run.Settings(
         kept=KEPT,
         teacher=TeacherSettings(epochs=4),
         student=StudentSettings(epochs=6, int_epochs=2),
     )
     begun = time.process_time()
-    taught = run.taught(corpus, recipe, work / f"labels-{labels}", print)
+    taught = run.taught(corpus, recipe, work, print)
     student = recipe.student
     vocabulary, _ = run.vocabulary_of(taught.teacher.pieces, corpus, student)
     pieces = Pieces(vocabulary, 64)
@@ -73,7 +82,7 @@ def compared(
             lesson = learn.lesson(
                 pieces, texts, corpus.labels, said=taught.said if kind == "with" else None
             )
-            place = work / f"labels-{labels}" / f"{kind}-{seed}"
+            place = work / f"{kind}-{seed}"
             net, _ = learn.train_student(lesson, shape, own, place, lambda _: None, first)
 
             def asked(texts: Sequence[Utterance], net: Any = net) -> NDArray[np.float64]:
@@ -176,18 +185,22 @@ def main() -> int:
     rows: list[dict[str, Any]] = []
     try:
         folder = datasets.language_folder(options.data)
+        if options.split.endswith("train"):
+            raise InputError(
+                f"The part {options.split} is what is learned from.",
+                "Ask for --split val, or test.",
+            )
         for labels in options.labels:
             rows += compared(folder, options.split, labels, options.seeds, options.work)
     except ModuleNotFoundError as missing:
-        error = InputError(f"{missing.name} is not installed.", "pip install 'hearthway[distill]'")
-        print(error, file=sys.stderr)
-        return error.exit_code
+        return refused(
+            InputError(f"{missing.name} is not installed.", "pip install 'hearthway[distill]'")
+        )
     except HearthwayError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(json.dumps({"bench": "distil", "rows": rows}))
+        return refused(error)
+    finish("distil", rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

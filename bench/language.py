@@ -19,8 +19,6 @@ by text in turn, and there its CPU time too. The last line is JSON.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,9 +34,11 @@ from hearthway.student.format import read
 if TYPE_CHECKING:
     from bench import _language as lang
     from bench import _language_speed as speed
+    from bench._ends import finish, refused, started
 else:
     import _language as lang
     import _language_speed as speed
+    from _ends import finish, refused, started
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "src" / "hearthway" / "student" / "data"
@@ -129,12 +129,9 @@ def commanded(folder: Path, path: Path) -> list[Row]:
         numbered = [(number, one) for number, one in numbered if id(one) in names]
         left = overlap([one.text for one in pool[0].pool], [one.text for one in seen.kept])
         print(f"SLURP-lite, {part}: {seen.left_out} rows left out, overlap {left}")
-        systems = [
-            lang.commands(student, seen.kept),
-            lang.published_commands(folder, "hermit", numbered),
-            lang.published_commands(folder, "sfid", numbered),
-        ]
-        rows += [{"part": part, **msgspec.to_builtins(one)} for one in systems if one is not None]
+        peers = [lang.published_commands(folder, name, numbered) for name in ("hermit", "sfid")]
+        systems = [lang.commands(student, seen.kept), *(one for one in peers if one is not None)]
+        rows += [{"part": part, **msgspec.to_builtins(one)} for one in systems]
     print(f"{'':24}{'':36}{'intent':>8}{'entity F1':>10}{'texts':>7}")
     for row in rows:
         print(
@@ -176,6 +173,9 @@ def main() -> int:
     options = parser.parse_args()
     try:
         folder = datasets.language_folder(options.data)
+        lang.needed(folder, options.split)
+        if options.teacher is not None:
+            lang.teacher_at_hand(options.teacher)
         files, small = _files(options.student)
         rows = understood(folder, options.split, files, small, options.teacher)
         print_understood(rows)
@@ -183,10 +183,9 @@ def main() -> int:
         slurp = commanded(folder, home_file) if home_file.is_file() else []
         times = [] if options.no_speed else timed(folder, options.split, files[0], home_file)
     except HearthwayError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+        return refused(error)
     told = [*_scope_rows(options.split, rows), *_command_rows(slurp), *_time_rows(times)]
-    print(json.dumps({"bench": "language", "rows": told}))
+    finish("language", told)
     return 0
 
 
@@ -228,6 +227,10 @@ def _command_rows(rows: Sequence[Row]) -> list[Row]:
     told: list[Row] = []
     for part in dict.fromkeys(row["part"] for row in rows):
         ours, *peers = [row for row in rows if row["part"] == part]
+        if not peers:
+            case = f"SLURP-lite {part}, {ours['texts']} texts"
+            told.append(_row(case, "intent", "share", ours["intent"], "", None))
+            told.append(_row(case, "entity F1", "share", ours["entities"]["f1"], "", None))
         for peer in peers:
             intent = _row(
                 f"SLURP-lite {part}",
@@ -263,4 +266,4 @@ def _time_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -59,7 +59,7 @@ def test_too_few_students_do_not_count_as_proof() -> None:
 def test_a_part_that_is_not_there_is_named(data: Path, tmp_path: Path) -> None:
     done = bits("--models", "1", "--data", str(data), "--split", "test")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "has no part test" in done.stderr
+    assert "has no part 'test'" in done.stderr
     assert "Parts there: oos_val, val." in done.stderr
     assert "no clinc150/data_full.json" in bits("--data", str(tmp_path)).stderr
     assert "runtimes: cpu, wasm" in bits("--runtimes", "npu").stderr

@@ -113,3 +113,26 @@ def test_a_damaged_line_is_named(folder: Path) -> None:
     (folder / "hwu64" / "hwu64.jsonl").write_text('{"text"\n')
     with pytest.raises(InputError, match="line 1"):
         datasets.hwu64(folder)
+
+
+def test_a_part_may_lie_beside_in_two_files(folder: Path) -> None:
+    write_json(folder / "clinc150" / "test.json", [["pay my money 7", "pay_bill"]])
+    write_json(folder / "clinc150" / "oos_test.json", [["is it far", "oos"]])
+    told = datasets.clinc(folder, "test")
+    assert [(one.text, one.label) for one in told] == [
+        ("pay my money 7", "pay_bill"),
+        ("is it far", "oos"),
+    ]
+    write_json(folder / "clinc150" / "test.json", {"test": ["pay my money 7"]})
+    with pytest.raises(InputError, match="no list of"):
+        datasets.clinc(folder, "test")
+
+
+def test_a_row_that_is_none_is_named(folder: Path) -> None:
+    path = folder / "slurp" / "test_other_half.jsonl"
+    path.write_text('\ufeff{"slurp_id": 1}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"test_other_half\.jsonl is none of SLURP's: KeyError"):
+        datasets.slurp(folder, "test_other_half")
+    path.write_bytes(b"\xff\xfe{}")
+    with pytest.raises(InputError, match="no UTF-8"):
+        datasets.slurp(folder, "test_other_half")

@@ -8,6 +8,7 @@ import pytest
 from bench import _language as lang  # type: ignore[import-not-found,unused-ignore]
 
 from hearthway.distill.language.texts import Corpus, Utterance, digest
+from hearthway.records.errors import InputError
 from hearthway.student import cpu
 from hearthway.student.answer import Answerer
 from hearthway.student.format import Student, read
@@ -115,3 +116,19 @@ def test_what_is_no_command_is_rejected(home: Student) -> None:
     assert not answerer.understand("what is the interest rate of my savings account").accepted
     assert not answerer.understand("has my vacation request been approved").accepted
     assert home.size <= HOME_MAX
+
+
+def test_predictions_for_other_rows_are_no_peer(tmp_path: Path) -> None:
+    (tmp_path / "slurp").mkdir()
+    said = '{"slurp_id": "7", "scenario": "alarm", "action": "set", "entities": []}\n'
+    (tmp_path / "slurp" / "gold_hermit_predictions.jsonl").write_text(said)
+    row = Utterance("wake me", "alarm_set", ())
+    assert lang.published_commands(tmp_path, "hermit", [("8", row)]) is None
+    found = lang.published_commands(tmp_path, "hermit", [("7", row)])
+    assert found is not None
+    assert found.intent == 1.0
+
+
+def test_the_part_that_was_learned_from_is_not_judged(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is what was learned from"):
+        lang.needed(tmp_path, "train")

@@ -49,29 +49,40 @@ def language_folder(data: Path) -> Path:
 
 def clinc(folder: Path, split: str) -> list[Utterance]:
     """In-scope utterances of a split and, labelled "oos", its out-of-scope ones."""
-    whole = _json(folder / "clinc150" / "data_full.json")
-    beside = folder / "clinc150" / f"{split}.json"
-    if split not in whole and beside.is_file():
-        extra = _json(beside)
-        whole = {**whole, **(extra if isinstance(extra, dict) else {split: extra})}
+    whole = _clinc(folder)
     outside = f"oos_{split}"
     if split not in whole or outside not in whole:
         lacks = split if split not in whole else outside
+        beside = folder / "clinc150" / f"{lacks}.json"
         raise InputError(
             f"{folder / 'clinc150' / 'data_full.json'} has no part '{lacks}', and no {beside} gives it.",
             f"Parts there: {', '.join(sorted(whole))}.",
         )
-    return [Utterance(str(text), str(label)) for text, label in (*whole[split], *whole[outside])]
+    return [Utterance(text, label) for text, label in (*whole[split], *whole[outside])]
 
 
 def clinc_parts(folder: Path) -> dict[str, list[str]]:
     """The texts of every part of CLINC150 that is at hand."""
-    whole = _json(folder / "clinc150" / "data_full.json")
-    for beside in sorted((folder / "clinc150").glob("*.json")):
-        if beside.stem not in {"data_full", "domains"}:
-            extra = _json(beside)
-            whole = {**whole, **(extra if isinstance(extra, dict) else {beside.stem: extra})}
-    return {part: [str(text) for text, _ in rows] for part, rows in whole.items()}
+    return {part: [text for text, _ in rows] for part, rows in _clinc(folder).items()}
+
+
+def _clinc(folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """(text, label) by part: those of data_full.json, and what it lacks of files beside it, each a part or several by name."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    base = folder / "clinc150"
+    beside = sorted(p for p in base.glob("*.json") if p.stem not in {"data_full", "domains"})
+    for path in (base / "data_full.json", *beside):
+        whole = _json(path)
+        for part, rows in (whole if isinstance(whole, dict) else {path.stem: whole}).items():
+            try:
+                pairs = [(str(text), str(label)) for text, label in rows]
+            except (TypeError, ValueError):
+                raise InputError(
+                    f"The part {part!r} of {path} is no list of [text, intent].",
+                    "Give it as CLINC150 is published.",
+                ) from None
+            found.setdefault(part, pairs)
+    return found
 
 
 def hwu64(folder: Path) -> list[Utterance]:
@@ -93,9 +104,13 @@ def slurp(folder: Path, part: str) -> list[Utterance]:
 
 def slurp_rows(folder: Path, part: str) -> list[tuple[str, Utterance]]:
     """The same with each row's SLURP number."""
-    return [
-        (str(row["slurp_id"]), _slurp(row)) for row in _lines(folder / "slurp" / f"{part}.jsonl")
-    ]
+    path = folder / "slurp" / f"{part}.jsonl"
+    try:
+        return [(str(row["slurp_id"]), _slurp(row)) for row in _lines(path)]
+    except (LookupError, TypeError, ValueError) as exc:
+        raise InputError(
+            f"A row of {path} is none of SLURP's: {exc!r}.", "Give the set as it is published."
+        ) from exc
 
 
 def slurp_tests(folder: Path) -> list[str]:
@@ -135,7 +150,7 @@ def _slurp(row: dict[str, Any]) -> Utterance:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8", errors="replace"))
+        return json.loads(path.read_text(encoding="utf-8-sig", errors="replace"))
     except FileNotFoundError as exc:
         raise _missing(path) from exc
     except ValueError as exc:
@@ -144,9 +159,11 @@ def _json(path: Path) -> Any:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as exc:
         raise _missing(path) from exc
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{path} is no UTF-8 text: {exc}.", "Fetch the set again.") from exc
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
