@@ -2,7 +2,7 @@
 
     python bench/quiet.py --data ../shared/data
 
-Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME). On each map five
+Maps: the bundled one, and every `*.osm.pbf` under DIR (with --split NAME only those whose name holds NAME, with --split bundled none). On each map five
 generators make lives that nobody lived: `hearthway.synthetic` ("household": both adults), `bench/_lives.py`, written from
 another description and sharing none of its code ("other": shift, pensioner, parent, technician, commuter,
 homeworker, reader), `bench/_third.py` ("third": courier, student, couple, nights), which drives as `_lives` does but has places,
@@ -19,19 +19,18 @@ mealtimes, on a drive that leads to a place near which one can eat, say so once 
 
 Then every installed need has days of its own in lives of the other generators (and dinner the household's last drive, whose
 driver has a choice of tables): what it speaks of is true then. Counted are the
-days on which it is said exactly once, at a calm moment (driving load within the gate's bound), before it is too late, and those
-on which it is said otherwise; the rest are silent. A need without such a day is an error. Drives that are over before any word may
+days on which it is said exactly once, at a calm moment (driving load within the gate's bound), before it is too late and, but for
+what is said before one leaves, on the drive that it is about; and those on which it is said otherwise or anything else is said; the rest are silent. A need without such a day is an error. Drives that are over before any word may
 be said, the minute of setting off and the time that acting on a word takes, count among these days and have a row beside.
 A life for which a map has no room (no road leads next door to a table, say) is a row of its own and counts nowhere else.
 With --lives NAME only the lives of one description, or of one kind of person, are heard, on their quiet days and days of needs.
-Returns 1 where anything false was said, or anything badly, or where a need was told on none of its days. The last line is JSON for scripts/bench.
+Returns 1 where anything false was said, or anything badly, where a need was told on none of its days, or no map had room for anybody. The last line is JSON for scripts/bench.
 """
 
 from __future__ import annotations
 
 import argparse
 import heapq
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -66,21 +65,22 @@ from hearthway.sense.catalogue import HOUSE, ODOMETER, SOC, normalise
 from hearthway.sense.fixes import FixAssembler
 from hearthway.synthetic.almanac import Calendar, Day
 from hearthway.synthetic.drives import DrivePool
-from hearthway.synthetic.household import generate
+from hearthway.synthetic.household import SyntheticHousehold, generate
 from hearthway.synthetic.settings import Settings
 
 if TYPE_CHECKING:
-    from bench import _fifth, _fifth_days, _fourth, _house, _lives, _third
-    from bench._given import maps_under
+    from bench import _fifth, _fifth_days, _fourth, _given, _house, _lives, _third
+    from bench._ends import finish, refused, started
     from bench._lives import Leg, Lived
 else:  # run as a script, its own folder is on the path
     import _fifth
     import _fifth_days
     import _fourth
+    import _given
     import _house
     import _lives
     import _third
-    from _given import maps_under
+    from _ends import finish, refused, started
     from _lives import Leg, Lived
 
 LEARN_DAYS, QUIET_DAYS = 60, 30
@@ -90,10 +90,13 @@ CONFIG = Config(node=NodeTable(id="phone", role=Role.PHONE))
 MEALTIMES_S = ((11 * 3600, 13.5 * 3600), (17 * 3600, 20 * 3600))
 PEER_REACH_M = 400.0
 PEER_REPEAT_S = 2 * 3600.0
+NO_ROOM = _given.NO_ROOM
 FALSE = "false interruptions"
 PARKING, PARKED = "parking", "where to park, on the second or third drive to somewhere"
-NO_ROOM = "no room on the map"
-TOLD, WRONG = "told once, calmly, in time", "told twice, under load or too late"
+TOLD, WRONG = (
+    "told once, calmly, in time",
+    "told twice, under load, too late or on another drive, or something else said",
+)
 SHORT = "drives over before any word may be said"
 EARLY_S = 300.0  # between arriving and what stands in the calendar
 Item = Fix | Signal
@@ -221,10 +224,21 @@ class NoRoom:
     why: str
 
 
-def households(atlas: Atlas, seed: int) -> Iterator[Life]:
+def household_of(settings: Settings, atlas: Atlas) -> SyntheticHousehold | str:
+    """A household of the first generator; why not where the map has no room for one."""
+    try:
+        return generate(settings, atlas, atlas, DrivePool.bundled(), atlas.place_name)
+    except InputError as why:
+        return why.message
+
+
+def households(atlas: Atlas, seed: int) -> Iterator[Life | NoRoom]:
     """Both adults of a household of the first generator."""
     settings = Settings(seed=seed, weeks=WEEKS)
-    made = generate(settings, atlas, atlas, DrivePool.bundled(), atlas.place_name)
+    made = household_of(settings, atlas)
+    if isinstance(made, str):
+        yield NoRoom(HOUSEHOLD, made)
+        return
     calendar = Calendar(settings, middle(atlas), 1)
     begin_s = calendar.unix(calendar.first + LEARN_DAYS, 3 * 3600.0)
     for who, member in zip("ab", made.people, strict=False):
@@ -512,9 +526,10 @@ class OwnDay:
         return self.drive_s < SETTING_OFF_S + settings.min_lead_s
 
     def fits(self, settings: GateSettings) -> bool:
-        """Once, calm, and not too late?"""
-        calm, early = self.load <= settings.max_load, self.lead_s >= settings.min_lead_s
-        return (self.words, self.others) == (1, 0) and calm and early
+        """Once, calm, not too late, and not on an earlier drive of that day, which led elsewhere?"""
+        calm = self.load <= settings.max_load
+        in_time = settings.min_lead_s <= self.lead_s <= self.drive_s
+        return (self.words, self.others) == (1, 0) and calm and in_time
 
 
 def days_of(need: AnyNeed) -> tuple[str, dict[str, Callable[[Lived], Leg]]]:
@@ -555,9 +570,11 @@ def judged(need: AnyNeed, heard: Heard, until_s: float, drive_s: float = float("
     return found
 
 
-def evening_out(need: AnyNeed, atlas: Atlas, seed: int, path: Path) -> OwnDay:
+def evening_out(need: AnyNeed, atlas: Atlas, seed: int, path: Path) -> OwnDay | NoRoom:
     """The last drive of a household of the first generator: to dinner, where its driver sits now here, now there."""
-    made = generate(Settings(seed=seed), atlas, atlas, DrivePool.bundled(), atlas.place_name)
+    made = household_of(Settings(seed=seed), atlas)
+    if isinstance(made, str):
+        return NoRoom(HOUSEHOLD, made)
     member, assembler = made.person(made.driver_id), FixAssembler()
     lived: list[Item] = []
     for _, signals in made.drive.ticks:
@@ -587,9 +604,7 @@ def row(case: str, metric: str, unit: str, ours: float, peer: str, theirs: float
 
 def no_room_row(name: str, none: NoRoom) -> dict[str, Any]:
     """The row of a life that was not lived."""
-    case = f"{name}, {none.name}"
-    print(f"{case}: no room: {none.why}", flush=True)
-    return row(case, NO_ROOM, "lives", 1, "asked", 1)
+    return _given.no_room_row(f"{name}, {none.name}", none.why)
 
 
 def quiet_rows(
@@ -645,7 +660,7 @@ def need_rows(
                 flush=True,
             )
         right = [day for day in days if day.fits(settings)]
-        wrong = [day for day in days if day.words and not day.fits(settings)]
+        wrong = [day for day in days if (day.words or day.others) and not day.fits(settings)]
         yield row(case, TOLD, "days", len(right), "days", len(days))
         yield row(case, WRONG, "days", len(wrong), "asked", 0)
         short = sum(day.too_short(settings) for day in days)
@@ -693,19 +708,20 @@ def measured(data: Path, split: str, seeds: range, only: str = "") -> list[dict[
         )
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for name, atlas in maps_under(data, split, "bundled"):
+        for name, atlas in _given.maps_under(data, split, _given.BUNDLED):
             rows += on_map(name, atlas, seeds, Path(scratch), only)
     return rows
 
 
 def failed(rows: list[dict[str, Any]], only: str = "") -> bool:
-    """Was anything false said, or badly, or was a need told on none of its days (of those asked for)?"""
+    """Was anything false said, or badly, or was a need told on none of its days (of those asked for), or nobody heard?"""
     told = {need.name: 0 for need in needs.found() if any(asked(need, only))}
     for each in rows:
         if each["metric"] == TOLD:
             told[each["case"].rsplit(" ", 1)[1]] += each["ours"]
     bad = any(r["ours"] > 0 for r in rows if r["metric"] in (FALSE, WRONG))
-    return bad or not all(told.values())
+    heard = any(r["metric"] in (FALSE, TOLD) for r in rows)  # not where no map had room for anybody
+    return bad or not heard or not all(told.values())
 
 
 def main() -> int:
@@ -721,11 +737,10 @@ def main() -> int:
             raise InputError("No life was asked for.", "Give --seeds 1 or more.")
         rows = measured(given.data, given.split, range(1, given.seeds + 1), given.lives)
     except HearthwayError as why:
-        print(why, file=sys.stderr)
-        return 2
-    print(json.dumps({"bench": "quiet", "rows": rows}))
+        return refused(why)
+    finish("quiet", rows)
     return 1 if failed(rows, given.lives) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

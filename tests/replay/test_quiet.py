@@ -259,3 +259,43 @@ def test_a_life_for_which_the_map_has_no_room_is_a_row_and_no_end(
     )
     assert quiet.failed(rows), "on none of its days it was told"
     atlas.close()
+
+
+def test_a_map_on_which_no_household_can_live_is_a_row_and_no_end(
+    quiet: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def nothing(*_: Any) -> Any:
+        raise InputError("This map has no named place to eat.", "Choose another.")
+
+    monkeypatch.setattr(quiet, "generate", nothing)
+    with closing(Atlas.bundled()) as atlas:
+        lives = quiet.households(atlas, 1)
+        rows = list(quiet.quiet_rows("a map, seed 1", lives, atlas, tmp_path / "a.db"))
+        none = quiet.evening_out(meal.NEED, atlas, 1, tmp_path / "a.db")
+    assert [(one["case"], one["metric"]) for one in rows] == [
+        ("a map, seed 1, household", quiet.NO_ROOM)
+    ]
+    assert none.why == "This map has no named place to eat."
+    assert quiet.failed(rows, "volunteer"), "nobody was heard"
+
+
+def test_a_day_on_which_only_something_else_is_said_is_said_wrong(
+    quiet: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    leaving = next(need for need in needs.found() if need.name == "leave_now")
+    days = iter([quiet.OwnDay(0, 1), quiet.OwnDay(0, 0), quiet.OwnDay(1, 0, 0.1, 900.0)])
+    monkeypatch.setattr(quiet.needs, "found", lambda: [leaving])
+    monkeypatch.setattr(quiet, "own_day", lambda *_: next(days))
+    monkeypatch.setattr(quiet, "asked", lambda *_: (("parent", "couple", "medic"), ()))
+    with closing(Atlas.bundled()) as atlas:
+        rows = list(quiet.need_rows("a map", atlas, range(1, 2), tmp_path / "a.db"))
+    by_metric = {one["metric"]: one["ours"] for one in rows}
+    assert (by_metric[quiet.TOLD], by_metric[quiet.WRONG]) == (1, 1)
+    assert quiet.failed(rows)
+
+
+def test_a_word_on_an_earlier_drive_of_the_day_is_not_the_one(quiet: ModuleType) -> None:
+    settings = gate_settings(quiet.CONFIG)
+    assert quiet.OwnDay(1, 0, 0.1, 300.0, 600.0).fits(settings)
+    assert not quiet.OwnDay(1, 0, 0.1, 30_000.0, 600.0).fits(settings)
+    assert quiet.OwnDay(1, 0, 0.1, 1_300.0).fits(settings), "before one leaves"
