@@ -93,6 +93,12 @@ def test_a_parked_phone_shows_where_one_goes_next_and_says_nothing(
     assert text(browser, "#spoken") == ""
 
 
+def test_a_phone_that_hears_only_rough_positions_says_what_to_do(browser: Any, page: Any) -> None:
+    assert text(browser, "#rough") == ""
+    page.push(msgspec.structs.replace(page.node.state, rough="5 positions. Allow the precise one."))
+    until(browser, lambda: text(browser, "#rough") == "5 positions. Allow the precise one.")
+
+
 def test_what_home_is_reached_with_is_not_torn_apart(
     browser: Any, page: Any, moment_state: Any
 ) -> None:

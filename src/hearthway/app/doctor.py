@@ -29,11 +29,13 @@ from .health import FREE_MIN_MB, FREE_SOME, OFFSET_MAX_S, little_room
 from .paths import NodePaths
 
 CONNECT_S = 2.0
+# A night and more: no rest is so long that no surer position comes on the day of it.
+ROUGH_S = 43_200.0
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  # compared, not bound
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One check: `cause` is config, certificate, clock, port, address, firewall, peer, rules or storage."""
+    """One check: `cause` is config, certificate, clock, port, address, firewall, peer, position, rules or storage."""
 
     cause: str
     checked: str
@@ -75,6 +77,7 @@ class Doctor:
             self._port,
             self._own_address,
             self._peers,
+            self._positions,
         ]
         for step in steps:
             for finding in await step():
@@ -338,6 +341,17 @@ class Doctor:
                 f"Was this device revoked, or do versions differ? `hearthway status` on {name} says more.",
             )
         return _fine("peer", f"{checked} answers")
+
+    # what it is told -------------------------------------------------------------------------------------------
+
+    async def _positions(self) -> list[Finding]:
+        """Positions too rough to see anybody move: usual for hours at rest, and wrong all day."""
+        rough = self._status.get("rough")
+        if not rough:
+            return []
+        if rough["sure_s"] is None and rough["lasts_s"] >= ROUGH_S:
+            return [_bad("position", "positions", f"{rough['words']}.", rough["next"])]
+        return [_fine("position", f"positions, for now rough: {rough['words']}")]
 
     def _is_venue(self) -> bool:
         return self._config is not None and self._config.node.role is Role.VENUE

@@ -20,6 +20,7 @@ from hearthway.assist.ranker import Ranker
 from hearthway.atlas.store import Atlas
 from hearthway.context.deeds import deeds_of
 from hearthway.context.life import Life
+from hearthway.context.motion import SILENT_S
 from hearthway.learn.outcome import relearn
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.state.store import Store
@@ -37,6 +38,7 @@ from .config import Config
 from .equipment import equipment
 from .house import HouseHeard, with_house
 from .moments import YEARS, unix_s, zone_there
+from .rough import NEXT, Rough, rough_at
 from .things import with_things
 
 SHOWN = 3
@@ -53,6 +55,8 @@ class Hindsight(Struct, frozen=True, kw_only=True):
     needs: dict[str, Silence]  # each need's own reason
     changes: tuple[str, ...] = ()  # which home or work then seemed to be another, and since when
     heading: tuple[Reason, ...] = ()  # what spoke for the first of its destinations, in log-odds
+    rough: Rough | None = None  # the positions then, where they were too rough
+    mode_hidden: bool = False  # the mode is unknown because of these alone
 
 
 def moment_of(text: str, store: Store, person: Person) -> float:
@@ -119,6 +123,7 @@ def look_back(
     situation = situation_at(store, life, at_s, memory.said_about())
     situation = with_house(life, house.latest, situation)
     situation = with_things(store, life, house.latest, situation)
+    rough = rough_at(store, person.person_id, at_s) if rules.trains(kind="fix") else None
     assistant = Assistant(person.person_id, **equipment(config, atlas), ranker=ranker)
     outcome: Proposal | Silence | Suggestion = assistant.propose(situation, memory)
     if isinstance(outcome, Proposal):
@@ -132,6 +137,10 @@ def look_back(
         needs=assistant.silences(situation, memory),
         changes=life.changes,
         heading=because(life, situation, [d.place for d in situation.destinations[:1]]),
+        rough=rough,
+        mode_hidden=situation.mode == "unknown"
+        and rough is not None
+        and at_s - rough.until_s <= SILENT_S < at_s - last.time_s,
     )
 
 
@@ -156,16 +165,19 @@ def hindsight_lines(seen: Hindsight) -> list[str]:
     situation = seen.situation
     local = datetime.fromtimestamp(situation.time_s + situation.utc_offset_s, UTC)
     when = f"{local:%A} {local.day} {local:%B %Y, %H:%M}"
-    lines = [f"{when}: {_outcome(seen)}", f"  {_going_on(situation)}"]
+    lines = [f"{when}: {_outcome(seen)}", f"  {_going_on(seen)}"]
     lines += heading_lines(seen.heading)
     onward = onward_of(situation)
     if onward is not None:
         lines.append(f"  On the page: {onward.words}")
     if seen.position_age_s > STALE_S:
         lines.append(f"  The last position then known was from {ago(seen.position_age_s)}.")
+    if seen.rough is not None:
+        lines += [f"  {seen.rough.words(situation.utc_offset_s)}.", f"  -> {NEXT}"]
     lines += [f"  {change}" for change in seen.changes]
     if seen.silence is not None and seen.said is None:
-        lines.append(f"  Why: {seen.silence.words}")
+        hidden = " Only rough positions came." if seen.mode_hidden else ""
+        lines.append(f"  Why: {seen.silence.words}{hidden}")
     if seen.needs:
         lines += ["", "Each need:", *_by_need(seen.needs)]
     lines += ["", "From what this phone holds of the time before; waits of venues are not kept."]
@@ -183,8 +195,11 @@ def _outcome(seen: Hindsight) -> str:
     return "nothing was said."
 
 
-def _going_on(situation: Situation) -> str:
+def _going_on(seen: Hindsight) -> str:
+    situation = seen.situation
     doing = situation.mode
+    if seen.mode_hidden:
+        doing += f", for only rough positions came in the last {seen.position_age_s / 60.0:.0f} min"
     if isinstance(situation.mode_p, float):
         doing += f" {situation.mode_p:.2f}"
     ahead = situation.next_places

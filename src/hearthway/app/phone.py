@@ -22,8 +22,9 @@ from hearthway.assist.ranker import Ranker
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.policy.rules import Rules
 from hearthway.mesh.wire.node import MeshNode
-from hearthway.records.errors import InputError
+from hearthway.records.errors import InputError, StoreError
 from hearthway.records.life import Person
+from hearthway.records.localtime import utc_offset_s
 from hearthway.records.messages import AnswerGiven, Tick
 from hearthway.records.signals import Fix, Signal
 from hearthway.records.situation import Situation
@@ -46,6 +47,7 @@ from .paths import NodePaths
 from .personal import relearn_after
 from .places import act
 from .ranking import Ranking
+from .rough import rough_now, told
 from .ruling import Ruling
 from .turns import Turns
 from .waits import WaitDesk
@@ -112,12 +114,15 @@ class PhoneNode(Member):
         self.spawn(self._whose(), "owner")
 
     def status(self) -> Request:
-        """As of any node, whether the owner's home or work seems to be another, and where to next while staying."""
+        """As of any node, whether home or work seems to be another, where to next while staying, and positions too rough."""
         brain = self.brain
         state = super().status() | {"changes": list(brain.life.changes) if brain else []}
         onward = self.onward()
         if onward is not None:
             state["onward"] = msgspec.to_builtins(onward)
+        rough = self.rough()
+        if rough is not None:
+            state["rough"] = rough
         return state
 
     def _verbs(self) -> None:
@@ -211,6 +216,19 @@ class PhoneNode(Member):
     def onward(self) -> Onward | None:
         """Where to next while staying, as long as that was asked lately and its time has not gone by."""
         return onward_at(self.situation, self.clock.now_s())
+
+    def rough(self) -> dict[str, Any] | None:
+        """That only rough positions come, since when, and what to do; None where surer ones do."""
+        brain = self.brain
+        last = None if brain is None else brain.life.state.last
+        if brain is None or last is None:
+            return None
+        try:
+            found = rough_now(self.store, brain.life, self.clock.now_s())
+        except StoreError:
+            return None  # what is wrong with the store `status` says itself, and the page goes on
+        offset_s = utc_offset_s(last.lat, last.lon, self.clock.now_s())
+        return None if found is None else told(found, offset_s)
 
     def ahead(self) -> tuple[tuple[float, float], ...]:
         """The expected way to the likeliest destination, where the map has roads."""

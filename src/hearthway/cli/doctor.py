@@ -17,7 +17,7 @@ from .common import data_option, json_option, nodes, write_json
 @data_option
 @json_option
 def command(data: Path | None, json_to: Path | None) -> None:
-    """Examine each node found here: settings, storage, certificate, clock, port, addresses, firewall, peers.
+    """Examine each node found here: settings, storage, certificate, clock, port, addresses, firewall, peers, positions.
 
     Names the first cause, for what follows it may only be its effect. Exit code 1 when something is wrong.
     """

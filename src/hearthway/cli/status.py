@@ -27,7 +27,8 @@ WATCH_S = 1.0
 def command(watch: bool, data: Path | None, json_to: Path | None) -> None:
     """Each node found here: is it up, paired and healthy; whom it reaches, since when and how well.
 
-    A phone whose person stays somewhere also says where that person likely goes next, or asks.
+    A phone whose person stays somewhere also says where that person likely goes next, or asks. Where the positions
+    that it is told are too rough to see its person move, it says so and what to do.
     With --watch and --json one line of JSON is written a second.
     """
     while True:
@@ -89,6 +90,8 @@ def lines_of(state: dict[str, Any]) -> list[str]:
         lines += _charging_lines(state["charging"])
     if state.get("onward"):
         lines.append(f"  {state['onward']['words']}")
+    if state.get("rough"):
+        lines += [f"  {state['rough']['words']}", f"  -> {state['rough']['next']}"]
     retention = state.get("retention")
     if retention and retention["deleted"]:
         gone = ", ".join(f"{count:,} {kind}" for kind, count in retention["deleted"].items())

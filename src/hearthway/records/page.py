@@ -29,6 +29,7 @@ class PageState(Struct, frozen=True, kw_only=True):
     situation: Situation | None = None
     heading: str = ""  # what the likeliest destination is called, where that is known
     onward: str = ""  # where somebody who stays goes next, while that is fresh
+    rough: str = ""  # that only rough positions come, and what to do, where that is so
     track: tuple[Point, ...] = ()  # the trip's fixes so far, oldest first
     ahead: tuple[Point, ...] = ()  # the expected way to the destination, where the map has roads
 

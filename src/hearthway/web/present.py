@@ -63,6 +63,7 @@ def state_view(state: PageState) -> View:
             else "",
         },
         "onward": state.onward,
+        "rough": state.rough,
         "map": _map(state, situation),
     }
 

@@ -48,6 +48,7 @@ class NodePage:
         self._routed: Situation | None = None
         self._ahead: tuple[Point, ...] = ()
         self._heading = ""
+        self._rough = ""
 
     def start(self) -> None:
         """Begins to listen to the node; once, after the node has started."""
@@ -102,6 +103,7 @@ class NodePage:
             # A name of where one went before is none of where one goes now.
             heading=self._heading if situation is node.situation is self._routed else "",
             onward=onward.words if (onward := node.onward()) else "",
+            rough=self._rough,
             track=tuple(node.track),
             ahead=self._ahead if situation is node.situation else (),
         )
@@ -189,7 +191,11 @@ class NodePage:
     async def _route(self) -> None:
         # A way is searched, and a name looked up, once a situation, and off the loop: a snapshot must not wait for it.
         node = self._node
-        if isinstance(node, PhoneNode) and node.situation is not self._routed:
+        if not isinstance(node, PhoneNode):
+            return
+        rough = await asyncio.to_thread(node.rough)  # what came in the last day is read
+        self._rough = "" if rough is None else f"{rough['words']}. {rough['next']}"
+        if node.situation is not self._routed:
             self._routed = node.situation
             self._ahead = await asyncio.to_thread(node.ahead)
             self._heading = await asyncio.to_thread(node.heading)

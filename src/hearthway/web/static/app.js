@@ -93,12 +93,13 @@ function drawAnswered(kind) {
     h("button", { type: "button", id: "why", class: "quiet", "aria-haspopup": "dialog", on: { click: openReceipt } }, "Why?"));
 }
 
-function drawSilence(silence, onward) {
+function drawSilence({ silence, onward, rough }) {
   return [
     h("p", { class: "eyebrow" }, silence?.clock ? h("time", {}, silence.clock) : "Now"),
     h("h2", { id: "headline" }, "Nothing to say."),
     h("p", { class: "line" }, silence ? silence.words : "No drive has given it a reason to speak yet."),
     onward ? h("p", { id: "onward", class: "line" }, onward) : null,
+    rough ? h("p", { id: "rough", class: "line" }, rough) : null,
     h("p", { class: "aside" }, "Silence is the default: a wrong word costs more than a missed one."),
   ];
 }
@@ -232,12 +233,12 @@ function draw() {
   byId("doing").hidden = !state.doing;
 
   // The card is drawn anew only when it changes: a button must not vanish under a finger at every position.
-  const card = JSON.stringify([state.moment, state.moment ? null : [state.silence, state.onward], chosen]);
+  const card = JSON.stringify([state.moment, state.moment ? null : [state.silence, state.onward, state.rough], chosen]);
   if (card !== drawn) {
     const held = document.activeElement?.id;
     drawn = card;
     byId("moment").classList.toggle("quietly", !state.moment);
-    byId("moment").replaceChildren(...(state.moment ? drawMoment(state.moment) : drawSilence(state.silence, state.onward)).flat().filter(Boolean));
+    byId("moment").replaceChildren(...(state.moment ? drawMoment(state.moment) : drawSilence(state)).flat().filter(Boolean));
     if (held) byId(held)?.focus({ preventScroll: true });
   }
   const say = state.moment && !state.moment.answered ? state.moment.spoken : "";
