@@ -101,7 +101,8 @@ def test_the_coffee_of_a_firm_habit_is_told_once_calmly_in_time(world: Any) -> N
     assert isinstance(again, Silence)
     assert again.code == "said-already"
     text = "\n".join(why(word))
-    assert "14 of them for coffee; at a café, not next door to one, " in text
+    assert "14 of them for coffee, the hour beside them counting as 0." in text
+    assert "); at a café, not next door to one, " in text
     assert "less 10 min: nobody searches as long for coffee" in text
     assert "your coffee routine: 14 days of it, 15:30-17:00" in text
     worth = next(r for r in word.reasons if r.feature == "best-option")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hearthway.assist.explain import why
 from hearthway.assist.memory import Meal, Memory
+from hearthway.assist.needs.meal import target
 from hearthway.assist.needs.meal.hunger import (
     ONE_ARRIVAL,
     STANDS_FOR,
@@ -27,9 +30,10 @@ from hearthway.assist.needs.meal.hunger import (
     usable,
 )
 from hearthway.assist.needs.meal.target import Target, find_target
-from hearthway.assist.settings import GateSettings
+from hearthway.assist.settings import Dial, GateSettings
 from hearthway.records.life import Routine
 from hearthway.records.situation import Destination
+from hearthway.records.suggestion import Suggestion
 
 quick = settings(max_examples=60, deadline=None)
 
@@ -196,6 +200,45 @@ def test_places_that_are_for_meals_or_are_not_let_one_arrival_say_much(world: An
     often = need(world, [meal(world, 18.5, d) for d in range(9)], nine, firm=each_its_own)
     assert clear.p < often.p, "few meals are no certainty, whoever has them"
     assert need(world, [], world.home, firm=each_its_own).p < 0.05
+
+
+FIRM = re.compile(
+    r"dinner then ([\d.]+): .*, the hour beside them counting as ([\d.]+) arrivals"
+    r" by what your places tell \(as one: dinner ([\d.]+)\)"
+)
+
+
+@pytest.mark.parametrize(
+    ("hour", "more_home"), [(18.2, ((72, 160),)), (18.2, ()), (17.6, ((73, 60),))]
+)
+def test_why_tells_what_the_hours_firmness_did_and_without_it_it_is_that(
+    world: Any, monkeypatch: pytest.MonkeyPatch, hour: float, more_home: Any
+) -> None:
+    """What it says p would be, were the hour one arrival, is p once nothing is learned of it."""
+    mall = type(world.mall)(place_id="mall", lat=world.mall.lat, lon=world.mall.lon, visits=9)
+    goals = (
+        Destination(place=mall, p=0.9, came=((73, 5), (74, 4))),
+        Destination(place=world.home, p=0.05, came=more_home),
+    )
+    drive = world.drive(time_s=world.at(hour), trip_start_s=world.at(17.0), destinations=goals)
+    memory = world.dining({"node/1": 4, "node/2": 3})
+
+    def words() -> str:
+        said = world.assistant(settings=GateSettings(dial=Dial.EAGER)).consider(drive, memory)
+        assert isinstance(said, Suggestion), said
+        assert why(said)
+        return next(r.words for r in said.reasons if r.feature == "deciding-early")
+
+    told = FIRM.search(words())
+    assert told is not None
+    p, stands_for, plain = (float(part) for part in told.groups())
+    assert p > plain
+    assert stands_for < 1.0
+    monkeypatch.setattr(target, "firmness", lambda _counts, _chance: ONE_ARRIVAL)
+    memory = world.dining({"node/1": 4, "node/2": 3})  # it remembers what was worked out
+    without = words()
+    assert "the hour beside them" not in without
+    assert f"dinner then {plain:.2f}:" in without
 
 
 @quick

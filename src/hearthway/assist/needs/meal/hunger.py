@@ -59,6 +59,7 @@ class Hunger(Struct, frozen=True, kw_only=True):
     appetite: float  # 1 where nothing was eaten lately
     meals_here: int  # meals of this person there, around this time of day
     arrivals_here: float  # arrivals there around this time of day, estimated
+    firm: Firmness = ONE_ARRIVAL  # how many arrivals the hazard stood for
 
 
 def mass(routine: Routine, first: int, count: int) -> float:
@@ -245,11 +246,30 @@ def hunger_at(
         appetite=hungry,
         meals_here=here,
         arrivals_here=here + other,
+        firm=firm,
     )
 
 
 def words_of(hunger: Hunger) -> str:
-    """What it was concluded from."""
+    """What it was concluded from: the counts, and how much the hour counts beside them where that tells."""
+    return _counts_of(hunger) + _firm_words(hunger)
+
+
+def _firm_words(hunger: Hunger) -> str:
+    """What was learned of how firmly the hour stands, and the `p` that it would be without that; empty where it is the same."""
+    others = hunger.arrivals_here - hunger.meals_here
+    mean, doubt = wanted(hunger.meals_here, others, hunger.hazard, ONE_ARRIVAL)
+    plain = max(0.0, mean - doubt) * hunger.appetite
+    if f"{plain:.2f}" == f"{hunger.p:.2f}":
+        return ""
+    stands_for = fsum(arrivals * share for arrivals, share in hunger.firm)
+    return (
+        f", the hour beside them counting as {stands_for:.1f} arrivals by what your places tell "
+        f"(as one: {hunger.name} {plain:.2f})"
+    )
+
+
+def _counts_of(hunger: Hunger) -> str:
     had = sort_of(hunger.name).had
     none = f"no {had.removeprefix('a ')}"
     if hunger.meals_here:
