@@ -303,6 +303,48 @@ def test_a_revoked_device_is_shut_out_by_name(make_household: Any) -> None:
     asyncio.run(scenario())
 
 
+def test_who_opens_its_session_anew_is_missed_by_nobody_and_misses_nobody(
+    make_household: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its peers, whose streams stand and have been quiet, are told first: zenoh tells either side that the other went."""
+    household = make_household(phone="phone", car="car")
+    phone_of, car_of = household.identity("phone"), household.identity("car")
+    household.add("tablet", "phone")  # access is by name: with it the session has to be another
+    wider = household.identity("phone").roster
+
+    async def scenario() -> None:
+        async with _up(phone_of, car_of) as (phone, car):
+            sides = (phone._presence, "car"), (car._presence, "phone")
+            await until(lambda: phone.streams()["car"] and car.streams()["phone"])
+            await until(lambda: all(side.sees(other) for side, other in sides))
+            await until(lambda: all(side.is_alive(other) for side, other in sides))
+            await asyncio.sleep(
+                1.5
+            )  # what a stream brought lately would show by itself who is there
+            changes: list[tuple[str, bool]] = []
+            went: set[str] = set()
+            for side, _ in sides:
+                side.on_peer.append(lambda device_id, alive: changes.append((device_id, alive)))
+                monkeypatch.setattr(side, "notice", _noting(went, side.notice))
+            await phone.update_roster(wider)
+            await until(lambda: went == {"car", "phone"})
+            await until(lambda: all(side.sees(other) for side, other in sides))
+            assert changes == []
+
+    asyncio.run(scenario())
+
+
+def _noting(went: set[str], notice: Any) -> Any:
+    """The same, and notes of whom zenoh says that it went."""
+
+    def noted(device_id: str, *, alive: bool) -> None:
+        if not alive:
+            went.add(device_id)
+        notice(device_id, alive=alive)
+
+    return noted
+
+
 def test_a_new_roster_is_used_whole_even_if_its_bringer_is_cancelled(
     make_household: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
