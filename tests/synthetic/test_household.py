@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -165,6 +166,15 @@ def test_twelve_weeks_have_what_a_life_has(town: Any) -> None:
         assert word in words
     dinners = table_dwells(adult(household, 0), [p for p in town.pois if p.kind == "restaurant"])
     assert 14 <= len(dinners) <= 40
+
+
+def test_one_week_is_told_as_one(town: Any) -> None:
+    household = generate(Settings(seed=2, weeks=1), town, town, None, lambda lat, lon: None)
+    words = "\n".join(household.describe())
+    assert "1 week to " in words
+    assert not re.search(
+        r"\b1 (weeks|days|public holidays|sick days|evenings|detours|missed days|meals) ", words
+    )
 
 
 def test_the_dinner_habit_moves_the_meals_and_the_drive(

@@ -7,6 +7,7 @@ import difflib
 from hearthway.mesh.policy.rules import TEMPLATES, Rules, template
 from hearthway.mesh.policy.rules_file import compile_pattern
 from hearthway.mesh.policy.rules_words import named
+from hearthway.records.count import count_of
 from hearthway.records.errors import InputError
 from hearthway.sense.catalogue import CATALOGUE, row_of
 
@@ -53,7 +54,7 @@ def _unknown(text: str, names: list[str]) -> InputError:
     if below:
         stem = below[0][: len(text)]
         return InputError(
-            f'"{text}" is no key; {len(below)} keys begin with it.',
+            f'"{text}" is no key; {count_of(len(below), "key")} {"begins" if len(below) == 1 else "begin"} with it.',
             f"Say one of them, such as {below[0]}, or all: '{stem}.*'.",
         )
     folded = {name.casefold(): name for name in names}

@@ -11,6 +11,7 @@ from hearthway.mesh.wire.gate import denied
 from hearthway.mesh.wire.node import MeshNode
 from hearthway.records.codec import digest, pack
 from hearthway.records.company import ASK_TASTE, TASTE, TasteAsked, TasteTold
+from hearthway.records.count import count_of
 from hearthway.records.errors import HearthwayError, InputError
 from hearthway.records.receipts import Crossing, Disclosure
 
@@ -49,8 +50,8 @@ class TellsTaste(PhonePart):
     ) -> None:
         node = self.phone
         learned = (
-            f"shares of {len(told.cuisines)} cuisines and {len(told.kinds)} kinds",
-            f"{len(told.never)} POIs never wanted",
+            f"shares of {count_of(len(told.cuisines), 'cuisine')} and {count_of(len(told.kinds), 'kind')}",
+            f"{count_of(len(told.never), 'POI')} never wanted",
         )
         with suppress(HearthwayError):  # the store is busy: what was told is counted all the same
             node.receipts.write(

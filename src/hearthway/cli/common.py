@@ -12,6 +12,7 @@ import click
 
 from hearthway.app.paths import NodePaths, data_root, find_nodes, write_private
 from hearthway.records.codec import to_json
+from hearthway.records.count import count_of
 from hearthway.records.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def counted() -> Callable[[int], None] | None:
         return None
 
     def show(count: int) -> None:
-        click.echo(f"\r{count:,} fixes", nl=False, err=True)
+        click.echo(f"\r{count_of(count, 'fix', 'fixes')}", nl=False, err=True)
 
     return show
 

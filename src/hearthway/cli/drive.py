@@ -12,6 +12,7 @@ import click
 
 from hearthway.app.drive import Drive, DriveOptions, DriveResult
 from hearthway.app.paths import data_root
+from hearthway.records.count import count_of
 from hearthway.records.errors import HearthwayError, InputError
 
 from .common import dial_option, json_option, map_option, write_json
@@ -238,7 +239,7 @@ def _close(result: DriveResult, data: Path, say: Any) -> None:
         if reasons:
             say(f"  reasons along the drive: {reasons}")
     if "sink_packets" in result.measured:
-        say(f"sink: {result.measured['sink_packets']} packets to the internet")
+        say(f"sink: {count_of(result.measured['sink_packets'], 'packet')} to the internet")
     say(f"the drive took {result.measured['wall_s']:.1f} s; its nodes' data stands in {data}")
     for suggestion in result.suggestions[:1]:
         say(f"  hearthway why {suggestion['suggestion_id'][:12]}      hearthway receipts verify")

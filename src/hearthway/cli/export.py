@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hearthway.app.offline import export_everywhere
+from hearthway.records.count import kinds_of
 
 from .common import data_option, nodes
 
@@ -25,5 +26,4 @@ from .common import data_option, nodes
 def command(person: str, target: Path, data: Path | None) -> None:
     """Write everything held about PERSON as JSON, one file a node (0600)."""
     for file, counts in export_everywhere(nodes(data), person, target):
-        what = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
-        click.echo(f"{file}: {what or 'nothing'}")
+        click.echo(f"{file}: {kinds_of(counts) or 'nothing'}")

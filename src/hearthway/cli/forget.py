@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hearthway.app.offline import forget_everywhere, relearn_everywhere, scope_of, still_near
-from hearthway.records.count import count_of
+from hearthway.records.count import count_of, kinds_of
 from hearthway.records.forgetting import ForgetReport
 
 from .common import data_option, json_option, nodes, write_json
@@ -60,9 +60,7 @@ def command(
 
 def _tell(reports: dict[str, ForgetReport]) -> None:
     for name, report in reports.items():
-        removed = ", ".join(
-            f"{count:,} {kind}" for kind, count in sorted(report.counts.items()) if count
-        )
+        removed = kinds_of(dict(sorted(report.counts.items())))
         click.echo(
             f"{name:8} erased {removed or 'nothing'}; {count_of(len(report.erased), 'receipt')} erased by the owner"
         )

@@ -11,7 +11,7 @@ import click
 from hearthway.app.config import load_config
 from hearthway.app.control import Control
 from hearthway.app.model_words import lines_of as lines_about
-from hearthway.records.count import count_of
+from hearthway.records.count import count_of, kinds_of
 from hearthway.records.errors import ConfigError
 
 from .common import ago, data_option, json_option, nodes, write_json
@@ -94,7 +94,7 @@ def lines_of(state: dict[str, Any]) -> list[str]:
         lines += [f"  {state['rough']['words']}", f"  -> {state['rough']['next']}"]
     retention = state.get("retention")
     if retention and retention["deleted"]:
-        gone = ", ".join(f"{count:,} {kind}" for kind, count in retention["deleted"].items())
+        gone = kinds_of(retention["deleted"])
         lines.append(f"  deleted since its start, as the rules keep it no longer: {gone}")
     if state.get("aboard"):
         lines.append(f"  riding along: {', '.join(state['aboard'])}")

@@ -108,7 +108,7 @@ def _covered(drawn: LifeMap, region: Region, beneath: MapShapes | None) -> str:
     on_map = sum(place.on_map is True for place in held)
     if on_map == len(held):
         return ""
-    return f"The map covers {on_map} of these {len(held)} places: no streets are drawn around the others."
+    return f"The map covers {on_map} of these {count_of(len(held), 'place')}: no streets are drawn around the others."
 
 
 def _stays(places: Sequence[PlaceMapped]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from hearthway.records.count import count_of
 from hearthway.records.errors import InputError
 
 from .bootstrap import Interval, pooled_interval
@@ -83,7 +84,7 @@ def _accuracy(case: str, some: list[Outcome], of: str, lines: list[str]) -> list
     )
     for measure, value in measures:
         ours = _over(some, [value(one.ours) for one in some])
-        lines.append(f"{case}: {measure}{of} {_text(ours)} over {ours.n} visits")
+        lines.append(f"{case}: {measure}{of} {_text(ours)} over {count_of(ours.n, 'visit')}")
         for peer in some[0].peers:
             theirs = _over(some, [value(one.peers[peer]) for one in some])
             rows.append(_row(case, measure + of, "share of visits", ours.mean, peer, theirs.mean))

@@ -157,7 +157,7 @@ def _map_lines(person: PersonReport) -> list[str]:
     if not on_map:
         return ["  none of these places is on this map: what would have been said needs another"]
     return [
-        f"  {on_map} of these {person.places} places {'is' if on_map == 1 else 'are'} on this map: beyond it nothing is said"
+        f"  {on_map} of these {count_of(person.places, 'place')} {'is' if on_map == 1 else 'are'} on this map: beyond it nothing is said"
     ]
 
 

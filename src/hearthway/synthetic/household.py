@@ -30,6 +30,7 @@ from random import Random
 from msgspec import Struct
 
 from hearthway.records.codec import digest
+from hearthway.records.count import count_of
 from hearthway.records.geo import bearing_deg, distance_m, offset
 from hearthway.records.poi import OpenState, Poi, PoiIndex, RoadGraph
 from hearthway.records.signals import Fix, Signal
@@ -372,15 +373,20 @@ def _words(
     dinners = sum(len(meals) for who, meals in sorted(life.meals.items()) if who in ADULTS)
     lines = [
         f"SYNTHETIC household, seed {settings.seed}: nobody lived this. "
-        + ", ".join(f"{p.name} ({p.role}, {len(p.fixes):,} fixes)" for p in people),
-        (
-            f"{settings.weeks} weeks to {settings.end_day}: {sum(d.away for d in days)} days away, "
-            f"{sum(d.holiday for d in days)} public holidays, {sum(bool(d.sick) for d in days)} sick days, "
-            f"{sum(d.guests for d in days)} evenings with guests, {counts.get('detours', 0)} detours, "
-            f"{sum(missed.values())} missed days of a phone"
+        + ", ".join(
+            f"{p.name} ({p.role}, {count_of(len(p.fixes), 'fix', 'fixes')})" for p in people
         ),
         (
-            f"{dinners} meals out of two adults around {settings.dinner_mean} "
+            f"{count_of(settings.weeks, 'week')} to {settings.end_day}: "
+            f"{count_of(sum(d.away for d in days), 'day')} away, "
+            f"{count_of(sum(d.holiday for d in days), 'public holiday')}, "
+            f"{count_of(sum(bool(d.sick) for d in days), 'sick day')}, "
+            f"{count_of(sum(d.guests for d in days), 'evening')} with guests, "
+            f"{count_of(counts.get('detours', 0), 'detour')}, "
+            f"{count_of(sum(missed.values()), 'missed day')} of a phone"
+        ),
+        (
+            f"{count_of(dinners, 'meal')} out of two adults around {settings.dinner_mean} "
             f"(spread {settings.dinner_sd_min:g} min); usually at {ground.sites[0].name}"
         ),
         *(f"{note[0].upper()}{note[1:]}" for note in ground.notes),

@@ -25,6 +25,7 @@ from hearthway.records.chain import (
     VerifyReport,
 )
 from hearthway.records.codec import pack, unpack
+from hearthway.records.count import count_of
 from hearthway.records.errors import ReceiptError, StoreError, WireError
 from hearthway.records.receipts import Measured, Receipt
 
@@ -331,9 +332,8 @@ def _heads(
             words = f"The countersignature of head {head.seq} is not the witness's."
             problems.append(Problem(code="witness", seq=head.seq, words=words))
         elif head.seq and head.seq not in hashes:
-            words = (
-                f"The witness saw {head.seq} entries, here are {len(hashes)}: the end was removed."
-            )
+            are = "is" if len(hashes) == 1 else "are"
+            words = f"The witness saw {count_of(head.seq, 'entry', 'entries')}, here {are} {len(hashes)}: the end was removed."
             problems.append(Problem(code="truncated", seq=head.seq, words=words))
         elif head.seq and hashes[head.seq] != head.hash:
             words = (

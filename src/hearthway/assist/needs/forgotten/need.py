@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from hearthway.assist import moment
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
+from hearthway.records.count import count_of
 from hearthway.records.situation import Habit, Thing, Told
 from hearthway.records.venue import Wait
 
@@ -151,7 +152,7 @@ def _line(scene: Scene, left: Left) -> str:
         name = "" if place is None else moment.heading_to(scene.name_of, [place], place)
         label = name or ("" if place is None else moment.plain(place.called))
         where = f"on trips from home to {label or 'your regular place'} {habit.like}"
-    return f"{called(left.name)}: along {habit.along} of {habit.times} times {where}"
+    return f"{called(left.name)}: along {habit.along} of {count_of(habit.times, 'time')} {where}"
 
 
 def decide(scene: Scene, offer: LeftOffer, waits: Mapping[str, Wait]) -> Saying | Unfit:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hearthway.assist import gate, moment
 from hearthway.assist.driving import not_driving
 from hearthway.assist.shape import Aim, Fact, Need, Offer, Saying, Scene, Unfit
+from hearthway.records.count import count_of
 from hearthway.records.geo import distance_m
 from hearthway.records.life import HIT_RADIUS_M, TRIP_MIN_M, Place
 from hearthway.records.localtime import clock_at
@@ -209,7 +210,7 @@ def decide(scene: Scene, offer: WarmOffer, waits: Mapping[str, Wait]) -> Saying 
         ),
         lines=(
             f"home about {clock_at(*here, offer.arrive_s)} (p {offer.p_useful:.2f}) · nobody is in ({_from(aim.occupied)})",
-            f"usually {aim.usual_c:.1f}° then (median of {aim.usual.days} days with somebody in)",
+            f"usually {aim.usual_c:.1f}° then (median of {count_of(aim.usual.days, 'day')} with somebody in)",
             f"{aim.lacks_c:.1f}° take about {_span(hours)} (4 of 5 of the last {aim.warmings} warmings were no slower)",
         ),
         worth_min=offer.at_best_min,

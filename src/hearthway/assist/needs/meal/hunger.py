@@ -274,7 +274,7 @@ def _counts_of(hunger: Hunger) -> str:
     none = f"no {had.removeprefix('a ')}"
     if hunger.meals_here:
         return (
-            f"about {hunger.arrivals_here:.0f} arrivals of yours there around this time, "
+            f"about {count_of(round(hunger.arrivals_here), 'arrival')} of yours there around this time, "
             f"{hunger.meals_here} of them for {had}"
         )
     return f"{count_of(hunger.routine.days, 'day')} of {hunger.name} out, and {none} there around this time yet"

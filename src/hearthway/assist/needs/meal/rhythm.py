@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from hearthway.assist.memory import Meal
 from hearthway.context.routines import meal_of
+from hearthway.records.count import count_of
 
 from .settings import A_MEAL_P, BY_LOT, LAST_OF, LATEST_GAPS, REGULAR, SMOOTH
 from .sorts import was_coffee
@@ -48,7 +49,7 @@ class Rhythm(Struct, frozen=True, kw_only=True):
         if self.share == 1.0:
             return ""
         days = "a day" if self.since == 1 else f"{self.since} days"
-        return f"; {days} after the last {name}, usually {self.usual:g} ({self.gaps} times), {self.share:.2f}"
+        return f"; {days} after the last {name}, usually {self.usual:g} ({count_of(self.gaps, 'time')}), {self.share:.2f}"
 
 
 def days_of(topic: str, meals: Sequence[Meal], likely: Mapping[Meal, float]) -> list[int]:
