@@ -16,6 +16,7 @@ from hearthway.assist.ask.facts import CarAt, Charging, Facts, Food, Leaving, Pl
 from hearthway.assist.ask.intents import TABLE, WHERE
 from hearthway.assist.ask.rates import charging_rate
 from hearthway.assist.memory import Memory
+from hearthway.assist.moment import hours_unknown
 from hearthway.assist.needs import of_topic
 from hearthway.assist.settings import GateSettings
 from hearthway.assist.shape import Enquiry, Known, Scene
@@ -526,3 +527,26 @@ def test_figures_are_traced_whatever_they_are(
 def test_every_intent_is_answered_or_done() -> None:
     ordered: Callable[[str], bool] = lambda name: bool(TABLE[name].command)  # noqa: E731
     assert set(TABLE) == set(ANSWERS) | {name for name in TABLE if ordered(name)}
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "hours unknown, you ate here 7 times at this hour"),
+        ("de", "Öffnungszeiten unbekannt, du hast hier 7-mal um diese Zeit gegessen"),
+    ],
+)
+def test_where_own_meals_stand_for_the_hours_they_are_told_as_on_the_page(
+    language: str, words: str
+) -> None:
+    unknown = Opening(state=OpenState.UNKNOWN)
+    often, never = table("Eaten", opening=unknown, eaten_then=7), table("New", opening=unknown)
+    reply = ask(
+        _facts(food=Food(around="Forum", options=(often, never)), language=language), "find_food"
+    )
+    assert f" · {words} · " in reply.line
+    assert f" · {words.partition(',')[0]} · " in reply.more[0]
+    if language == "en":
+        assert hours_unknown(often) == words
+    own = [one for one in reply.sources if one.source == "own meals"]
+    assert [(one.shown, one.value, one.person) for one in own] == [("7", 7.0, "anna")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hearthway.assist.moment import metres, plain, wait_minutes
+from hearthway.assist.moment import hours_unknown, metres, plain, wait_minutes
 from hearthway.records.ask import Meaning
 from hearthway.records.poi import OpenState
 from hearthway.records.suggestion import Option
@@ -112,7 +112,7 @@ def _table(cite: Cited, option: Option) -> str:
     far = cite(MAP, metres(option.walk_m), value=round(option.walk_m, 1), source="map")
     parts.append(say(facts, f"{far} on foot", f"{far} zu Fuß"))
     if option.opening.state is OpenState.UNKNOWN:
-        parts.append(say(facts, "hours unknown", "Öffnungszeiten unbekannt"))
+        parts.append(_unknown_hours(cite, option))
     elif option.opening.until_s is not None:
         until = cite(
             MAP,
@@ -136,6 +136,17 @@ def _table(cite: Cited, option: Option) -> str:
         )
         parts.append(say(facts, f"wait {shown}", f"Wartezeit {shown}"))
     return " · ".join(parts)
+
+
+def _unknown_hours(cite: Cited, option: Option) -> str:
+    """That the map tells none, and where own meals stand for them how many: as a suggestion and the page have it."""
+    facts = cite.facts
+    german = "Öffnungszeiten unbekannt"
+    if isinstance(option.eaten_then, int):
+        often = option.eaten_then
+        shown = cite(WHERE, f"{often:,}", value=float(often), source="own meals", personal=True)
+        german += f", du hast hier {shown}-mal um diese Zeit gegessen"
+    return say(facts, hours_unknown(option), german)
 
 
 def wait_at(facts: Facts, meaning: Meaning) -> Draft:
