@@ -26,7 +26,7 @@ from hearthway.app.control import (
     running,
 )
 from hearthway.app.control_server import ControlServer
-from hearthway.app.paths import NodePaths
+from hearthway.app.paths import NodePaths, private_dir
 from hearthway.records.errors import ConfigError, HearthwayError, InputError
 
 
@@ -273,3 +273,15 @@ def test_where_no_lock_can_be_made_it_is_said(tmp_path: Path) -> None:
         held(path),
     ):
         pass
+
+
+def test_who_asks_a_node_that_does_not_run_is_told_how_to_start_that_one(tmp_path: Path) -> None:
+    paths = NodePaths(private_dir(tmp_path / "my phone"))
+    with pytest.raises(ConfigError) as caught:
+        Control(paths.socket)
+    assert caught.value.message == f"No node runs at {paths.root}."
+    assert caught.value.next_step == f"Start it with `hearthway up --data '{paths.root}'`."
+    deep = NodePaths(private_dir(tmp_path / ("x" * 120)))
+    with pytest.raises(ConfigError) as caught:  # its socket stands elsewhere
+        Control(deep.socket)
+    assert str(deep.socket.parent) not in caught.value.message

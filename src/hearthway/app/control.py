@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from hearthway.records.errors import ConfigError, HearthwayError
 
-from .paths import NodePaths, private_dir
+from .paths import SOCKET, NodePaths, private_dir, start_with
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,9 +38,10 @@ class Control:
             self._socket.connect(str(path))
         except OSError:
             self._socket.close()
-            raise ConfigError(
-                f"No node runs at {path.parent}.", "Start it with `hearthway up --data DIR`."
-            ) from None
+            # of a node whose path is too long for a socket the directory does not follow from it
+            root = path.parent if path.name == SOCKET else None
+            what = "The node does not run." if root is None else f"No node runs at {root}."
+            raise ConfigError(what, start_with(root)) from None
         self._lines = self._socket.makefile("rb")
 
     def __enter__(self) -> Control:

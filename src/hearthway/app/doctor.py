@@ -26,7 +26,7 @@ from hearthway.records.household import Role
 from .config import Config, load_config, split_address
 from .control import Control, running
 from .health import FREE_MIN_MB, FREE_SOME, OFFSET_MAX_S, little_room
-from .paths import NodePaths
+from .paths import NodePaths, start_with
 
 CONNECT_S = 2.0
 # A night and more: no rest is so long that no surer position comes on the day of it.
@@ -127,7 +127,7 @@ class Doctor:
                     "peer",
                     "this node runs",
                     "This node is not running.",
-                    f"Start it with `hearthway up --data {self._paths.root}`.",
+                    start_with(self._paths.root),
                 )
             ]
         if self._silent is not None:

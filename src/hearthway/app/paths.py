@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from hearthway.records.errors import ConfigError
 
+SOCKET = "control.sock"
 SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux and 104 on macOS
 
 
@@ -58,15 +60,22 @@ class NodePaths(Struct, frozen=True):
     @property
     def socket(self) -> Path:
         """The control socket: beside the data, or in a private temporary directory where that path is too long."""
-        beside = self.root / "control.sock"
+        beside = self.root / SOCKET
         if len(os.fsencode(beside)) <= SOCKET_PATH_LIMIT:
             return beside
         name = hashlib.blake2b(os.fsencode(self.root.resolve()), digest_size=8).hexdigest()
         return Path(tempfile.gettempdir()) / f"hearthway-{os.getuid()}" / f"{name}.sock"
 
 
+def start_with(root: Path | None) -> str:
+    """How the node of that directory is started, as a next step; a shell takes it as it stands."""
+    return (
+        f"Start it with `hearthway up --data {'DIR' if root is None else shlex.quote(str(root))}`."
+    )
+
+
 def data_root() -> Path:
-    """Where nodes live unless `--data` says otherwise: the XDG data directory."""
+    """Where nodes live unless `--data` says otherwise; not by XDG_DATA_HOME, which a service may not have."""
     return Path.home() / ".local" / "share" / "hearthway"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hearthway.app.paths import start_with
 from hearthway.records.count import count_of
 
 
@@ -60,4 +61,4 @@ def command(file: Path, data: Path, phrase_file: Path | None, listen: str | None
         )
     held = f"{count_of(found.files, 'file')}, {recovery.megabytes(found.content_bytes)}"
     click.echo(f"{data}: the {role} as it was backed up ({held})")
-    click.echo(f"Start it: hearthway up --data {data}")
+    click.echo(start_with(data))

@@ -11,6 +11,7 @@ import click
 from hearthway.app.config import load_config
 from hearthway.app.control import Control
 from hearthway.app.model_words import lines_of as lines_about
+from hearthway.app.paths import start_with
 from hearthway.records.count import count_of, kinds_of
 from hearthway.records.errors import ConfigError
 
@@ -59,7 +60,7 @@ def _look(data: Path | None) -> list[dict[str, Any]]:
             with Control(paths.socket, 5.0) as control:
                 state |= {"up": True, **control.ask("status")}
         except ConfigError:
-            state |= {"up": False, "next": f"Start it with `hearthway up --data {paths.root}`."}
+            state |= {"up": False, "next": start_with(paths.root)}
         found.append(state)
     return found
 
