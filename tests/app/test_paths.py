@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hearthway.app.paths import NodePaths, find_nodes, private_dir, write_private
-from hearthway.records.errors import HearthwayError
+from hearthway.records.errors import ConfigError, HearthwayError
 
 
 def test_directories_and_files_are_private(tmp_path: Path) -> None:
@@ -67,3 +67,33 @@ def test_nodes_are_found(tmp_path: Path) -> None:
         (tmp_path / name / "node.toml").touch()
     assert [paths.root.name for paths in find_nodes(tmp_path)] == ["a", "b"]
     assert [paths.root.name for paths in find_nodes(tmp_path / "drive" / "a")] == ["a"]
+
+
+def test_a_link_is_written_through_and_stays_one(tmp_path: Path) -> None:
+    real, link = tmp_path / "dotfiles.toml", tmp_path / "node.toml"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    write_private(link, b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["dotfiles.toml", "node.toml"]
+
+
+def test_a_pipe_takes_what_is_written_and_stays_a_pipe(tmp_path: Path) -> None:
+    """As `--json >(jq .)` gives one; a superuser's `--json /dev/null` must not make a file of that either."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_private(pipe, b"told")
+        assert os.read(reader, 99) == b"told"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_directory_is_no_file_to_write(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be written: Is a directory"):
+        write_private(tmp_path, b"told")
+    assert list(tmp_path.iterdir()) == []

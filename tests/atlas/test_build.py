@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -331,3 +332,11 @@ def test_opening_a_truncated_or_flipped_atlas(tmp_path: Path) -> None:
             atlas = Atlas.open(path)
             atlas.near(60.17, 24.94, 5000, ("mall", "restaurant"))
             atlas.route((60.167, 24.94), (60.175, 24.945))
+
+
+def test_what_is_no_file_is_not_replaced_by_an_atlas(write_map: Writer, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(MapError, match="is no file that an atlas could be"):
+        build(write_map(SQUARE, [RING]), pipe)
+    assert pipe.is_fifo()

@@ -96,7 +96,17 @@ def private_dir(path: Path) -> Path:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write `data` with mode 0600 so that a crash leaves the old file or the new one, never half of one."""
+    """Write `data` with mode 0600 so that a crash leaves the old file or the new one, never half of one.
+
+    A link stays one, and what it leads to is written; a device or a pipe takes `data` and stays what it is.
+    """
+    try:
+        taken = _given_on(path, data)
+        path = path if taken else path.resolve()
+    except OSError as why:
+        raise ConfigError(f"{path} cannot be written: {why.strerror}.", _mend(why, path)) from None
+    if taken:
+        return
     temporary = path.with_name(path.name + ".new")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -109,6 +119,15 @@ def write_private(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise ConfigError(f"{path} cannot be written: {why.strerror}.", _mend(why, path)) from None
+
+
+def _given_on(path: Path, data: bytes) -> bool:
+    """Was it no file to be put in another's place (/dev/stdout, `>(jq)`, a device), and was `data` written into it?"""
+    if not path.exists() or (path.is_file() and not path.is_relative_to("/dev")):
+        return False
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as out:
+        out.write(data)
+    return True
 
 
 def _mend(why: OSError, path: Path) -> str:

@@ -53,6 +53,8 @@ def build(
         raise MapError(
             f"The atlas would overwrite its own extract {pbf}.", "Give the atlas another name."
         )
+    if out.exists() and not (out.is_file() or out.is_dir()):  # it would be one no more
+        raise MapError(f"{out} is no file that an atlas could be.", "Name another, to be made.")
     extract = extracting.read(pbf, tell)
     tell("joining roads")
     roads = graph.build(extract)
