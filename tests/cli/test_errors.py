@@ -252,6 +252,7 @@ def test_check_names_what_to_mend(hearthway: Hearthway, phone: Path, text: str) 
     assert hearthway("check", phone / "node.toml").code == 2
     (phone / "node.toml").write_text(NODE)
     assert hearthway("check", "--data", phone).code == 0
+    hearthway("check", phone / "nod.toml").refuses("There is no file", codes=(2,))
 
 
 @pytest.mark.parametrize("damage", [b"not a database, " * 500, b"SQLite format 3\0" + b"\1" * 9000])

@@ -21,6 +21,8 @@ from .common import data_option, nodes
 @data_option
 def command(config: Path | None, data: Path | None) -> None:
     """Check CONFIG (a node.toml), or every node found here. Exit code 2 when something is wrong."""
+    if config is not None and not config.exists():
+        raise ConfigError(f"There is no file {config}.", "Check the name.")
     found = [NodePaths(config.parent)] if config is not None else nodes(data)
     wrong = 0
     for paths in found:

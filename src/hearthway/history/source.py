@@ -100,7 +100,8 @@ def chunks(path: Path, report: ReadReport) -> Iterator[bytes]:
                 return
             except OSError as why:
                 raise InputError(
-                    f"{path} cannot be read to its end: {why}.", "Copy it to a healthy disk."
+                    f"{path} cannot be read to its end: {why.strerror or why}.",
+                    "Copy it to a healthy disk.",
                 ) from None
             if not piece:
                 return

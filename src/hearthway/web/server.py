@@ -129,6 +129,6 @@ def _cannot_listen(host: str, port: int, why: Exception) -> ConfigError:
             f"This user may not listen on port {port}.", "Set a port above 1023 for the page."
         )
     return ConfigError(
-        f"The page cannot listen on {host}:{port}: {why}.",
+        f"The page cannot listen on {host}:{port}: {getattr(why, 'strerror', '') or why}.",
         "Set an address of this machine, such as 127.0.0.1, and a port from 1 to 65535.",
     )
