@@ -244,6 +244,23 @@ def test_a_running_node_of_no_household_has_nothing_wrong(tmp_path: Path, househ
     asyncio.run(main())
 
 
+def test_a_database_of_somebody_else_comes_before_what_follows_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node does not run, for it cannot: to start it is no help."""
+    ours = Ours(tmp_path)
+    database = ours.paths("phone").database
+    database.touch()
+
+    def access(path: Path, _: int) -> bool:
+        return path != database
+
+    monkeypatch.setattr("hearthway.app.doctor.os.access", access)  # a superuser may read anything
+    found = cause(asyncio.run(Doctor(ours.paths("phone"), time.time()).examine(lambda _: None)))
+    assert (found.cause, found.next_step) == ("storage", "Check its owner and mode.")
+    assert str(database) in found.problem
+
+
 def test_a_full_disk_comes_before_what_may_follow_from_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

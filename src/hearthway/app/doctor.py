@@ -7,6 +7,7 @@ from it. Works whether the node runs or not.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import socket
 import time
@@ -115,6 +116,10 @@ class Doctor:
         storage = self._status.get("storage") or {}
         if storage.get("problem"):
             return [_bad("storage", "storage", storage["problem"], storage["next"])]
+        database = self._paths.database
+        if database.exists() and not os.access(database, os.R_OK | os.W_OK):
+            problem = f"{database} cannot be read and written by this user."
+            return [_bad("storage", "storage", problem, "Check its owner and mode.")]
         free_mb = (await asyncio.to_thread(shutil.disk_usage, self._paths.root)).free / 1e6
         if free_mb < FREE_MIN_MB:
             return [_bad("storage", "storage", little_room(free_mb), FREE_SOME)]

@@ -75,7 +75,10 @@ def _readable(pbf: Path) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError, OSError, UnicodeDecodeError) as why:
-        raise MapError(f"{pbf} is not a readable OpenStreetMap extract: {why}.", DOWNLOAD) from None
+        what = str(why).rstrip(".")  # osmium's own words end in one
+        raise MapError(
+            f"{pbf} is not a readable OpenStreetMap extract: {what}.", DOWNLOAD
+        ) from None
 
 
 def _check(pbf: Path) -> None:
