@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from hearthway.app.drive import Drive, DriveOptions, DriveResult
-from hearthway.app.paths import data_root
+from hearthway.app.paths import data_root, find_nodes
 from hearthway.records.count import count_of
 from hearthway.records.errors import HearthwayError, InputError
 
@@ -231,6 +232,12 @@ def _drive(given: dict[str, Any]) -> DriveResult:
     return result
 
 
+def _where(data: Path) -> str:
+    """What a verb needs to be told to look at that drive; empty where it does so by itself."""
+    looked_at = {paths.root.parent.resolve() for paths in find_nodes(data_root())}
+    return "" if looked_at == {data.resolve()} else f" --data {shlex.quote(str(data))}"
+
+
 def _close(result: DriveResult, data: Path, say: Any) -> None:
     if not result.suggestions:
         last = result.last_silence or {}
@@ -242,5 +249,8 @@ def _close(result: DriveResult, data: Path, say: Any) -> None:
         say(f"sink: {count_of(result.measured['sink_packets'], 'packet')} to the internet")
     say(f"the drive took {result.measured['wall_s']:.1f} s; its nodes' data stands in {data}")
     for suggestion in result.suggestions[:1]:
-        say(f"  hearthway why {suggestion['suggestion_id'][:12]}      hearthway receipts verify")
+        at = _where(data)
+        say(
+            f"  hearthway why {suggestion['suggestion_id'][:12]}{at}      hearthway receipts verify{at}"
+        )
     say(LIFE.rstrip())
