@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,29 @@ def test_a_directory_is_no_file_to_write(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written: Is a directory"):
         write_private(tmp_path, b"told")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_that_somebody_else_laid_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a directory that all may write, it would lead what is written over a file of this user."""
+    mine, link = tmp_path / "mine", tmp_path / "told.json"
+    mine.write_bytes(b"kept")
+    link.symlink_to(mine)
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    write_private(link, b"told")
+    assert mine.read_bytes() == b"kept"
+    assert link.read_bytes() == b"told"
+
+
+def test_what_is_written_into_shared_memory_is_put_in_the_place_of_the_old() -> None:
+    """It lies under /dev, and is a file like any other."""
+    memory = Path("/dev/shm")  # the directory is made by mkdtemp
+    if not os.access(memory, os.W_OK):
+        pytest.skip("No shared memory that may be written.")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        told = Path(folder) / "node.toml"
+        for data in (b"old", b"new"):
+            write_private(told, data)
+        assert told.read_bytes() == b"new"

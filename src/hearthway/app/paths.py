@@ -15,6 +15,7 @@ from msgspec import Struct
 from hearthway.records.errors import ConfigError
 
 SOCKET = "control.sock"
+OUTPUTS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")  # may lead to files
 SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux and 104 on macOS
 
 
@@ -98,15 +99,14 @@ def private_dir(path: Path) -> Path:
 def write_private(path: Path, data: bytes) -> None:
     """Write `data` with mode 0600 so that a crash leaves the old file or the new one, never half of one.
 
-    A link stays one, and what it leads to is written; a device or a pipe takes `data` and stays what it is.
+    A link of one's own stays one, and what it leads to is written; a device, a pipe or one's own output takes `data` and stays what it is.
     """
     try:
-        taken = _given_on(path, data)
-        path = path if taken else path.resolve()
+        if _given_on(path, data):
+            return
+        path = _led_to(path)
     except OSError as why:
         raise ConfigError(f"{path} cannot be written: {why.strerror}.", _mend(why, path)) from None
-    if taken:
-        return
     temporary = path.with_name(path.name + ".new")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -122,12 +122,18 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def _given_on(path: Path, data: bytes) -> bool:
-    """Was it no file to be put in another's place (/dev/stdout, `>(jq)`, a device), and was `data` written into it?"""
-    if not path.exists() or (path.is_file() and not path.is_relative_to("/dev")):
+    """Was it nothing that a file may be put in the place of (/dev/stdout, `>(jq)`, a device), and was `data` written into it?"""
+    if not path.exists() or (path.is_file() and not str(path).startswith(OUTPUTS)):
         return False
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as out:
         out.write(data)
     return True
+
+
+def _led_to(path: Path) -> Path:
+    """Where a link leads that this user made: one that somebody else laid there is not followed, but replaced."""
+    ours = path.is_symlink() and path.lstat().st_uid == os.geteuid()
+    return path.resolve() if ours else path
 
 
 def _mend(why: OSError, path: Path) -> str:
