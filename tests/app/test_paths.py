@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -124,3 +126,59 @@ def test_what_is_written_into_shared_memory_is_put_in_the_place_of_the_old() -> 
         for data in (b"old", b"new"):
             write_private(told, data)
         assert told.read_bytes() == b"new"
+
+
+def test_what_somebody_laid_beside_it_is_neither_written_nor_taken(tmp_path: Path) -> None:
+    """Whoever may write there knows the name: a file that all may read, or a link to one of this user's."""
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"kept")
+    (tmp_path / "a.new").touch()
+    (tmp_path / "a.new").chmod(0o666)
+    (tmp_path / "b.new").symlink_to(mine)
+    for name in "ab":
+        write_private(tmp_path / name, b"told")
+        assert not (tmp_path / name).is_symlink()
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    assert mine.read_bytes() == b"kept"
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_link_that_leads_round_is_replaced(tmp_path: Path) -> None:
+    link = tmp_path / "told.json"
+    link.symlink_to(tmp_path / "told.json")
+    write_private(link, b"told")
+    assert link.read_bytes() == b"told"
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_ones_own_output_that_is_a_file_is_written_on_where_it_stands(
+    tmp_path: Path, name: str
+) -> None:
+    """Opened anew, what is told after would cover what was written."""
+    told = tmp_path / "told"
+    code = (
+        "from pathlib import Path; import os; from hearthway.app.paths import write_private\n"
+        f"os.write(1, b'first '); write_private(Path({name!r}), b'second '); os.write(1, b'third')"
+    )
+    with told.open("wb") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True, timeout=60)
+    assert told.read_bytes() == b"first second third"
+
+
+def test_a_pipe_that_somebody_else_laid_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "told.json"
+    os.mkfifo(pipe)
+    if os.geteuid() == 0:
+        os.chown(pipe, 65_534, -1)
+    else:
+        other = os.geteuid() + 1
+        monkeypatch.setattr(os, "geteuid", lambda: other)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_private(pipe, b"told")
+        assert os.read(reader, 99) == b""
+    finally:
+        os.close(reader)
+    assert pipe.read_bytes() == b"told"

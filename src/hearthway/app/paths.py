@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import shlex
 import tempfile
 from pathlib import Path
@@ -15,7 +16,8 @@ from msgspec import Struct
 from hearthway.records.errors import ConfigError
 
 SOCKET = "control.sock"
-OUTPUTS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")  # may lead to files
+OUTPUTS = {"/dev/stdout": "1", "/dev/stderr": "2"}  # those below are others by number
+OUTPUT = re.compile(r"/(?:dev|proc/self)/fd/(\d+)")  # any of them may lead to a file
 SOCKET_PATH_LIMIT = 100  # sun_path holds 108 bytes on Linux and 104 on macOS
 
 
@@ -107,33 +109,51 @@ def write_private(path: Path, data: bytes) -> None:
         path = _led_to(path)
     except OSError as why:
         raise ConfigError(f"{path} cannot be written: {why.strerror}.", _mend(why, path)) from None
-    temporary = path.with_name(path.name + ".new")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(path)
+        # Under a name that nobody can have laid there before, and 0600 whatever it holds.
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink(missing_ok=True)
+            raise
     except OSError as why:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise ConfigError(f"{path} cannot be written: {why.strerror}.", _mend(why, path)) from None
 
 
 def _given_on(path: Path, data: bytes) -> bool:
     """Was it nothing that a file may be put in the place of (/dev/stdout, `>(jq)`, a device), and was `data` written into it?"""
-    if not path.exists() or (path.is_file() and not str(path).startswith(OUTPUTS)):
+    own = _own_output(path)
+    if own is None and (not path.exists() or path.is_file() or not _trusted(path)):
         return False
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as out:
+    # One's own output is taken as it stands: opened anew it would begin elsewhere, and what is told next would cover it.
+    taken = os.open(path, os.O_WRONLY | os.O_APPEND) if own is None else os.dup(own)
+    with os.fdopen(taken, "wb") as out:
         out.write(data)
     return True
 
 
+def _trusted(path: Path) -> bool:
+    """Is a pipe or a device, and the link that may lead to it, of this user or the system? Somebody else's would take what is private."""
+    return {path.stat().st_uid, path.lstat().st_uid} <= {0, os.geteuid()}
+
+
+def _own_output(path: Path) -> int | None:
+    """The number of this process's own output that a path names; None where it names none."""
+    found = OUTPUT.fullmatch(str(path))
+    number = OUTPUTS.get(str(path)) or (found and found[1])
+    return int(number) if number else None
+
+
 def _led_to(path: Path) -> Path:
-    """Where a link leads that this user made: one that somebody else laid there is not followed, but replaced."""
+    """Where a link leads that this user made: one that somebody else laid there is not followed, but replaced, as is one that leads round."""
     ours = path.is_symlink() and path.lstat().st_uid == os.geteuid()
-    return path.resolve() if ours else path
+    return Path(os.path.realpath(path)) if ours else path
 
 
 def _mend(why: OSError, path: Path) -> str:
