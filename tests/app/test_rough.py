@@ -99,6 +99,26 @@ def test_a_run_is_told_once_it_lasts_as_long_as_a_position_is_good_for(paths: No
         assert rough_at(store, "anna", SURE_S + 6 * 240.0) is None
 
 
+def test_no_more_is_read_than_tells_it(paths: NodePaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An open page asks each second, and of a whole day there may be a position a second."""
+    day = [fix(SURE_S - 10.0 * at, 2_850.0, 8.0) for at in range(8_000)]
+    for long in (5, 60):
+        hold(paths, [*day, *morning(long)[44:]])
+        with Store.open(paths.database, node_id="phone") as store:
+            read: list[Fix] = []
+
+            def counted(*span: Any, of: Any = store.fixes, read: list[Fix] = read) -> Any:
+                for one in of(*span):
+                    read.append(one)
+                    yield one
+
+            monkeypatch.setattr(store, "fixes", counted)
+            found = rough_at(store, "anna", SURE_S + long * 240.0)
+            assert found is not None
+            assert (found.positions, found.sure_s) == (long, SURE_S)
+            assert len(read) < 3_000
+
+
 def test_status_and_the_page_say_it_with_what_to_do(paths: NodePaths) -> None:
     hold(paths, morning(5))
     words = (

@@ -17,6 +17,8 @@ from hearthway.records.life import STAY_RADIUS_M
 from hearthway.records.localtime import DAY_S, clock, local_day
 from hearthway.records.signals import Fix
 
+# How far back is looked, until a surer position is found: an open page asks each second, and a phone may tell one as often.
+LOOKED_BACK_S = (3_600.0, 10_800.0, 32_400.0, DAY_S)
 NEXT = (
     "Allow the app that tells them the precise location, at all times; "
     "only while it rests are such positions usual."
@@ -52,14 +54,10 @@ class Rough(Struct, frozen=True, kw_only=True):
 
 def rough_at(store: Store, person_id: str, at_s: float) -> Rough | None:
     """The rough positions up to then, once they have been all that came for as long as a position is good for."""
-    run: list[Fix] = []
-    sure_s: float | None = None
-    for fix in store.fixes(person_id, at_s - DAY_S, math.nextafter(at_s, math.inf)):
-        if rough(fix.accuracy_m):
-            run.append(fix)
-        else:
-            run.clear()
-            sure_s = fix.time_s
+    for back_s in LOOKED_BACK_S:
+        run, sure_s = _latest(store, person_id, at_s - back_s, at_s)
+        if sure_s is not None:
+            break
     if not run:
         return None
     found = Rough(
@@ -70,6 +68,21 @@ def rough_at(store: Store, person_id: str, at_s: float) -> Rough | None:
         sure_s=sure_s,
     )
     return found if found.lasts_s >= SILENT_S else None
+
+
+def _latest(
+    store: Store, person_id: str, since_s: float, until_s: float
+) -> tuple[list[Fix], float | None]:
+    """The rough positions after the last surer one of that time, and when that was; None where there was none."""
+    run: list[Fix] = []
+    sure_s: float | None = None
+    for fix in store.fixes(person_id, since_s, math.nextafter(until_s, math.inf)):
+        if rough(fix.accuracy_m):
+            run.append(fix)
+        else:
+            run.clear()
+            sure_s = fix.time_s
+    return run, sure_s
 
 
 def rough_now(store: Store, life: Life, now_s: float) -> Rough | None:
