@@ -16,7 +16,7 @@ REFUSED, BY_HAND = 2, 130  # exit codes: what was given cannot be used; stopped 
 def finish(bench: str, rows: Sequence[Mapping[str, Any]], **more: Any) -> None:
     """Prints the last line; a figure that is no finite number is null in it and named on stderr: NaN is no JSON."""
     for row in rows:
-        bad = [name for name, value in row.items() if _finite(value) != value]
+        bad = [name for name, value in row.items() if not _all_finite(value)]
         if bad:
             named = f"{row.get('case')}, {row.get('metric')}"
             print(f"No finite number: {named}: {', '.join(bad)}", file=sys.stderr)
@@ -30,6 +30,13 @@ def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _finite(one) for name, one in value.items()}
     return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _all_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    held = value.values() if isinstance(value, Mapping) else value
+    return not isinstance(value, Mapping | list | tuple) or all(map(_all_finite, held))
 
 
 def refused(why: HearthwayError) -> int:

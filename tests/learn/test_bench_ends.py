@@ -15,7 +15,8 @@ from hearthway.records.errors import InputError, MapError
 
 def test_a_figure_that_is_no_number_is_null_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"case": "a life", "metric": "error", "ours": math.nan, "bins": [1.0, math.inf]}
-    _ends.finish("some", [row, {"case": "b", "metric": "n", "ours": 2}], missed=[math.nan])
+    whole = {"case": "b", "metric": "n", "ours": 2, "span": (1.0, 2.0)}
+    _ends.finish("some", [row, whole], missed=[math.nan])
     told = capsys.readouterr()
     last = json.loads(told.out, parse_constant=lambda name: pytest.fail(name))
     assert last["rows"][0] == {
