@@ -42,6 +42,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.pluginmanager.hasplugin("xdist"):
         return
     for item in items:
+        if not item.path.is_relative_to(TESTS):  # one that was named beside ours
+            continue
         inside = item.path.relative_to(TESTS)
         group = "nodes" if inside.parts[0] in ONE_BY_ONE else str(inside)
         item.add_marker(pytest.mark.xdist_group(group))
