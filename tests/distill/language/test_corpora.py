@@ -128,6 +128,14 @@ def test_a_part_may_lie_beside_in_two_files(folder: Path) -> None:
         datasets.clinc(folder, "test")
 
 
+def test_of_two_files_with_a_part_the_one_that_is_called_so_is_taken(folder: Path) -> None:
+    """CLINC150 is published with binary_*.json beside, whose test is the same texts called "in" or "oos"."""
+    others = {"test": [["pay my money 7", "in"]], "oos_test": [["is it far", "oos"]]}
+    write_json(folder / "clinc150" / "binary_undersample.json", others)
+    write_json(folder / "clinc150" / "test.json", {"test": [["pay my money 7", "pay_bill"]]})
+    assert [one.label for one in datasets.clinc(folder, "test")] == ["pay_bill", "oos"]
+
+
 def test_a_row_that_is_none_is_named(folder: Path) -> None:
     path = folder / "slurp" / "test_other_half.jsonl"
     path.write_text('\ufeff{"slurp_id": 1}\n', encoding="utf-8")

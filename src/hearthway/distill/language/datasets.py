@@ -67,13 +67,20 @@ def clinc_parts(folder: Path) -> dict[str, list[str]]:
 
 
 def _clinc(folder: Path) -> dict[str, list[tuple[str, str]]]:
-    """(text, label) by part: those of data_full.json, and what it lacks of files beside it, each a part or several by name."""
+    """(text, label) by part: those of data_full.json, and what it lacks of files beside it, each a part or several by name.
+
+    Of files that give the same part the one that is called so is taken: others published beside have other labels.
+    """
     found: dict[str, list[tuple[str, str]]] = {}
     base = folder / "clinc150"
     beside = sorted(p for p in base.glob("*.json") if p.stem not in {"data_full", "domains"})
-    for path in (base / "data_full.json", *beside):
-        whole = _json(path)
-        for part, rows in (whole if isinstance(whole, dict) else {path.stem: whole}).items():
+    read = [(path, _json(path)) for path in (base / "data_full.json", *beside)]
+    given = [
+        (path, whole if isinstance(whole, dict) else {path.stem: whole}) for path, whole in read
+    ]
+    first, *others = given
+    for path, parts in (first, *sorted(others, key=lambda one: one[0].stem not in one[1])):
+        for part, rows in parts.items():
             try:
                 pairs = [(str(text), str(label)) for text, label in rows]
             except (TypeError, ValueError):
