@@ -194,7 +194,7 @@ def slurp_rows(file: Path) -> list[dict[str, str]]:
 
 
 def learned_from(folder: Path) -> frozenset[str]:
-    """Texts of the sets at hand that the students that ship were made from, less what was kept out of them."""
+    """Texts of the sets at hand that the students that ship were made from, as they are published: variants of them are not among these."""
     base = folder / "clinc150"
     parts = clinc_parts(folder) if base.is_dir() else {}
     texts = [text for part, found in parts.items() if part.endswith("train") for text in found]

@@ -212,8 +212,13 @@ class Life:
 
     def false(self, said: Suggestion) -> bool:
         """Was this one said on a day that holds nothing it could be about?"""
-        asked = any(begun_s <= said.time_s <= over_s for begun_s, over_s in self.parks)
-        return self.offset(said.time_s) in self.quiet and not (said.need == PARKING and asked)
+        return self.offset(said.time_s) in self.quiet and not asked_where_to_park(said, self.parks)
+
+
+def asked_where_to_park(said: Suggestion, parks: Iterable[tuple[float, float]]) -> bool:
+    """Is it about parking, on one of the drives (began and ended) on which that is a question?"""
+    during = any(begun_s <= said.time_s <= over_s for begun_s, over_s in parks)
+    return said.need == PARKING and during
 
 
 @dataclass
@@ -335,10 +340,15 @@ def described(name: str, kinds: Iterable[str], atlas: Atlas, seed: int) -> Itera
             set(range(first, life.day + 1)),
             day_of(life),
             life.calendar(first, QUIET_DAYS) if isinstance(life, _fifth_days.Days) else "",
-            [(leg.start_s, leg.end_s) for leg in _fourth.parks_anew(life, middle_s)]
-            if kind in _fourth.KINDS
-            else [],
+            parks_of(life, kind, middle_s),
         )
+
+
+def parks_of(life: Lived, kind: str, from_s: float) -> list[tuple[float, float]]:
+    """Began and ended: the drives since then on which where to park is a question, whatever day it is."""
+    if kind not in _fourth.KINDS:
+        return []
+    return [(leg.start_s, leg.end_s) for leg in _fourth.parks_anew(life, from_s)]
 
 
 def day_of(life: Lived) -> Callable[[float], int]:
@@ -555,6 +565,9 @@ def own_day(need: AnyNeed, kind: str, atlas: Atlas, seed: int, path: Path) -> Ow
         raise InputError(f"The day of {need.name} holds no such need.", "Mend bench/quiet.py.")
     learned, lived = life.items(begin_s, middle_s), life.items(middle_s, life.now_s)
     heard = hear(path, atlas, learned, lived, in_calendar(leg), life.now_s)
+    if PARKING not in need.topics:
+        parks = parks_of(life, kind, middle_s)
+        heard.said = [said for said in heard.said if not asked_where_to_park(said, parks)]
     if leg.planned:
         return judged(need, heard, leg.start_s)
     return judged(need, heard, leg.end_s, leg.end_s - leg.start_s)

@@ -26,7 +26,7 @@ class TreeSettings(Struct, frozen=True, kw_only=True):
     """How trees are grown. `ridge` and `least` are in units of the loss's second derivative (at most a quarter a row)."""
 
     trees: int = 100
-    depth: int = 5
+    depth: int = 5  # 8 at most: a leaf's number is a byte
     rate: float = 0.14
     ridge: float = 20.0
     least: float = 5.0  # on either side, in one node at least
