@@ -13,7 +13,7 @@ from tests.distill.language.small_sets import small_sets, write_json, write_line
 
 from hearthway.records.errors import InputError
 
-BENCH = Path(__file__).parents[3] / "bench"
+BENCH = Path(__file__).parents[2] / "bench"
 
 
 @pytest.fixture(scope="module")
