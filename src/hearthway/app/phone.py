@@ -227,8 +227,9 @@ class PhoneNode(Member):
             found = rough_now(self.store, brain.life, self.clock.now_s())
         except StoreError:
             return None  # what is wrong with the store `status` says itself, and the page goes on
-        offset_s = utc_offset_s(last.lat, last.lon, self.clock.now_s())
-        return None if found is None else told(found, offset_s)
+        if found is None:
+            return None
+        return told(found, utc_offset_s(last.lat, last.lon, self.clock.now_s()))
 
     def ahead(self) -> tuple[tuple[float, float], ...]:
         """The expected way to the likeliest destination, where the map has roads."""
