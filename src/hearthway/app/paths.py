@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from hearthway.mesh.trust.keyfiles import put_private
 from hearthway.records.errors import ConfigError
 
 SOCKET = "control.sock"
@@ -107,21 +107,7 @@ def write_private(path: Path, data: bytes) -> None:
         if _given_on(path, data):
             return
         path = _led_to(path)
-    except OSError as why:
-        raise ConfigError(f"{path} cannot be written: {why.strerror}.", _mend(why, path)) from None
-    try:
-        # Under a name that nobody can have laid there before, and 0600 whatever it holds.
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink(missing_ok=True)
-            raise
+        put_private(path, data)
     except OSError as why:
         raise ConfigError(f"{path} cannot be written: {why.strerror}.", _mend(why, path)) from None
 

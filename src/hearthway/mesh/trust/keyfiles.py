@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from hearthway.records.errors import IdentityError
@@ -26,21 +27,28 @@ def write_private(path: Path, data: bytes) -> None:
     """Write `data` with mode 0600: a crash leaves the old file or the new one, never a part."""
     private_dir(path.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        put_private(path, data)
     except OSError as why:
         raise IdentityError(
             f"{path} cannot be written: {why.strerror}.",
             "Free some space or give this user write permission there.",
         ) from None
+
+
+def put_private(path: Path, data: bytes) -> None:
+    """The same in a directory that is there: `data` takes the place of whatever has that name; OSError where it cannot."""
+    # Under a name that nobody can have laid there before, and 0600 whatever it holds.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink(missing_ok=True)
+        raise
 
 
 def read_private(path: Path, *, missing: str, next_step: str, secret: bool = True) -> bytes:
