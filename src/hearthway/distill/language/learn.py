@@ -17,7 +17,7 @@ from msgspec import Struct
 from torch import Tensor, nn
 
 from . import batches, progress
-from .net import INTENT, SLOTS, Net
+from .net import INTENT, SLOTS, Net, Seen
 from .settings import NetShape, StudentSettings
 from .teacher import Said, Teacher
 from .texts import Utterance
@@ -35,7 +35,7 @@ class Lesson(Struct, frozen=True):
     tags: Sequence[Sequence[int]] | None = (
         None  # a slot label a piece, UNLABELLED where there is none
     )
-    words: Sequence[Sequence[int]] = ()  # where each word's first piece stands
+    words: Sequence[Sequence[int]] = ()  # of a text, where each word's first piece stands
 
 
 def lesson(
@@ -108,7 +108,7 @@ def answers(net: Net, ids: Sequence[Sequence[int]], size: int = 256) -> Tensor:
     net.eval()
     found = torch.empty(len(ids), net.shape.labels, dtype=torch.float64)
     for batch in batches.in_order(ids, size):
-        found[batch.rows] = net(batch.ids, batch.lengths)[0][INTENT].double()
+        found[batch.rows] = net(batch.ids, batch.lengths).heads[INTENT].double()
     return found
 
 
@@ -116,7 +116,9 @@ def _scales(net: Net, lesson: Lesson, settings: StudentSettings) -> None:
     net.eval().watch()
     draw = progress.seeded(settings.seed, 10_000)
     with torch.inference_mode():
-        for at, batch in enumerate(batches.shuffled(lesson.ids, settings.batch, draw)):
+        for at, batch in enumerate(
+            batches.shuffled(lesson.ids, settings.batch, draw, settings.alike)
+        ):
             net(batch.ids, batch.lengths)
             if at == 40:
                 break
@@ -160,19 +162,24 @@ class _Loop(progress.Loop):
         self, net: Net, lesson: Lesson, settings: StudentSettings, epochs: int, *, whole: bool
     ) -> None:
         self.net, self.lesson, self.settings, self.whole = net, lesson, settings, whole
-        net.drop.p = settings.dropout * (0.5 if whole else 1.0)
+        net.drop.share = settings.dropout * (0.5 if whole else 1.0)
         said = lesson.said
         width = said.embeddings.shape[1] if said is not None else 1
         starts = said.starts if said is not None else None
         self.starts: list[int] = starts.tolist() if starts is not None else []  # once, not a step
         self.project = nn.Linear(net.intent.in_features, width)
+        states = said.states if said is not None and settings.states else None
+        self.towards = (
+            nn.Linear(net.shape.channels, states.shape[1]) if states is not None else None
+        )
         own = dict(net.named_parameters())
         rate = settings.int_rate if whole else settings.rate
         rest = [weight for name, weight in own.items() if name != "embedding"]
+        towards = self.towards.parameters() if self.towards is not None else ()
         optimiser = torch.optim.AdamW(
             [
                 {"params": [net.embedding], "lr": rate * settings.table_rate},
-                {"params": [*rest, *self.project.parameters()], "lr": rate},
+                {"params": [*rest, *self.project.parameters(), *towards], "lr": rate},
             ],
             weight_decay=settings.decay,
             fused=True,
@@ -191,19 +198,19 @@ class _Loop(progress.Loop):
         draw = progress.seeded(settings.seed, epoch + (1000 if self.whole else 0))
         self.net.train()
         total = 0.0
-        for batch in batches.shuffled(self.lesson.ids, settings.batch, draw):
+        for batch in batches.shuffled(self.lesson.ids, settings.batch, draw, settings.alike):
             lost = torch.rand(batch.ids.shape, generator=draw) < settings.lost_pieces
             half = settings.half and not self.whole
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-                heads, features = self.net(batch.ids.masked_fill(lost, UNKNOWN_ID), batch.lengths)
-            whole = {name: logits.float() for name, logits in heads.items()}
-            loss = self._loss(batch, whole, features.float())
+                seen = self.net(batch.ids.masked_fill(lost, UNKNOWN_ID), batch.lengths)
+            heads = {name: logits.float() for name, logits in seen.heads.items()}
+            loss = self._loss(batch, Seen(heads, seen.features.float(), seen.steps.float()))
             self.descend(loss)
             total += float(loss.detach()) * len(batch.rows)
         return total / len(self.lesson.ids)
 
-    def _loss(self, batch: batches.Batch, heads: dict[str, Tensor], features: Tensor) -> Tensor:
-        lesson, settings = self.lesson, self.settings
+    def _loss(self, batch: batches.Batch, seen: Seen) -> Tensor:
+        lesson, settings, heads = self.lesson, self.settings, seen.heads
         loss = torch.zeros(())
         labels = lesson.labels[batch.rows]
         hard = settings.hard if lesson.said is not None else 1.0
@@ -217,44 +224,60 @@ class _Loop(progress.Loop):
                 heads[INTENT], lesson.said.logits[batch.rows], settings.temperature
             )
             loss = loss + settings.cosine * cosine_loss(
-                self.project(features), lesson.said.embeddings[batch.rows]
+                self.project(seen.features), lesson.said.embeddings[batch.rows]
             )
         if lesson.tags is not None:
-            loss = loss + settings.slots * self._slots_loss(batch, heads[SLOTS], hard)
+            loss = loss + settings.slots * hard * self._marked_loss(batch, heads[SLOTS])
+        if self.starts:
+            loss = loss + self._words_loss(batch, seen)
         return loss
 
-    def _slots_loss(self, batch: batches.Batch, logits: Tensor, hard: float) -> Tensor:
-        lesson, rows = self.lesson, batch.rows.tolist()
-        assert lesson.tags is not None  # the caller asked
-        loss = torch.zeros(())
-        wanted, _ = batches.padded([lesson.tags[row] for row in rows], UNLABELLED)
+    def _marked_loss(self, batch: batches.Batch, logits: Tensor) -> Tensor:
+        """Of the slots that people marked."""
+        tags = self.lesson.tags
+        assert tags is not None  # the caller asked
+        wanted, _ = batches.padded([tags[row] for row in batch.rows.tolist()], UNLABELLED)
         known = wanted != UNLABELLED
-        if bool(known.any()):
-            loss = loss + hard * F.cross_entropy(logits[known], wanted[known])
+        if not bool(known.any()):
+            return torch.zeros(())
+        return F.cross_entropy(logits[known], wanted[known])
+
+    def _words_loss(self, batch: batches.Batch, seen: Seen) -> Tensor:
+        """Of what the teacher said of each word: its slot, and the state that it is told from."""
+        lesson, settings, starts = self.lesson, self.settings, self.starts
         said = lesson.said
-        if said is None or said.tags is None:
-            return loss
-        starts = self.starts
+        assert said is not None  # the caller asked
         texts: list[int] = []
         steps: list[int] = []
         theirs: list[int] = []
-        for at, row in enumerate(rows):
+        for at, row in enumerate(batch.rows.tolist()):
             words = lesson.words[row]
             reach = min(len(words), starts[row + 1] - starts[row])
             texts += [at] * reach
             steps += words[:reach]
             theirs += range(starts[row], starts[row] + reach)
-        taught = said.tags[theirs].float()
-        return loss + soft_loss(logits[texts, steps], taught, self.settings.temperature)
+        loss = torch.zeros(())
+        if said.tags is not None:
+            taught = said.tags[theirs].float()
+            mine = seen.heads[SLOTS][texts, steps]
+            loss = loss + settings.slots * soft_loss(mine, taught, settings.temperature)
+        if self.towards is not None and said.states is not None:
+            mine = self.towards(seen.steps[texts, steps])
+            loss = loss + settings.states * cosine_loss(mine, said.states[theirs].float())
+        return loss
 
     def state(self, epoch: int) -> dict[str, Any]:
         kept = {"net": self.net.state_dict(), "project": self.project.state_dict()}
+        if self.towards is not None:
+            kept["towards"] = self.towards.state_dict()
         return {**super().state(epoch), **kept}
 
     def resume(self, state: dict[str, Any] | None) -> int:
         if state is not None:
             self.net.load_state_dict(state["net"])
             self.project.load_state_dict(state["project"])
+            if self.towards is not None:
+                self.towards.load_state_dict(state["towards"])
         return super().resume(state)
 
 

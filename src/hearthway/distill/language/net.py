@@ -10,6 +10,7 @@ Each convolution sees three pieces; beyond a text's ends there is zero. In whole
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import msgspec
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from hearthway.student.rescale import multiplier, pair
 
+from .dropout import Dropout
 from .rounding import HIGH, LOW, NIBBLE, added, gained, gains_at, requantised, rounded, row_scales
 from .settings import NetShape
 
@@ -29,6 +31,14 @@ def points(shape: NetShape) -> tuple[str, ...]:
     """The values that have a scale of their own, in the order of `Net.scales`; the last sum is what heads see."""
     blocks = (name for at in range(2, shape.convs + 1) for name in (f"conv{at}", f"add{at}"))
     return (*((TAGGING,) if shape.slots else ()), "conv1", *blocks)
+
+
+class Seen(NamedTuple):
+    """What a student makes of a batch, at true scale."""
+
+    heads: dict[str, Tensor]  # logits
+    features: Tensor  # [texts, ...]: what the intent head sees
+    steps: Tensor  # [texts, pieces, channels]: what the slots' head sees, or would
 
 
 class Net(nn.Module):
@@ -54,17 +64,14 @@ class Net(nn.Module):
         small = shape.table_bits == 4
         self.register_buffer("gains", torch.ones(shape.pieces, 1) if small else None)
         self.register_buffer("scales", torch.ones(len(self.points)))
-        self.drop = nn.Dropout(0.0)
+        self.drop = Dropout(0.0)
         self.watched: dict[str, Tensor] | None = None  # largest values, while scales are sought
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Logits by head (true scale), and what the intent head sees (true scale)."""
+    def forward(self, ids: Tensor, lengths: Tensor) -> Seen:
         mask = (torch.arange(ids.shape[1])[None] < lengths[:, None])[..., None]
         return (self._whole if self.whole else self._float)(ids, lengths, mask)
 
-    def _float(
-        self, ids: Tensor, lengths: Tensor, mask: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def _float(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> Seen:
         x = self.drop(F.embedding(ids, self.embedding)) * mask
         x = self._seen("conv1", F.relu(self.convs[0](_threes(x))) * mask)
         for at, conv in enumerate(self.convs[1:], start=2):
@@ -74,15 +81,16 @@ class Net(nn.Module):
         features = torch.cat([x.amax(1), means], dim=-1)
         heads = {INTENT: self.intent(self.drop(features))}
         if self.tagging is not None and self.slots is not None:
-            steps = self.tagging(_beside(self.drop(x), features))
-            heads[SLOTS] = self.slots(self._seen(TAGGING, F.relu(steps)))
-        return heads, features
+            own, text = self._parts(self.tagging.weight)
+            beside = F.linear(features, text, self.tagging.bias)  # once a text, not once a step
+            steps = F.linear(self.drop(x), own) + beside[:, None]
+            x = self._seen(TAGGING, F.relu(steps))
+            heads[SLOTS] = self.slots(x)
+        return Seen(heads, features, x)
 
-    def _whole(
-        self, ids: Tensor, lengths: Tensor, mask: Tensor
-    ) -> tuple[dict[str, Tensor], Tensor]:
+    def _whole(self, ids: Tensor, lengths: Tensor, mask: Tensor) -> Seen:
         scale = dict(zip(self.points, self.scales, strict=True))
-        x = self.drop(F.embedding(ids, self.table())) * mask
+        x = self.drop(self._rows(ids)) * mask
         before = scale["conv1"]
         x = self._layer(self.convs[0], _threes(x), self.embedding_scale, before) * mask
         for at, conv in enumerate(self.convs[1:], start=2):
@@ -94,10 +102,17 @@ class Net(nn.Module):
         features = torch.cat([x.amax(1), requantised(x.sum(1), factor, low=LOW)], dim=-1)
         heads = {INTENT: self._head(self.intent, self.drop(features), before)}
         if self.tagging is not None and self.slots is not None:
-            steps = _beside(self.drop(x), features)
-            tags = self._layer(self.tagging, steps, before, scale[TAGGING])
-            heads[SLOTS] = self._head(self.slots, tags, scale[TAGGING])
-        return heads, features * before
+            x = self._layer(self.tagging, self.drop(x), before, scale[TAGGING], features)
+            heads[SLOTS] = self._head(self.slots, x, scale[TAGGING])
+        return Seen(heads, features * before, x * (scale[TAGGING] if self.slots else before))
+
+    def _rows(self, ids: Tensor) -> Tensor:
+        """What `table` has for these pieces; the others need no rounding."""
+        rows = F.embedding(ids, self.embedding)
+        if self.gains is None:
+            return rounded(rows, self.embedding_scale)
+        gains = self.gains[ids]
+        return rounded(rows, self.embedding_scale * gains, most=NIBBLE) * gains
 
     def table(self) -> Tensor:
         """The embedding as int8."""
@@ -111,15 +126,25 @@ class Net(nn.Module):
             raise ValueError("this student's table has 8 bits")
         return rounded(self.embedding, self.embedding_scale * self.gains, most=NIBBLE)
 
-    def _layer(self, layer: nn.Module, x: Tensor, into: Tensor, out: Tensor) -> Tensor:
+    def _layer(
+        self, layer: nn.Module, x: Tensor, into: Tensor, out: Tensor, beside: Tensor | None = None
+    ) -> Tensor:
+        """`beside` [texts, ...] stands beside each step of a text."""
         assert isinstance(layer, nn.Linear)  # narrows a ModuleList's element
         rows = row_scales(layer.weight)
-        sums = F.linear(
-            x,
-            rounded(layer.weight, rows[:, None]),
-            rounded(layer.bias, into * rows, most=2**30),
-        )
+        weight = rounded(layer.weight, rows[:, None])
+        bias = rounded(layer.bias, into * rows, most=2**30)
+        if beside is None:
+            sums = F.linear(x, weight, bias)
+        else:
+            own, text = self._parts(weight)
+            sums = F.linear(x, own) + F.linear(beside, text, bias)[:, None]
         return requantised(sums, self._factor(into * rows / out), low=0)
+
+    def _parts(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the tagging layer: what multiplies a step, and what multiplies the text's features."""
+        own, text = weight.split([self.shape.channels, 2 * self.shape.channels], dim=1)
+        return own, text
 
     def _head(self, layer: nn.Linear, x: Tensor, into: Tensor) -> Tensor:
         """One scale for all rows, or their sums could not be compared."""
@@ -184,15 +209,27 @@ def lengthened(net: Net, rows: Tensor) -> Net:
     return longer.eval()
 
 
+class _Threes(torch.autograd.Function):
+    """[texts, pieces, n] -> [..., 3 n]; the gradient is added in place, not a padded copy a part."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        padded = F.pad(x, (0, 0, 1, 1))
+        return torch.cat([padded[:, :-2], x, padded[:, 2:]], dim=-1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        before, own, after = grads[0].chunk(3, dim=-1)
+        found = own.clone()
+        found[:, :-1] += before[:, 1:]
+        found[:, 1:] += after[:, :-1]
+        return found
+
+
 def _threes(x: Tensor) -> Tensor:
     """Each piece beside the one before and the one after, zeros beyond the ends."""
-    padded = F.pad(x, (0, 0, 1, 1))
-    return torch.cat([padded[:, :-2], x, padded[:, 2:]], dim=-1)
-
-
-def _beside(x: Tensor, features: Tensor) -> Tensor:
-    """Each step with the text's features beside it."""
-    return torch.cat([x, features[:, None].expand(-1, x.shape[1], -1)], dim=-1)
+    threes: Tensor = _Threes.apply(x)
+    return threes
 
 
 def _best_scale(weight: Tensor) -> Tensor:

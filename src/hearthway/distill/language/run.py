@@ -92,7 +92,8 @@ def taught(
     for one, seed in zip(teachers, settings.teachers, strict=True):
         kept = _folder(work, seed)
         tell = partial(teacher.told, one)
-        of_pool.append(_said(tell, corpus.pool, kept / "said.pt", say, half=half))
+        whole = partial(tell, directions=settings.teacher.states)
+        of_pool.append(_said(whole, corpus.pool, kept / "said.pt", say, half=half))
         of_validation.append(
             _said(tell, corpus.validation, kept / "validation.pt", say, half=False)
         )
@@ -190,7 +191,7 @@ def _said(
         said = tell([text.text for text in texts], half=half)
         kept = {"of": of, **said._asdict()}
         progress.save(path, kept)
-    return Said(*(kept[name] for name in Said._fields))
+    return Said(*(kept.get(name) for name in Said._fields))
 
 
 def limit_of(

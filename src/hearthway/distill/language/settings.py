@@ -32,6 +32,7 @@ class TeacherSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     lost_pieces: float = 0.0  # share of the pieces that a step sees as the mask
     pieces: int = 48  # of a text, at most
     half: bool = field(default_factory=tiles)  # products in bfloat16, unset by the processor
+    states: int = 0  # principal directions that are kept of each word's last layer
 
 
 class NetShape(Struct, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ class StudentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     epochs: int = 16
     int_epochs: int = 3
     batch: int = 128
+    alike: int = 128  # batches that are sorted by length together
     rate: float = 3e-3
     int_rate: float = 8e-4
     table_rate: float = 0.3  # of the rate, for the embedding: rare pieces stay the teacher's
@@ -69,6 +71,7 @@ class StudentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     temperature: float = 1.5
     hard: float = 0.1  # share of the loss on the labels that people gave, where there are
     cosine: float = 1.0
+    states: float = 0.0  # what the cosine to the teacher's state of each word counts
     dropout: float = 0.1
     lost_pieces: float = 0.08  # share of the pieces that a training step does not see
     slots: float = 1.0  # what the slots' loss counts, where there are slots

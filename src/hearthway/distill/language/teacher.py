@@ -22,10 +22,20 @@ from .wordpieces import UNLABELLED, Pieces, tagged
 
 SHARP = 16.0  # of an untrained head: logits are this times the cosine to the label's mean
 EVALUATED = 128  # texts a batch where nothing is learned
+PART = 65_536  # words
+
+
+class Heard(NamedTuple):
+    """What a teacher makes of a batch."""
+
+    logits: Tensor  # [texts, labels]
+    embedding: Tensor  # [texts, width]
+    tags: Tensor | None  # [texts, pieces, slots]
+    states: Tensor  # [texts, pieces, width]
 
 
 class Teacher(nn.Module):
-    """Ids -> (intent logits, embedding, slot logits a piece or None)."""
+    """Ids -> intent logits, embedding, and a piece's slot logits (or None) and last layer."""
 
     def __init__(
         self,
@@ -41,10 +51,10 @@ class Teacher(nn.Module):
         self.head = nn.Linear(encoder.width, len(self.labels))
         self.tags = nn.Linear(encoder.width, len(self.slots)) if self.slots else None
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def forward(self, ids: Tensor, lengths: Tensor) -> Heard:
         states, embedding = self.encoder(ids, lengths)
         tags = self.tags(states) if self.tags is not None else None
-        return self.head(SHARP * embedding), embedding, tags
+        return Heard(self.head(SHARP * embedding), embedding, tags, states)
 
     def marked(self, ids: Sequence[int]) -> list[int]:
         """Ids between the marks that the encoder was trained with."""
@@ -58,6 +68,7 @@ class Said(NamedTuple):
     embeddings: Tensor  # [texts, width]
     tags: Tensor | None = None  # [words, slots]
     starts: Tensor | None = None  # [texts + 1]
+    states: Tensor | None = None  # [words, directions] in float16, as `told` leaves them
 
 
 class _Read(NamedTuple):
@@ -133,23 +144,50 @@ def load_teacher(path: Path, folder: Path | None = None) -> Teacher:
 
 
 @torch.inference_mode()
-def told(teacher: Teacher, texts: Sequence[str], *, half: bool = False) -> Said:
-    """What a teacher says of texts, without learning; `half` for speed where no figure hangs on it."""
+def told(
+    teacher: Teacher, texts: Sequence[str], *, half: bool = False, directions: int = 0
+) -> Said:
+    """What a teacher says of texts, without learning; `half` for speed where no figure hangs on it.
+
+    With `directions` the last layer at each word's first piece too, in that many principal directions over all words.
+    """
     teacher.eval()
     read = _read(teacher, [Utterance(text) for text in texts])
+    starts = torch.tensor([0, *(len(one) for one in read.words)]).cumsum(0)
     logits = torch.empty(len(read.ids), len(teacher.labels))
     embeddings = torch.empty(len(read.ids), teacher.encoder.width)
-    tags: list[Tensor] = [torch.empty(0)] * len(read.ids)
+    tags = torch.empty(int(starts[-1]), len(teacher.slots))
+    width = teacher.encoder.width if directions else 0
+    states = torch.empty(int(starts[-1]), width, dtype=torch.float16)  # a million words and more
     for batch in batches.in_order(read.ids, EVALUATED):
         with _products(half=half):
-            intent, embedding, slots = teacher(batch.ids, batch.lengths)
-        logits[batch.rows], embeddings[batch.rows] = intent.float(), embedding.float()
-        for at, row in enumerate(batch.rows.tolist() if slots is not None else ()):
-            tags[row] = slots[at, read.words[row]].float()
-    if not teacher.slots:
-        return Said(logits, embeddings)
-    starts = torch.tensor([0, *(len(one) for one in read.words)]).cumsum(0)
-    return Said(logits, embeddings, torch.cat(tags), starts)
+            heard = teacher(batch.ids, batch.lengths)
+        logits[batch.rows], embeddings[batch.rows] = heard.logits.float(), heard.embedding.float()
+        for at, row in enumerate(batch.rows.tolist()):
+            own, words = slice(starts[row], starts[row + 1]), read.words[row]
+            if heard.tags is not None:
+                tags[own] = heard.tags[at, words].float()
+            if directions:
+                states[own] = heard.states[at, words].half()
+    return Said(
+        logits,
+        embeddings,
+        tags if teacher.slots else None,
+        starts if teacher.slots or directions else None,
+        _principal(states, directions) if directions else None,
+    )
+
+
+def _principal(states: Tensor, directions: int) -> Tensor:
+    """Vectors from their mean, in their principal directions; a part at a time, for as floats they take gigabytes."""
+    mean = states.mean(0, dtype=torch.float32)
+    spread = torch.zeros(states.shape[1], states.shape[1])
+    for part in states.split(PART):
+        centred = part.float() - mean
+        spread += centred.T @ centred
+    _, vectors = torch.linalg.eigh(spread)  # by rising eigenvalue
+    main = vectors[:, -directions:]
+    return torch.cat([((part.float() - mean) @ main).half() for part in states.split(PART)])
 
 
 def averaged(said: Sequence[Said], outside: int) -> Said:
@@ -160,6 +198,7 @@ def averaged(said: Sequence[Said], outside: int) -> Said:
         F.normalize(torch.stack([one.embeddings for one in said]).mean(0), dim=-1),
         torch.stack(tags).mean(0) if tags else None,
         said[0].starts,
+        said[0].states,
     )
 
 
@@ -240,14 +279,14 @@ class _Loop(progress.Loop):
     def _loss(self, read: _Read, batch: batches.Batch) -> Tensor:
         settings = self.settings
         with _products(half=settings.half):
-            logits, _, tags = self.teacher(batch.ids, batch.lengths)
+            heard = self.teacher(batch.ids, batch.lengths)
         loss = F.cross_entropy(
-            logits.float(), read.labels[batch.rows], label_smoothing=settings.smoothing
+            heard.logits.float(), read.labels[batch.rows], label_smoothing=settings.smoothing
         )
-        if tags is not None and read.tags is not None:
+        if heard.tags is not None and read.tags is not None:
             wanted, _ = batches.padded([read.tags[row] for row in batch.rows.tolist()], UNLABELLED)
             loss = loss + settings.slots * F.cross_entropy(
-                tags.float().flatten(0, 1), wanted.flatten(), ignore_index=UNLABELLED
+                heard.tags.float().flatten(0, 1), wanted.flatten(), ignore_index=UNLABELLED
             )
         return loss
 
