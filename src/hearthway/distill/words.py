@@ -103,6 +103,11 @@ def settings_of(recipe: Recipe, base: Settings, endpoint: Endpoint | None) -> Se
     if endpoint is None:
         teacher = _over(teacher, recipe.teacher, "The recipe's table [teacher]", TEACHER_LIMITS)
     student = _over(base.student, recipe.student, "The recipe's table [student]", STUDENT_LIMITS)
+    if recipe.student.get("states") and (endpoint is not None or not teacher.states):
+        raise InputError(
+            "The recipe's [student] learns the states of words, and its teacher tells none.",
+            "Give [teacher] a number of `states` to keep, or take `states` out of [student].",
+        )
     return msgspec.structs.replace(
         base,
         task=recipe.task,

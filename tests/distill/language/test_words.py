@@ -162,6 +162,14 @@ def test_a_model_that_names_no_label_teaches_nothing(
     assert "answers.json" in why.value.next_step
 
 
+def test_states_that_no_teacher_tells_are_refused(recipe: Recipe) -> None:
+    asked = msgspec.structs.replace(recipe, student={**recipe.student, "states": 1.0})
+    with pytest.raises(InputError, match="its teacher tells none"):
+        TASKS["tiny"].build(asked, Given())
+    told = msgspec.structs.replace(asked, teacher={**recipe.teacher, "states": 8})
+    assert TASKS["tiny"].build(told, Given()).stages
+
+
 def test_the_address_that_was_checked_is_the_one_that_is_told(
     recipe: Recipe, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
