@@ -127,6 +127,27 @@ def test_the_pool_is_read_as_the_teacher_learned_and_the_validation_part_in_full
     assert begun == [half]
 
 
+@pytest.mark.parametrize(("states", "told"), [(0, True), (4, False)])
+def test_it_is_told_where_a_teacher_tells_no_states(
+    states: int, told: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = tiny.corpus()
+    corpus = msgspec.structs.replace(
+        whole, labelled=whole.labelled[:60], unlabelled=whole.unlabelled[:5]
+    )
+    pieces = bert.vocabulary(bert.model_folder())
+    monkeypatch.setattr(bert, "load", lambda _: (bert.Encoder(SMALL, len(pieces)), pieces))
+    settings = run.Settings(
+        teacher=TeacherSettings(epochs=1, states=states),
+        student=StudentSettings(
+            epochs=1, int_epochs=1, vocabulary=200, width=8, channels=8, states=1.0
+        ),
+    )
+    lines: list[str] = []
+    run.train(corpus, settings, tmp_path, lines.append)
+    assert any("no states of words" in line for line in lines) is told
+
+
 def test_the_card_says_which() -> None:
     def of(teacher_half: bool, student_half: bool) -> dict[str, str]:
         return {

@@ -117,6 +117,8 @@ def train(
     say(f"{settings.task}: {len(corpus.labelled)} labelled texts, {len(corpus.unlabelled)} others")
     first, said = taught(corpus, settings, teachers or work, say, endpoint)
     student = settings.student
+    if student.states and said.states is None:
+        say("this teacher tells no states of words: the student learns without them")
     heard, others = vocabulary_of(first.pieces, corpus, student)
     pieces = Pieces([*heard, *others], LONGEST)
     embedding = learn.first_embedding(first, pieces.vocabulary, student.width)
