@@ -23,7 +23,6 @@ SMALL = {
     "layer_norm_eps": 0,
 }
 WORDS = ("[PAD]", "[UNK]", bert.CLS, bert.SEP, bert.MASK, "turn", "on", "the", "light", "lamp", "a")
-SLOTS = ("O", "I-x")
 
 
 def _drawn(seed: int) -> None:
@@ -96,7 +95,6 @@ def test_what_stands_beside_each_step_is_multiplied_once_a_text() -> None:
     one = net.Net(shape).eval()
     assert one.tagging is not None
     assert one.slots is not None
-    seen = one(torch.randint(0, 20, (3, 6)), torch.tensor([6, 6, 6]))
     watched: list[Tensor] = []
     one.convs[1].register_forward_hook(lambda *its: watched.append(its[2]))
     ids = torch.randint(0, 20, (3, 6))
@@ -114,6 +112,18 @@ def test_gradients_are_cut_to_a_norm_of_one_and_small_ones_left() -> None:
     progress._clip(small)
     assert torch.linalg.vector_norm(large[0]) == pytest.approx(1)
     assert torch.equal(small[0], torch.tensor([0.3, 0.4]))
+
+
+def test_a_training_of_fewer_steps_than_the_mean_waits_for_leaves_what_it_learned() -> None:
+    weight = torch.nn.Parameter(torch.tensor([4.0]))
+    optimiser = torch.optim.SGD([weight], lr=0.1)
+    loop = progress.Loop({"w": weight}, 0.998, optimiser, lambda _: 1.0)
+    loop.descend(weight.sum())
+    assert loop.learned()["w"].item() == weight.item() != 4.0
+    for _ in range(3):
+        loop.descend(weight.sum())
+    assert loop.learned()["w"].item() != 4.0
+    assert loop.learned()["w"].item() == pytest.approx(weight.item(), abs=0.02)
 
 
 def test_an_encoder_that_sees_all_reads_as_one_with_a_mask() -> None:

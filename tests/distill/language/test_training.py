@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the distill extra is not installed; .ci/run tests with it")
 
+import msgspec
 import torch
 
 from hearthway.distill.language import batches, export, learn, progress, rounding, tiny
@@ -196,31 +197,65 @@ def test_masked_pieces_stand_between_the_marks_and_follow_the_seed() -> None:
     assert (batches.masked(whole, 0.0, 9, progress.seeded(1, 0)).ids == whole.ids).all()
 
 
-def _lesson() -> learn.Lesson:
+def _lesson(*, states: bool = False) -> learn.Lesson:
     corpus = tiny.corpus()
     draw = torch.Generator().manual_seed(7)
     pieces = Pieces(VOCABULARY, 64)
     texts = corpus.pool[:96]
     said = Said(torch.randn(96, 7, generator=draw), torch.randn(96, 12, generator=draw))
+    if states:
+        firsts = [[one.id for one in pieces.tokens(text.text) if one.first] for text in texts]
+        starts = torch.tensor([0, *map(len, firsts)]).cumsum(0)
+        of_piece = torch.randn(len(VOCABULARY), 5, generator=draw)
+        told = of_piece[[piece for its in firsts for piece in its]].half()
+        said = said._replace(starts=starts, states=told)
     return learn.lesson(pieces, texts, corpus.labels, corpus.slots, said)
 
 
-def _trained(lesson: learn.Lesson, work: Path) -> bytes:
+def _trained(lesson: learn.Lesson, work: Path, settings: StudentSettings = SETTINGS) -> bytes:
     corpus = tiny.corpus()
     shape = NetShape(
         pieces=len(VOCABULARY), labels=7, slots=len(corpus.slots), width=8, channels=16
     )
-    net, _ = learn.train_student(lesson, shape, SETTINGS, work, lambda _: None)
+    net, _ = learn.train_student(lesson, shape, settings, work, lambda _: None)
     labelling = export.Labelling("tiny", corpus.labels, 6, 0, corpus.slots)
     return export.exported(net, VOCABULARY, labelling, About(title="t", licence="none"))
 
 
+def test_the_states_of_words_are_learned_from() -> None:
+    lesson = _lesson(states=True)
+    losses = {}
+    for weight in (0.0, 4.0):
+        torch.manual_seed(1)
+        shape = NetShape(
+            pieces=len(VOCABULARY), labels=7, slots=len(tiny.corpus().slots), width=8, channels=16
+        )
+        settings = msgspec.structs.replace(SETTINGS, states=weight, epochs=30, dropout=0.0)
+        loop = learn._Loop(Net(shape), lesson, settings, 30, whole=False)
+        for epoch in range(30):
+            loop.epoch(epoch)
+        (batch,) = batches.in_order(lesson.ids, 96)
+        seen = loop.net.eval()(batch.ids, batch.lengths)
+        assert lesson.said is not None
+        assert lesson.said.states is not None
+        rows = zip(batch.rows.tolist(), seen.steps.detach(), strict=True)
+        of = {row: steps[lesson.words[row]] for row, steps in rows}
+        steps = torch.cat([of[row] for row in range(96)])
+        steps = torch.cat([steps, torch.ones(len(steps), 1)], dim=1)
+        wanted = lesson.said.states.float()
+        best = steps @ torch.linalg.lstsq(steps, wanted, driver="gelsd").solution
+        losses[weight] = float((best - wanted).square().mean())
+    assert losses[4.0] < 0.7 * losses[0.0]
+
+
 @pytest.mark.parametrize("after", [1, 3, 4, 5])
+@pytest.mark.parametrize("states", [False, True])
 def test_a_training_that_was_cut_ends_at_the_same_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int, states: bool
 ) -> None:
-    lesson = _lesson()
-    wanted = _trained(lesson, tmp_path / "whole")
+    lesson = _lesson(states=states)
+    settings = msgspec.structs.replace(SETTINGS, states=1.0 if states else 0.0)
+    wanted = _trained(lesson, tmp_path / "whole", settings)
     saved, count = progress.save, 0
 
     def cut(path: Path, state: dict[str, Any]) -> None:
@@ -233,8 +268,8 @@ def test_a_training_that_was_cut_ends_at_the_same_bytes(
     with monkeypatch.context() as patch:
         patch.setattr(progress, "save", cut)
         with pytest.raises(KeyboardInterrupt):
-            _trained(lesson, tmp_path / "cut")
-    assert _trained(lesson, tmp_path / "cut") == wanted
+            _trained(lesson, tmp_path / "cut", settings)
+    assert _trained(lesson, tmp_path / "cut", settings) == wanted
 
 
 def test_a_text_without_a_label_teaches_by_the_teachers_word_alone() -> None:

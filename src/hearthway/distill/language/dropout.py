@@ -1,4 +1,4 @@
-"""Dropout whose mask is drawn a byte a number: a processor draws the usual one in ten times as long."""
+"""Dropout whose mask is drawn a byte a number: with the usual one a step of it takes four times as long."""
 
 from __future__ import annotations
 

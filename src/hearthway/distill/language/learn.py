@@ -149,8 +149,9 @@ def _phase(
         )
         progress.save(cut, loop.state(epoch + 1))
     with torch.no_grad():
+        learned = loop.learned()
         for name, weight in net.named_parameters():
-            weight.copy_(loop.mean[name])
+            weight.copy_(learned[name])
     progress.save(done, net.state_dict())
     cut.unlink(missing_ok=True)
 

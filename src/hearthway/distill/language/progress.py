@@ -65,6 +65,12 @@ class Loop:
         now = [weight.detach() for weight in self.weights.values()]
         torch._foreach_lerp_(list(self.mean.values()), now, 1 - keep)
 
+    def learned(self) -> dict[str, Tensor]:
+        """The running mean by name; the weights themselves as long as it has not looked at them once."""
+        if self.step < FOLLOWED:
+            return {name: weight.detach().clone() for name, weight in self.weights.items()}
+        return self.mean
+
     def state(self, epoch: int) -> dict[str, Any]:
         """All that `resume` needs but the weights."""
         return {

@@ -126,7 +126,7 @@ def train_teacher(
         loss = loop.epoch(read, epoch)
         say(f"teacher: epoch {epoch + 1} of {settings.epochs}, loss {loss:.4f}")
         progress.save(cut, loop.state(epoch + 1))
-    learned = {"weights": loop.mean, "labels": list(labels), "slots": list(slots)}
+    learned = {"weights": loop.learned(), "labels": list(labels), "slots": list(slots)}
     progress.save(done, {**learned, "pieces": settings.pieces})
     cut.unlink(missing_ok=True)
     return done
@@ -191,7 +191,10 @@ def _principal(states: Tensor, directions: int) -> Tensor:
 
 
 def averaged(said: Sequence[Said], outside: int) -> Said:
-    """Several teachers as one. Logits count from the mean of a text's labels, the one outside left out."""
+    """Several teachers as one. Logits count from the mean of a text's labels, the one outside left out.
+
+    States of words are the first one's: another's principal directions are others.
+    """
     tags = [one.tags.log_softmax(-1) for one in said if one.tags is not None]
     return Said(
         torch.stack([_from_mean(one.logits, outside) for one in said]).mean(0),
