@@ -111,7 +111,7 @@ def test_cpu_has_an_end_and_the_next_task_its_own() -> None:
                 assert ended.output == b"spun"
             pid = worker.pid
             ended = await run(worker, "stubborn", cpu_s=0.05, within_s=60.0)
-            assert "too much CPU" in ended.why  # the kernel's end
+            assert "ended amid it: it took more CPU than it may" in ended.why  # the kernel's end
             assert (await run(worker, "echo", b"f")).output == b"f"
             assert worker.pid != pid
 
@@ -224,7 +224,32 @@ def test_a_task_that_was_killed_with_its_process_says_so() -> None:
             await asyncio.sleep(0.2)
             assert worker.pid is not None
             os.kill(worker.pid, 9)
-            assert "ended amid it" in (await long).why
+            assert "ended amid it: it was killed" in (await long).why
+            assert "ended amid it: status 3" in (await run(worker, "die")).why
+
+    go(main)
+
+
+def test_what_was_called_off_does_not_take_the_next_one_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The look whether it gave way comes while the next one, already its turn, waits for the process to be there."""
+    monkeypatch.setattr("hearthway.app.worker.HALT_S", 0.2)
+
+    async def main() -> None:
+        async with working() as worker:
+            before = await run(worker, "pid")
+            long = asyncio.create_task(run(worker, "sleep", b"20"))
+            await asyncio.sleep(0.1)
+            jobs = worker.jobs
+
+            async def late() -> tuple[Job, ...]:
+                await asyncio.sleep(0.6)
+                return await jobs()
+
+            monkeypatch.setattr(worker, "jobs", late)
+            long.cancel()
+            assert (await run(worker, "pid")).output == before.output
 
     go(main)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -37,6 +38,10 @@ RESTS_S = 120.0  # then the process ends: a phone at rest holds none
 START_S = 30.0
 HALT_S = 1.0
 MEMORY_MB = 256  # that a task may take beside what the worker holds
+ENDS = {
+    -signal.SIGXCPU: "it took more CPU than it may",
+    -signal.SIGKILL: "it was killed; is there memory left?",
+}
 
 
 @dataclass
@@ -129,7 +134,7 @@ class Worker:
             return await one.end
         except asyncio.CancelledError:
             if one is self._now and self._begun_s > one.since_s:
-                self._call_off()
+                self._call_off(one)
             elif one in queue:
                 queue.remove(one)
             raise
@@ -194,8 +199,7 @@ class Worker:
             await self._end()
             return Ended(0, why="it took longer than it was of use")
         except (EOFError, OSError, HearthwayError):
-            await self._end()
-            return Ended(0, why="the worker ended amid it: too much CPU or memory")
+            return Ended(0, why=f"the worker ended amid it: {await self._broke()}")
 
     def _lacking(self, one: _Waiting) -> bytes:
         """Its content, where the worker has not got it any more: both count alike."""
@@ -227,17 +231,17 @@ class Worker:
         data = await process.stdout.readexactly(size)
         return unpack(data, FromWorker)  # type: ignore[arg-type]  # a union of structs is a kind
 
-    def _call_off(self) -> None:
+    def _call_off(self, one: _Waiting) -> None:
         process, number = self._process, self._number
         if process is None or process.stdin is None or process.returncode is not None:
             return
         with contextlib.suppress(OSError, RuntimeError):
             process.stdin.write(framed(Halt(number)))
-        asyncio.get_running_loop().call_later(HALT_S, self._kill_if, number)
+        asyncio.get_running_loop().call_later(HALT_S, self._kill_if, one)
 
-    def _kill_if(self, number: int) -> None:
-        """A task that does not heed its end takes the process with it."""
-        if self._now is not None and self._number == number and self._process is not None:
+    def _kill_if(self, one: _Waiting) -> None:
+        """A task that does not heed its end takes the process with it; the one after it, which may still wait, does not."""
+        if self._now is one and self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
@@ -277,6 +281,18 @@ class Worker:
             await self._end()
         if any(self._queues):  # asked for meanwhile
             await self._take_turns()
+
+    async def _broke(self) -> str:
+        """What became of the process, for people; there is none after."""
+        process, code = self._process, None
+        if process is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HALT_S):
+                    code = await process.wait()
+        await self._end()
+        if code is None:
+            return "what it said was no message"
+        return ENDS.get(code, f"signal {-code}" if code < 0 else f"status {code}")
 
     async def _end(self) -> None:
         process, self._process = self._process, None
