@@ -165,3 +165,13 @@ def test_the_states_of_words_keep_what_lies_between_them() -> None:
     assert few is not None
     assert few.shape == (10, 3)
     assert few.float().var(0).sum() > 0.5 * states.var(0).sum()
+
+
+def test_tiny_numbers_are_zero_while_it_is_learned_from_and_not_after() -> None:
+    tiny = torch.full((64,), 1e-39)
+    with progress.tiny_as_zero():
+        assert not (tiny * 0.9).any()
+    assert (tiny * 0.9).all()
+    with pytest.raises(KeyError), progress.tiny_as_zero():
+        raise KeyError
+    assert (tiny * 0.9).all()

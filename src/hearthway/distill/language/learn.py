@@ -143,7 +143,8 @@ def _phase(
     cut = work / ("student.whole.cut.pt" if whole else "student.float.cut.pt")
     loop = _Loop(net, lesson, settings, epochs, whole=whole)
     for epoch in range(loop.resume(progress.load(cut)), epochs):
-        loss = loop.epoch(epoch)
+        with progress.tiny_as_zero():
+            loss = loop.epoch(epoch)
         say(
             f"student, {'whole numbers' if whole else 'floats'}: epoch {epoch + 1} of {epochs}, loss {loss:.4f}"
         )
