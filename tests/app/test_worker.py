@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hearthway.app.worker import OTHERS_MAX, OWN_MAX, Worker
+from hearthway.app.worker import OTHERS_MAX, OWN_MAX, Worker, _Waiting
 from hearthway.app.worker_wire import CONTENTS_MAX, Ended
 from hearthway.records.errors import MeshError
 from hearthway.records.offload import OUTPUT_MAX_BYTES, Job
@@ -250,6 +250,22 @@ def test_what_was_called_off_does_not_take_the_next_one_with_it(
             monkeypatch.setattr(worker, "jobs", late)
             long.cancel()
             assert (await run(worker, "pid")).output == before.output
+
+    go(main)
+
+
+def test_a_process_that_was_killed_just_when_it_was_done_does_not_get_the_next_one() -> None:
+    async def main() -> None:
+        async with working() as worker:
+            before = await run(worker, "pid")
+            end = asyncio.get_running_loop().create_future()
+            late = _Waiting(Job("sleep", "x"), b"", 1.0, 1.0, 0.0, end, b"")
+            worker._now = late  # its end lies in the pipe
+            worker._kill_if(late)
+            worker._now = None
+            ended = await run(worker, "pid")
+            assert ended.why == ""
+            assert ended.output != before.output
 
     go(main)
 

@@ -65,6 +65,7 @@ class Worker:
         self._command.append(str(memory_mb))
         self._rests_s = rests_s
         self._process: Process | None = None
+        self._killed: Process | None = None  # it may still have said that it was done
         self._known: tuple[Job, ...] = ()
         self._queues: tuple[deque[_Waiting], deque[_Waiting]] = deque(), deque()  # own, others'
         self._now: _Waiting | None = None
@@ -103,7 +104,8 @@ class Worker:
 
     async def _started(self) -> None:
         async with self._starting:
-            if self._process is None or self._process.returncode is not None:
+            process = self._process
+            if process is None or process is self._killed or process.returncode is not None:
                 await self._start()
         if self._turns is None or self._turns.done():
             self._rest_later()
@@ -242,6 +244,7 @@ class Worker:
     def _kill_if(self, one: _Waiting) -> None:
         """A task that does not heed its end takes the process with it; the one after it, which may still wait, does not."""
         if self._now is one and self._process is not None:
+            self._killed = self._process
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
@@ -296,6 +299,7 @@ class Worker:
 
     async def _end(self) -> None:
         process, self._process = self._process, None
+        self._killed = None
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):
