@@ -15,7 +15,8 @@ never the same ones twice (a map remembers where points lie).
     kill    the phone is killed amid a task: the same answer within the deadline?
     peer    plain RPC over a TLS stream with the same tasks where offloading wins most; and Ray (--ray PYTHON)
 
-Needs root and a cpu controller; says so where it is missing. `--data` and `--split` are taken and not needed.
+Needs root and a cpu controller; says so where it is missing. `--data` and `--split` are taken and not needed. A task
+that failed is told, its point has no figures, and the status is 1. The last line is JSON for scripts/bench.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +45,12 @@ from cryptography.x509.oid import NameOID
 from hearthway.app.namespaces import Lan
 
 if TYPE_CHECKING:
+    from bench._ends import finish, started
     from bench._offload_node import compute, task_of
     from bench._offload_world import HERE, NoThrottleError, World
     from bench._wire import Talking
 else:  # run as a script, its own folder is on the path
+    from _ends import finish, started
     from _offload_node import compute, task_of
     from _offload_world import HERE, NoThrottleError, World
     from _wire import Talking
@@ -55,7 +58,12 @@ else:  # run as a script, its own folder is on the path
 DELAYS_MS, RATES_MBIT = (2.0, 20.0, 80.0), (10.0, 50.0, 200.0)
 SIZES = (10, 40, 120, 360, 720)
 WARM = (40, 360, 120, 720)
+PARTS = ("curve", "cut", "kill", "peer")
 REGRET_MAX, CUT_MAX = 0.15, 1.1
+
+
+class FailedError(Exception):
+    """A task had no answer."""
 
 
 class Seeds:
@@ -69,8 +77,22 @@ class Seeds:
         return self._next
 
 
-def curve(world: World, seeds: Seeds, repeat: int) -> list[dict[str, Any]]:
-    """Every point: seconds here, at the phone, and as placed."""
+def asked(world: World, stops: int, seeds: Seeds, where: str | None = None) -> dict[str, Any]:
+    """One task's end. FailedError where there is no answer."""
+    return answered(world.ask(stops, seeds(), where), where or "as placed")
+
+
+def answered(done: dict[str, Any], what: str) -> dict[str, Any]:
+    """The same. FailedError where there is no answer."""
+    if not done["ok"]:
+        raise FailedError(f"{what}: {done['why']}")
+    return done
+
+
+def curve(
+    world: World, seeds: Seeds, repeat: int, failed: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Every point: seconds here, at the phone, and as placed; what failed goes into `failed`."""
     rng = random.Random(5)
     states = [(d, r, busy) for d in DELAYS_MS for r in RATES_MBIT for busy in (False, True)]
     rng.shuffle(states)
@@ -81,7 +103,12 @@ def curve(world: World, seeds: Seeds, repeat: int) -> list[dict[str, Any]]:
             for stops in WARM:
                 world.ask(stops, seeds())
             for stops in SIZES:
-                point = measured(world, stops, seeds, repeat)
+                try:
+                    point = measured(world, stops, seeds, repeat)
+                except FailedError as why:
+                    (failed if failed is not None else []).append(f"{stops} stops, {why}")
+                    print(f"no figures: {stops} stops, {why}", file=sys.stderr, flush=True)
+                    continue
                 point |= {
                     "delay_ms": delay_ms,
                     "mbit": mbit,
@@ -100,9 +127,7 @@ def measured(world: World, stops: int, seeds: Seeds, repeat: int) -> dict[str, A
     for turn in range(repeat):
         order = ["here", "phone", "placed"]
         for what in order[turn % 3 :] + order[: turn % 3]:
-            done = world.ask(stops, seeds(), None if what == "placed" else what)
-            if not done["ok"]:
-                raise RuntimeError(f"{what}: {done['why']}")
+            done = asked(world, stops, seeds, None if what == "placed" else what)
             took[what].append(done["took_s"])
             if what == "placed":
                 by.append(done["where"])
@@ -118,12 +143,12 @@ def cut(world: World, seeds: Seeds, count: int) -> dict[str, Any]:
     ratios, here, cuts, chosen = [], [], [], 0
     for _ in range(count):
         for _ in range(3):
-            usual = world.ask(stops, seeds())
-        here.append(world.ask(stops, seeds(), "here")["took_s"])
+            usual = asked(world, stops, seeds)
+        here.append(asked(world, stops, seeds, "here")["took_s"])
         world.begin(stops, seeds(), None, 60.0)
         time.sleep(rng.uniform(0.0, 0.8) * min(usual["took_s"], 1.0))
         world.relay.tell("cut phone")
-        done = world.end()
+        done = answered(world.end(), "the wire cut amid it")
         cuts.append(done["took_s"])
         chosen += done["where"] == "phone"
         world.relay.tell("heal phone")
@@ -145,7 +170,7 @@ def kill(world: World, seeds: Seeds, count: int) -> dict[str, Any]:
     """The phone killed amid a task, `count` times: was the answer there in time, and the same?"""
     rng, stops, same, amid, took = random.Random(9), 200, 0, 0, []
     world.relay.link(2.0, 200.0)
-    own_s = statistics.median(world.ask(stops, seeds(), "here")["took_s"] for _ in range(5))
+    own_s = statistics.median(asked(world, stops, seeds, "here")["took_s"] for _ in range(5))
     within_s = 3.0 * own_s
     late: list[str] = []
     for number in range(count):
@@ -165,7 +190,7 @@ def kill(world: World, seeds: Seeds, count: int) -> dict[str, Any]:
         world.phone.process.communicate()
         world.phone = world.start("phone")
         world.reach()
-        while world.ask(stops, seeds())["where"] != "phone" and rng.random() < 0.9:
+        while asked(world, stops, seeds)["where"] != "phone" and rng.random() < 0.9:
             pass  # it says its terms again, and may have to be found sooner again
     return {
         "count": count,
@@ -196,8 +221,8 @@ def peer(world: World, seeds: Seeds, repeat: int) -> dict[str, Any]:
             for _ in range(4):
                 world.ask(stops, seeds())
             for _ in range(max(5, repeat)):
-                took["here"].append(world.ask(stops, seeds(), "here")["took_s"])
-                took["placed"].append(world.ask(stops, seeds())["took_s"])
+                took["here"].append(asked(world, stops, seeds, "here")["took_s"])
+                took["placed"].append(asked(world, stops, seeds)["took_s"])
                 client.say(json.dumps({"stops": stops, "seed": seeds()}))
                 took["rpc"].append(json.loads(client.line())["took_s"])
             rows.append(
@@ -274,6 +299,48 @@ def certificate(folder: Path) -> tuple[str, str]:
     return str(cert_path), str(key_path)
 
 
+def regret(points: Sequence[dict[str, Any]]) -> float:
+    """Mean share by which the placement's tasks took longer than the better of the two; where it was sooner counts as none."""
+    return statistics.fmean(max(0.0, p["regret"]) for p in points)
+
+
+def sped_up(points: Sequence[dict[str, Any]]) -> float:
+    """Geometric mean of all here's time over the placement's, where the phone is sooner; 1 where it never is."""
+    logs = [math.log(p["here_s"] / p["placed_s"]) for p in points if p["phone_s"] < p["here_s"]]
+    return math.exp(statistics.fmean(logs)) if logs else 1.0
+
+
+def rows_of(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the last line."""
+    rows: list[dict[str, Any]] = []
+
+    def row(case: str, metric: str, unit: str, ours: float, peer: str, theirs: float) -> None:
+        ratio = ours / theirs if theirs else None
+        rows.append(
+            {"case": case, "metric": metric, "unit": unit, "ours": ours, "peer": peer}
+            | {"theirs": theirs, "ratio": ratio}
+        )
+
+    if points := found.get("curve"):
+        case, oracle = f"curve, {len(points)} points", "the better of all here and all at the phone"
+        row(case, "mean regret", "share", regret(points), oracle, 0.0)
+        row(case, "speed where the phone is sooner", "1", sped_up(points), "all here", 1.0)
+    if one := found.get("cut"):
+        case, own = f"wire cut amid {one['count']} tasks", "all here's own worst"
+        row(case, "worst time over all here's", "1", one["worst"], own, one["here_worst_of_median"])
+    if one := found.get("kill"):
+        case = f"phone killed amid a task, within {one['deadline_s']:.2f} s"
+        row(case, "same answer in time", "tasks", one["same_in_time"], "all tasks", one["count"])
+    for one in found.get("peer", {}).get("rows", ()):
+        case, ours = f"{one['stops']} stops", one["placed_s"]
+        row(case, "median time", "s", ours, "all here", one["here_s"])
+        row(case, "median time", "s", ours, "plain RPC over TLS", one["rpc_s"])
+        for ray in found.get("ray", {}).get("rows", ()):
+            if ray["stops"] == one["stops"]:
+                row(case, "median time", "s", ours, "Ray", ray["ray_s"])
+    return rows
+
+
 def told_curve(points: Sequence[dict[str, Any]]) -> None:
     """The break-even curve, and the regret."""
     print("break-even: milliseconds all here / at the phone / as placed, by stops of a batch")
@@ -296,31 +363,21 @@ def told_curve(points: Sequence[dict[str, Any]]) -> None:
             + " ".join(f"{c:>16}" for c in cells)
             + f"  {from_}"
         )
-    regrets = [p["regret"] for p in points]
-    mean = statistics.fmean(max(0.0, r) for r in regrets)
+    regrets, mean = [p["regret"] for p in points], regret(points)
     print(
         f"regret over {len(points)} points: mean {mean:.1%} (negative ones as 0; plain mean {statistics.fmean(regrets):.1%}), "
         f"median {statistics.median(regrets):.1%}, worst {max(regrets):.1%}; at most {REGRET_MAX:.0%} asked: "
         f"{'met' if mean <= REGRET_MAX else 'MISSED'}"
     )
     best = max(points, key=lambda p: p["here_s"] / p["placed_s"])
-    geo = (
-        math.exp(
-            statistics.fmean(
-                math.log(p["here_s"] / p["placed_s"]) for p in points if p["phone_s"] < p["here_s"]
-            )
-        )
-        if any(p["phone_s"] < p["here_s"] for p in points)
-        else 1.0
-    )
     print(
-        f"speed-up as placed where the phone is sooner: {geo:.2f} (geometric mean), best {best['here_s'] / best['placed_s']:.2f}"
+        f"speed-up as placed where the phone is sooner: {sped_up(points):.2f} (geometric mean), best {best['here_s'] / best['placed_s']:.2f}"
     )
 
 
 def told(found: dict[str, Any]) -> None:
     """For people."""
-    if "curve" in found:
+    if found.get("curve"):
         told_curve(found["curve"])
     if one := found.get("cut"):
         print(
@@ -360,7 +417,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--share", type=float, default=0.2)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--parts", default="curve,cut,kill,peer")
+    parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--cuts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
@@ -369,12 +426,15 @@ def main() -> int:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--split")
     given = parser.parse_args()
+    if unknown := set(given.parts.split(",")) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     if why := Lan.why_not():
         print(f"skipped: no network namespaces: {why}")
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its control groups go with it
-    parts, seeds, begun_s = given.parts.split(","), Seeds(given.seed), time.monotonic()
+    seeds, begun_s = Seeds(given.seed), time.monotonic()
     found: dict[str, Any] = {"share": given.share, "seed": given.seed, "load": os.getloadavg()[0]}
+    failed: list[str] = []
     try:
         with World(given.share) as world:
             shares = world.slow.measured_share(), world.whole.measured_share()
@@ -385,16 +445,7 @@ def main() -> int:
             world.relay.link(2.0, 200.0)
             for stops in WARM * 2:
                 world.ask(stops, seeds())
-            if "curve" in parts:
-                found["curve"] = curve(world, seeds, given.repeat)
-            if "peer" in parts:
-                found["peer"] = peer(world, seeds, given.repeat)
-                if given.ray is not None:
-                    found["ray"] = ray_peer(world, seeds, given.ray)
-            if "cut" in parts:
-                found["cut"] = cut(world, seeds, given.cuts)
-            if "kill" in parts:
-                found["kill"] = kill(world, seeds, given.kills)
+            measure(world, seeds, given, found, failed)
     except NoThrottleError as why:
         print(f"skipped: no slower processor on this machine: {why}")
         return 2
@@ -402,8 +453,38 @@ def main() -> int:
     print(f"took {time.monotonic() - begun_s:.0f} s, load {os.getloadavg()[0]:.1f} at the end")
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=1))
-    return 0
+    for words in failed:
+        print(f"FAILED: {words}", file=sys.stderr)
+    finish("offload", rows_of(found), failed=failed)
+    return 1 if failed else 0
+
+
+def measure(
+    world: World,
+    seeds: Seeds,
+    given: argparse.Namespace,
+    found: dict[str, Any],
+    failed: list[str],
+) -> None:
+    """The parts that were asked for, each into `found`; of one whose task failed nothing but why, into `failed`."""
+    parts: dict[str, Callable[[], object]] = {
+        "curve": lambda: curve(world, seeds, given.repeat, failed),
+        "peer": lambda: peer(world, seeds, given.repeat),
+        "ray": lambda: ray_peer(world, seeds, given.ray),
+        "cut": lambda: cut(world, seeds, given.cuts),
+        "kill": lambda: kill(world, seeds, given.kills),
+    }
+    wanted = given.parts.split(",")
+    if "peer" in wanted and given.ray is not None:
+        wanted.append("ray")
+    for name, part in parts.items():
+        if name not in wanted:
+            continue
+        try:
+            found[name] = part()
+        except FailedError as why:
+            failed.append(f"{name}, {why}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)
