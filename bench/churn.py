@@ -36,8 +36,10 @@ from hearthway.mesh.trust.certificates import request
 from hearthway.mesh.trust.identity import create_household, device_key, keep_device
 
 if TYPE_CHECKING:
+    from bench._ends import started
     from bench._wire import Relay
 else:
+    from _ends import started
     from _wire import Relay
 
 HERE = Path(__file__).resolve().parent.parent / "tests" / "netns"
@@ -418,4 +420,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -24,6 +24,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+try:
+    from bench._ends import started
+except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
+    from _ends import started  # type: ignore[no-redef, import-not-found, unused-ignore]
+
 PARTS, SAMPLED_FROM = 10, 10_000  # of a storm; a shorter one shows nothing about growth
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -137,7 +142,7 @@ def covered(frames: int, seed: int) -> dict[str, Any]:
     return {"modules": modules, "faults": faults}
 
 
-def main() -> None:
+def main() -> int:
     """Storm, and print what came of it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", help="not used")
@@ -176,7 +181,8 @@ def main() -> None:
         with suppress(BrokenPipeError):
             print(f"{one['case']:10} {one['metric']:18} {one['ours']} {one['unit']}")
     print(json.dumps({"bench": "fuzz", "rows": rows, "found": found}))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    started(main)

@@ -26,6 +26,11 @@ import biscuit_auth as biscuit
 
 from hearthway.mesh.policy import grants
 
+try:
+    from bench._ends import started
+except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
+    from _ends import started  # type: ignore[no-redef, import-not-found, unused-ignore]
+
 SEED = bytes(range(32))
 KEY, HOLDER = "Home.Climate.Living", "phone-guest"
 NOON = 1_795_341_600.0  # 2026-11-22 12:00 in Helsinki
@@ -145,4 +150,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

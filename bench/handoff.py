@@ -29,6 +29,11 @@ from hearthway.app.paths import NodePaths, private_dir
 from hearthway.records.errors import HearthwayError
 from hearthway.records.household import Role
 
+try:
+    from bench._ends import started
+except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
+    from _ends import started  # type: ignore[no-redef, import-not-found, unused-ignore]
+
 LIMIT_MS, TAKEOVER_S = 300.0, 2.0
 ROLES = ("home", "phone", "car")
 
@@ -221,4 +226,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

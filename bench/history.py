@@ -24,6 +24,11 @@ from datetime import UTC, datetime, timedelta
 from math import hypot
 from pathlib import Path
 
+try:
+    from bench._ends import started
+except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
+    from _ends import started  # type: ignore[no-redef, import-not-found, unused-ignore]
+
 FIRST_DAY = datetime(2010, 1, 4, tzinfo=UTC)
 HOME, WORK = (60.17, 24.94), (60.22, 24.81)
 DAY_S, REST_S, WAY_S = 86_400, 5, 2
@@ -177,4 +182,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -49,6 +49,11 @@ from hearthway.synthetic.drives import DrivePool
 from hearthway.synthetic.household import SyntheticHousehold, generate
 from hearthway.synthetic.settings import Settings
 
+try:
+    from bench._ends import started
+except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
+    from _ends import started  # type: ignore[no-redef, import-not-found, unused-ignore]
+
 BARE = ("bare-a", "bare-b", "bare-c")
 ROLES = {"car": "bare-a", "phone": "bare-b", "home": "bare-c"}  # who does the same work over there
 HOUR_S = 3600
@@ -436,4 +441,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -35,6 +35,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+try:
+    from bench._ends import started
+except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
+    from _ends import started  # type: ignore[no-redef, import-not-found, unused-ignore]
+
 SIZES = (64, 4096)
 ASKS = 1000  # a p99 is then the tenth slowest, not the third
 INSTALL = {
@@ -657,7 +662,7 @@ def rows(found: dict[Any, float], systems: list[str]) -> list[dict[str, Any]]:
     return out
 
 
-def main() -> None:
+def main() -> int:
     """Measure, print a table, and JSON as the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="not needed here")
@@ -674,7 +679,8 @@ def main() -> None:
             f"{one['case']:22} {one['metric']:12} {one['ours']:>12} {one['unit']:4} {one['peer']:10} {one['theirs']!s:>12} x{one['ratio']}"
         )
     print(json.dumps({"bench": "link", "rows": result}))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    started(main)

@@ -44,9 +44,11 @@ from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from bench._ends import started
     from bench._equivalent import EQUIVALENT
     from bench.mutants import Mutant, mutants, plant
 else:  # run as a script, which finds what lies beside it
+    from _ends import started
     from _equivalent import EQUIVALENT
     from mutants import Mutant, mutants, plant
 
@@ -641,4 +643,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

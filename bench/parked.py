@@ -26,6 +26,11 @@ from hearthway.app.namespaces import Lan
 from hearthway.app.paths import NodePaths, private_dir
 from hearthway.records.household import Role
 
+try:
+    from bench._ends import started
+except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
+    from _ends import started  # type: ignore[no-redef, import-not-found, unused-ignore]
+
 NAMES = ("home", "car", "phone")
 SETTLE_S = 8.0
 FORCE_S = 60.0  # the longer lease comes into force once a node has been quiet for 20 s
@@ -180,4 +185,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

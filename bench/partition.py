@@ -18,6 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
+try:
+    from bench._ends import started
+except ModuleNotFoundError:  # started as a script: bench/ itself is on the path
+    from _ends import started  # type: ignore[no-redef, import-not-found, unused-ignore]
+
 NAMES = ("car", "home", "phone")
 KEYS = 2_000
 KILLS = 3  # a node and run
@@ -268,4 +273,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

@@ -30,9 +30,11 @@ from hearthway.student.format import Student, read
 
 if TYPE_CHECKING:
     from bench._browser import Browser
+    from bench._ends import started
     from bench._text_student import text_student
 else:  # its own folder is on the path
     from _browser import Browser
+    from _ends import started
     from _text_student import text_student
 
 RUNTIMES = ("reference", "cpu", "wasm", "chromium")
@@ -119,4 +121,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)

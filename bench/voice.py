@@ -41,9 +41,11 @@ from hearthway.records.errors import HearthwayError
 from hearthway.records.signals import Fix
 
 if TYPE_CHECKING:
+    from bench._ends import started
     from bench._offload_world import NoThrottleError, World
     from bench._wire import Talking
 else:  # run as a script, its own folder is on the path
+    from _ends import started
     from _offload_world import NoThrottleError, World
     from _wire import Talking
 
@@ -244,4 +246,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    started(main)
