@@ -38,9 +38,9 @@ def load(path: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def tiny_as_zero() -> Iterator[None]:
-    """Numbers below 1e-38 are zero in here: a processor is slow with them, and AdamW has many of weights that are seldom read.
+    """Numbers below 1e-38 are zero in here: a processor is slow with them, and AdamW has many of weights that are seldom used.
 
-    What a weight is does not change by them.
+    The students that ship have the same bits with and without; a teacher has others, so none is trained in here.
     """
     torch.set_flush_denormal(True)
     try:

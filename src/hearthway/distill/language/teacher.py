@@ -123,8 +123,7 @@ def train_teacher(
     _begin_at_means(teacher, read, half=settings.half)
     loop = _Loop(teacher, settings, batches.steps(len(read.ids), settings.batch))
     for epoch in range(loop.resume(progress.load(cut)), settings.epochs):
-        with progress.tiny_as_zero():
-            loss = loop.epoch(read, epoch)
+        loss = loop.epoch(read, epoch)
         say(f"teacher: epoch {epoch + 1} of {settings.epochs}, loss {loss:.4f}")
         progress.save(cut, loop.state(epoch + 1))
     learned = {"weights": loop.learned(), "labels": list(labels), "slots": list(slots)}
