@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable
 
@@ -24,6 +25,11 @@ def spin(data: bytes) -> bytes:
     while time.process_time() < end_s:
         pass
     return b"spun"
+
+
+def limit(_: bytes) -> bytes:
+    """How many CPU seconds more the kernel gives it, by its own count."""
+    return str(resource.getrlimit(resource.RLIMIT_CPU)[0] - time.clock_gettime(-8)).encode()
 
 
 def stubborn(_: bytes) -> bytes:
@@ -62,7 +68,7 @@ def pid(_: bytes) -> bytes:
 
 def jobs(spec: str) -> dict[Job, Callable[[bytes], bytes]]:
     """Each by its name; the spec is their identity."""
-    found = (echo, sleep, spin, stubborn, memory, huge, die, refuse, raise_, pid)
+    found = (echo, sleep, spin, limit, stubborn, memory, huge, die, refuse, raise_, pid)
     return {Job(one.__name__, spec): one for one in found}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -13,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from hearthway.app import worker_main
 from hearthway.app.worker import OTHERS_MAX, OWN_MAX, Worker, _Waiting
-from hearthway.app.worker_wire import CONTENTS_MAX, Ended
+from hearthway.app.worker_wire import CONTENTS_MAX, Ended, Run
 from hearthway.records.errors import MeshError
 from hearthway.records.offload import OUTPUT_MAX_BYTES, Job
 
@@ -116,6 +118,32 @@ def test_cpu_has_an_end_and_the_next_task_its_own() -> None:
             assert worker.pid != pid
 
     go(main)
+
+
+def test_the_kernels_limit_goes_by_the_kernels_own_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a quota ticks count twice what a process takes; one that lived long was ended for less than it may."""
+
+    async def main() -> None:
+        async with working() as worker:
+            left_s = float((await run(worker, "limit", cpu_s=5.0)).output)
+            assert 5.0 <= left_s <= 4 * 5.0 + 2.0
+
+    go(main)
+    ticks_s, precise_s = 500.0, 250.0
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr("time.clock_gettime", lambda _: ticks_s)
+    monkeypatch.setattr("time.process_time", lambda: precise_s)
+    monkeypatch.setattr(worker_main, "_limit", lambda what, most: limits.append((what, most)))
+    monkeypatch.setattr("signal.setitimer", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    one = worker_main._Worker({Job("echo", "x"): bytes}, lambda *_: bytes, 1, 1)
+    one._output(Run(1, Job("echo", "x"), b"", 60.0))
+    assert dict(limits)[resource.RLIMIT_CPU] > ticks_s + 60.0
+    one._running = 1
+    one._spent(0, None)  # the timer went by ticks: sixty of them are no sixty seconds yet
+    precise_s += 60.0
+    with pytest.raises(worker_main.SpentError):
+        one._spent(0, None)
 
 
 def test_what_takes_too_long_is_ended_also_where_it_uses_nothing() -> None:
