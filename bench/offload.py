@@ -163,6 +163,7 @@ def cut(world: World, seeds: Seeds, count: int) -> dict[str, Any]:
         "median": statistics.median(ratios),
         "worst": ratios[-1],
         "above": sum(ratio > CUT_MAX for ratio in ratios),
+        "here_above": sum(took_s / usual_s > CUT_MAX for took_s in here),
     }
 
 
@@ -382,7 +383,7 @@ def told(found: dict[str, Any]) -> None:
     if one := found.get("cut"):
         print(
             f"wire cut amid {one['count']} tasks (the phone was chosen in {one['phone_chosen']}): {one['median']:.2f} of all here in the median, "
-            f"{one['worst']:.2f} at worst, {one['above']} above {CUT_MAX}; all here itself was up to {one['here_worst_of_median']:.2f} of its own median"
+            f"{one['worst']:.2f} at worst, {one['above']} above {CUT_MAX}; all here itself was up to {one['here_worst_of_median']:.2f} of its own median, {one['here_above']} above {CUT_MAX}"
         )
     if one := found.get("kill"):
         print(
