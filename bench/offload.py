@@ -89,9 +89,7 @@ def answered(done: dict[str, Any], what: str) -> dict[str, Any]:
     return done
 
 
-def curve(
-    world: World, seeds: Seeds, repeat: int, failed: list[str] | None = None
-) -> list[dict[str, Any]]:
+def curve(world: World, seeds: Seeds, repeat: int, failed: list[str]) -> list[dict[str, Any]]:
     """Every point: seconds here, at the phone, and as placed; what failed goes into `failed`."""
     rng = random.Random(5)
     states = [(d, r, busy) for d in DELAYS_MS for r in RATES_MBIT for busy in (False, True)]
@@ -106,7 +104,7 @@ def curve(
                 try:
                     point = measured(world, stops, seeds, repeat)
                 except FailedError as why:
-                    (failed if failed is not None else []).append(f"{stops} stops, {why}")
+                    failed.append(f"{stops} stops, {why}")
                     print(f"no figures: {stops} stops, {why}", file=sys.stderr, flush=True)
                     continue
                 point |= {
@@ -148,11 +146,12 @@ def cut(world: World, seeds: Seeds, count: int) -> dict[str, Any]:
         world.begin(stops, seeds(), None, 60.0)
         time.sleep(rng.uniform(0.0, 0.8) * min(usual["took_s"], 1.0))
         world.relay.tell("cut phone")
-        done = answered(world.end(), "the wire cut amid it")
+        ended = world.end()
+        world.relay.tell("heal phone")
+        world.reach()  # also where it failed: the next part needs the phone
+        done = answered(ended, "the wire cut amid it")
         cuts.append(done["took_s"])
         chosen += done["where"] == "phone"
-        world.relay.tell("heal phone")
-        world.reach()
     usual_s = statistics.median(here)
     ratios = sorted(took_s / usual_s for took_s in cuts)
     return {

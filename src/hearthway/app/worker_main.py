@@ -103,7 +103,7 @@ class _Worker:
         if self._running is None:
             return
         if (left_s := self._cpu_end_s - time.process_time()) > 0:
-            signal.setitimer(signal.ITIMER_PROF, left_s)
+            signal.setitimer(signal.ITIMER_PROF, max(left_s, 0.001))
             return
         raise SpentError
 
