@@ -76,18 +76,18 @@ def head(score: str, outside: int | None) -> h.ClassHead:
 
 
 def test_the_best_label_is_never_the_one_outside_and_the_lowest_of_equals() -> None:
-    assert judge(head("margin", 2), [3, 5, 9]) == (1, -4)
-    assert judge(head("best", 2), [3, 5, 9]) == (1, 5)
-    assert judge(head("best", None), [3, 5, 9]) == (2, 9)
-    assert judge(head("margin", 0), [0, 7, 7]) == (1, 7)
+    assert judge(head("margin", 2), [3, 5, 9]) == (1, -4, 0)
+    assert judge(head("best", 2), [3, 5, 9]) == (1, 5, 0)
+    assert judge(head("best", None), [3, 5, 9]) == (2, 9, 1)
+    assert judge(head("margin", 0), [0, 7, 7]) == (1, 7, 2)
     assert probabilities(head("best", None), [0, 0, 2])(2) == 0.5761  # to four digits
     assert probabilities(head("best", None), [2**31 - 1, -(2**31), 0])(1) == 0
 
 
 @pytest.mark.parametrize("other", [-3, -(2**30) - 1, -(2**31) + 1, -(2**31)])
 def test_the_one_outside_is_never_the_best_however_low_the_others(other: int) -> None:
-    assert judge(head("margin", 0), [5, other, other]) == (1, other - 5)
-    assert judge(head("best", 0), [5, other, other]) == (1, other)
+    assert judge(head("margin", 0), [5, other, other]) == (1, other - 5, 2)
+    assert judge(head("best", 0), [5, other, other]) == (1, other, 2)
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,10 @@ class Answerer:
         tokens = self._tokenizer.tokens(text)
         outputs = self._runtime.run(np.array([token.id for token in tokens], np.int32))
         logits: list[int] = outputs[self._intent.of].tolist()
-        best, score = judge(self._intent, logits)
+        best, score, runner_up = judge(self._intent, logits)
         shown = probabilities(self._intent, logits)
         second = None
-        if len(logits) > (1 if self._intent.outside is None else 2):
-            runner_up = _highest(logits, best, self._intent.outside)
+        if runner_up is not None:
             second = self._intent.labels[runner_up], shown(runner_up)
         slots: tuple[Slot, ...] = ()
         if self._slots is not None:
@@ -90,21 +89,22 @@ class Answerer:
         return labels
 
 
-def judge(head: ClassHead, logits: Sequence[int]) -> tuple[int, int]:
-    """(the best label beside the one outside, lowest index first; its integer score, which `threshold` is compared to)."""
-    best = _highest(logits, head.outside)
-    if head.score == "margin" and head.outside is not None:
-        return best, logits[best] - logits[head.outside]
-    return best, logits[best]
+def judge(head: ClassHead, logits: Sequence[int]) -> tuple[int, int, int | None]:
+    """(the best label beside the one outside; its integer score, which `threshold` is compared to; the next best of those, if there is one).
 
-
-def _highest(logits: Sequence[int], *without: int | None) -> int:
-    """The lowest index of the largest that is not left out."""
-    left = list(logits)
-    for index in without:
-        if index is not None:
-            left[index] = _BELOW_ALL
-    return left.index(max(left))
+    Of equals the lowest index.
+    """
+    left, outside = [*logits], head.outside
+    if outside is not None:
+        left[outside] = _BELOW_ALL
+    highest = max(left)
+    best = left.index(highest)
+    left[best] = _BELOW_ALL
+    next_ = max(left)
+    score = highest
+    if head.score == "margin" and outside is not None:
+        score -= logits[outside]
+    return best, score, left.index(next_) if next_ > _BELOW_ALL else None
 
 
 def probabilities(head: ClassHead, logits: Sequence[int]) -> Callable[[int], float]:

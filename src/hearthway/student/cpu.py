@@ -7,7 +7,8 @@ reaches 2**50 at most (4096 steps of an int8, 31 bits of a multiplier): exact in
 larger one, which leaves it within 1/16 of 0: half more than that is never rounded to 0 or 1.
 
 What a text costs is its weights' way from memory and numpy's calls, not arithmetic: a convolution is one product of
-the steps as they stand, and what a layer reads in every step alike is multiplied once.
+the steps as they stand, and what a layer reads in every step alike is multiplied once. Between layers an int8 is held
+as the float64 that it was rounded in: an add takes it as it is, a product makes it its weights' type.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ from .legal import admission, peaks
 from .reference import requantise
 
 HALF = 0.5
+_LOW, _ZERO, _HIGH = np.array(-128.0), np.array(0.0), np.array(127.0)  # numpy takes them sooner than Python's
 _FLOAT32_EXACT = 2**24
 _FLOAT64_EXACT = 2**53
 _KEPT = 2**18  # products of pieces that a first convolution keeps, numbers
 
 Array = NDArray[Any]
 Step = Callable[..., Array]
-Narrow = Callable[[Array], Array]  # sums without bias -> int8 as float32
+Narrow = Callable[[Array], Array]  # sums without bias -> int8 as float64
 
 
 class Runtime:
@@ -80,7 +82,7 @@ def _tensors(student: Student, node: h.Node) -> dict[str, Array]:
 def _narrow(peak: Array, rescale: Array, bias: Array | None, *, relu: bool) -> Narrow:
     """Bias, factor, rounding and clamp, in float64 where that is exact."""
     m, s = rescale.astype(np.int64)
-    low = 0.0 if relu else -128.0
+    low = _ZERO if relu else _LOW
     if (peak * m + (np.int64(1) << (s - 1)) <= _FLOAT64_EXACT).all():
         factor = np.ldexp(m.astype(np.float64), -s)
         offset = HALF if bias is None else bias * factor + HALF
@@ -88,15 +90,15 @@ def _narrow(peak: Array, rescale: Array, bias: Array | None, *, relu: bool) -> N
     return lambda sums: _by_reference(sums, bias, m, s, relu=relu)
 
 
-def _clamped(real: Array, offset: Any, low: float) -> Array:
+def _clamped(real: Array, offset: Any, low: Array) -> Array:
     real += offset
     np.floor(real, out=real)
-    return real.clip(low, 127.0, out=real).astype(np.float32)
+    return real.clip(low, _HIGH, out=real)
 
 
 def _by_reference(sums: Array, bias: Array | None, m: Array, s: Array, *, relu: bool) -> Array:
     wide = sums.astype(np.int64) if bias is None else sums.astype(np.int64) + bias
-    return requantise(wide, m, s, relu=relu).astype(np.float32)
+    return requantise(wide, m, s, relu=relu).astype(np.float64)
 
 
 def _embedding(node: h.Embedding, tensors: Mapping[str, Array], bound: int) -> Step:
@@ -207,7 +209,7 @@ def _dense_apart(node: h.Dense, tensors: Mapping[str, Array], taken: Sequence[Va
 
 def _add(node: h.Add, tensors: Mapping[str, Array], bound: int) -> Step:
     (m_a, m_b), s = node.multipliers, node.shift
-    low = 0.0 if node.relu else -128.0
+    low = _ZERO if node.relu else _LOW
     a_by, b_by = m_a * 2.0**-s, m_b * 2.0**-s
 
     def add(a: Array, b: Array) -> Array:
@@ -230,7 +232,7 @@ def _pool(node: h.Pool, tensors: Mapping[str, Array], bound: int) -> Step:
 
     def total(x: Array) -> Array:
         real = np.add.reduce(x, axis=0) * factors[len(x) - 1]  # float64, as `factors` is
-        return _clamped(real, HALF, -128.0)
+        return _clamped(real, HALF, _LOW)
 
     return total
 
