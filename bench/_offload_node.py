@@ -19,12 +19,15 @@ from typing import Any
 from hearthway.app.ask.voice import VoiceService
 from hearthway.app.node import Node, open_node
 from hearthway.app.offload import Offloading, pinned
-from hearthway.app.offload_jobs import DETOURS, DetoursAsked, detours_asked
+from hearthway.app.offload_jobs import DETOURS, FACTORY, DetoursAsked, detours_asked, spec_of
 from hearthway.app.paths import NodePaths
+from hearthway.app.worker import Worker
+from hearthway.app.worker_wire import Ended
 from hearthway.atlas.store import Atlas
 from hearthway.mesh.offload.placement import HERE, Choice, Placement, Weights
 from hearthway.records.codec import pack, unpack
 from hearthway.records.errors import HearthwayError
+from hearthway.records.offload import Job
 
 KEYS = ("Vehicle.CurrentLocation.Latitude", "Vehicle.CurrentLocation.Longitude", "Task.Target")
 
@@ -64,17 +67,37 @@ def say(**fields: Any) -> None:
     sys.stdout.flush()
 
 
+class Counting(Worker):
+    """It says whether it rests, and what CPU its last task took."""
+
+    cpu_s = 0.0
+
+    @property
+    def rests(self) -> bool:
+        """Is nothing under way, nothing called off that has not yet given way, and does nothing wait?"""
+        return self._now is None and not any(self._queues)
+
+    async def run(self, job: Job, data: bytes, **words: Any) -> tuple[Ended, float]:
+        """As a worker does."""
+        ended, waited_s = await super().run(job, data, **words)
+        self.cpu_s = ended.cpu_s
+        return ended, waited_s
+
+
 class Asker:
     """The car's side: what is measured teaches nothing unless the placement itself chose."""
 
     def __init__(self, node: Node) -> None:
         self._part = node.part(Offloading)
+        self._part.worker = self._worker = Counting(FACTORY, spec_of(node.config.map))
         self._learning = self._part.placement
         self._scratch = Placement(Weights(), random.Random(1))
 
     async def ask(self, do: dict[str, Any]) -> dict[str, Any]:
-        """One task: where it went, how long it took, what came out."""
+        """One task: where it went, how long it took, what came out. It begins when the one before is over in here too, also where that was only compared."""
         job = await self._part.job(DETOURS)
+        while not self._worker.rests:
+            await asyncio.sleep(0.002)
         where = do.get("where")
         self._part.placement = self._learning if where is None else self._scratch
         place = PLACES.get(where)
@@ -97,6 +120,7 @@ class Asker:
             "ok": True,
             "took_s": time.monotonic() - begun_s,
             "by": done.by,
+            "cpu_s": self._worker.cpu_s,  # of the last one that ended in here
             "where": done.choice.where or "here",
             "beside": done.choice.beside,
             "p95_s": dict(done.choice.p95_s),

@@ -39,9 +39,14 @@ class NoThrottleError(Exception):
 
 
 class Throttle:
-    """A control group whose processes get a share of one core; gone when closed."""
+    """A control group whose processes get a share of one core, `cpu` of this machine; gone when closed.
 
-    def __init__(self, name: str, share: float) -> None:
+    On one core alone: a quota is handed out to cores in pieces larger than itself, so of two threads on two cores one
+    waits for what the other does not use, and a fifth of a core becomes less than that.
+    """
+
+    def __init__(self, name: str, share: float, cpu: int) -> None:
+        self._cpu = cpu
         quota = int(PERIOD_US * share)
         self._v1 = (V1 / "cpu.cfs_quota_us").exists()
         root = V1 if self._v1 else V2
@@ -64,7 +69,8 @@ class Throttle:
 
     def prefix(self) -> list[str]:
         """What to put before a command: it runs in here."""
-        return ["sh", "-c", f'echo $$ > {self.path}/cgroup.procs && exec "$@"', "sh"]
+        enter = f'echo $$ > {self.path}/cgroup.procs && exec "$@"'
+        return ["sh", "-c", enter, "sh", "taskset", "-c", str(self._cpu)]
 
     def measured_share(self) -> float:
         """The share that a busy process really gets."""
@@ -117,8 +123,9 @@ class World:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             self._groups: dict[str, Throttle] = {}
             if self.share is not None:
-                for name, share in (("car", self.share), ("phone", 1.0)):
-                    group = stack.enter_context(contextlib.closing(Throttle(name, share)))
+                cpus = sorted(os.sched_getaffinity(0))
+                for name, share, cpu in (("car", self.share, cpus[0]), ("phone", 1.0, cpus[-1])):
+                    group = stack.enter_context(contextlib.closing(Throttle(name, share, cpu)))
                     self._groups[name] = group
             self.lan = stack.enter_context(Lan.create(NAMES))
             self.relay = stack.enter_context(contextlib.closing(Relay(self.lan, NAMES)))

@@ -132,6 +132,50 @@ def test_the_quantile_holds_for_a_skewed_world(seed: int) -> None:
     assert 0.91 <= below / 2000 <= 0.98
 
 
+def test_two_misses_on_one_side_are_a_change_and_of_no_spread_one_is_of_the_spread() -> None:
+    tail = Tail()
+    for _ in range(60):
+        tail.learn(1.0)
+    assert not tail.learn(3.0)
+    assert not tail.learn(0.3)  # on the other side: a spread
+    assert tail.quantile(0.99) == 3.0
+    assert not tail.learn(3.0)
+    assert tail.learn(3.0)
+    assert tail.learn(3.0)  # still
+    assert not tail.learn(1.0)
+    assert tail.quantile(0.99) == 3.0  # that of before, and not those two
+    assert tail.quantile(0.95) == 1.0
+
+
+@given(st.lists(st.floats(0.0, 1e6), max_size=80))
+def test_a_tail_stays_within_what_it_saw(ratios: list[float]) -> None:
+    tail = Tail()
+    for ratio in ratios:
+        tail.learn(ratio)
+    assert 0.0 < tail.quantile(0.05) <= tail.quantile(0.95) <= max([COLD_RATIO, *ratios])
+
+
+@given(st.floats(0.001, 1.0), st.floats(0.001, 0.1), st.floats(0.0, 2000.0))
+def test_what_is_forgotten_changes_no_forecast_before_more_is_learned(
+    a: float, b: float, x: float
+) -> None:
+    line = Line()
+    for size in (10, 1000, 30):
+        line.learn(size, a + b * size)
+    before = line.at(x)
+    line.forget()
+    assert line.at(x) == pytest.approx(before)
+
+
+@pytest.mark.parametrize("factor", [3.0, 1 / 3])
+def test_a_helper_that_became_another_is_forecast_anew_after_three_tasks(factor: float) -> None:
+    placement = taught(5.0, 1.0)
+    for number in range(4):
+        answered(placement, factor, now_s=1.0 + number)
+    p95_s = placement.place(wish(), PHONE, 5.0).p95_s["phone"]
+    assert p95_s == pytest.approx(factor, rel=0.25)
+
+
 # choosing -----------------------------------------------------------------------------------------------------
 
 

@@ -76,7 +76,13 @@ def test_a_part_that_fails_leaves_no_figures_and_the_next_goes_on(bench: ModuleT
 
 def test_every_part_has_its_rows(bench: ModuleType) -> None:
     found = {
-        "cut": {"count": 20, "worst": 1.07, "here_worst_of_median": 1.02},
+        "cut": {
+            "count": 20,
+            "worst": 1.17,
+            "here_worst_of_median": 1.12,
+            "by_car": 18,
+            "same_worst": 1.04,
+        },
         "kill": {"count": 100, "same_in_time": 99, "deadline_s": 1.5},
         "peer": {"rows": [{"stops": 720, "here_s": 3.0, "placed_s": 0.7, "rpc_s": 0.6}]},
         "ray": {"rows": [{"stops": 720, "ray_s": 0.65}, {"stops": 10, "ray_s": 0.1}]},
@@ -84,12 +90,14 @@ def test_every_part_has_its_rows(bench: ModuleType) -> None:
     rows = bench.rows_of(found)
     assert [row["peer"] for row in rows] == [
         "all here's own worst",
+        "the same task all here",
         "all tasks",
         "all here",
         "plain RPC over TLS",
         "Ray",
     ]
-    assert rows[1]["ratio"] == pytest.approx(0.99)
+    assert rows[1]["ratio"] == pytest.approx(1.04)
+    assert rows[2]["ratio"] == pytest.approx(0.99)
     assert rows[-1]["theirs"] == 0.65
     assert bench.rows_of({"curve": [], "ray": {"why": "it did not start"}}) == []
 

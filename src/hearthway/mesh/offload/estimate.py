@@ -4,18 +4,26 @@ The line is least squares of relative errors, exponentially weighted. The tail i
 forecast, exponentially weighted too, the method of Boudoukh, Richardson and Whitelaw, "The best of both worlds"
 (Risk, May 1998): it follows a change in a few tasks and assumes no distribution. Each ratio is taken before its truth
 is learned. While few are known a made-up one stands among them, so that a forecast made of little is a wide one.
+
+Two misses in a row on the same side are no chance but another network or another load (a run rule, as in Western
+Electric's Statistical Quality Control Handbook, 1956): what was learned before hardly counts from then on, and such
+misses, which are of the change and of no spread, are not kept in the tail. A single one is.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 FORGET = 0.9  # of a line's weights, a task: ten tasks count
 FORGET_RATIO = 0.95  # of a tail's: twenty
 RATIOS_MAX = 64
 COLD_RATIO, COLD_WEIGHT = 2.0, 0.25  # counts in a tail of 95 % until some five ratios are known
+CHANGED = 1.35  # so many times the forecast, or part of it, may be a miss
+FAR = 2.5  # of the median distance from the forecast, and no less, is one: of a wide spread no change is made
+STALE = 0.05  # of a line's weights, what is left of them after a change
 ALIKE = 0.02  # how strongly a line is drawn through the origin where sizes hardly differ
-LEAST_S = 1e-6
+LEAST = 1e-6
 
 
 class Line:
@@ -27,7 +35,7 @@ class Line:
 
     def learn(self, x: float, y: float) -> None:
         """One more truth; x is at least 0."""
-        y = max(y, LEAST_S)
+        y = max(y, LEAST)
         weight = 1.0 / (y * y)
         self.count += 1
         self._n = self._n * FORGET + weight
@@ -35,6 +43,14 @@ class Line:
         self._y = self._y * FORGET + weight * y
         self._xx = self._xx * FORGET + weight * x * x
         self._xy = self._xy * FORGET + weight * x * y
+
+    def forget(self) -> None:
+        """Whatever comes next counts far more than all there is."""
+        self._n *= STALE
+        self._x *= STALE
+        self._y *= STALE
+        self._xx *= STALE
+        self._xy *= STALE
 
     def at(self, x: float) -> float | None:
         """The forecast; None before anything was learned."""
@@ -47,7 +63,7 @@ class Line:
             return mean_y
         slope = (self._xy / self._n - mean_x * mean_y + pull * mean_y / mean_x) / (spread + pull)
         slope = min(max(slope, 0.0), mean_y / mean_x)
-        return max(mean_y + slope * (x - mean_x), LEAST_S)
+        return max(mean_y + slope * (x - mean_x), LEAST)
 
 
 class Tail:
@@ -56,20 +72,43 @@ class Tail:
     def __init__(self) -> None:
         self._ratios: deque[float] = deque(maxlen=RATIOS_MAX)
         self._seen = 0
+        self._side, self._kept = 0, False  # the last ratio: a miss above or below, and is it in there?
 
-    def learn(self, ratio: float) -> None:
-        """One more."""
-        self._ratios.append(ratio)
-        self._seen += 1
+    def learn(self, ratio: float) -> bool:
+        """One more; True where the forecasts are of another time, as it and the one before say."""
+        ratio = max(ratio, LEAST)
+        side, before = self._miss(ratio), self._side
+        changed = side != 0 and side == before
+        if changed and self._kept:
+            self._ratios.pop()
+        self._side, self._kept = side, not changed
+        if not changed:
+            self._ratios.append(ratio)
+            self._seen += 1
+        return changed
+
+    def _miss(self, ratio: float) -> int:
+        """1 above and -1 below all that is usual, else 0."""
+        far = math.log(ratio)
+        usual = _quantile([(abs(math.log(r)), w) for r, w in self._weighed()], 0.5)
+        if abs(far) <= max(math.log(CHANGED), FAR * usual):
+            return 0
+        return 1 if far > 0 else -1
+
+    def _weighed(self) -> list[tuple[float, float]]:
+        return [(ratio, FORGET_RATIO**age) for age, ratio in enumerate(reversed(self._ratios))]
 
     def quantile(self, share: float) -> float:
         """The ratio that so large a share of the weight does not exceed."""
-        weighed = [(ratio, FORGET_RATIO**age) for age, ratio in enumerate(reversed(self._ratios))]
-        weighed.append((COLD_RATIO, COLD_WEIGHT * FORGET_RATIO**self._seen))
-        weighed.sort()
-        wanted, sum_ = share * sum(weight for _, weight in weighed), 0.0
-        for ratio, weight in weighed:
-            sum_ += weight
-            if sum_ >= wanted:
-                return ratio
-        return weighed[-1][0]
+        cold = COLD_RATIO, COLD_WEIGHT * FORGET_RATIO**self._seen
+        return _quantile([*self._weighed(), cold], share)
+
+
+def _quantile(weighed: list[tuple[float, float]], share: float) -> float:
+    """Of (number, weight); 0 of none."""
+    wanted, sum_, number = share * sum(weight for _, weight in weighed), 0.0, 0.0
+    for number, weight in sorted(weighed):
+        sum_ += weight
+        if sum_ >= wanted:
+            break
+    return number

@@ -255,8 +255,8 @@ class Placement:
         """This node computed it in so many seconds, without waiting."""
         known = self._devices[HERE].known(wish.job)
         expected_s = known.compute.at(wish.size)
-        if expected_s is not None:
-            known.tail.learn(compute_s / expected_s)
+        if expected_s is not None and known.tail.learn(compute_s / expected_s):
+            known.compute.forget()
         known.compute.learn(wish.size, compute_s)
 
     def learn(
@@ -278,8 +278,9 @@ class Placement:
         compute_s = min(max(compute_s, 0.0), total_s)
         waited_s = min(max(waited_s, 0.0), total_s - compute_s)
         expected_s = self.forecast_s(wish, name, rtt_s, now_s - total_s)
-        if expected_s is not None:
-            known.tail.learn(total_s / expected_s)
+        if expected_s is not None and known.tail.learn(total_s / expected_s):
+            known.compute.forget()
+            device.way.forget()
         known.compute.learn(wish.size, compute_s)
         known.back_bytes.learn(wish.size, float(back_bytes))
         way_s = total_s - compute_s - waited_s - rtt_s
