@@ -96,7 +96,7 @@ class Asker:
     async def ask(self, do: dict[str, Any]) -> dict[str, Any]:
         """One task: where it went, how long it took, what came out. It begins when the one before is over in here too, also where that was only compared."""
         job = await self._part.job(DETOURS)
-        while not self._worker.rests:
+        while not self._worker.rests:  # noqa: ASYNC110 - a worker tells nobody that it rests, and is the one that ships
             await asyncio.sleep(0.002)
         where = do.get("where")
         self._part.placement = self._learning if where is None else self._scratch

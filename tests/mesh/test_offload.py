@@ -185,10 +185,30 @@ def test_the_faster_is_chosen() -> None:
 
 
 def test_the_slower_tail_counts_and_not_the_mean() -> None:
-    """Both take 1 s on average; the phone's every tenth task takes five times as long."""
+    """Both take 1 s on average; the phone's every tenth task takes five times as long: this node waits for it no moment."""
     placement = taught(1.0, 0.7)
+    assert placement.place(wish(), PHONE, 1.0).here_after_s > 0.0
     for number in range(60):
         answered(placement, 3.5 if number % 10 == 9 else 0.7, now_s=0.0)
+    choice = placement.place(wish(), PHONE, 1.0)
+    assert choice.p95_s["phone"] > choice.p95_s[HERE]
+    assert (choice.where, choice.here_after_s) == ("phone", 0.0)
+
+
+def test_a_helper_that_was_late_once_is_sure_again_after_some_answers() -> None:
+    placement = taught(1.0, 0.2, times=10)
+    answered(placement, 4.0, now_s=0.0)
+    late = placement.place(wish(), PHONE, 1.0)
+    assert (late.where, late.here_after_s) == ("phone", 0.0)
+    for number in range(20):
+        answered(placement, 0.2, now_s=2.0 + number)
+    assert placement.place(wish(), PHONE, 30.0).here_after_s > 0.0
+
+
+def test_a_helper_no_tenth_better_is_not_asked_for_what_it_may_be_late_with() -> None:
+    placement = taught(1.0, 0.95)
+    for number in range(60):
+        answered(placement, 3.5 if number % 10 == 9 else 0.95, now_s=0.0)
     assert placement.place(wish(), PHONE, 1.0).where == HERE
 
 

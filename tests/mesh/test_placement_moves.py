@@ -105,7 +105,8 @@ def regret(seed: int) -> float:
     for size in WARM * 2:
         drive.placed_s(size)
     regrets = []
-    for drive.state in drive.rng.sample(STATES, len(STATES)):
+    for state in drive.rng.sample(STATES, len(STATES)):
+        drive.state = state
         for size in WARM:
             drive.placed_s(size)
         regrets += [drive.regret(size) for size in SIZES]

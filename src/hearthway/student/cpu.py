@@ -27,7 +27,8 @@ from .legal import admission, peaks
 from .reference import requantise
 
 HALF = 0.5
-_LOW, _ZERO, _HIGH = np.array(-128.0), np.array(0.0), np.array(127.0)  # numpy takes them sooner than Python's
+# as arrays, which numpy takes sooner than Python's numbers
+_LOW, _ZERO, _HIGH = np.array(-128.0), np.array(0.0), np.array(127.0)
 _FLOAT32_EXACT = 2**24
 _FLOAT64_EXACT = 2**53
 _KEPT = 2**18  # products of pieces that a first convolution keeps, numbers

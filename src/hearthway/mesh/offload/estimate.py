@@ -72,7 +72,10 @@ class Tail:
     def __init__(self) -> None:
         self._ratios: deque[float] = deque(maxlen=RATIOS_MAX)
         self._seen = 0
-        self._side, self._kept = 0, False  # the last ratio: a miss above or below, and is it in there?
+        self._side, self._kept = (
+            0,
+            False,
+        )  # the last ratio: a miss above or below, and is it in there?
 
     def learn(self, ratio: float) -> bool:
         """One more; True where the forecasts are of another time, as it and the one before say."""
@@ -106,9 +109,9 @@ class Tail:
 
 def _quantile(weighed: list[tuple[float, float]], share: float) -> float:
     """Of (number, weight); 0 of none."""
-    wanted, sum_, number = share * sum(weight for _, weight in weighed), 0.0, 0.0
+    wanted, sum_ = share * sum(weight for _, weight in weighed), 0.0
     for number, weight in sorted(weighed):
         sum_ += weight
         if sum_ >= wanted:
-            break
-    return number
+            return number
+    return max(weighed)[0] if weighed else 0.0

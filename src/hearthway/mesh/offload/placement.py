@@ -119,7 +119,7 @@ class Placement:
             name: self._why_not(wish, name, helper, now_s) for name, helper in helpers.items()
         }
         open_to = sorted(name for name, why in why_not.items() if not why)
-        p95_s, joules = {}, {}
+        usual_s, p95_s, joules = {}, {}, {}
         for name in (HERE, *open_to):
             rtt_s = helpers[name].rtt_s if name != HERE else 0.0
             forecast_s = self.forecast_s(wish, name, rtt_s, now_s)
@@ -127,14 +127,17 @@ class Placement:
                 tail = self._devices[name].known(wish.job).tail
                 p95_s[name] = forecast_s * tail.quantile(self.weights.quantile)
                 joules[name] = self._joules(wish, name)
+                usual_s[name] = forecast_s
         where = self._least(wish, p95_s, joules)
+        unsure = where == HERE and self._usually(wish, usual_s, joules)
         choice = Choice(
-            where=where,
+            where=unsure or where,
             p95_s=p95_s,
             joules=joules,
             why_not={name: why for name, why in why_not.items() if why},
         )
-        return self._beside(choice, wish, {name: helpers[name] for name in open_to}, now_s)
+        open_ = {name: helpers[name] for name in open_to}
+        return self._beside(choice, wish, open_, now_s, at_once=bool(unsure))
 
     def forecast_s(self, wish: Wish, name: str, rtt_s: float, now_s: float) -> float | None:
         """Seconds until its answer, as its line says; None where that is not known."""
@@ -201,12 +204,8 @@ class Placement:
         joules: Mapping[str, float],
     ) -> str:
         """The least cost among this node and proven helpers; whoever was chosen last is given up for a better one only."""
-        cost = {
-            name: p95_s[name] + self.weights.s_per_joule * joules[name]
-            for name in p95_s
-            if name == HERE or self._devices[name].known(wish.job).same >= PROVEN
-        }
-        if HERE not in cost:
+        cost = self._costs(wish, p95_s, joules)
+        if not cost:
             return HERE
         best = min(cost, key=lambda name: (cost[name], name))
         at = (wish.job, int(math.log2(max(wish.size, 1.0))))
@@ -216,15 +215,43 @@ class Placement:
         self._chosen[at] = best
         return best
 
+    def _usually(
+        self, wish: Wish, usual_s: Mapping[str, float], joules: Mapping[str, float]
+    ) -> str:
+        """A helper that by its forecast alone is better, as where one answer in twenty came too late; HERE where none is."""
+        cost = self._costs(wish, usual_s, joules)
+        best = min(cost, key=lambda name: (cost[name], name), default=HERE)
+        return best if cost and cost[best] < (1.0 - self.weights.stick) * cost[HERE] else HERE
+
+    def _costs(
+        self, wish: Wish, seconds: Mapping[str, float], joules: Mapping[str, float]
+    ) -> dict[str, float]:
+        """Of this node and of proven helpers, in seconds; nothing before this node's own are known."""
+        if HERE not in seconds:
+            return {}
+        return {
+            name: seconds[name] + self.weights.s_per_joule * joules[name]
+            for name in seconds
+            if name == HERE or self._devices[name].known(wish.job).same >= PROVEN
+        }
+
     def _beside(
-        self, choice: Choice, wish: Wish, open_to: Mapping[str, Helper], now_s: float
+        self,
+        choice: Choice,
+        wish: Wish,
+        open_to: Mapping[str, Helper],
+        now_s: float,
+        *,
+        at_once: bool,
     ) -> Choice:
-        """Who else computes it: this node for a helper's deadline, a helper that there is something to learn of."""
+        """Who else computes it: this node for a helper's deadline, or `at_once` where the helper is not sure; a helper that there is something to learn of."""
         if choice.where != HERE:
             own_s = self._devices[HERE].known(wish.job).compute.at(wish.size) or 0.0
             slack_s = wish.within_s - choice.p95_s[HERE]
             checked = self._rng.random() < self.weights.check
-            after_s = 0.0 if checked else max(0.0, min(self.weights.patience * own_s, slack_s))
+            after_s = (
+                0.0 if checked or at_once else max(0.0, min(self.weights.patience * own_s, slack_s))
+            )
             beside = HERE if checked else None
             return replace(choice, beside=beside, here_after_s=after_s)
         for name, helper in open_to.items():
