@@ -3,9 +3,9 @@
     python bench/offload.py [--share 0.2] [--repeat 3] [--parts curve,cut,kill,peer] [--kills 100] [--json FILE]
 
 Two nodes as `hearthway up` runs them, each in a network namespace of its own; the car has a share of one core
-(cgroup), the phone one, in half of the rows with a busy program beside; where there are two cores, each its own. A relay program delays each frame by so
-many milliseconds each way and sends at so many Mbit/s. A task is a batch of detours: random stops on the bundled map,
-never the same ones twice (a map remembers where points lie).
+(cgroup), the phone a whole one, in half of the rows with a busy program beside; not the same one where there are two. A
+relay program delays each frame by so many milliseconds each way and sends at so many Mbit/s. A task is a batch of
+detours: random stops on the bundled map, never the same ones twice (a map remembers where points lie).
 
     curve   for each network, load and size: all here, all at the phone, and where the placement puts it, in turn.
             Break-even: the smallest size that is sooner at the phone. Regret: how much longer the placement's own
@@ -162,6 +162,8 @@ def cut(world: World, seeds: Seeds, count: int) -> dict[str, Any]:
     usual_s, a_cpu_s = statistics.median(here), statistics.median(of_cpu)
     ratios = sorted(done["took_s"] / usual_s for done in cuts)
     same = [d["took_s"] / (d["cpu_s"] * a_cpu_s) for d in cuts if d["by"] == "car"]
+    if not same:
+        raise FailedError("the phone answered each before its wire was cut; ask for more --cuts")
     return {
         "count": count,
         "phone_chosen": chosen,

@@ -72,10 +72,8 @@ class Tail:
     def __init__(self) -> None:
         self._ratios: deque[float] = deque(maxlen=RATIOS_MAX)
         self._seen = 0
-        self._side, self._kept = (
-            0,
-            False,
-        )  # the last ratio: a miss above or below, and is it in there?
+        self._side = 0  # of the last ratio, where it was a miss
+        self._kept = False  # is it among those?
 
     def learn(self, ratio: float) -> bool:
         """One more; True where the forecasts are of another time, as it and the one before say."""
