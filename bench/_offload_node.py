@@ -84,6 +84,11 @@ class Counting(Worker):
         return ended, waited_s
 
 
+def under_way() -> bool:
+    """Does this node or a helper still compute a task of its own, to be compared or learned of?"""
+    return any(task.get_name().startswith("task at ") for task in asyncio.all_tasks())
+
+
 class Asker:
     """The car's side: what is measured teaches nothing unless the placement itself chose."""
 
@@ -94,9 +99,9 @@ class Asker:
         self._scratch = Placement(Weights(), random.Random(1))
 
     async def ask(self, do: dict[str, Any]) -> dict[str, Any]:
-        """One task: where it went, how long it took, what came out. It begins when the one before is over in here too, also where that was only compared."""
+        """One task: where it went, how long it took, what came out. It begins when the one before is over on both sides, also where that was only compared."""
         job = await self._part.job(DETOURS)
-        while not self._worker.rests:  # noqa: ASYNC110 - a worker tells nobody that it rests, and is the one that ships
+        while not self._worker.rests or under_way():  # noqa: ASYNC110 - neither tells anybody, and both are what ships
             await asyncio.sleep(0.002)
         where = do.get("where")
         self._part.placement = self._learning if where is None else self._scratch

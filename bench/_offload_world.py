@@ -64,8 +64,15 @@ class Throttle:
                 (self.path / "cpu.cfs_quota_us").write_text(str(quota))
             else:
                 (self.path / "cpu.max").write_text(f"{quota} {PERIOD_US}")
+            subprocess.run(
+                [*self.prefix(), "true"], capture_output=True, timeout=LIMIT_S, check=True
+            )
         except OSError as why:
             raise NoThrottleError(f"no control group can be made: {why}") from None
+        except subprocess.SubprocessError as why:
+            self.close()
+            told = (getattr(why, "stderr", None) or b"").decode(errors="replace").strip()
+            raise NoThrottleError(f"nothing can be run on one core alone: {told or why}") from None
 
     def prefix(self) -> list[str]:
         """What to put before a command: it runs in here."""

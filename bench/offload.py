@@ -10,7 +10,8 @@ detours: random stops on the bundled map, never the same ones twice (a map remem
     curve   for each network, load and size: all here, all at the phone, and where the placement puts it, in turn.
             Break-even: the smallest size that is sooner at the phone. Regret: how much longer the placement's own
             tasks took than the better of the two. What is pinned teaches the placement nothing; after each change of
-            network or load it has four tasks, not counted, to find out.
+            network or load it has four tasks, not counted, to find out. Each task begins when what the one before
+            left to be compared or learned of is over on both sides: what that would hold up is not in these figures.
     cut     the wire is cut at a random moment of a task that the phone computes: total time beside all here, in turn, and
             beside what the same task takes all here, by the CPU that it took in the car
     kill    the phone is killed amid a task: the same answer within the deadline?

@@ -12,8 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hearthway.mesh.offload.course import Answer, Ask, CallOff, Compared, Compute, Course, GiveUp
-from hearthway.mesh.offload.estimate import COLD_RATIO, Line, Tail
+from hearthway.mesh.offload.course import (
+    CHECK_S,
+    Answer,
+    Ask,
+    CallOff,
+    Compared,
+    Compute,
+    Course,
+    GiveUp,
+)
+from hearthway.mesh.offload.estimate import COLD_RATIO, RUN_MAX, Line, Tail
 from hearthway.mesh.offload.placement import (
     DOUBT_MAX_S,
     HERE,
@@ -147,6 +156,17 @@ def test_two_misses_on_one_side_are_a_change_and_of_no_spread_one_is_of_the_spre
     assert tail.quantile(0.95) == 1.0
 
 
+@pytest.mark.parametrize("ratio", [3.0, 0.2])
+def test_what_no_line_learns_is_of_the_tail_after_some_misses(ratio: float) -> None:
+    tail = Tail()
+    for _ in range(60):
+        tail.learn(1.0)
+    changes = [tail.learn(ratio) for _ in range(60)]
+    assert changes == [False] + [True] * (RUN_MAX - 1) + [False] * (60 - RUN_MAX)
+    assert tail.quantile(0.5) == ratio
+    assert not tail.learn(ratio)  # it is what is usual by now
+
+
 @given(st.lists(st.floats(0.0, 1e6), max_size=80))
 def test_a_tail_stays_within_what_it_saw(ratios: list[float]) -> None:
     tail = Tail()
@@ -165,6 +185,25 @@ def test_what_is_forgotten_changes_no_forecast_before_more_is_learned(
     before = line.at(x)
     line.forget()
     assert line.at(x) == pytest.approx(before)
+
+
+def test_a_wait_that_a_helper_does_not_foretell_is_in_its_p95() -> None:
+    placement = taught(5.0, 0.2, times=20)
+    for number in range(40):
+        placement.learn(
+            wish(),
+            "phone",
+            compute_s=0.1,
+            waited_s=3.0,
+            total_s=3.2,
+            rtt_s=0.001,
+            back_bytes=1000,
+            now_s=1.0 + number,
+            chosen=True,
+        )
+        if number >= RUN_MAX + 1:
+            p95_s = placement.place(wish(), PHONE, 1.0 + number).p95_s["phone"]
+            assert p95_s == pytest.approx(3.2, rel=0.25)
 
 
 @pytest.mark.parametrize("factor", [3.0, 1 / 3])
@@ -203,6 +242,39 @@ def test_a_helper_that_was_late_once_is_sure_again_after_some_answers() -> None:
     for number in range(20):
         answered(placement, 0.2, now_s=2.0 + number)
     assert placement.place(wish(), PHONE, 30.0).here_after_s > 0.0
+
+
+def test_a_helper_that_lost_is_heard_out_now_and_then_so_that_a_slow_one_is_let_go() -> None:
+    placement = taught(1.0, 0.2, times=10)
+    answered(placement, 4.0, now_s=0.0)
+    asked_for, heard = 0, 0
+    for number in range(60):  # a task a second; it takes twice as long as this node from now on
+        now_s = 1.0 + number
+        placement.told("phone", Terms(jobs=(JOB,)), now_s)
+        choice = placement.place(wish(), PHONE, now_s)
+        asked_for += choice.where == "phone"
+        if choice.where == "phone" and choice.learns:
+            heard += 1
+            answered(placement, 2.0, now_s=now_s + 2.0)
+    assert heard <= 3
+    assert asked_for < 25
+
+
+def test_what_is_learned_of_anyway_is_not_heard_out() -> None:
+    placement = taught(1.0, 0.2)
+    assert not placement.place(wish(), PHONE, PROBE_S / 2).learns
+    assert placement.place(wish(), PHONE, PROBE_S).learns
+    assert placement.place(wish(), {"phone": Helper(rtt_s=0.02)}, PROBE_S / 2).learns
+
+
+def test_one_that_only_spares_energy_is_not_asked_where_it_would_spare_none() -> None:
+    """It would begin beside this node at once, and both would spend theirs."""
+    placement = taught(1.0, 1.5, weights=replace(NEVER, s_per_joule=1.0))
+    placement.told(HERE, Terms(watts=5.0), 0.0)
+    assert placement.place(wish(), PHONE, 1.0).where == "phone"
+    for number in range(10):
+        answered(placement, 30.0 if number % 3 == 2 else 1.5, now_s=0.0)
+    assert placement.place(wish(), PHONE, 1.0).where == HERE
 
 
 def test_a_helper_no_tenth_better_is_not_asked_for_what_it_may_be_late_with() -> None:
@@ -495,6 +567,7 @@ CHOICES = st.one_of(
     st.builds(lambda counts: Choice(HERE, "phone", counts=counts), st.booleans()),
     st.builds(lambda after_s: Choice("phone", None, after_s), st.floats(0.0, 9.0)),
     st.just(Choice("phone", HERE)),
+    st.builds(lambda after_s: Choice("phone", None, after_s, learns=True), st.floats(0.0, 9.0)),
 )
 
 
@@ -564,6 +637,17 @@ def test_a_liar_is_found_where_both_compute() -> None:
         assert [step for _, step in kinds(lie, Compared)] == [Compared("phone", same=False)]
         truth = run(course(choice), World(1.0, 0.5))
         assert [step for _, step in kinds(truth, Compared)] == [Compared("phone", same=True)]
+
+
+def test_one_that_is_learned_of_is_heard_out_and_this_node_is_not() -> None:
+    choice = Choice("phone", None, 0.1, learns=True)
+    here_first = run(course(choice), World(0.2, 0.5))
+    assert kinds(here_first, CallOff) == []
+    assert kinds(here_first, Compared) == [(0.5, Compared("phone", same=True))]
+    there_first = run(course(choice), World(1.0, 0.5))
+    assert kinds(there_first, CallOff) == [(0.5, CallOff(HERE))]
+    gone = run(course(choice), World(0.2, None))
+    assert kinds(gone, CallOff) == [(10.0 + CHECK_S, CallOff("phone"))]
 
 
 def test_what_is_not_needed_is_called_off() -> None:

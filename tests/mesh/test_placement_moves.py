@@ -70,7 +70,7 @@ class Drive:
         both = choice.beside is not None
         if choice.where == HERE or both or own_s < took.phone_s:
             self.placement.learn_here(wish, took.here_s)
-        if both or (choice.where != HERE and took.phone_s <= own_s):
+        if both or (choice.where != HERE and (choice.learns or took.phone_s <= own_s)):
             self.placement.learn(
                 wish,
                 "phone",

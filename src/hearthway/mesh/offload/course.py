@@ -12,7 +12,9 @@ from enum import Enum
 
 from .placement import HERE, Choice
 
-CHECK_S = 10.0  # how long after its end the other answer is waited for, to be compared
+CHECK_S = (
+    10.0  # how long after its end the other answer is waited for, to be compared or learned of
+)
 
 
 class Side(Enum):
@@ -82,10 +84,11 @@ class Course:
         self._helper = choice.helper
         self._counts = choice.counts
         self._compares = choice.beside is not None
+        self._learns = choice.learns
         self._same = same
         self._here_at_s = now_s + (choice.here_after_s if choice.where != HERE else 0.0)
         self._end_s = now_s + within_s
-        self._until_s = self._end_s + (CHECK_S if self._compares else 0.0)
+        self._until_s = self._end_s + (CHECK_S if self._compares or self._learns else 0.0)
         self._here, self._there = Side.IDLE, Side.IDLE
         self._own = self._theirs = b""
         self._why = ""
@@ -159,7 +162,8 @@ class Course:
                 steps += self._tell(GiveUp(self._why or "no answer could be used"))
         if self._here is Side.DONE and self._there is Side.DONE and self._helper is not None:
             steps.append(Compared(self._helper, self._same(self._own, self._theirs)))
-        if self._told and not (self._compares and now_s < self._until_s):
+        waits = self._compares or (self._learns and self._here is Side.DONE)
+        if self._told and not (waits and now_s < self._until_s):
             steps += self._call_off()
         if self._told and (self._here is Side.OVER or self._there is Side.OVER):
             steps += self._call_off()  # there is nothing to compare

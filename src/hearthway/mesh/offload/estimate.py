@@ -6,8 +6,9 @@ forecast, exponentially weighted too, the method of Boudoukh, Richardson and Whi
 is learned. While few are known a made-up one stands among them, so that a forecast made of little is a wide one.
 
 Two misses in a row on the same side are no chance but another network or another load (a run rule, as in Western
-Electric's Statistical Quality Control Handbook, 1956): what was learned before hardly counts from then on, and such
-misses, which are of the change and of no spread, are not kept in the tail. A single one is.
+Electric's Statistical Quality Control Handbook, 1956): what was learned before counts a twentieth from each of them on,
+and they, which are of the change and of no spread, are not kept in the tail. A single one is, and so is what goes on
+after a line had its time to follow: that no line learns, such as a wait that a helper does not foretell.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ FORGET_RATIO = 0.95  # of a tail's: twenty
 RATIOS_MAX = 64
 COLD_RATIO, COLD_WEIGHT = 2.0, 0.25  # counts in a tail of 95 % until some five ratios are known
 CHANGED = 1.35  # so many times the forecast, or part of it, may be a miss
+RUN_MAX = 6  # misses in a row that are a change; more are what the forecasts always lack
 FAR = 2.5  # of the median distance from the forecast, and no less, is one: of a wide spread no change is made
 STALE = 0.05  # of a line's weights, what is left of them after a change
 ALIKE = 0.02  # how strongly a line is drawn through the origin where sizes hardly differ
@@ -45,7 +47,7 @@ class Line:
         self._xy = self._xy * FORGET + weight * x * y
 
     def forget(self) -> None:
-        """Whatever comes next counts far more than all there is."""
+        """All there is counts a twentieth from now on."""
         self._n *= STALE
         self._x *= STALE
         self._y *= STALE
@@ -72,17 +74,16 @@ class Tail:
     def __init__(self) -> None:
         self._ratios: deque[float] = deque(maxlen=RATIOS_MAX)
         self._seen = 0
-        self._side = 0  # of the last ratio, where it was a miss
-        self._kept = False  # is it among those?
+        self._run = 0  # misses in a row until now: above where positive, below where negative
 
     def learn(self, ratio: float) -> bool:
         """One more; True where the forecasts are of another time, as it and the one before say."""
         ratio = max(ratio, LEAST)
-        side, before = self._miss(ratio), self._side
-        changed = side != 0 and side == before
-        if changed and self._kept:
-            self._ratios.pop()
-        self._side, self._kept = side, not changed
+        side = self._miss(ratio)
+        self._run = self._run + side if side * self._run > 0 else side
+        changed = 2 <= abs(self._run) <= RUN_MAX
+        if abs(self._run) == 2:
+            self._ratios.pop()  # the first was of the change too
         if not changed:
             self._ratios.append(ratio)
             self._seen += 1

@@ -1,4 +1,4 @@
-"""Which device computes a task: the one whose p95 of waiting, computing and carrying, plus its energy, is least.
+"""Which device computes a task: the one whose p95 of waiting, computing and carrying, plus its energy, is least, or one that is usually sooner.
 
 No socket and no clock: times are arguments, so it can be replayed. What a device may not do is a constraint and no
 price: it is left out, with the reason. Who was chosen stays until another is better by `Weights.stick`.
@@ -59,11 +59,15 @@ class Helper:
 
 @dataclass(frozen=True)
 class Choice:
-    """`where` computes. `beside` does so too, to be learned of, compared, or both; HERE begins after `here_after_s`."""
+    """`where` computes. `beside` does so too, to be learned of, compared, or both; HERE begins after `here_after_s`.
+
+    `learns`: the other device is heard out though this node was first, since nothing was learned of it lately.
+    """
 
     where: str
     beside: str | None = None
     here_after_s: float = 0.0
+    learns: bool = False
     counts: bool = True  # may the answer of another device be used before it was compared?
     p95_s: Mapping[str, float] = field(default_factory=dict)
     joules: Mapping[str, float] = field(default_factory=dict)
@@ -129,15 +133,15 @@ class Placement:
                 joules[name] = self._joules(wish, name)
                 usual_s[name] = forecast_s
         where = self._least(wish, p95_s, joules)
-        unsure = where == HERE and self._usually(wish, usual_s, joules)
+        sure = where != HERE
         choice = Choice(
-            where=unsure or where,
+            where=where if sure else self._usually(wish, usual_s, joules),
             p95_s=p95_s,
             joules=joules,
             why_not={name: why for name, why in why_not.items() if why},
         )
         open_ = {name: helpers[name] for name in open_to}
-        return self._beside(choice, wish, open_, now_s, at_once=bool(unsure))
+        return self._beside(choice, wish, open_, now_s, sure=sure)
 
     def forecast_s(self, wish: Wish, name: str, rtt_s: float, now_s: float) -> float | None:
         """Seconds until its answer, as its line says; None where that is not known."""
@@ -218,10 +222,12 @@ class Placement:
     def _usually(
         self, wish: Wish, usual_s: Mapping[str, float], joules: Mapping[str, float]
     ) -> str:
-        """A helper that by its forecast alone is better, as where one answer in twenty came too late; HERE where none is."""
+        """A helper that by its forecast alone is sooner and better, though its p95 is not the least; HERE where none is."""
         cost = self._costs(wish, usual_s, joules)
         best = min(cost, key=lambda name: (cost[name], name), default=HERE)
-        return best if cost and cost[best] < (1.0 - self.weights.stick) * cost[HERE] else HERE
+        if best == HERE or usual_s[best] >= usual_s[HERE]:  # what only spares energy spares none so
+            return HERE
+        return best if cost[best] < (1.0 - self.weights.stick) * cost[HERE] else HERE
 
     def _costs(
         self, wish: Wish, seconds: Mapping[str, float], joules: Mapping[str, float]
@@ -242,25 +248,32 @@ class Placement:
         open_to: Mapping[str, Helper],
         now_s: float,
         *,
-        at_once: bool,
+        sure: bool,
     ) -> Choice:
-        """Who else computes it: this node for a helper's deadline, or `at_once` where the helper is not sure; a helper that there is something to learn of."""
+        """Who else computes it: this node for a helper's deadline, at once unless that is `sure`; a helper that there is something to learn of."""
         if choice.where != HERE:
             own_s = self._devices[HERE].known(wish.job).compute.at(wish.size) or 0.0
             slack_s = wish.within_s - choice.p95_s[HERE]
             checked = self._rng.random() < self.weights.check
-            after_s = (
-                0.0 if checked or at_once else max(0.0, min(self.weights.patience * own_s, slack_s))
+            at_once = checked or not sure
+            return replace(
+                choice,
+                beside=HERE if checked else None,
+                here_after_s=0.0
+                if at_once
+                else max(0.0, min(self.weights.patience * own_s, slack_s)),
+                learns=self._due(wish, choice.where, open_to[choice.where], now_s),
             )
-            beside = HERE if checked else None
-            return replace(choice, beside=beside, here_after_s=after_s)
         for name, helper in open_to.items():
-            known = self._devices[name].known(wish.job)
-            proven = known.same >= PROVEN
-            due = now_s - known.learned_s >= known.probe_s or _other(helper.rtt_s, known.rtt_s)
-            if not proven or due:
+            proven = self._devices[name].known(wish.job).same >= PROVEN
+            if not proven or self._due(wish, name, helper, now_s):
                 return replace(choice, beside=name, counts=proven)
         return choice
+
+    def _due(self, wish: Wish, name: str, helper: Helper, now_s: float) -> bool:
+        """Was nothing learned of that helper lately, or is it reached by another network since?"""
+        known = self._devices[name].known(wish.job)
+        return now_s - known.learned_s >= known.probe_s or _other(helper.rtt_s, known.rtt_s)
 
     # -- learning ------------------------------------------------------------------------------
 
