@@ -1,6 +1,7 @@
 """A node of bench/offload.py in its own process: `_offload_node.py DIR`, as `hearthway up` runs it, over Zenoh and TLS.
 
-In the car, a line of JSON on standard input is a task; its end is a line of JSON on standard output. End of input ends it.
+In the car, a line of JSON on standard input is a task; when it begins and its end are lines of JSON on standard output. End of
+input ends it.
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ class Asker:
         job = await self._part.job(DETOURS)
         while not self._worker.rests or under_way():  # noqa: ASYNC110 - neither tells anybody, and both are what ships
             await asyncio.sleep(0.002)
+        say(event="begun")
         where = do.get("where")
         self._part.placement = self._learning if where is None else self._scratch
         place = PLACES.get(where)

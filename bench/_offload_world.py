@@ -186,9 +186,10 @@ class World:
         return self.end()
 
     def begin(self, stops: int, seed: int, where: str | None, within_s: float) -> None:
-        """The same, not waited for."""
+        """The same, under way and not waited for."""
         do = {"do": "task", "stops": stops, "seed": seed, "where": where, "within_s": within_s}
         self.car.say(json.dumps(do))
+        self.car.line()
 
     def end(self) -> dict[str, Any]:
         """What became of it."""

@@ -40,7 +40,7 @@ from hearthway.records.ask import ASKED
 from hearthway.records.errors import HearthwayError
 from hearthway.records.signals import Fix
 
-if TYPE_CHECKING:
+if TYPE_CHECKING or __package__:
     from bench._ends import started
     from bench._offload_world import NoThrottleError, World
     from bench._wire import Talking
@@ -54,7 +54,7 @@ OWNER, SOC = "anna", "Vehicle.Powertrain.TractionBattery.StateOfCharge.Current"
 FULL_PCT = 61.0
 QUESTIONS = {  # who reads it: what is said
     "sentences": "how full is the battery",
-    "student": "how much juice does the car still have",
+    "student": "how much fuel have we got left in the car",
 }
 LINKS = ((2.0, 200.0), (20.0, 50.0))  # ms each way, Mbit/s
 WARM = 10  # of each, not counted: readers are loaded, and the placement finds out
@@ -114,7 +114,10 @@ class Asking:
         for reader, text in QUESTIONS.items():
             reply = self.node("car", "ask", text=text)
             if reply["by"] != reader or reply["outcome"] != "answered":
-                raise RuntimeError(f"{text!r} was read by {reply['by']!r}: {reply['line']}")
+                raise HearthwayError(
+                    f"{text!r} was read by {reply['by'] or 'nobody'}, not by {reader}: {reply['line']}",
+                    "Another student may have come: put a question that it reads into QUESTIONS.",
+                )
 
     def charged(self) -> None:
         """The car's instruments say how full it is, now."""

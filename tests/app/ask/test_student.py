@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 import pytest
+from bench.voice import QUESTIONS
 from tests.student.small import text_student_file
 
 from hearthway.app.ask.part import Asking
@@ -36,6 +38,17 @@ def test_what_no_sentence_has_the_student_reads() -> None:
     exact = understand("turn off the kitchen light", [Sentences(NAMES), reader])
     assert exact is not None
     assert exact.readings[0].by == "sentences", "what is exact goes first"
+
+
+def test_what_the_bench_of_voice_asks_is_read_as_it_says_by_the_students_that_ship() -> None:
+    kept = files("hearthway.student") / "data"
+    shipped = [
+        StudentReader((kept / f"{name}.student").read_bytes(), Names()) for name in ("home", "ask")
+    ]
+    for reader, text in QUESTIONS.items():
+        found = understand(text, [Sentences(Names()), *shipped])
+        assert found is not None, text
+        assert [(one.intent, one.by) for one in found.readings] == [("battery", reader)]
 
 
 def test_what_it_does_not_accept_is_not_read() -> None:
