@@ -106,10 +106,13 @@ def as_rows(case: str, rows: Sequence[Row]) -> list[Row]:
     for one in rows:
         for metric in ("p50", "p90", "batched", "start"):
             ours, theirs = one[metric], normal.get(metric)
-            if ours is not None:
-                what = {"case": f"{case}, {one['runtime']}", "metric": metric, "unit": "ms"}
-                peer = {"peer": "reference" if theirs else "", "theirs": theirs or None}
-                told.append(what | {"ours": ours} | peer | {"ratio": theirs and ours / theirs})
+            if ours is None:
+                continue
+            what = {"case": f"{case}, {one['runtime']}", "metric": metric, "unit": "ms"}
+            peer: Row = {"peer": "", "theirs": None, "ratio": None}
+            if theirs:  # it has no calls of many texts, and nothing to start
+                peer = {"peer": "reference", "theirs": theirs, "ratio": ours / theirs}
+            told.append(what | {"ours": ours} | peer)
     return told
 
 

@@ -125,11 +125,11 @@ class Asking:
         self.node("car", "sense", signals=signals)
 
     def asked(self, text: str) -> float:
-        """Seconds until the answer; RuntimeError where it is another than it must be."""
+        """Seconds until the answer; HearthwayError where it is another than it must be."""
         self._satellite.say(text)
         answer = json.loads(self._satellite.line())
         if answer.get("kind") != "handled" or f"{FULL_PCT:.0f}" not in str(answer.get("text")):
-            raise RuntimeError(f"{text!r} was answered with {answer}")
+            raise HearthwayError(f"{text!r} was answered with {answer}")
         return float(answer["took_s"])
 
     def took(self, repeat: int, *, by_phone: bool) -> dict[str, list[float]]:
@@ -146,7 +146,7 @@ class Asking:
         kept = self.node("car", "receipt", id=ASKED)["receipts"][-len(QUESTIONS) * repeat :]
         asked = [bool(one["measured"]["bytes_to"].get("phone")) for one in kept]
         if set(asked) != {by_phone}:
-            raise RuntimeError(f"the phone was asked {sum(asked)} of {len(asked)} times")
+            raise HearthwayError(f"the phone was asked {sum(asked)} of {len(asked)} times")
         there = sum(
             any((ran["stage"], ran["node"]) == ("student", "phone") for ran in one["computations"])
             for one in kept
@@ -162,7 +162,7 @@ class Asking:
             if not any(one.get("alive") for one in peers if one.get("node") == "phone"):
                 return
             time.sleep(0.1)
-        raise RuntimeError("the car still reaches a phone that is gone")
+        raise HearthwayError("the car still reaches a phone that is gone")
 
     def close(self) -> None:
         """The satellite is gone."""

@@ -122,7 +122,7 @@ class Placement:
         why_not = {
             name: self._why_not(wish, name, helper, now_s) for name, helper in helpers.items()
         }
-        open_to = sorted(name for name, why in why_not.items() if not why)
+        open_to = {name: helpers[name] for name in sorted(helpers) if not why_not[name]}
         usual_s, p95_s, joules = {}, {}, {}
         for name in (HERE, *open_to):
             rtt_s = helpers[name].rtt_s if name != HERE else 0.0
@@ -140,8 +140,7 @@ class Placement:
             joules=joules,
             why_not={name: why for name, why in why_not.items() if why},
         )
-        open_ = {name: helpers[name] for name in open_to}
-        return self._beside(choice, wish, open_, now_s, sure=sure)
+        return self._beside(choice, wish, open_to, now_s, sure=sure)
 
     def forecast_s(self, wish: Wish, name: str, rtt_s: float, now_s: float) -> float | None:
         """Seconds until its answer, as its line says; None where that is not known."""
@@ -254,14 +253,12 @@ class Placement:
         if choice.where != HERE:
             own_s = self._devices[HERE].known(wish.job).compute.at(wish.size) or 0.0
             slack_s = wish.within_s - choice.p95_s[HERE]
+            head_start_s = max(0.0, min(self.weights.patience * own_s, slack_s))
             checked = self._rng.random() < self.weights.check
-            at_once = checked or not sure
             return replace(
                 choice,
                 beside=HERE if checked else None,
-                here_after_s=0.0
-                if at_once
-                else max(0.0, min(self.weights.patience * own_s, slack_s)),
+                here_after_s=head_start_s if sure and not checked else 0.0,
                 learns=self._due(wish, choice.where, open_to[choice.where], now_s),
             )
         for name, helper in open_to.items():
